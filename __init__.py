@@ -1,0 +1,112 @@
+"""Sealflow runs Power Automate flows and keeps everything about them encrypted, with keys chosen per environment.
+
+    import sealflow
+
+    async with sealflow.open() as engine:
+        env = await engine.environment("contoso")
+        flow = await env.deploy("invoice", "invoice.json")
+        (run,) = await env.start(flow, {"amount": 1250})
+        print((await run.result()).status)
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .connectors import Call, Connector, Failure, Registry, Reply
+    from .engine.errors import (
+        DefinitionError,
+        Denied,
+        ExpressionError,
+        NotFound,
+        NotYetSupported,
+        SealflowError,
+    )
+    from .engine.hosts.embedded import UNSET, Engine, Environment, open
+    from .engine.hosts.replaying import replay
+    from .engine.runtime.bundles import ReplayReport
+    from .engine.runtime.clock import Clock, SystemClock, VirtualClock
+    from .engine.runtime.environment import FlowDetail, FlowSummary, RunSummary
+    from .engine.runtime.library import Flow
+    from .engine.runtime.reading import RunResult
+    from .engine.runtime.run import Run
+    from .engine.runtime.simulate import Simulation
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Call": ".connectors",
+    "Clock": ".engine.runtime.clock",
+    "Connector": ".connectors",
+    "DefinitionError": ".engine.errors",
+    "Denied": ".engine.errors",
+    "Engine": ".engine.hosts.embedded",
+    "Environment": ".engine.hosts.embedded",
+    "ExpressionError": ".engine.errors",
+    "Failure": ".connectors",
+    "Flow": ".engine.runtime.library",
+    "FlowDetail": ".engine.runtime.environment",
+    "FlowSummary": ".engine.runtime.environment",
+    "NotFound": ".engine.errors",
+    "NotYetSupported": ".engine.errors",
+    "Registry": ".connectors",
+    "ReplayReport": ".engine.runtime.bundles",
+    "Reply": ".connectors",
+    "Run": ".engine.runtime.run",
+    "RunResult": ".engine.runtime.reading",
+    "RunSummary": ".engine.runtime.environment",
+    "SealflowError": ".engine.errors",
+    "Simulation": ".engine.runtime.simulate",
+    "SystemClock": ".engine.runtime.clock",
+    "UNSET": ".engine.hosts.embedded",
+    "VirtualClock": ".engine.runtime.clock",
+    "open": ".engine.hosts.embedded",
+    "replay": ".engine.hosts.replaying",
+}
+
+__all__ = [
+    "UNSET",
+    "Call",
+    "Clock",
+    "Connector",
+    "DefinitionError",
+    "Denied",
+    "Engine",
+    "Environment",
+    "ExpressionError",
+    "Failure",
+    "Flow",
+    "FlowDetail",
+    "FlowSummary",
+    "NotFound",
+    "NotYetSupported",
+    "Registry",
+    "ReplayReport",
+    "Reply",
+    "Run",
+    "RunResult",
+    "RunSummary",
+    "SealflowError",
+    "Simulation",
+    "SystemClock",
+    "VirtualClock",
+    "open",
+    "replay",
+]
+
+
+def __getattr__(name: str) -> object:
+    where = _WHERE.get(name)
+    if where is None:
+        raise AttributeError(f"module 'sealflow' has no attribute '{name}'")
+    value = getattr(import_module(where, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

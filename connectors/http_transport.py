@@ -1,0 +1,230 @@
+"""The wire under the HTTP connector: pooled connections, guarded by the egress policy, answers read within a limit.
+
+A host name is resolved here, once, and the connection goes to the address that was judged; a name that changes its
+mind between the two gains nothing. Redirects are not followed, cookies are not kept, proxies of the machine's
+environment are not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from ipaddress import ip_address
+from time import monotonic
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+from .egress import Egress
+from .http_request import Request
+from .port import Failure
+
+_CONNECTIONS: Final = 256
+_IDLE: Final = 64
+_IDLE_SECONDS: Final = 15.0
+_CONNECT_SECONDS: Final = 30.0
+_FIRST_ADDRESSES_SECONDS: Final = 3.0
+"""How long an address is tried that is not the last one of its name."""
+
+_ours: ContextVar[bool] = ContextVar("sealflow_http", default=False)
+
+
+class _Quiet(logging.Filter):
+    """Drops what the libraries log of our requests, headers and addresses; those of the embedding program stay."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _ours.get()
+
+
+for _name in ("httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpx"):
+    logging.getLogger(_name).addFilter(_Quiet())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `decoded` says that `data` was compressed on the way."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    data: bytes
+    decoded: bool
+
+
+class Transport:
+    """Connections under one egress policy, for one event loop. Made by the connector at the first call."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._backend = _GuardedBackend(egress)
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+
+    async def send(self, request: Request, *, seconds: float, limit: int, decode: bool = True) -> Answer:
+        """Send and read the whole answer, at most `limit` bytes within `seconds`.
+
+        Raises Failure: ConnectionFailed, ConnectionTimedOut, RequestTimedOut, TrustFailure, EgressRefused,
+        ResponseTooLarge, InvalidInput.
+        """
+        token = _ours.set(True)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._send(request, seconds, limit, decode)
+        except TimeoutError:
+            raise Failure("RequestTimedOut", f"{request.server} did not answer within {seconds:g} seconds.") from None
+        except _Refused:
+            raise Failure(
+                "EgressRefused",
+                f"The call to {request.server} was refused: it is an address of the machine itself, not of a service.",
+                hint="An administrator can allow it in the egress policy.",
+            ) from None
+        except (httpcore.ConnectTimeout, httpcore.PoolTimeout):
+            raise Failure("ConnectionTimedOut", f"No connection to {request.server} in time.") from None
+        except httpcore.ConnectError as error:
+            raise _connect_failure(request, error) from None
+        except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, httpx.InvalidURL):
+            raise Failure(
+                "InvalidInput", "The request is none that HTTP allows: look at its address and headers."
+            ) from None
+        except httpx.DecodingError:
+            raise Failure(
+                "InvalidResponse", f"The answer of {request.server} is not compressed in the way it says."
+            ) from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
+            raise Failure("ConnectionFailed", f"The connection to {request.server} broke off.") from None
+        finally:
+            _ours.reset(token)
+
+    async def _send(self, request: Request, seconds: float, limit: int, decode: bool) -> Answer:
+        url = httpx.URL(request.url)
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        headers = [(name.encode("ascii"), _wire(value)) for name, value in request.headers]
+        times = {"connect": min(seconds, _CONNECT_SECONDS), "pool": seconds}
+        pool = self._pool(url.scheme)
+        async with pool.stream(
+            request.method, target, headers=headers, content=request.body, extensions={"timeout": times}
+        ) as answer:
+            body = httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer))
+            if request.method != "HEAD" and _declared(body.headers) > limit:
+                raise _too_large(request, limit)
+            data = bytearray()
+            async for chunk in body.aiter_bytes() if decode else body.aiter_raw():
+                if len(data) + len(chunk) > limit:
+                    raise _too_large(request, limit)
+                data += chunk
+            compressed = decode and body.headers.get("content-encoding", "identity").lower() not in ("identity", "")
+            return Answer(answer.status, answer.headers, bytes(data), compressed)
+
+    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
+        pool = self._pools.get(scheme)
+        if pool is None:
+            # Reading the certificates takes longer than a call: only where https is spoken.
+            context = httpx.create_ssl_context() if scheme == "https" else None
+            pool = self._pools[scheme] = httpcore.AsyncConnectionPool(
+                ssl_context=context,
+                max_connections=_CONNECTIONS,
+                max_keepalive_connections=_IDLE,
+                keepalive_expiry=_IDLE_SECONDS,
+                network_backend=self._backend,
+            )
+        return pool
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            await pool.aclose()
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._answer.aiter_stream():
+            yield chunk
+
+
+class _Refused(Exception):  # noqa: N818 - never seen outside of this file
+    """The egress policy forbids the address."""
+
+
+class _GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves, judges, connects."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        addresses = await _resolve(host, port)
+        if not all(map(self._egress.permits, addresses)):
+            raise _Refused
+        until = monotonic() + (_CONNECT_SECONDS if timeout is None else timeout)
+        for address in addresses[:-1]:
+            left = min(_FIRST_ADDRESSES_SECONDS, until - monotonic())
+            try:
+                return await self._inner.connect_tcp(address, port, left, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue  # a name often stands for IPv6 and IPv4, and only one of them is reachable
+        left = max(until - monotonic(), 0.001)
+        return await self._inner.connect_tcp(addresses[-1], port, left, local_address, socket_options)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    """The addresses of a name, each once, in the resolver's order."""
+    try:
+        return [str(ip_address(host))]
+    except ValueError:
+        pass
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError("the name is not known") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+_STREAM: Final = 1  # socket.SOCK_STREAM
+
+
+def _wire(value: str) -> bytes:
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "replace")
+
+
+def _declared(headers: httpx.Headers) -> int:
+    text = headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
+def _too_large(request: Request, limit: int) -> Failure:
+    return Failure("ResponseTooLarge", f"The answer of {request.server} is larger than {limit:,} bytes.")
+
+
+def _connect_failure(request: Request, error: BaseException) -> Failure:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Failure(
+                "TrustFailure",
+                f"The certificate of {request.server} is not trusted: {cause.verify_message}.",
+                hint="SSL_CERT_FILE names a file of certificates to trust.",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return Failure("TrustFailure", f"No secure connection to {request.server}: {cause.reason}.")
+        cause = cause.__cause__ or cause.__context__
+    return Failure("ConnectionFailed", f"No connection to {request.server}: it is not there, or its name is not known.")

@@ -1,0 +1,124 @@
+"""The port between a run and the outside: what a connector is asked, what it answers, what it is handed.
+
+Connectors know nothing of flows, runs or the store. Retries are the kernel's: a connector tries once and says how it
+went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+from ..engine.errors import SealflowError
+from ..engine.values import Value
+from .egress import Egress
+
+Recovery: TypeAlias = Literal["rerun", "keyed", "never"]
+"""What happens to a call that was under way when the process died.
+
+`rerun`: it is made again, since repeating it does no harm. `keyed`: it is made again with the same idempotency key.
+`never`: it is not repeated; the action fails as interrupted, and the flow can handle that.
+"""
+
+SECOND = 10_000_000
+"""Clocks count ticks of 100 nanoseconds since 1970-01-01T00:00Z; this many are a second."""
+
+
+class Clock(Protocol):
+    """Time as a connector sees it: waiting is done here and nowhere else, so that tests need not wait."""
+
+    def now(self) -> int:
+        """Ticks of 100 nanoseconds since 1970-01-01T00:00Z."""
+        ...
+
+    async def sleep_until(self, due: int) -> None:
+        """Return when the clock shows `due` (ticks) or later."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one call may use. Sizes in bytes, `timeout` in seconds.
+
+    Source: Logic Apps, limits and configuration: HTTP limits (104,857,600 bytes, 120 seconds for an outbound
+    synchronous call).
+    """
+
+    request_bytes: int = 104_857_600
+    response_bytes: int = 104_857_600
+    timeout: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the runtime hands to a connector with every call."""
+
+    clock: Clock
+    egress: Egress = field(default_factory=Egress)
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt of one operation.
+
+    `inputs` are the action's evaluated inputs and must not be changed. `key` is the same for all attempts of this
+    action in this run. `options` are the action's operationOptions, lower-case; `settings` its runtimeConfiguration.
+    `webhook` says that the definition expects the answer later, by a callback: the connector waits for it. `timeout`:
+    seconds for one exchange, None for the usual limit.
+    """
+
+    connector: str
+    operation: str
+    inputs: Value
+    key: str
+    path: str = ""
+    attempt: int = 1
+    options: frozenset[str] = frozenset()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    webhook: bool = False
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What was answered; statuses 200 to 299 are successes. `empty`: there was no body at all, not even null."""
+
+    status_code: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Value = None
+    empty: bool = False
+
+
+class Failure(SealflowError):  # noqa: N818 - a call's outcome, and the word of the run history
+    """A call without an answer, or one that was never made.
+
+    ConnectionFailed, ConnectionTimedOut and RequestTimedOut are tried again as the action's retry policy says, other
+    codes are not. `message` goes into the run's history: it must not name secrets. `outputs` are what the action has
+    to show nevertheless.
+    """
+
+    code = "ConnectorFailed"
+
+    def __init__(self, code: str, message: str, outputs: Value = None, *, hint: str | None = None) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.outputs = outputs
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """Performs the operations of one service. One object serves all calls of a process, many at a time.
+
+    `conformance.ConnectorContract` is the suite that every connector passes. A connector that holds connections has
+    `async aclose()`.
+    """
+
+    @property
+    def recovery(self) -> Recovery:
+        """What the runtime does about a call that a crash interrupted."""
+        ...
+
+    async def invoke(self, call: Call, services: Services) -> Reply:
+        """Perform the call once. Raises Failure where there is no answer; cancelling it gives the call up at once."""
+        ...

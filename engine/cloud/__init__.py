@@ -1,0 +1,46 @@
+"""Cloud flow definitions (Power Automate, Logic Apps): their records, reading them and checking them."""
+
+from __future__ import annotations
+
+from .check import check, report
+from .definition import (
+    STATUSES,
+    Action,
+    Branch,
+    Definition,
+    Dialect,
+    Parameter,
+    RunAfter,
+    Trigger,
+    key_of,
+    walk,
+)
+from .duration import seconds
+from .literal import fits
+from .parse import Parsed, parse, parse_leniently
+from .problem import Problem
+from .source import Source, read, read_object
+
+__all__ = [
+    "STATUSES",
+    "Action",
+    "Branch",
+    "Definition",
+    "Dialect",
+    "Parameter",
+    "Parsed",
+    "Problem",
+    "RunAfter",
+    "Source",
+    "Trigger",
+    "check",
+    "fits",
+    "key_of",
+    "parse",
+    "parse_leniently",
+    "read",
+    "read_object",
+    "report",
+    "seconds",
+    "walk",
+]

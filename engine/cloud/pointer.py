@@ -1,0 +1,22 @@
+"""JSON pointers (RFC 6901): how every fault in a definition says where it is."""
+
+from __future__ import annotations
+
+
+def escape(token: str) -> str:
+    """One reference token as it stands in a pointer: `~` as `~0`, `/` as `~1` (RFC 6901, section 3)."""
+    if "~" in token or "/" in token:
+        return token.replace("~", "~0").replace("/", "~1")
+    return token
+
+
+def join(pointer: str, *tokens: str | int) -> str:
+    """`pointer` extended by property names and array indexes."""
+    for token in tokens:
+        pointer += "/" + (escape(token) if isinstance(token, str) else str(token))
+    return pointer
+
+
+def split(pointer: str) -> list[str]:
+    """The tokens of a pointer, unescaped; the empty pointer has none."""
+    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]

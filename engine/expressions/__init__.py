@@ -1,0 +1,56 @@
+"""The cloud expression language: text to tree, tree to closures, functions by family.
+
+What a name such as `outputs('X')` means is asked of a `Scope` once, when an expression is compiled. Nothing here reads
+a clock, draws randomness or performs I/O: time and chance come from the scope.
+"""
+
+from __future__ import annotations
+
+from .compile import (
+    Compiled,
+    Evaluator,
+    Observer,
+    Suspend,
+    compile_node,
+    compile_string,
+    compile_value,
+)
+from .conditions import compile_condition
+from .context import ContextScope, compile_text, evaluate_text
+from .functions import FUNCTIONS
+from .parser import parse_expression
+from .scope import CONTEXT_FUNCTIONS, Scope
+from .syntax import Access, Call, Literal, Node, Template, unparse, walk
+from .table import Family, Function, FunctionTable
+from .template import Found, find_expressions, parse_string
+
+__all__ = [
+    "CONTEXT_FUNCTIONS",
+    "FUNCTIONS",
+    "Access",
+    "Call",
+    "Compiled",
+    "ContextScope",
+    "Evaluator",
+    "Family",
+    "Found",
+    "Function",
+    "FunctionTable",
+    "Literal",
+    "Node",
+    "Observer",
+    "Scope",
+    "Suspend",
+    "Template",
+    "compile_condition",
+    "compile_node",
+    "compile_string",
+    "compile_text",
+    "compile_value",
+    "evaluate_text",
+    "find_expressions",
+    "parse_expression",
+    "parse_string",
+    "unparse",
+    "walk",
+]

@@ -1,0 +1,209 @@
+"""URIs: their parts, component encoding, and data URIs.
+
+Parts are given as .NET `System.Uri` gives them: the scheme and host in lower case, the path escaped and without dot
+segments, the default port of the scheme. Source: "Logic Apps, expression functions reference: URI parsing functions,
+conversion functions".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+from ...values import Value, content_bytes, is_content, make_content, to_text
+from ..table import Family
+from .arguments import bounded, fault, mismatch, text
+from .conversion import decoded
+
+FAMILY = Family("uri")
+
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#\\]*))?([^?#]*)(\?[^#]*)?(#.*)?\Z", re.DOTALL)
+_AUTHORITY = re.compile(r"(?:[^@]*@)?(\[[^\]]*\]|[^:@\[\]]*)(?::(\d{0,5}))?\Z")
+_PORTS = {
+    "http": 80,
+    "https": 443,
+    "ftp": 21,
+    "ws": 80,
+    "wss": 443,
+    "ldap": 389,
+    "gopher": 70,
+    "nntp": 119,
+    "telnet": 23,
+}
+
+
+def _parts(value: Value, fn: str) -> tuple[str, str, int, str, str]:
+    source = text(value, fn).strip()
+    match = _URI.match(source)
+    authority = _AUTHORITY.match(match[2] or "") if match else None
+    if match is None or authority is None or (match[1].lower() in _PORTS and not authority[1]):
+        raise fault(fn, f"expects its parameter to be a valid absolute URI. The provided value is '{source[:200]}'.")
+    scheme = match[1].lower()
+    port = int(authority[2]) if authority[2] else _PORTS.get(scheme, -1)
+    if port > 65_535:
+        raise fault(fn, f"expects its parameter to be a valid absolute URI: the port {port} is out of range.")
+    path = match[3] or ("/" if match[2] is not None else "")
+    if match[2] is not None:
+        path = _without_dots(path.replace("\\", "/"))
+    return scheme, authority[1].lower(), port, _escaped(path), _escaped(match[4] or "")
+
+
+def _without_dots(path: str) -> str:
+    if "." not in path:
+        return path
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for index, segment in enumerate(segments):
+        if segment in (".", ".."):
+            if segment == ".." and kept:
+                kept.pop()
+            if index == len(segments) - 1:
+                kept.append("")
+        else:
+            kept.append(segment)
+    return "/" + "/".join(kept)
+
+
+def _escaped(value: str) -> str:
+    return quote(value, safe="/?:@!$&'()*+,;=-._~%[]", errors="replace")
+
+
+@FAMILY.function("uriScheme", 1)
+def uri_scheme(value: Value) -> str:
+    """The scheme, in lower case. (The document's example shows http for an https URI: a slip.)"""
+    return _parts(value, "uriScheme")[0]
+
+
+@FAMILY.function("uriHost", 1)
+def uri_host(value: Value) -> str:
+    """The host, in lower case."""
+    return _parts(value, "uriHost")[1]
+
+
+@FAMILY.function("uriPort", 1)
+def uri_port(value: Value) -> int:
+    """The port; the scheme's default where none is given, -1 where the scheme has none."""
+    return _parts(value, "uriPort")[2]
+
+
+@FAMILY.function("uriPath", 1)
+def uri_path(value: Value) -> str:
+    """The path, escaped; `/` where there is none."""
+    return _parts(value, "uriPath")[3]
+
+
+@FAMILY.function("uriQuery", 1)
+def uri_query(value: Value) -> str:
+    """The query with its question mark; empty where there is none."""
+    return _parts(value, "uriQuery")[4]
+
+
+@FAMILY.function("uriPathAndQuery", 1)
+def uri_path_and_query(value: Value) -> str:
+    """The path and the query."""
+    parts = _parts(value, "uriPathAndQuery")
+    return parts[3] + parts[4]
+
+
+@FAMILY.function("uriComponent", 1, aliases=("encodeUriComponent",))
+def uri_component(value: Value) -> str:
+    """The text with everything but letters, digits and `-_.~` percent-encoded in UTF-8, as `Uri.EscapeDataString`."""
+    source = bounded(text(value, "uriComponent"), "uriComponent")
+    return bounded(quote(source, safe="", errors="replace"), "uriComponent")
+
+
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+
+
+def unescape(value: str) -> str:
+    """The text with percent-encoding undone, as `Uri.UnescapeDataString`: what is no UTF-8 stays as it is."""
+    if "%" not in value:
+        return value
+
+    def decode(match: re.Match[str]) -> str:
+        data = unquote_to_bytes(match[0])
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            # Bytes that are no UTF-8 come out as surrogates here, and as the escapes they were.
+            readable = data.decode("utf-8", "surrogateescape")
+            return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in readable)
+
+    return _ESCAPES.sub(decode, value)
+
+
+@FAMILY.function("uriComponentToString", 1, aliases=("decodeUriComponent",))
+def uri_component_to_string(value: Value) -> str:
+    """The text with percent-encoded characters decoded."""
+    return unescape(text(value, "uriComponentToString"))
+
+
+@FAMILY.function("uriComponentToBinary", 1)
+def uri_component_to_binary(value: Value) -> dict[str, Any]:
+    """The content object of a URI component, decoded."""
+    data = unescape(text(value, "uriComponentToBinary")).encode("utf-8", "replace")
+    return make_content("application/octet-stream", data)
+
+
+# --- data URIs: data:[media type][;parameter=value]*[;base64],data
+
+_MEDIA_TYPE = re.compile(r"[^/;=,\s]+(?:/[^/;=,\s]+)?\Z")
+_PARAMETER = re.compile(r"[^;=,/\s]+=[^;=,]+\Z")
+
+
+def _data_uri(value: Value, fn: str) -> tuple[str, bool, str]:
+    """The media type with its parameters, whether the data are base64, and the data."""
+    source = text(value, fn)
+    head, comma, data = source.partition(",")
+    if not comma or head[:5].lower() != "data:":
+        raise fault(fn, "expects its parameter to be a valid data URI: 'data:', a media type, a comma and the data.")
+    parts = head[5:].split(";")
+    is_base64 = parts[-1].lower() == "base64"
+    if is_base64:
+        parts.pop()
+    media, *parameters = parts or [""]
+    if (media and not _MEDIA_TYPE.match(media)) or (not media and parameters):
+        raise fault(fn, f"expects its parameter to be a valid data URI: '{media[:80]}' is no media type.")
+    for parameter in parameters:
+        if not _PARAMETER.match(parameter):
+            raise fault(
+                fn, f"expects its parameter to be a valid data URI: '{parameter[:80]}' is no parameter of a media type."
+            )
+    return ";".join(parts), is_base64, data
+
+
+@FAMILY.function("dataUri", 1, aliases=("encodeDataUri",))
+def data_uri(value: Value) -> str:
+    """The data URI of a value: text as text/plain, content in its own type, everything else as application/json."""
+    if value is None:
+        raise mismatch("dataUri", 0, "a string", value)
+    if is_content(value):
+        content = make_content(str(value["$content-type"]), content_bytes(value))
+    else:
+        media = "text/plain" if isinstance(value, str) else "application/json"
+        content = make_content(f"{media};charset=utf-8", to_text(value).encode("utf-8", "replace"))
+    return bounded(f"data:{content['$content-type']};base64,{content['$content']}", "dataUri")
+
+
+@FAMILY.function("dataUriToBinary", 1, aliases=("decodeDataUri",))
+def data_uri_to_binary(value: Value) -> dict[str, Any]:
+    """The content object that a data URI holds. Base64 is taken over as it is and only read when it is used."""
+    media, is_base64, data = _data_uri(value, "dataUriToBinary")
+    media = media or "application/octet-stream"
+    if is_base64:
+        return {"$content-type": media, "$content": data}
+    return make_content(media, unescape(data).encode("utf-8", "replace"))
+
+
+@FAMILY.function("dataUriToString", 1)
+def data_uri_to_string(value: Value) -> str:
+    """The text that a data URI holds. A character set other than UTF-8 is an error."""
+    media, is_base64, data = _data_uri(value, "dataUriToString")
+    for parameter in media.lower().split(";")[1:]:
+        name, _, charset = parameter.partition("=")
+        if name == "charset" and charset.strip('"') not in ("utf-8", "utf8"):
+            raise fault("dataUriToString", f"reads only data in UTF-8: got '{charset[:40]}'.")
+    if not is_base64:
+        return unescape(data)
+    return decoded(data, "dataUriToString").decode("utf-8", "replace")

@@ -1,0 +1,19 @@
+"""The command line: `sealflow run|check|eval|runs|flow|env|replay`.
+
+Each family of commands has a file; they reach the engine through `hosts.embedded` alone. This file stays empty of imports, so that
+asking for the entry point costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. `arguments` are those of the process where none are given."""
+    from .app import execute
+
+    return execute(arguments)
+
+
+__all__ = ["main"]

@@ -1,0 +1,87 @@
+"""The application: all commands under one name, and one place where whatever they raise becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from . import check, env, flow, replay, run, runs
+from . import eval as evaluation
+from .errors import FAILED, INTERRUPTED, OK, UsageFault, report
+from .output import note, say
+
+app = typer.Typer(
+    name="sealflow",
+    help="Runs Power Automate and Logic Apps flows, everything about them encrypted at rest.",
+    epilog="Exit codes: 0 done, 1 the flow failed, 2 invalid, 3 not found, 4 locked or denied, 124 --timeout, 130 interrupted.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        say(f"sealflow {version('sealflow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("run")(run.run)
+app.command("check")(check.check)
+app.command("eval")(evaluation.evaluate)
+app.command("replay")(replay.replay)
+app.add_typer(runs.app, name="runs")
+app.add_typer(flow.app, name="flow")
+app.add_typer(env.app, name="env")
+
+
+def execute(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code. Nothing is raised, whatever happens."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
+    try:
+        code = _invoke(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has had enough. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        note("interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        return report(_usage(error), as_json=as_json)
+    return code
+
+
+def _invoke(arguments: list[str]) -> int:
+    command: Callable[..., Any] = typer.main.get_command(app)
+    if not arguments:
+        arguments = ["--help"]
+    result = command(args=arguments, prog_name="sealflow", standalone_mode=False)
+    return result if isinstance(result, int) else OK
+
+
+def _usage(error: Exception) -> Exception:
+    """A complaint of the command-line parser as one of our errors."""
+    context = getattr(error, "ctx", None)
+    if not hasattr(error, "format_message"):
+        return error
+    path = context.command_path if context is not None else "sealflow"
+    return UsageFault(error.format_message(), hint=f"{path} --help")

@@ -1,0 +1,81 @@
+"""`sealflow check`: every problem of flow files, without opening a store."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from ...errors import SealflowError
+from . import options
+from .arguments import read_file
+from .errors import INVALID, OK
+from .output import one_line, paint, printable, say, say_json
+
+_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
+
+
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Flow files; '-' reads one from stdin.")],
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Check flow files: structure, references, expressions, limits, and what this version cannot run yet.
+
+    Each problem has a place (FILE:POINTER), a code and a message. Exit code 2 when any file has an error, warnings do not count.
+
+    With --json, one line for each file:
+    {"file","ok","kind","actions","problems":[{"code","severity","at","message"}]}
+    """
+    reports = []
+    for file in files:
+        found = _report(file)
+        if json:
+            say_json(found)
+        else:
+            _show(found)
+        sys.stdout.flush()
+        reports.append(found)
+    if not json and len(files) > 1:
+        say(_summary(reports))
+    return OK if all(each["ok"] for each in reports) else INVALID
+
+
+def _report(file: str) -> dict[str, Any]:
+    from ...cloud.check import report
+
+    try:
+        text = read_file(file)
+    except SealflowError as error:
+        problem = {"code": error.code, "severity": "error", "at": "", "message": error.message}
+        if error.hint:
+            problem["hint"] = error.hint
+        return {"file": file, "ok": False, "kind": "unknown", "actions": 0, "problems": [problem]}
+    return report(text, file)
+
+
+def _show(found: dict[str, Any]) -> None:
+    file = one_line(found["file"])
+    for problem in found["problems"]:
+        place = f"{file}:{one_line(problem['at'])}" if problem["at"] else file
+        severity = paint(problem["severity"], _COLOURS[problem["severity"]])
+        say(f"{place}: {severity} {problem['code']}: {printable(problem['message'])}")
+        if problem.get("hint"):
+            say(f"    next: {printable(problem['hint'])}")
+    errors = sum(problem["severity"] == "error" for problem in found["problems"])
+    others = len(found["problems"]) - errors
+    verdict = paint("ok", "green") if found["ok"] else paint(_count(errors, "error"), "red")
+    if others:
+        verdict += f", {_count(others, 'remark')}"
+    say(f"{file}: {verdict} ({found['kind']}, {_count(found['actions'], 'action')})")
+
+
+def _summary(reports: list[dict[str, Any]]) -> str:
+    errors = sum(problem["severity"] == "error" for each in reports for problem in each["problems"])
+    good = sum(each["ok"] for each in reports)
+    return f"{len(reports)} files: {good} ok, {len(reports) - good} with errors ({errors} in all)"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

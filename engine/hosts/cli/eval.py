@@ -1,0 +1,110 @@
+"""`sealflow eval`: one expression, or a file of them, in a context given as JSON. Opens no store."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from ...errors import SealflowError
+from . import options
+from .arguments import json_object, json_value
+from .errors import INVALID, OK, UsageFault, error_json, of_os_error, report
+from .output import printable, say, say_json, shown
+
+
+def evaluate(
+    expression: Annotated[
+        str | None,
+        typer.Argument(metavar="EXPRESSION", help="'@add(1,2)', 'add(1,2)' or a text with '@{...}'.", show_default=False),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option("--context", metavar="FILE", help="The JSON context; '-' reads stdin.", show_default=False),
+    ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option("--batch", metavar="FILE", help="JSON lines to evaluate; '-' reads stdin.", show_default=False),
+    ] = None,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Evaluate an expression of the cloud language.
+
+    With --json: {"value":...} or {"error":{"code","message"}}. Without, the value: texts as they are, the rest as JSON.
+
+    --batch reads lines {"expression","context"?} and writes one such object for each, in order; a broken line gives an error object
+    and the rest goes on. The exit code is then 0.
+
+    The context: {"variables":{}, "parameters":{}, "trigger":{"outputs":{}}, "actions":{NAME:{"status","inputs","outputs"}},
+    "item":..., "items":{LOOP:...}, "iterationIndexes":{LOOP:0}, "now":"2026-01-31T08:00:00Z"}. Without "now" it is the current time.
+    """
+    if (expression is None) == (batch is None):
+        raise UsageFault("Give either an EXPRESSION or --batch FILE.", hint="sealflow eval '@add(1, 2)'")
+    if context == "-" and batch == "-":
+        raise UsageFault("Only one of --context and --batch can read stdin.")
+    given = json_object(context, "--context") if context is not None else {}
+    if batch is not None:
+        return _batch(batch, given)
+    try:
+        value = _value(expression, given)
+    except SealflowError as error:
+        if not json:
+            return report(error, as_json=False)
+        say_json({"error": error_json(error)})
+        return INVALID
+    if json:
+        say_json({"value": value})
+    elif isinstance(value, str):
+        say(printable(value) if sys.stdout.isatty() else value)
+    else:
+        say(shown(value, full=True))
+    return OK
+
+
+def _value(expression: Any, context: Any) -> Any:
+    from ...expressions.context import evaluate_text
+
+    if not isinstance(expression, str):
+        raise UsageFault("'expression' must be a text.")
+    if not isinstance(context, dict):
+        raise UsageFault("'context' must be an object.")
+    return evaluate_text(expression, context if "now" in context else {**context, "now": _now()})
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+
+
+def _batch(file: str, context: dict[str, Any]) -> int:
+    for line in _lines(file):
+        if line.strip():
+            say_json(_answer(line, context))
+            if file == "-":
+                sys.stdout.flush()
+    return OK
+
+
+def _answer(line: bytes, context: dict[str, Any]) -> dict[str, Any]:
+    try:
+        request = json_value(line, "The line")
+        if not isinstance(request, dict):
+            raise UsageFault("The line must be an object with 'expression'.")
+        return {"value": _value(request.get("expression"), request.get("context", context))}
+    except Exception as error:
+        # Whatever is wrong with one line, the others are still answered.
+        return {"error": error_json(error)}
+
+
+def _lines(file: str) -> Iterator[bytes]:
+    if file == "-":
+        yield from sys.stdin.buffer
+        return
+    try:
+        with open(file, "rb") as stream:
+            yield from stream
+    except OSError as error:
+        raise of_os_error(error, file) from None

@@ -1,0 +1,168 @@
+"""`sealflow flow`: deployed flows and their versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options
+from .arguments import read_file
+from .errors import OK, about
+from .output import note, one_line, paint, say, say_json, shown, table
+from .session import again, environment, wait_for
+
+if TYPE_CHECKING:
+    from ...runtime.environment import FlowDetail, FlowSummary
+    from ...runtime.library import Flow
+
+app = typer.Typer(help="Deploy flows, look at them and their versions.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(environment: options.Environment = "default", json: options.Json = False, home: options.Home = None) -> int:
+    """List the deployed flows.
+
+    With --json: [{"flow","id","version","createdTime","changedTime"}].
+    """
+    from .moments import clock_ms, iso_ms
+
+    found = wait_for(_list(home, environment))
+    if json:
+        say_json(
+            [
+                {
+                    "flow": flow.name,
+                    "id": flow.id,
+                    "version": flow.version,
+                    "createdTime": iso_ms(flow.created_ms),
+                    "changedTime": iso_ms(flow.updated_ms),
+                }
+                for flow in found
+            ]
+        )
+        return OK
+    if not found:
+        note("no flows")
+        return OK
+    rows = [[flow.name, str(flow.version), clock_ms(flow.created_ms), clock_ms(flow.updated_ms)] for flow in found]
+    head, *lines = table(["FLOW", "VERSION", "CREATED", "CHANGED"], rows)
+    say(paint(head, "bold"))
+    for line in lines:
+        say(line)
+    return OK
+
+
+async def _list(home: Path | None, name: str) -> list[FlowSummary]:
+    async with environment(home, name) as env:
+        return await env.flows()
+
+
+@app.command("show")
+def show(
+    flow: Annotated[str, typer.Argument(metavar="FLOW", help="A flow's name or id.")],
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", min=1, help="Otherwise the newest.", show_default=False)
+    ] = None,
+    definition: Annotated[bool, typer.Option("--definition", help="Print only the definition, as JSON.")] = False,
+    environment: options.Environment = "default",
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Show a flow: its versions, what starts it, what it does.
+
+    With --json: {"flow","id","version","versions","dialect","kind","createdTime","definition"}.
+    """
+    found = wait_for(_show(home, environment, flow, version))
+    if json:
+        from .moments import iso_ms
+
+        say_json(
+            {
+                "flow": found.name,
+                "id": found.id,
+                "version": found.version,
+                "versions": found.versions,
+                "dialect": found.dialect,
+                "kind": found.kind,
+                "createdTime": iso_ms(found.created_ms),
+                "definition": found.definition,
+            }
+        )
+    elif definition:
+        say(shown(found.definition, full=True))
+    else:
+        _show_flow(found)
+    return OK
+
+
+async def _show(home: Path | None, name: str, flow: str, version: int | None) -> FlowDetail:
+    async with environment(home, name) as env:
+        return await env.flow(flow, version)
+
+
+def _show_flow(found: FlowDetail) -> None:
+    from ...cloud import Action, parse
+    from .moments import clock_ms
+
+    definition = parse(found.definition)
+    say(f"{one_line(found.name)} version {found.version} of {found.versions}")
+    say(f"id {found.id}, {found.dialect} ({found.kind}), created {clock_ms(found.created_ms)}")
+    for parameter in definition.parameters:
+        say(f"parameter {one_line(parameter.name)}: {parameter.type}{'' if parameter.has_default else ', required'}")
+    for trigger in definition.triggers:
+        say(f"trigger   {one_line(trigger.name)}: {trigger.type}{f' ({trigger.kind})' if trigger.kind else ''}")
+
+    waiting: list[tuple[Action, int]] = [(action, 0) for action in reversed(definition.actions)]
+    while waiting:
+        action, depth = waiting.pop()
+        say(f"{'  ' * (depth + 1)}{one_line(action.name)}: {action.type}")
+        inner = [each for branch in action.branches for each in branch.actions]
+        waiting.extend((each, depth + 1) for each in reversed(inner))
+
+
+@app.command("deploy")
+def deploy(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A flow's file.")],
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Otherwise the file's stem.", show_default=False)
+    ] = None,
+    dialect: options.Dialect = options.DialectChoice.auto,
+    environment: options.Environment = "default",
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Check a flow and keep it, encrypted. The same content again is the same version.
+
+    With --json: {"flow","id","version","created","dialect","kind","environment"}.
+    """
+    flow, where = wait_for(_deploy(home, environment, file, name, dialect.value))
+    if json:
+        say_json(
+            {
+                "flow": flow.name,
+                "id": flow.id.hex(),
+                "version": flow.version,
+                "created": flow.created,
+                "dialect": flow.dialect,
+                "kind": flow.kind,
+                "environment": where,
+            }
+        )
+    else:
+        state = "deployed" if flow.created else "unchanged"
+        say(f"{one_line(flow.name)} version {flow.version} {state} ({flow.dialect})")
+        import shlex
+
+        say(f"next: {again(f'run {shlex.quote(flow.name)}', home=home, environment=environment)}")
+    return OK
+
+
+async def _deploy(home: Path | None, where: str, file: str, name: str | None, dialect: str) -> tuple[Flow, str]:
+    from .run import deployed
+
+    with about(file):
+        content = read_file(file)
+        async with environment(home, where, create=True) as env:
+            return await deployed(env, file, content, dialect, name), env.name

@@ -1,0 +1,38 @@
+"""Times in the command line: `--since 2h`, and stored times for people and for programs."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Final
+
+from ...errors import ExpressionError
+from ...kernel.timing import from_iso, iso
+from .errors import UsageFault
+from .progress import clock_text
+
+_AGO: Final = re.compile(r"(\d+)\s*(s|m|h|d|w)")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def moment_ms(text: str, option: str, *, now: float | None = None) -> int:
+    """Unix milliseconds of an ISO time (UTC where it says nothing else), or of `2h` = two hours ago. Raises UsageFault."""
+    ago = _AGO.fullmatch(text.strip())
+    if ago:
+        return round(((time.time() if now is None else now) - int(ago[1]) * _SECONDS[ago[2]]) * 1_000)
+    try:
+        return from_iso(text) // 10_000
+    except ExpressionError:
+        raise UsageFault(
+            f"{option} needs a time such as 2026-01-31T08:00:00Z, or 30m, 2h, 7d (ago), not '{text}'."
+        ) from None
+
+
+def iso_ms(milliseconds: int | None) -> str | None:
+    """A stored time for programs."""
+    return iso(milliseconds * 10_000) if milliseconds is not None else None
+
+
+def clock_ms(milliseconds: int) -> str:
+    """A stored time for people."""
+    return clock_text(milliseconds * 10_000)

@@ -1,0 +1,44 @@
+"""Options that several commands share, and their help."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", envvar="SEALFLOW_HOME", metavar="DIR", help="The store's folder. Otherwise .sealflow/ in this folder.",
+        show_default=False,
+    ),
+]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs; errors too.")]
+Environment = Annotated[
+    str, typer.Option("--environment", "-e", metavar="NAME", help="The environment, with its own store and keys.")
+]
+Full = Annotated[bool, typer.Option("--full", help="Show values in full length.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=0,
+        help="Stop waiting after this time (exit code 124). The run stays resumable.",
+        show_default=False,
+    ),
+]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the unique beginning of one, or 'latest'.")]
+
+
+class DialectChoice(StrEnum):
+    """For which product a definition was written; `auto` tells it from its shape."""
+
+    auto = "auto"
+    power_automate = "power-automate"
+    logic_apps = "logic-apps"
+
+
+Dialect = Annotated[DialectChoice, typer.Option("--dialect", help="The product the definition was written for.")]

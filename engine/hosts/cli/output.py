@@ -1,0 +1,128 @@
+"""Writing: lines for people, JSON for programs, and what a terminal can take.
+
+Results go to stdout, notes and errors to stderr. Text from flows and their data passes `printable` before a terminal sees it, so that no
+value can move its cursor or change its title. Nothing here knows flows or runs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TextIO
+
+from ...values import to_json
+
+LONGEST_VALUE: Final = 2_000
+"""Characters of a value that are shown without `--full`."""
+
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_LINE_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_PLAIN_SYMBOLS: Final = str.maketrans({"✓": "+", "✗": "x", "↻": "~", "…": "...", "▸": ">", "·": "-", "→": "->"})
+_COLOURS: Final = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write one line; symbols and letters that the stream's encoding does not have are replaced, never an error."""
+    try:
+        stream.write(text + "\n")
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        plain = text.translate(_PLAIN_SYMBOLS)
+        stream.write(plain.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def say(text: str = "") -> None:
+    """A line of the result, for people."""
+    write(sys.stdout, text)
+
+
+def note(text: str) -> None:
+    """A line beside the result, on stderr."""
+    sys.stdout.flush()
+    write(sys.stderr, text)
+    sys.stderr.flush()
+
+
+def say_json(value: Any) -> None:
+    """A result for programs: one line of compact JSON."""
+    write(sys.stdout, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Compact JSON that every UTF-8 reader accepts: lone surrogates are escaped, infinite numbers are texts."""
+    import json
+
+    text = to_json(_finite(value))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(json.loads(text), separators=(",", ":"))
+    return text
+
+
+def _finite(value: Any) -> Any:
+    """JSON has neither NaN nor Infinity, and expressions can make both."""
+    if isinstance(value, float):
+        if value != value:
+            return "NaN"
+        return value if abs(value) != float("inf") else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(member) for member in value]
+    return value
+
+
+def shown(value: Any, *, full: bool = False, indent: int = 0) -> str:
+    """A value for people: text as it is, everything else as indented JSON, cut off after some 2,000 characters unless `full`."""
+    import json
+
+    if isinstance(value, str):
+        text = value
+    else:
+        text = json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)
+    text = printable(text)
+    if not full and len(text) > LONGEST_VALUE:
+        text = f"{text[:LONGEST_VALUE]}… ({len(text):,} characters; --full shows them)"
+    if indent:
+        text = text.replace("\n", "\n" + " " * indent)
+    return text
+
+
+def printable(text: str) -> str:
+    """The text with control and direction characters spelled out (line ends and tabs stay)."""
+    return _CONTROL.sub(_spelled, text)
+
+
+def one_line(text: str, longest: int = 0) -> str:
+    """As `printable`, in one line, cut off after `longest` characters where that is given."""
+    text = _LINE_CONTROL.sub(_spelled, text)
+    return text if not longest or len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _spelled(match: re.Match[str]) -> str:
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(match[0]) or f"\\x{ord(match[0]):02x}"
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that wants colour (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str, stream: TextIO | None = None) -> str:
+    """The text in a colour (green, red, yellow, cyan, dim, bold) where the stream shows it."""
+    if not colour or not coloured(stream if stream is not None else sys.stdout):
+        return text
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Columns as wide as their longest cell, in lines without trailing blanks."""
+    body = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in [list(head), *body]) for column in range(len(head))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [list(head), *body]
+    ]

@@ -1,0 +1,300 @@
+"""What a run's progress looks like, one line an action: a fold over history entries that only makes text.
+
+Actions in branches and scopes are indented below their container; what happens in loops is collapsed to a counter, failures aside. Where
+the lines go, and whether anything is redrawn, is the matter of `display`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ...errors import SealflowError
+from ...kernel import Entry, Node
+from ...kernel.plan import FOREACH, IF, SCOPE, SWITCH, UNTIL, WAIT
+from ...kernel.status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
+from ...kernel.timing import SECOND, from_iso, later
+from .output import one_line
+
+SHOWN_FAILURES: Final = 5
+"""Failures inside of one loop that get their own line."""
+
+REPORT_PERIOD: Final = 5 * SECOND
+"""Ticks between two lines about the same loop where nothing can be redrawn."""
+
+_BLOCKS: Final = frozenset({IF, SWITCH, SCOPE})
+_LOOPS: Final = frozenset({FOREACH, UNTIL})
+_WORDS: Final = {FAILED: "failed", TIMED_OUT: "timed out", CANCELLED: "cancelled"}
+_WHY_SKIPPED: Final = {
+    "ActionDependencyFailed": "what it runs after ended otherwise",
+    "ActionBranchingConditionNotSatisfied": "branch not taken",
+    "ActionResponseSkipped": "nobody waits for a response",
+    "Terminated": "the run had ended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: `symbol` and `text`, `depth` levels in, in a colour of `output.paint` or none."""
+
+    depth: int
+    symbol: str
+    text: str
+    colour: str = ""
+
+    def __str__(self) -> str:
+        return f"{'  ' * self.depth}{self.symbol} {self.text}"
+
+
+@dataclass(slots=True)
+class _Loop:
+    """The counter of an outermost loop."""
+
+    entry: Entry
+    total: int | None
+    iterations: int = 0
+    actions: int = 0
+    failures: int = 0
+    retries: int = 0
+    told_at: int = 0
+    ended: set[str] = field(default_factory=set)
+
+
+class Progress:
+    """Takes entries as they change, gives the lines to print; `current` is what is under way.
+
+    `now` gives the time in ticks where it passes as on the wall; without it (a simulation) nothing is said of waiting times.
+    """
+
+    def __init__(self, *, now: Callable[[], int] | None = None, full: bool = False) -> None:
+        self._now = now
+        self._longest = 0 if full else 200
+        self._open: dict[str, Entry] = {}
+        self._begun: set[str] = set()
+        self._ended: set[str] = set()
+        self._skipped: set[str] = set()
+        self._retries: dict[str, int] = {}
+        self._loops: dict[tuple[int, Any], _Loop] = {}
+
+    def take(self, entry: Entry) -> list[Line]:
+        """The lines that this change of an action is worth."""
+        if entry.node.loops and entry.it is not None:
+            return self._inside(entry)
+        if entry.status == SKIPPED:
+            return self._skip(entry)
+        if entry.end is None:
+            return self._under_way(entry)
+        return self._end(entry)
+
+    def current(self) -> list[Line]:
+        """What is going on right now: calls, delays and loops, in the order of their start."""
+        return [self._current(entry) for entry in self._open.values()]
+
+    def periodic(self) -> list[Line]:
+        """Counters of loops that have not been told of for a while, for where nothing is redrawn."""
+        lines: list[Line] = []
+        if self._now is None:
+            return lines
+        now = self._now()
+        for loop in self._loops.values():
+            if loop.told_at == 0:
+                loop.told_at = now
+            elif now - loop.told_at >= REPORT_PERIOD and loop.entry.end is None:
+                loop.told_at = now
+                lines.append(self._current(loop.entry))
+        return lines
+
+    # ---- one action
+
+    def _under_way(self, entry: Entry) -> list[Line]:
+        node = entry.node
+        depth = _depth(node)
+        if entry.path not in self._begun:
+            self._begun.add(entry.path)
+            if node.op in _BLOCKS:
+                return [Line(depth, "▸", _name(node), "cyan")]
+            self._open[entry.path] = entry
+            if node.op in _LOOPS:
+                self._loops[(node.index, entry.it)] = _Loop(entry, _length(entry))
+            elif node.op == WAIT and self._waits_on(_due(entry)):
+                return [self._current(entry)]
+            return []
+        if entry.retry_due is not None and self._retries.get(entry.path) != entry.attempts:
+            self._retries[entry.path] = entry.attempts
+            return [self._current(entry)]
+        return []
+
+    def _end(self, entry: Entry) -> list[Line]:
+        node = entry.node
+        self._open.pop(entry.path, None)
+        if entry.path in self._ended:
+            return []
+        lines = []
+        if node.op in _BLOCKS and entry.path not in self._begun:
+            lines += [Line(_depth(node), "▸", _name(node), "cyan")]
+        self._begun.add(entry.path)
+        self._ended.add(entry.path)
+        return [*lines, self._ended_line(entry, _depth(node), _name(node))]
+
+    def _ended_line(self, entry: Entry, depth: int, name: str) -> Line:
+        took = duration_text((entry.end or entry.start) - entry.start)
+        details = [took]
+        loop = self._loops.pop((entry.node.index, entry.it), None) if entry.node.op in _LOOPS else None
+        if loop is not None:
+            details.insert(0, self._counted(loop))
+        if entry.attempts > 1:
+            details.append(f"{entry.attempts} attempts")
+        if entry.status == SUCCEEDED:
+            return Line(depth, "✓", f"{name} {', '.join(details)}", "green")
+        text = f"{name} {_WORDS.get(entry.status, 'ended')} ({', '.join(details)})"
+        reason = _reason(entry)
+        if reason:
+            text += f": {one_line(reason, self._longest)}"
+        return Line(depth, "✗", text, "red")
+
+    def _skip(self, entry: Entry) -> list[Line]:
+        if entry.path in self._skipped:
+            return []
+        self._skipped.add(entry.path)
+        if entry.path.rpartition("/")[0] in self._skipped:
+            return []  # its container's line says it
+        reason = _WHY_SKIPPED.get((entry.error or {}).get("code", ""), "")
+        return [Line(_depth(entry.node), "-", f"{_name(entry.node)} skipped" + (f" ({reason})" if reason else ""), "dim")]
+
+    def _current(self, entry: Entry) -> Line:
+        depth, name = _depth(entry.node), _name(entry.node)
+        if entry.retry_due is not None:
+            number = entry.attempts - 1
+            most = _most_retries(entry.node)
+            text = f"{name} retry {number}" + (f"/{most}" if most is not None else "")
+            if self._waits_on(entry.retry_due) and self._now is not None:
+                text += f" in {duration_text(entry.retry_due - self._now())}"
+            return Line(depth, "↻", f"{text} ({entry.code})" if entry.code else text, "yellow")
+        loop = self._loops.get((entry.node.index, entry.it))
+        if loop is not None:
+            return Line(depth, "…", f"{name} {self._counted(loop)}", "cyan")
+        due = _due(entry)
+        if due is not None and self._waits_on(due):
+            return Line(depth, "…", f"{name} until {clock_text(due)}", "cyan")
+        return Line(depth, "…", name, "cyan")
+
+    def _waits_on(self, due: int | None) -> bool:
+        return due is not None and self._now is not None and due - self._now() > SECOND // 2
+
+    # ---- loops
+
+    def _inside(self, entry: Entry) -> list[Line]:
+        """An action in an iteration: only the counter of the outermost loop around it moves."""
+        node = entry.node
+        it = entry.it or ()
+        key = (node.loops[0].index, it[: len(it) - len(node.loops)] or None)
+        loop = self._loops.get(key)
+        if loop is None:
+            return []
+        loop.iterations = max(loop.iterations, it[len(it) - len(node.loops)] + 1)
+        if entry.retry_due is not None and entry.end is None:
+            loop.retries += 1
+        if entry.end is None or entry.path in loop.ended:
+            return []
+        loop.ended.add(entry.path)
+        if entry.status == SKIPPED:
+            return []
+        loop.actions += 1
+        if entry.status not in (FAILED, TIMED_OUT) or entry.code == "ActionFailed":
+            return []
+        loop.failures += 1
+        if loop.failures > SHOWN_FAILURES:
+            return []
+        label = one_line(entry.path.removeprefix(loop.entry.path.rpartition("/")[0]).lstrip("/"))
+        return [self._ended_line(entry, _depth(loop.entry.node) + 1, label)]
+
+    def _counted(self, loop: _Loop) -> str:
+        if loop.total is not None:
+            text = f"{loop.iterations}/{loop.total}" if loop.entry.end is None else _count(loop.total, "iteration")
+        else:
+            text = _count(loop.iterations, "iteration")
+        text += f", {_count(loop.actions, 'action')}"
+        if loop.failures:
+            text += f", {loop.failures} failed"
+        if loop.retries:
+            text += f", {_count(loop.retries, 'retry')}"
+        return text
+
+
+def _depth(node: Node) -> int:
+    return len(node.segments) - 1
+
+
+def _name(node: Node) -> str:
+    return one_line(node.name, 80)
+
+
+def _length(entry: Entry) -> int | None:
+    return len(entry.inputs) if entry.node.op == FOREACH and isinstance(entry.inputs, list) else None
+
+
+def _count(number: int, what: str) -> str:
+    if number == 1:
+        return f"1 {what}"
+    return f"{number:,} {what[:-1]}ies" if what.endswith("ry") else f"{number:,} {what}s"
+
+
+def _reason(entry: Entry) -> str:
+    """Code and message of a failure; of a container only what its actions do not say already."""
+    error = entry.error or {}
+    code, message = entry.code or error.get("code") or "", str(error.get("message") or "")
+    if code == "ActionFailed" and (entry.node.op in _BLOCKS or entry.node.op in _LOOPS):
+        return ""
+    return f"{code}: {message}" if code and message else str(code or message)
+
+
+def _due(entry: Entry) -> int | None:
+    """When a delay ends, from its inputs."""
+    if entry.node.op != WAIT or not isinstance(entry.inputs, dict):
+        return None
+    interval, until = entry.inputs.get("interval"), entry.inputs.get("until")
+    try:
+        if isinstance(interval, dict):
+            return later(entry.start, interval.get("count"), interval.get("unit"))
+        return from_iso(until.get("timestamp")) if isinstance(until, dict) else None
+    except SealflowError:
+        return None
+
+
+def _most_retries(node: Node) -> int | None:
+    """How often a call is tried again at most, where the definition says it without an expression."""
+    if node.retry is None:
+        return 4  # the default policy's
+    try:
+        policy = node.retry(None)  # type: ignore[arg-type]  # what is constant asks for no frame
+    except Exception:
+        return None
+    count = policy.get("count", 4) if isinstance(policy, dict) else None
+    return count if isinstance(count, int) else None
+
+
+def duration_text(ticks: int) -> str:
+    """`12 ms`, `1.2 s`, `2 min 3 s`, `1 h 2 min` for a time in ticks."""
+    milliseconds = max(ticks, 0) // 10_000
+    if milliseconds < 1_000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1_000
+    if seconds < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def clock_text(at: int) -> str:
+    """A time in ticks as the clock on the wall shows it, with the date when it is not today."""
+    moment = time.localtime(at // SECOND)
+    today = time.localtime()
+    near = (moment.tm_year, moment.tm_yday) == (today.tm_year, today.tm_yday)
+    return time.strftime("%H:%M:%S" if near else "%Y-%m-%d %H:%M:%S", moment)

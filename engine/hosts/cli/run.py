@@ -1,0 +1,165 @@
+"""`sealflow run`: deploy a file under its stem, start it, show what happens."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...errors import DefinitionError, NotFound
+from . import options
+from .arguments import given_json, json_object, pairs, read_file
+from .errors import UsageFault, about
+from .output import note, one_line, say, say_json
+from .session import DEFAULT_ENVIRONMENT, again, environment, wait_for
+from .watching import Watch
+
+if TYPE_CHECKING:
+    from ...kernel import Entry
+    from ...runtime.environment import Environment, Run
+    from ...runtime.library import Flow
+
+
+def run(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A flow's file, or the name of a deployed flow.")],
+    input: Annotated[  # noqa: A002 - the option's name
+        str | None,
+        typer.Option("--input", metavar="JSON|@FILE|@-", help="The trigger's body.", show_default=False),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", metavar="NAME=JSON", help="A workflow parameter; repeatable.", show_default=False),
+    ] = None,
+    environment: options.Environment = "default",
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Answer every call without network; delays pass at once.")
+    ] = False,
+    mocks: Annotated[
+        str | None,
+        typer.Option("--mocks", metavar="FILE", help="Answers by action name, for --simulate.", show_default=False),
+    ] = None,
+    dialect: options.Dialect = options.DialectChoice.auto,
+    timeout: options.Timeout = None,
+    full: options.Full = False,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Run a flow and show every action as it happens.
+
+    FILE is a definition, {"definition": ...}, a Power Automate export, an ARM template or workflow.json. It is deployed under its stem;
+    the same content again is the same version. With splitOn, one run starts for each element.
+
+    Mocks: {"Action_name": {"status","outputs"}}, or a list of such, one for each iteration or attempt. An action without one gets its
+    static result, else {"statusCode":200,"headers":{},"body":{}}.
+
+    With --json the last line of stdout (with splitOn: one line for each run) is
+    {"run","flow","version","environment","status","code","error","response","actions":[{"path","name","type","status","code","inputs",
+    "outputs","error","start","end","attempts"}]}; progress goes to stderr. Where the trigger starts no run, "run" is null and "status"
+    is "Skipped".
+
+    Exit codes: 0 Succeeded, 1 Failed, Cancelled or TimedOut, 2 invalid, 3 not found, 4 locked or denied, 124 --timeout.
+    """
+    if mocks is not None and not simulate:
+        raise UsageFault("--mocks needs --simulate.", hint="Without it, calls are made for real.")
+    watch = Watch(json, full, timeout, simulated=simulate, home=home, environment=environment)
+    given = {} if input is None else {"body": given_json(input, "--input")}
+    answers: Any = json_object(mocks, "--mocks") if mocks is not None else simulate or None
+    arguments = {**given, "parameters": pairs(parameter or [], "--parameter"), "simulate": answers}
+    return wait_for(_run(file, dialect.value, arguments, watch))
+
+
+async def _run(file: str, dialect: str, arguments: dict[str, Any], watch: Watch) -> int:
+    content = _content(file, watch)
+    async with environment(watch.home, watch.environment, create=content is not None) as env:
+        with about(file):
+            target = await _target(env, file, content, dialect, watch)
+
+            async def begin(changed: Callable[[Entry], None]) -> list[Run]:
+                return await env.start(target.start, on_change=changed, **arguments)
+
+            async def headline(run: Run) -> str:
+                where = f", environment {one_line(env.name)}" if watch.environment != DEFAULT_ENVIRONMENT else ""
+                return f"{target}, run {run.id}{where}{', simulated' if watch.simulated else ''}"
+
+            code = await watch.carry_out(begin, headline)
+        if not watch.runs:
+            _tell_skipped(target, env.name, watch)
+        return code
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The flow that is to run: what `Environment.start` takes, and what people are told."""
+
+    start: Flow | str
+    name: str
+    version: int
+    new: bool
+
+    def __str__(self) -> str:
+        return f"{one_line(self.name)} version {self.version}{' (new)' if self.new else ''}"
+
+
+def _content(file: str, watch: Watch) -> bytes | None:
+    """The file's bytes; None where there is no such file but there may be a flow of this name."""
+    from ..embedded import home_folder
+
+    try:
+        return read_file(file)
+    except NotFound:
+        looks_like_a_file = "/" in file or Path(file).suffix in (".json", ".robin", ".zip")
+        if looks_like_a_file or not home_folder(watch.home).exists():
+            raise
+        return None
+
+
+async def _target(env: Environment, file: str, content: bytes | None, dialect: str, watch: Watch) -> _Target:
+    if content is not None:
+        flow = await deployed(env, file, content, dialect)
+        return _Target(flow, flow.name, flow.version, flow.created)
+    try:
+        detail = await env.flow(file)
+    except NotFound:
+        raise NotFound(
+            f"There is neither a file nor a deployed flow '{file}'.",
+            hint=again("flow list", home=watch.home, environment=watch.environment),
+        ) from None
+    return _Target(detail.name, detail.name, detail.version, False)
+
+
+async def deployed(env: Environment, file: str, content: bytes, dialect: str, name: str | None = None) -> Flow:
+    """Deploy a file's content under `name` or the file's stem. Raises DefinitionError."""
+    from ...cloud import read
+
+    name = name or ("stdin" if file == "-" else Path(file).stem)
+    try:
+        return await env.deploy(name, read(content, name=name), dialect=dialect)
+    except DefinitionError as fault:
+        if fault.hint is None:
+            fault.hint = f"`sealflow check {shlex.quote(file)}` shows every problem of the file."
+        raise
+
+
+def _tell_skipped(target: _Target, environment: str, watch: Watch) -> None:
+    text = f"{target}: no run started. A trigger condition is false, or splitOn has nothing to split."
+    if not watch.as_json:
+        say(text)
+        return
+    note(text)
+    say_json(
+        {
+            "run": None,
+            "flow": target.name,
+            "version": target.version,
+            "environment": environment,
+            "status": "Skipped",
+            "code": "TriggerSkipped",
+            "error": None,
+            "response": None,
+            "actions": [],
+        }
+    )

@@ -1,0 +1,351 @@
+"""`sealflow runs`: look at runs, follow, resume, cancel and export them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...errors import NotFound
+from . import options
+from .arguments import write_file
+from .errors import FAILED, OK, UsageFault
+from .output import note, one_line, paint, printable, say, say_json, shown, table
+from .session import again, environment, wait_for
+
+if TYPE_CHECKING:
+    from ...kernel import Entry
+    from ...runtime.environment import Environment, Run, RunSummary
+    from ...runtime.reading import RunResult
+    from .watching import Watch
+
+app = typer.Typer(help="Look at runs; follow, resume, cancel and export them.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    status: Annotated[
+        str | None,
+        typer.Option("--status", metavar="STATUS", help="Running, Waiting, Succeeded, Failed, ...", show_default=False),
+    ] = None,
+    flow: Annotated[
+        str | None, typer.Option("--flow", metavar="NAME", help="Only runs of this flow.", show_default=False)
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="An ISO time, or 30m, 2h, 7d ago.", show_default=False),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="As --since.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most this many, the newest.")] = 30,
+    environment: options.Environment = "default",
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """List runs, the newest first.
+
+    With --json: [{"run","flow","version","status","start","end","parent"}], times in UTC.
+    """
+    from .moments import moment_ms
+
+    chosen = {
+        "status": status,
+        "flow": flow,
+        "since_ms": moment_ms(since, "--since") if since is not None else None,
+        "until_ms": moment_ms(until, "--until") if until is not None else None,
+        "limit": limit,
+    }
+    found = wait_for(_list(home, environment, chosen))
+    if json:
+        say_json([_run_json(each) for each in found])
+    elif found:
+        _show_list(found)
+        if len(found) == limit:
+            note(f"the newest {limit}; --limit shows more")
+    else:
+        note("no runs")
+    return OK
+
+
+async def _list(home: Path | None, name: str, chosen: dict[str, Any]) -> list[RunSummary]:
+    async with environment(home, name) as env:
+        return await env.runs(**chosen)
+
+
+def _run_json(run: RunSummary) -> dict[str, Any]:
+    from .moments import iso_ms
+
+    return {
+        "run": run.id,
+        "flow": run.flow,
+        "version": run.version,
+        "status": run.status,
+        "start": iso_ms(run.started_ms),
+        "end": iso_ms(run.ended_ms),
+        "parent": run.parent,
+    }
+
+
+def _show_list(runs: Sequence[RunSummary]) -> None:
+    from .moments import clock_ms
+    from .progress import duration_text
+    from .watching import coloured_status
+
+    rows = [
+        [
+            run.id,
+            f"{one_line(run.flow, 40)} v{run.version}",
+            clock_ms(run.started_ms),
+            duration_text((run.ended_ms - run.started_ms) * 10_000) if run.ended_ms is not None else "",
+            run.status,
+        ]
+        for run in runs
+    ]
+    head, *lines = table(["RUN", "FLOW", "STARTED", "TOOK", "STATUS"], rows)
+    say(paint(head, "bold"))
+    for line, run in zip(lines, runs, strict=True):
+        say(line.removesuffix(run.status) + coloured_status(run.status))
+
+
+@app.command("show")
+def show(
+    run: options.RunId,
+    action: Annotated[
+        str | None,
+        typer.Option("--action", metavar="PATH", help="One action: its path, or its name.", show_default=False),
+    ] = None,
+    environment: options.Environment = "default",
+    full: options.Full = False,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Show a run: its actions as a tree, its failures and its response; or one action with its inputs and outputs.
+
+    With --json, the object that `sealflow run --json` prints, or the action's part of it.
+    """
+    result = wait_for(_show(home, environment, run))
+    if action is not None:
+        found = _action(result, action)
+        if json:
+            say_json(found)
+        else:
+            _show_action(found, full)
+    elif json:
+        say_json(result.to_json())
+    else:
+        _show_run(result, full)
+    return OK
+
+
+async def _show(home: Path | None, name: str, run_id: str) -> RunResult:
+    async with environment(home, name) as env:
+        return await (await env.run(run_id)).snapshot()
+
+
+def _action(result: RunResult, wanted: str) -> dict[str, Any]:
+    """The action with this path, or this name where only one has it. Raises NotFound, UsageFault."""
+    path = wanted if wanted.startswith("/") else f"/{wanted}"
+    for action in result.actions:
+        if action["path"].lower() == path.lower():
+            return action
+    named = [action for action in result.actions if action["name"].lower() == wanted.lower()]
+    if len(named) == 1:
+        return named[0]
+    if not named:
+        raise NotFound(f"There is no action '{wanted}' in this run.", hint=f"sealflow runs show {result.run}")
+    some = ", ".join(action["path"] for action in named[:5])
+    raise UsageFault(f"{len(named)} actions are called '{wanted}'; give a path: {some}{', …' if len(named) > 5 else ''}")
+
+
+def _show_run(result: RunResult, full: bool) -> None:
+    from .tree import action_lines
+    from .watching import causes, coloured_status, counts
+
+    say(f"run {result.run}")
+    say(f"{one_line(result.flow)} version {result.version}, environment {one_line(result.environment)}")
+    for line in action_lines(result.actions, full=full):
+        say(f"  {line}")
+    say(f"{coloured_status(result.status)}, {counts(result.actions)}")
+    for line in causes(result):
+        say(f"  {line}")
+    if result.response is not None:
+        say(f"response {result.response.get('statusCode')}")
+        if result.response.get("body") is not None:
+            say(f"  {shown(result.response['body'], full=full, indent=2)}")
+
+
+def _show_action(action: dict[str, Any], full: bool) -> None:
+    from .tree import duration_of
+    from .watching import coloured_status
+
+    took = duration_of(action)
+    say(f"{printable(action['path'])} ({action['type']})")
+    attempts = f", {action['attempts']} attempts" if action["attempts"] > 1 else ""
+    code = f" ({action['code']})" if action["code"] else ""
+    say(f"{coloured_status(action['status'])}{code}{f' in {took}' if took else ''}{attempts}")
+    say(f"start  {action['start']}")
+    say(f"end    {action['end'] or '-'}")
+    for name in ("inputs", "outputs", "error"):
+        if name in action.get("secured", ()):
+            say(f"{name}: secured")
+        elif action[name] is not None:
+            say(f"{name}:")
+            say(f"  {shown(action[name], full=full, indent=2)}")
+
+
+@app.command("follow")
+def follow(
+    run: options.RunId,
+    environment: options.Environment = "default",
+    timeout: options.Timeout = None,
+    full: options.Full = False,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Follow a run that goes on, from its first action, until it ends. The exit code is that of `sealflow run`."""
+    from .watching import Watch
+
+    watch = Watch(json, full, timeout, home=home, environment=environment)
+    return wait_for(_follow(run, watch))
+
+
+async def _follow(run_id: str, watch: Watch) -> int:
+    async with environment(watch.home, watch.environment) as env:
+
+        async def begin(_: Callable[[Entry], None]) -> list[Run]:
+            return [await env.run(run_id)]
+
+        return await watch.carry_out(begin, _headline)
+
+
+@app.command("resume")
+def resume(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run's id, its beginning, or 'latest'.", show_default=False)
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every unfinished run of the environment.")] = False,
+    environment: options.Environment = "default",
+    timeout: options.Timeout = None,
+    full: options.Full = False,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Go on with a run that was left unfinished: after a crash, Ctrl-C or --timeout.
+
+    No finished action runs again. A call that was under way is repeated with the same inputs and the same idempotency key.
+    With --json, one line for each run, as `sealflow run --json` prints it.
+    """
+    from .watching import Watch
+
+    if (run is None) != all_:
+        raise UsageFault("Give either a RUN or --all.", hint="sealflow runs list --status Running")
+    watch = Watch(json, full, timeout, home=home, environment=environment)
+    return wait_for(_resume(run, watch))
+
+
+async def _resume(run_id: str | None, watch: Watch) -> int:
+    async with environment(watch.home, watch.environment) as env:
+
+        async def begin(changed: Callable[[Entry], None]) -> Sequence[Run]:
+            if run_id is None:
+                return await env.resume_all()
+            found = await env.run(run_id)
+            if not await found.resume(changed):
+                note(f"The run {found.id} has ended already.")
+            return [found]
+
+        code = await watch.carry_out(begin, _headline)
+        if not watch.runs:
+            note("no unfinished runs")
+        return code
+
+
+async def _headline(run: Run) -> str:
+    return f"{one_line(await run.flow())} version {run.version}, run {run.id}"
+
+
+@app.command("cancel")
+def cancel(
+    run: options.RunId,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept with the run.")] = (
+        "The run was cancelled."
+    ),
+    environment: options.Environment = "default",
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """End a run as Cancelled. Actions that are under way are given up.
+
+    With --json: {"run","cancelled","status"}; "cancelled" is false for a run that had ended.
+    """
+    done, identity, status = wait_for(_cancel(home, environment, run, reason))
+    if json:
+        say_json({"run": identity, "cancelled": done, "status": status})
+    elif done and status == "Cancelled":
+        say(f"Cancelled run {identity}")
+    elif done:
+        say(f"Asked for run {identity} to be cancelled; its status is {status}.")
+    else:
+        say(f"Run {identity} had ended already: {status}.")
+    return OK if done else FAILED
+
+
+_CANCEL_PATIENCE = 5.0
+"""Seconds that another process, which executes the run, is waited for."""
+
+
+async def _cancel(home: Path | None, name: str, run_id: str, reason: str) -> tuple[bool, str, str]:
+    async with environment(home, name) as env:
+        found = await env.run(run_id)
+        done = await found.cancel(reason)
+        if done:
+            try:
+                await found.result(_CANCEL_PATIENCE)
+            except TimeoutError:
+                pass
+        return done, found.id, (await found.snapshot()).status
+
+
+@app.command("export")
+def export(
+    run: options.RunId,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="Where to; '-' is stdout.")],
+    plaintext: Annotated[
+        bool, typer.Option("--plaintext", help="Write readable JSON instead of a sealed bundle.")
+    ] = False,
+    environment: options.Environment = "default",
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Write a run's history as a bundle for `sealflow replay`, sealed to its environment.
+
+    With --json: {"run","file","bytes","sealed"}.
+    """
+    if out == "-" and json:
+        raise UsageFault("--json and --out - both want stdout.")
+    identity, data = wait_for(_export(home, environment, run, plaintext))
+    write_file(out, data, secret=True)
+    if plaintext:
+        note(f"warning: {one_line(out)} is NOT encrypted: it holds the definition and all values of the run in the clear.")
+    if json:
+        say_json({"run": identity, "file": out, "bytes": len(data), "sealed": not plaintext})
+    elif out != "-":
+        kind = "plaintext" if plaintext else "sealed to its environment"
+        say(f"Wrote {one_line(out)} ({len(data):,} bytes, {kind})")
+        say(f"next: {again(f'replay {_quoted(out)}', home=home, environment=environment)}")
+    return OK
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)
+
+
+async def _export(home: Path | None, name: str, run_id: str, plaintext: bool) -> tuple[str, bytes]:
+    async with environment(home, name) as env:
+        found = await env.run(run_id)
+        return found.id, await found.export(plaintext=plaintext)

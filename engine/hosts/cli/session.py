@@ -1,0 +1,75 @@
+"""Opening the engine for one command, and running the command's coroutine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ...errors import Denied
+from .output import note
+
+if TYPE_CHECKING:
+    from ..embedded import Engine, Environment
+
+T = TypeVar("T")
+
+DEFAULT_ENVIRONMENT = "default"
+
+
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine to its end."""
+    import asyncio
+
+    return asyncio.run(work)
+
+
+@asynccontextmanager
+async def opened(home: Path | None, *, create: bool = False) -> AsyncIterator[Engine]:
+    """The engine on the store of this command. Unfinished runs stay as they are: only `runs resume` moves them on."""
+    from ..embedded import open as open_engine
+
+    async with open_engine(home, resume=False, create=create, passphrase=_ask_passphrase) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def environment(home: Path | None, name: str, *, create: bool = False) -> AsyncIterator[Environment]:
+    """One environment of the store; with `create` both are made on first use, and a notice says where the key is."""
+    async with opened(home, create=create) as engine:
+        found = await engine.environment(name, create=create)
+        tell_first_run(engine)
+        yield found
+
+
+def tell_first_run(engine: Engine) -> None:
+    """On stderr: where a keystore that was just made is, and how to back it up."""
+    if engine.notice:
+        note(engine.notice + "\n")
+
+
+def again(command: str, *, home: Path | None, environment: str = DEFAULT_ENVIRONMENT) -> str:
+    """The command to type next, for the same store and environment."""
+    import shlex
+
+    parts = [f"sealflow {command}"]
+    if environment != DEFAULT_ENVIRONMENT:
+        parts.append(f"--environment {shlex.quote(environment)}")
+    if home is not None and str(home) != os.environ.get("SEALFLOW_HOME"):
+        parts.append(f"--home {shlex.quote(str(home))}")
+    return " ".join(parts)
+
+
+def _ask_passphrase() -> str:
+    if not sys.stdin.isatty():
+        raise Denied(
+            "The keystore is protected by a passphrase, and there is no terminal to ask for it.",
+            code="PassphraseNeeded",
+            hint="Set SEALFLOW_PASSPHRASE.",
+        )
+    import getpass
+
+    return getpass.getpass("Passphrase of the keystore: ")

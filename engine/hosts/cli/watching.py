@@ -1,0 +1,185 @@
+"""Waiting for runs: their progress while they go on, their end as people and as programs read it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...kernel import Entry
+from .display import Display, display_on
+from .errors import FAILED, OK, Interrupted, WaitTimedOut
+from .output import note, one_line, paint, printable, say, say_json, shown
+from .progress import Progress, duration_text
+from .session import DEFAULT_ENVIRONMENT, again
+
+if TYPE_CHECKING:
+    from ...runtime.environment import Run
+    from ...runtime.reading import RunResult
+
+QUIET: float = 5.0
+"""Seconds without news after which a follower says that perhaps nobody executes the run."""
+
+_COLOURS = {"Succeeded": "green", "Running": "cyan", "Waiting": "cyan", "Skipped": "dim"}
+_SHOWN_CAUSES = 3
+
+Begin = Callable[[Callable[[Entry], None]], Awaitable["Sequence[Run]"]]
+"""Starts or resumes runs, given whom to tell of each change of an action in this process."""
+
+
+@dataclass
+class Watch:
+    """One command's waiting. With `as_json` progress goes to stderr and results, one line each, to stdout."""
+
+    as_json: bool
+    full: bool
+    timeout: float | None
+    simulated: bool = False
+    home: Path | None = None
+    environment: str = DEFAULT_ENVIRONMENT
+    runs: Sequence[Run] = field(default_factory=list)
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr if self.as_json else sys.stdout
+
+    def begin(self, text: str) -> None:
+        """The line before the actions: what runs, in which version, under which id."""
+        (note if self.as_json else say)(text)
+        self.stream.flush()
+
+    async def carry_out(self, begin: Begin, headline: Callable[[Run], Awaitable[str]]) -> int:
+        """Begin runs and wait for their ends; the exit code. Raises WaitTimedOut and Interrupted: the runs stay resumable."""
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(self.timeout):
+                results = await self._watched(begin, headline)
+        except TimeoutError:
+            raise WaitTimedOut(
+                f"Not finished after {self.timeout:g} s.{self._left()}", hint=self._resume_hint()
+            ) from None
+        except asyncio.CancelledError:
+            raise Interrupted(f"Interrupted.{self._left()}", hint=self._resume_hint()) from None
+        took = duration_text(round((time.monotonic() - begun) * 10_000_000))
+        for result in results:
+            self.tell(result, took)
+        return OK if all(result.status == "Succeeded" for result in results) else FAILED
+
+    async def _watched(self, begin: Begin, headline: Callable[[Run], Awaitable[str]]) -> list[RunResult]:
+        waiting: list[Entry] = []
+        display = display_on(self.stream, Progress(now=None if self.simulated else _now, full=self.full))
+        show = waiting.append
+
+        def changed(entry: Entry) -> None:
+            show(entry)
+
+        self.runs = await begin(changed)
+        for run in self.runs:
+            self.begin(await headline(run))
+        if len(self.runs) != 1:
+            # Actions of several runs cannot be told apart line by line; their ends can.
+            return [await run.result() for run in self.runs]
+        async with display:
+            for entry in waiting:
+                display.show(entry)
+            show = display.show
+            await self._follow(self.runs[0], display)
+        return [await self.runs[0].snapshot()]
+
+    async def _follow(self, run: Run, display: Display) -> None:
+        if executed_here(run):
+            await run.result()
+            return
+        told = asyncio.get_running_loop().call_later(QUIET, self._tell_quiet, display, run.id)
+        async for entry in run.follow():
+            told.cancel()
+            display.show(entry)
+        told.cancel()
+
+    def _tell_quiet(self, display: Display, run_id: str) -> None:
+        display.note(f"Nothing happens yet. If no process executes this run: {self._command(f'runs resume {run_id}')}")
+
+    def _left(self) -> str:
+        if not self.runs:
+            return ""
+        what = f"Run {self.runs[0].id} is" if len(self.runs) == 1 else f"{len(self.runs)} runs are"
+        return f" {what} kept and can be resumed."
+
+    def _resume_hint(self) -> str | None:
+        if not self.runs:
+            return None
+        return self._command(f"runs resume {self.runs[0].id}" if len(self.runs) == 1 else "runs resume --all")
+
+    def _command(self, command: str) -> str:
+        return again(command, home=self.home, environment=self.environment)
+
+    # ---- the end
+
+    def tell(self, result: RunResult, took: str = "") -> None:
+        """A run's result: for people its status, counts, causes and response; for programs its JSON."""
+        if self.as_json:
+            note(_last_line(result, took, sys.stderr))
+            say_json(result.to_json())
+            return
+        say(_last_line(result, took, sys.stdout))
+        for line in causes(result):
+            say(f"  {line}")
+        if result.response is not None:
+            say(f"response {result.response.get('statusCode')}")
+            if result.response.get("body") is not None:
+                say(f"  {shown(result.response['body'], full=self.full, indent=2)}")
+        say(f"next: {self._command(f'runs show {result.run}')}")
+
+
+def executed_here(run: Run) -> bool:
+    """Whether this process executes the run, so that changes are told to us without reading the store."""
+    return run._live is not None
+
+
+def causes(result: RunResult) -> list[str]:
+    """Why a run did not succeed: the actions that failed, or the run's own error."""
+    if result.status in ("Succeeded", "Running", "Waiting"):
+        return []
+    failed = [
+        action
+        for action in result.actions
+        if action["status"] in ("Failed", "TimedOut") and action["code"] != "ActionFailed"
+    ]
+    lines = [
+        f"{one_line(action['path'])}: {action['code']}: {printable(str((action['error'] or {}).get('message', '')))}"
+        for action in failed[-_SHOWN_CAUSES:]
+    ]
+    if len(failed) > _SHOWN_CAUSES:
+        lines.append(f"… and {len(failed) - _SHOWN_CAUSES} more failed actions")
+    if result.code != "ActionFailed" and result.error is not None:
+        lines.insert(0, f"{result.code}: {printable(str(result.error.get('message', '')))}")
+    return lines
+
+
+def counts(actions: Sequence[dict[str, Any]]) -> str:
+    """`12 actions: 10 succeeded, 1 failed, 1 skipped`."""
+    found: dict[str, int] = {}
+    for action in actions:
+        found[action["status"]] = found.get(action["status"], 0) + 1
+    number = f"{len(actions):,} action" + ("" if len(actions) == 1 else "s")
+    order = ("Succeeded", "Failed", "TimedOut", "Cancelled", "Skipped", "Running")
+    words = {"TimedOut": "timed out"}
+    parts = [f"{found[status]:,} {words.get(status, status.lower())}" for status in order if status in found]
+    return f"{number}: {', '.join(parts)}" if parts else number
+
+
+def coloured_status(status: str, stream: Any = None) -> str:
+    """A status in its colour."""
+    return paint(status, _COLOURS.get(status, "red"), stream)
+
+
+def _last_line(result: RunResult, took: str, stream: Any) -> str:
+    return f"{coloured_status(result.status, stream)}{f' in {took}' if took else ''}, {counts(result.actions)}"
+
+
+def _now() -> int:
+    return time.time_ns() // 100

@@ -1,0 +1,169 @@
+"""The embedded engine: what `import sealflow` gives to a program.
+
+    async with sealflow.open() as engine:
+        env = await engine.environment("contoso")
+        flow = await env.deploy("invoice", definition)
+        run, = await env.start(flow, {"amount": 1250})
+        result = await run.result()
+
+Everything that touches a disk goes through the environment's vault; keys are never seen here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+from ..errors import NotFound, SealflowError
+from ..runtime.environment import Environment
+from ..runtime.start import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ...connectors import Registry
+    from ...storage import EnvironmentInfo, Keystore, Store
+    from ..runtime.clock import Clock
+
+__all__ = ["UNSET", "Engine", "Environment", "Unset", "open"]
+
+DEFAULT_HOME: Final = ".sealflow"
+DEFAULT_ENVIRONMENT: Final = "default"
+
+
+def home_folder(home: str | os.PathLike[str] | None = None) -> Path:
+    """Where the store is: `home`, else $SEALFLOW_HOME, else `.sealflow` in the current folder."""
+    return Path(home or os.environ.get("SEALFLOW_HOME") or DEFAULT_HOME)
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    home: Path
+    keystore: Path | None
+    passphrase: Callable[[], str] | None
+    resume: bool
+    clock: Clock | None
+    create: bool
+
+
+def open(
+    home: str | os.PathLike[str] | None = None,
+    *,
+    keystore: str | os.PathLike[str] | None = None,
+    passphrase: Callable[[], str] | None = None,
+    resume: bool = True,
+    clock: Clock | None = None,
+    create: bool = True,
+) -> Engine:
+    """An engine on the store in `home`, made on first use. Use it with `async with`.
+
+    `keystore` is the service keystore's file (default: $SEALFLOW_KEYSTORE, else the user's configuration folder);
+    `passphrase` is asked when that file is protected by one and $SEALFLOW_PASSPHRASE is not set. With `resume`,
+    unfinished runs of an environment go on as soon as this process becomes its executor. `clock` replaces the
+    system's, for tests. Without `create` a store must exist.
+    """
+    return Engine(
+        _Options(home_folder(home), Path(keystore) if keystore is not None else None, passphrase, resume, clock, create)
+    )
+
+
+class Engine:
+    """An open store with its environments. `connectors` holds what flows may call; register yours before starting flows."""
+
+    def __init__(self, options: _Options) -> None:
+        from ...connectors import standard
+
+        self._options = options
+        self._store: Store | None = None
+        self._keystore: Keystore | None = None
+        self._environments: dict[bytes, Environment] = {}
+        self.connectors: Registry = standard()
+
+    async def __aenter__(self) -> Engine:
+        from ...storage import Keystore, Store
+
+        options = self._options
+        if options.keystore is not None:
+            self._keystore = Keystore(options.keystore, passphrase=options.passphrase)
+        else:
+            self._keystore = Keystore.default(passphrase=options.passphrase)
+        if not options.create and not (options.home / "control.db").exists():
+            raise NotFound(
+                f"There is no store in {options.home}.",
+                hint="Run a flow first, or name the store with --home or $SEALFLOW_HOME.",
+            )
+        self._store = await Store.open(options.home, self._keystore, create=options.create)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop driving runs, make everything durable, forget the keys."""
+        environments = list(self._environments.values())
+        self._environments.clear()
+        for environment in environments:
+            await environment.close()
+        await self.connectors.aclose()
+        if self._store is not None:
+            await self._store.close()
+            self._store = None
+
+    @property
+    def home(self) -> Path:
+        return self._options.home
+
+    @property
+    def notice(self) -> str | None:
+        """On the first run: where the keystore was made and how to back it up; else None."""
+        return self._keystore.first_run_notice() if self._keystore is not None and self._keystore.created else None
+
+    async def environments(self) -> list[EnvironmentInfo]:
+        """The store's environments, oldest first."""
+        return await self.store.environments()
+
+    async def create_environment(self, name: str) -> EnvironmentInfo:
+        """Make an environment, with its own store and keys. Raises AlreadyExists."""
+        from ...storage import AlreadyThere
+
+        try:
+            return await self.store.create_environment(name)
+        except AlreadyThere:
+            raise SealflowError(f"There is an environment '{name}' already.", code="AlreadyExists") from None
+
+    async def environment(self, name: str = DEFAULT_ENVIRONMENT, *, create: bool = True) -> Environment:
+        """Open an environment, making it on first use. Raises NotFound without `create`."""
+        from ...storage import RecordNotFound
+
+        store = self.store
+        try:
+            info = await store.environment(name)
+        except RecordNotFound:
+            if not create:
+                raise NotFound(
+                    f"There is no environment '{name}'.", hint="`sealflow env list` shows the environments."
+                ) from None
+            info = await store.create_environment(name)
+        known = self._environments.get(info.id)
+        if known is None:
+            known = Environment(
+                await store.open_vault(info.name),
+                self.connectors,
+                clock=self._options.clock,
+                resume=self._options.resume,
+            )
+            self._environments[info.id] = known
+        return known
+
+    @property
+    def store(self) -> Store:
+        """The open store. Raises SealflowError before `async with` and after it."""
+        if self._store is None:
+            raise SealflowError(
+                "The engine is not open.", hint="Use it inside of `async with sealflow.open() as engine:`."
+            )
+        return self._store

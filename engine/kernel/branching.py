@@ -1,0 +1,137 @@
+"""What control actions evaluate:
+
+the condition of an If, the value of a Switch, the items of a Foreach, the limits of an Until.
+
+How they move the run is in `control`. Source: Logic Apps, "Schema reference for trigger and action types", control
+actions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..cloud import Action
+from ..errors import ExpressionError
+from ..expressions import compile_condition, compile_value
+from ..values import to_text, type_name
+from .names import ActionScope
+from .plan import Node, Outcome, Plan, Work
+from .state import Frame
+from .status import NAMES, SUCCEEDED
+from .timing import duration
+
+DEFAULT_CONCURRENCY: Final = {"logic-apps": 20, "power-automate": 1}
+"""Iterations of a Foreach that run at once where the definition does not say. Source: limits of both products."""
+
+UNTIL_COUNT: Final = 60
+UNTIL_TIMEOUT: Final = "PT1H"
+MOST_ITEMS: Final = 100_000
+
+
+def condition(node: Node, action: Action, scope: ActionScope) -> Work:
+    """If: the outcome is the boolean."""
+    evaluate = compile_condition(action.raw.get("expression"), scope).evaluate
+    return lambda frame: (SUCCEEDED, "OK", None, evaluate(frame), None)
+
+
+def switch(node: Node, action: Action, scope: ActionScope) -> Work:
+    """Switch: the outcome is [value, number of the chosen branch]; -1 where no case fits and there is no default."""
+    evaluate = compile_value(action.raw.get("expression"), scope).evaluate
+    cases = [
+        (number, compile_value(branch.case, scope).evaluate)
+        for number, branch in enumerate(action.branches)
+        if number < len(action.branches) - 1 or branch.label != "default"
+    ]
+    default = len(action.branches) - 1 if action.branches and action.branches[-1].label == "default" else -1
+
+    def work(frame: Frame) -> Outcome:
+        value = evaluate(frame)
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ExpressionError(
+                f"The expression of '{node.name}' must give a string or a number, not {type_name(value)}."
+            )
+        for number, case in cases:
+            wanted = case(frame)
+            if isinstance(wanted, str) == isinstance(value, str) and not isinstance(wanted, bool) and wanted == value:
+                return SUCCEEDED, "OK", None, [value, number], None
+        return SUCCEEDED, "OK", None, [value, default], None
+
+    return work
+
+
+def foreach(node: Node, action: Action, scope: ActionScope) -> Work:
+    """Foreach: the outcome is the array."""
+    evaluate = compile_value(action.raw.get("foreach"), scope).evaluate
+
+    def work(frame: Frame) -> Outcome:
+        items = evaluate(frame)
+        if not isinstance(items, list):
+            raise ExpressionError(
+                f"The loop '{node.name}' needs an array, not {type_name(items)}.",
+                hint="Check what the expression in 'foreach' gives.",
+            )
+        if len(items) > MOST_ITEMS:
+            raise ExpressionError(f"The loop '{node.name}' has {len(items):,} items; the most are {MOST_ITEMS:,}.")
+        return SUCCEEDED, "OK", None, items, None
+
+    return work
+
+
+def concurrency(plan: Plan, node: Node, action: Action) -> int:
+    """How many iterations run at once:
+
+    one inside of another loop or with Sequential, else what is said, else the default.
+    """
+    nested = any(loop.type == "foreach" for loop in node.loops)
+    if nested or "sequential" in action.options:
+        return 1
+    limits = action.runtime.get("concurrency")
+    said = limits.get("repetitions") if isinstance(limits, dict) else None
+    if isinstance(said, int) and not isinstance(said, bool):
+        return max(1, min(said, 50))
+    return DEFAULT_CONCURRENCY[plan.definition.dialect]
+
+
+def until_limits(node: Node, action: Action, scope: ActionScope) -> Work:
+    """Until, at its start: the outcome is [most iterations, most ticks]."""
+    given = action.raw.get("limit")
+    limit = given if isinstance(given, dict) else {}
+    count = compile_value(limit.get("count", UNTIL_COUNT), scope).evaluate
+    timeout = compile_value(limit.get("timeout", UNTIL_TIMEOUT), scope).evaluate
+
+    def work(frame: Frame) -> Outcome:
+        most = count(frame)
+        if isinstance(most, str) and most.strip().isdigit():
+            most = int(most)
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise ExpressionError(
+                f"The limit 'count' of '{node.name}' must be a positive integer, not '{to_text(most)}'."
+            )
+        return SUCCEEDED, "OK", None, [most, duration(timeout(frame))], None
+
+    return work
+
+
+def until_condition(node: Node, action: Action, scope: ActionScope) -> Work:
+    """Until, after each iteration: the outcome is the boolean."""
+    evaluate = compile_condition(action.raw.get("expression"), scope).evaluate
+    return lambda frame: (SUCCEEDED, "OK", None, evaluate(frame), None)
+
+
+def terminate(node: Node, action: Action, scope: ActionScope) -> Work:
+    """Terminate: the outcome is {"runStatus", "runError"?}."""
+    evaluate = compile_value(action.inputs, scope).evaluate
+
+    def work(frame: Frame) -> Outcome:
+        inputs: Any = evaluate(frame)
+        status = inputs.get("runStatus") if isinstance(inputs, dict) else None
+        name = next((name for name in NAMES[1:6] if isinstance(status, str) and name.lower() == status.lower()), None)
+        if name not in ("Succeeded", "Failed", "Cancelled"):
+            raise ExpressionError(f"The 'runStatus' of '{node.name}' must be Succeeded, Failed or Cancelled.")
+        error = inputs.get("runError")
+        outcome: dict[str, Any] = {"runStatus": name}
+        if name == "Failed" and isinstance(error, dict):
+            outcome["runError"] = {"code": to_text(error.get("code")), "message": to_text(error.get("message"))}
+        return SUCCEEDED, "OK", None, outcome, None
+
+    return work

@@ -1,0 +1,37 @@
+"""Chance as an input: bytes drawn from the run's seed, the action's path and the number of the draw.
+
+The same run gives the same `guid()` and `rand()` however often it is replayed; another run, iteration or call gives
+others. The seed is 32 random bytes that the host puts into the start record, which is sealed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+
+def draw(seed: bytes, path: str, number: int, length: int) -> bytes:
+    """`length` bytes for the `number`th call made while evaluating the action at `path`."""
+    out = b""
+    block = 0
+    label = path.encode("utf-8", "surrogatepass") + b"\0" + number.to_bytes(4, "big")
+    while len(out) < length:
+        out += hmac.digest(seed, label + block.to_bytes(4, "big"), hashlib.sha256)
+        block += 1
+    return out[:length]
+
+
+def child_run_id(seed: bytes, path: str, attempt: int, at: int) -> bytes:
+    """The 16-byte id of the run that an action starts: the same whenever this attempt is repeated.
+
+    Laid out like a UUIDv7 (48 bits of milliseconds first), so that ids sort by time.
+    """
+    random = bytearray(draw(seed, f"{path}#{attempt}\0child", 0, 10))
+    random[0] = 0x70 | random[0] & 0x0F
+    random[2] = 0x80 | random[2] & 0x3F
+    return (at // 10_000).to_bytes(6, "big") + bytes(random)
+
+
+def idempotency_key(seed: bytes, path: str) -> str:
+    """The key that every attempt of the action at `path` carries: 32 hexadecimal digits."""
+    return draw(seed, f"{path}\0key", 0, 16).hex()

@@ -1,0 +1,86 @@
+"""What a run asks of its host. Commands belong to the commit of the page that decided them:
+
+they are released by it, never earlier.
+
+A command is named by its action's path and attempt. Repeating one after a crash is the host's decision, by its
+operation's class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .chance import child_run_id, idempotency_key
+from .plan import Node, Operation
+from .records import Iteration
+from .state import State
+
+
+class Command:
+    """What all commands share: which action, in which iteration, which attempt of it."""
+
+    __slots__ = ("attempt", "it", "node", "state")
+
+    def __init__(self, state: State, node: Node, it: Iteration, attempt: int) -> None:
+        self.state = state
+        self.node = node
+        self.it = it
+        self.attempt = attempt
+
+    @property
+    def path(self) -> str:
+        return self.state.plan.path(self.node, self.it)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path}#{self.attempt})"
+
+
+class Invoke(Command):
+    """Do it: an HTTP request, a connector's operation, a child flow. Answer with `records.result`.
+
+    `deadline` (ticks or None): when it is past, feed `records.deadline` and give the call up.
+    """
+
+    __slots__ = ("deadline", "inputs")
+
+    def __init__(
+        self, state: State, node: Node, it: Iteration, attempt: int, inputs: Any, deadline: int | None
+    ) -> None:
+        super().__init__(state, node, it, attempt)
+        self.inputs = inputs
+        self.deadline = deadline
+
+    @property
+    def operation(self) -> Operation:
+        assert self.node.operation is not None  # noqa: S101
+        return self.node.operation
+
+    @property
+    def key(self) -> str:
+        """The idempotency key: the same for every attempt of this action in this run."""
+        return idempotency_key(self.state.pins["seed"], self.path)
+
+    @property
+    def child_id(self) -> bytes:
+        """Of a child flow: the id its run must have."""
+        return child_run_id(self.state.pins["seed"], self.path, self.attempt, self.state.started)
+
+
+class Sleep(Command):
+    """Wake this action at `due` (ticks) with `records.timer`."""
+
+    __slots__ = ("due",)
+
+    def __init__(self, state: State, node: Node, it: Iteration, attempt: int, due: int) -> None:
+        super().__init__(state, node, it, attempt)
+        self.due = due
+
+
+class Respond(Command):
+    """Answer the caller: {"statusCode", "headers", "body"?}."""
+
+    __slots__ = ("response",)
+
+    def __init__(self, state: State, node: Node, it: Iteration, response: dict[str, Any]) -> None:
+        super().__init__(state, node, it, 1)
+        self.response = response

@@ -1,0 +1,86 @@
+"""What is told about actions: to expressions (`actions()`, `result()`), and to whoever watches the run.
+
+Only actions that some expression names keep notes in the state (`Node.keep`); a watcher sees them all. Notes never
+steer a run.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from .plan import Node
+from .state import Frame, Info, State
+from .status import NAMES, SKIPPED, SUCCEEDED
+from .timing import iso
+
+_SKIP_TEXT: Final = {
+    "ActionDependencyFailed": "'{name}' was skipped: its run-after conditions were not met by the actions before it.",
+    "ActionBranchingConditionNotSatisfied": "'{name}' was skipped: its branch was not taken.",
+    "ActionResponseSkipped": "'{name}' was skipped: nobody waits for a response.",
+    "Terminated": "'{name}' was skipped: the run had ended before it.",
+}
+
+
+def note_start(state: State, frame: Frame, node: Node, inputs: Any = None) -> None:
+    """An action starts now."""
+    if node.keep:
+        if frame.info is None:
+            frame.info = {}
+        info = frame.info[node.index] = Info(state.now)
+        info.inputs = inputs
+    if state.watch is not None:
+        state.watch.started(frame, node, state.now, inputs)
+
+
+def note_end(
+    state: State, frame: Frame, node: Node, status: int, code: str, outputs: Any, error: dict[str, Any] | None
+) -> None:
+    """An action that had started has ended now."""
+    if node.keep and frame.info is not None:
+        info = frame.info[node.index]
+        info.ended, info.status, info.code, info.error = state.now, status, code, error
+    if state.watch is not None:
+        state.watch.ended(frame, node, state.now, status, code, outputs, error)
+
+
+def note_skip(
+    state: State, frame: Frame, node: Node, reason: str, code: str = "ActionSkipped", *, told: bool = True
+) -> None:
+    """An action, with all inside of it, is skipped for `reason` (the error's code); `told` False: only the watcher hears."""
+    todo = [node]
+    while todo:
+        each = todo.pop()
+        error = {"code": reason, "message": _SKIP_TEXT[reason].format(name=each.name)}
+        if each.keep and told:
+            if frame.info is None:
+                frame.info = {}
+            info = frame.info[each.index] = Info(state.now)
+            info.ended, info.status, info.code, info.error = state.now, SKIPPED, code, error
+        if state.watch is not None:
+            state.watch.ended(frame, each, state.now, SKIPPED, code, None, error)
+        todo.extend(inner for box in reversed(each.boxes) for inner in reversed(box.nodes))
+
+
+def action_record(frame: Frame, node: Node) -> dict[str, Any]:
+    """What `actions('name')` tells of an action in this frame; of one that never started, that it was skipped.
+
+    Source: Logic Apps, "Handle errors and exceptions", the sample of a result() item.
+    """
+    state = frame.state
+    info = frame.info.get(node.index) if frame.info is not None else None
+    record: dict[str, Any] = {
+        "name": node.name,
+        "inputs": info.inputs if info is not None else None,
+        "outputs": frame.out.get(node.index),
+        "startTime": iso(info.started) if info is not None else None,
+        "endTime": iso(info.ended) if info is not None and info.ended is not None else None,
+        "trackingId": state.tracking_id(frame, node),
+        "clientTrackingId": state.pins.get("tracking"),
+        "status": NAMES[info.status if info is not None else frame.status.get(node.index, SKIPPED)],
+        "code": info.code if info is not None else "ActionSkipped",
+    }
+    if info is not None and info.error is not None:
+        record["error"] = info.error
+    if info is not None and info.status == SUCCEEDED and record["code"] is None:
+        record["code"] = "OK"
+    return record

@@ -1,0 +1,155 @@
+"""Actions whose effect is outside: Http, connectors, child flows, and delays.
+
+Here their inputs are evaluated, nothing is called.
+
+Source: Logic Apps, "Schema reference for trigger and action types"; Power Automate's OpenApiConnection as its exports
+have it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from ..cloud import Action
+from ..errors import ExpressionError
+from ..expressions import Compiled, compile_value
+from ..values import Value
+from .names import ActionScope
+from .plan import Node, Operation, Prepare
+from .state import Frame
+from .timing import duration, from_iso, later
+
+CONNECTOR_TYPES: Final = frozenset(
+    {
+        "apiconnection",
+        "apiconnectionwebhook",
+        "openapiconnection",
+        "openapiconnectionwebhook",
+        "openapiconnectionnotification",
+        "serviceprovider",
+        "function",
+        "apimanagement",
+    }
+)
+
+
+def call(node: Node, action: Action, scope: ActionScope) -> Prepare:
+    """Http, Workflow and all connector types: their inputs without retry policy, and when their time is over.
+
+    A connector's `authentication` is the host's affair: definitions carry references to tokens there that only the
+    host has.
+    """
+    node.operation = _operation(action)
+    given = action.inputs if isinstance(action.inputs, dict) else {}
+    left_out = {"retryPolicy"} if node.operation.kind == "http" else {"retryPolicy", "authentication"}
+    evaluate = compile_value({name: value for name, value in given.items() if name not in left_out}, scope).evaluate
+    if given.get("retryPolicy") is not None:
+        node.retry = compile_value(given["retryPolicy"], scope).evaluate
+    limit = _timeout(action, scope)
+
+    def prepare(frame: Frame) -> tuple[Value, int | None]:
+        inputs = evaluate(frame)
+        return inputs, None if limit is None else frame.state.now + duration(limit.evaluate(frame))
+
+    return prepare
+
+
+def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
+    """Delay and Delay until: the inputs, and when it is over. A time that has passed is over at once."""
+    evaluate = compile_value(action.inputs, scope).evaluate
+
+    def prepare(frame: Frame) -> tuple[Value, int]:
+        inputs: Any = evaluate(frame)
+        now = frame.state.now
+        interval = inputs.get("interval") if isinstance(inputs, dict) else None
+        until = inputs.get("until") if isinstance(inputs, dict) else None
+        if isinstance(interval, dict):
+            due = later(now, interval.get("count"), interval.get("unit"))
+        elif isinstance(until, dict):
+            due = from_iso(until.get("timestamp"))
+        else:
+            raise ExpressionError(
+                f"'{node.name}' must have an 'interval' with count and unit, or 'until' with a timestamp."
+            )
+        return inputs, max(due, now)
+
+    return prepare
+
+
+def _timeout(action: Action, scope: ActionScope) -> Compiled | None:
+    limit = action.raw.get("limit")
+    if not isinstance(limit, dict) or limit.get("timeout") is None:
+        return None
+    return compile_value(limit["timeout"], scope)
+
+
+def _operation(action: Action) -> Operation:
+    given: Any = action.inputs if isinstance(action.inputs, dict) else {}
+    host: Any = given.get("host") if isinstance(given.get("host"), dict) else {}
+    if action.type == "http":
+        kind, connector, name = "http", "http", ""
+    elif action.type == "workflow":
+        kind, connector, name = "workflow", "workflow", ""
+    else:
+        kind = "connector"
+        connector, name = _NAMING.get(action.type, _api_connection)(given, host)
+    return Operation(
+        kind, connector, name, action.type.endswith(("webhook", "notification")), action.options, dict(action.runtime)
+    )
+
+
+def _open_api(given: Any, host: Any) -> tuple[str, str]:
+    api = (
+        host.get("apiId")
+        or (host.get("api") or {}).get("id")
+        or host.get("connectionName")
+        or host.get("connectionReferenceName")
+    )
+    return _last(api), str(host.get("operationId") or "")
+
+
+def _api_connection(given: Any, host: Any) -> tuple[str, str]:
+    connection: Any = host.get("connection") if isinstance(host.get("connection"), dict) else {}
+    reference = connection.get("referenceName") or connection.get("name") or (host.get("api") or {}).get("id")
+    return _last(
+        reference
+    ), f"{str(given.get('method', 'get')).lower()} {given.get('path') or given.get('pathTemplate') or '/'}"
+
+
+def _service_provider(given: Any, host: Any) -> tuple[str, str]:
+    configuration: Any = given.get("serviceProviderConfiguration") or {}
+    return _last(configuration.get("serviceProviderId")), str(configuration.get("operationId") or "")
+
+
+def _function(given: Any, host: Any) -> tuple[str, str]:
+    function: Any = given.get("function") or {}
+    return "function", _last(function.get("id") or function.get("connectionName"))
+
+
+def _api_management(given: Any, host: Any) -> tuple[str, str]:
+    template: Any = given.get("pathTemplate") or {}
+    return "apimanagement", f"{str(given.get('method', 'get')).lower()} {template.get('template', '/')}"
+
+
+_NAMING: Final = {
+    "openapiconnection": _open_api,
+    "openapiconnectionwebhook": _open_api,
+    "openapiconnectionnotification": _open_api,
+    "serviceprovider": _service_provider,
+    "function": _function,
+    "apimanagement": _api_management,
+}
+
+# `@parameters('$connections')['office365']['connectionId']` names the connection office365.
+_CONNECTION: Final = re.compile(r"\$connections'\)\s*\??\[\s*'([^']+)'", re.IGNORECASE)
+
+
+def _last(reference: Any) -> str:
+    """The name in a reference: the last part of a resource id, or the connection that an expression picks."""
+    if not isinstance(reference, str):
+        return ""
+    picked = _CONNECTION.search(reference)
+    if picked:
+        return picked[1]
+    return reference.rstrip("/").rsplit("/", 1)[-1]

@@ -1,0 +1,122 @@
+"""The values of a definition's parameters when a run starts.
+
+Source: workflow definition language, parameters: their types. `$connections` and `$authentication` are the host's to
+fill in: a flow gets references that name the connection and hold no secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..cloud import Definition, Parameter
+from ..errors import DefinitionError
+from ..values import type_name
+
+_EMPTY: Final[dict[str, Any]] = {
+    "string": "",
+    "securestring": "",
+    "int": 0,
+    "float": 0.0,
+    "bool": False,
+    "array": [],
+    "object": {},
+    "secureobject": {},
+}
+_INJECTED: Final = frozenset({"$connections", "$authentication"})
+_CONNECTION: Final = re.compile(r"parameters\('\$connections'\)\s*\??\[\s*'((?:[^']|'')+)'", re.IGNORECASE)
+
+
+def resolve(definition: Definition, given: Mapping[str, Any], *, simulate: bool = False) -> dict[str, Any]:
+    """Values by lower-case name: the given one, else the default.
+
+    In a simulation a missing value is an empty one of its type.
+
+    Raises DefinitionError: UnknownParameter, MissingParameter, InvalidParameterType.
+    """
+    declared = {parameter.key: parameter for parameter in definition.parameters}
+    wanted = {name.lower(): (name, value) for name, value in given.items()}
+    for key, (name, _) in wanted.items():
+        if key not in declared:
+            near = difflib.get_close_matches(name, [each.name for each in definition.parameters], n=1)
+            raise DefinitionError(
+                f"The flow has no parameter '{name}'.",
+                code="UnknownParameter",
+                at=definition.pointer + "/parameters",
+                hint=f"Did you mean '{near[0]}'?"
+                if near
+                else "Its parameters are listed under 'parameters' in the definition.",
+            )
+    values: dict[str, Any] = {}
+    for key, parameter in declared.items():
+        if key in wanted:
+            values[key] = _checked(parameter, wanted[key][1])
+        elif parameter.has_default:
+            values[key] = parameter.default
+        elif key in _INJECTED:
+            values[key] = {}
+        elif simulate:
+            values[key] = _EMPTY.get(parameter.type)
+        else:
+            raise DefinitionError(
+                f"The parameter '{parameter.name}' has no default and no value was given.",
+                code="MissingParameter",
+                at=parameter.pointer,
+                hint=f"Give one, e.g. --parameter {parameter.name}=VALUE.",
+            )
+    values["$authentication"] = values.get("$authentication") or {}
+    values["$connections"] = _connections(definition, values.get("$connections"))
+    return values
+
+
+def _checked(parameter: Parameter, value: Any) -> Any:
+    kind = parameter.type
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {
+        "string": isinstance(value, str),
+        "securestring": isinstance(value, str),
+        "int": number and isinstance(value, int),
+        "float": number,
+        "bool": isinstance(value, bool),
+        "array": isinstance(value, list),
+        "object": isinstance(value, dict),
+        "secureobject": isinstance(value, dict),
+    }.get(kind, True)
+    if not fits:
+        raise DefinitionError(
+            f"The parameter '{parameter.name}' is of type {kind} and cannot take a value of type {type_name(value)}.",
+            code="InvalidParameterType",
+            at=parameter.pointer,
+            hint="A value is JSON: strings stand in double quotes.",
+        )
+    return float(value) if kind == "float" else value
+
+
+def _connections(definition: Definition, given: Any) -> dict[str, Any]:
+    """`$connections` with an entry for each connection that the definition names."""
+    connections = dict(given) if isinstance(given, dict) else {}
+    if set(connections) == {"value"} and isinstance(connections["value"], dict):
+        connections = dict(connections["value"])  # as ARM templates nest it
+    for name in _names(definition.raw):
+        connections.setdefault(
+            name,
+            {"connectionId": f"/connections/{name}", "connectionName": name, "id": f"/managedApis/{name}"},
+        )
+    return connections
+
+
+def _names(value: Any) -> list[str]:
+    found: dict[str, None] = {}
+    todo = [value]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, str):
+            if "$connections" in each:
+                found.update((match.replace("''", "'"), None) for match in _CONNECTION.findall(each))
+        elif isinstance(each, dict):
+            todo.extend(each.values())
+        elif isinstance(each, list):
+            todo.extend(each)
+    return list(found)

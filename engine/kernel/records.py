@@ -1,0 +1,113 @@
+"""The records of a run: plain tuples, and events are records too.
+
+What is stored of a run is this sequence and nothing else; folding it gives the state back. A record that was caused
+from outside (`START`, `RESULT`, `TIMER`, `DEADLINE`, `TICK`, `STOP`) *is* its event; `SCHEDULED` and `DONE` are what
+`decide` concluded from it.
+
+Every record starts with the version of its layout and its kind. Times are ticks: 100 nanoseconds since
+1970-01-01T00:00Z. `node` is the action's number in its plan, `it` the iteration indexes of the loops around it
+(outermost first) or None outside of loops.
+
+| kind | fields after (version, kind) |
+|---|---|
+| START | at, trigger, pins |
+| SCHEDULED | node, it, attempt, inputs, due |
+| RESULT | node, it, attempt, at, status, code, outputs, error, retry_due |
+| DONE | node, it, status, code, inputs, outputs, error |
+| TIMER | node, it, attempt, at |
+| DEADLINE | node, it, attempt, at |
+| TICK | at |
+| STOP | at, status, code, message |
+
+`due` of SCHEDULED is when a delay ends, or the deadline of a call, or None. `retry_due` is None in an event: `decide`
+fills it in when the action's retry policy grants another attempt. A DONE happened at the time of the event before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+VERSION: Final = 1
+
+START: Final = 1
+SCHEDULED: Final = 2
+RESULT: Final = 3
+DONE: Final = 4
+TIMER: Final = 5
+DEADLINE: Final = 6
+TICK: Final = 7
+STOP: Final = 8
+RESUME: Final = 9
+"""Not a record: continues a decision that stopped for values which are loaded by now. It leaves no trace."""
+
+KIND_NAMES: Final = {
+    START: "Start",
+    SCHEDULED: "Scheduled",
+    RESULT: "Result",
+    DONE: "Done",
+    TIMER: "Timer",
+    DEADLINE: "Deadline",
+    TICK: "Tick",
+    STOP: "Stop",
+}
+
+Record = tuple[Any, ...]
+Iteration = tuple[int, ...] | None
+
+EVENTS: Final = frozenset({START, RESULT, TIMER, DEADLINE, TICK, STOP})
+
+
+def start(at: int, trigger: Any, pins: dict[str, Any]) -> Record:
+    """The run begins. `trigger` is the trigger's record, `pins` all that must stay the same for the life of the run."""
+    return (VERSION, START, at, trigger, pins)
+
+
+def result(
+    node: int, it: Iteration, attempt: int, at: int, status: int, code: str, outputs: Any, error: dict[str, Any] | None
+) -> Record:
+    """An outside action has ended, this attempt of it."""
+    return (VERSION, RESULT, node, it, attempt, at, status, code, outputs, error, None)
+
+
+def timer(node: int, it: Iteration, attempt: int, at: int) -> Record:
+    """A delay or a pause before a retry is over."""
+    return (VERSION, TIMER, node, it, attempt, at)
+
+
+def deadline(node: int, it: Iteration, attempt: int, at: int) -> Record:
+    """An action's `limit.timeout` has lapsed."""
+    return (VERSION, DEADLINE, node, it, attempt, at)
+
+
+def tick(at: int) -> Record:
+    """Time passes: lets a run go on that had decided enough for one turn."""
+    return (VERSION, TICK, at)
+
+
+def stop(at: int, status: int, code: str, message: str) -> Record:
+    """The run is cancelled or has outlived its limit."""
+    return (VERSION, STOP, at, status, code, message)
+
+
+def resume() -> Record:
+    """Goes on after `supply`; not recorded."""
+    return (VERSION, RESUME)
+
+
+def from_stored(stored: Sequence[Any]) -> Record:
+    """The record of a stored list: the codec keeps lists, records are tuples with tuples of iteration indexes.
+
+    Raises ValueError for a version or kind that this release does not know.
+    """
+    if not stored or stored[0] != VERSION or stored[1] not in KIND_NAMES:
+        raise ValueError(f"a record of version {stored[0] if stored else '?'} cannot be read by this release")
+    record = tuple(stored)
+    if record[1] in (SCHEDULED, RESULT, DONE, TIMER, DEADLINE) and record[3] is not None:
+        record = (*record[:3], tuple(record[3]), *record[4:])
+    return record
+
+
+def event_of(record: Record) -> Record:
+    """The event that caused `record`: the same, without what `decide` added to it."""
+    return (*record[:10], None) if record[1] == RESULT else record

@@ -1,0 +1,112 @@
+"""Secured inputs and outputs: hidden wherever history is shown, never from expressions.
+
+Rules: Logic Apps, "Secure access and data": `runtimeConfiguration.secureData.properties` hides an action's inputs or
+outputs; an action that uses secured outputs gets its inputs hidden too, and Compose, ParseJson and Response their
+outputs as well; it goes one step, no further. Passwords and keys in `authentication` are never shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..cloud import Definition, key_of
+from ..errors import ExpressionError
+from ..expressions import Call, Literal, find_expressions, walk
+from .plan import Node
+
+_READERS: Final = frozenset(
+    {
+        "outputs",
+        "body",
+        "actions",
+        "actionoutputs",
+        "actionbody",
+        "formdatavalue",
+        "formdatamultivalues",
+        "multipartbody",
+        "result",
+    }
+)
+_TRIGGER_READERS: Final = frozenset(
+    {
+        "trigger",
+        "triggers",
+        "triggerbody",
+        "triggeroutputs",
+        "triggerformdatavalue",
+        "triggerformdatamultivalues",
+        "triggermultipartbody",
+    }
+)
+_ECHOES: Final = frozenset({"compose", "parsejson", "response"})
+_TRIGGER: Final = "\0trigger"
+
+
+class Secured:
+    """What of a definition's actions is hidden: `inputs`, `outputs`, both or nothing, by action."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._hidden: dict[str, set[str]] = {}
+        secret: set[str] = set()
+        for action in definition.all_actions():
+            own = _properties(action.raw)
+            if own:
+                self._hidden[action.key] = set(own)
+            if "outputs" in own:
+                secret.add(action.key)
+        self.trigger = frozenset().union(*(_properties(trigger.raw) for trigger in definition.triggers))
+        if "outputs" in self.trigger:
+            secret.add(_TRIGGER)
+        if not secret:
+            return
+        for action in definition.all_actions():
+            own_parts = {
+                name: value for name, value in action.raw.items() if name not in ("actions", "else", "cases", "default")
+            }
+            if _reads(own_parts, secret):
+                hidden = self._hidden.setdefault(action.key, set())
+                hidden.add("inputs")
+                if action.type in _ECHOES:
+                    hidden.add("outputs")
+
+    def hide(self, entry: dict[str, Any], node: Node) -> dict[str, Any]:
+        """The entry without what must not be shown; `secured` then lists what was left out."""
+        hidden = self._hidden.get(node.key, set())
+        if isinstance(entry.get("inputs"), dict) and "authentication" in entry["inputs"]:
+            entry = {
+                **entry,
+                "inputs": {**entry["inputs"], "authentication": _kind_only(entry["inputs"]["authentication"])},
+            }
+        if not hidden:
+            return entry
+        return {**entry, **dict.fromkeys(hidden), "secured": sorted(hidden)}
+
+
+def _properties(raw: dict[str, Any]) -> set[str]:
+    runtime = raw.get("runtimeConfiguration")
+    secure = runtime.get("secureData") if isinstance(runtime, dict) else None
+    given = secure.get("properties") if isinstance(secure, dict) else None
+    return {str(name).lower() for name in given} & {"inputs", "outputs"} if isinstance(given, list) else set()
+
+
+def _kind_only(authentication: Any) -> Any:
+    return {"type": authentication.get("type")} if isinstance(authentication, dict) else None
+
+
+def _reads(value: Any, secret: set[str]) -> bool:
+    try:
+        found = list(find_expressions(value))
+    except ExpressionError:
+        return False
+    for each in found:
+        for node in walk(each.node) if each.node is not None else ():
+            if not isinstance(node, Call):
+                continue
+            if node.key in _TRIGGER_READERS and _TRIGGER in secret:
+                return True
+            if node.key in _READERS and node.args:
+                name = node.args[0]
+                # A computed name may mean any action: hide rather than show.
+                if not isinstance(name, Literal) or (isinstance(name.value, str) and key_of(name.value) in secret):
+                    return True
+    return False

@@ -1,0 +1,87 @@
+"""From what arrived at a trigger to the runs it starts: none, one, or one for each element (`splitOn`).
+
+Source: Logic Apps, "Schema reference for trigger and action types": trigger outputs, trigger conditions, splitOn (at
+most 100,000).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..cloud import Trigger
+from ..errors import ExpressionError
+from ..expressions import compile_condition, compile_string
+from ..values import Value, type_name
+from .names import TriggerScope
+from .plan import Plan
+from .state import State
+from .timing import iso
+
+MOST_RUNS: Final = 100_000
+
+
+def fire(
+    plan: Plan, body: Value, *, at: int, pins: dict[str, Any], headers: dict[str, Any] | None = None, given: bool = True
+) -> list[dict[str, Any]]:
+    """The trigger record of each run that starts; empty when a trigger condition is false.
+
+    `body` is the trigger's body; `given` False says that there was none, and then splitOn has nothing to split and a
+    single run starts. `pins` are those of the run's start record (parameters, workflow, seed). Raises ExpressionError
+    for a condition or splitOn that cannot be evaluated.
+    """
+    trigger = plan.definition.triggers[0] if plan.definition.triggers else None
+    record = _record(trigger, body, at, headers or {}, given)
+    if trigger is None:
+        return [record]
+    state = State(plan)
+    state.now = state.started = at
+    state.pins, state.params, state.trigger = pins, pins.get("parameters") or {}, record
+    scope = TriggerScope()
+    for condition in trigger.conditions:
+        wanted = condition.get("expression") if isinstance(condition, dict) else condition
+        if compile_condition(wanted, scope).evaluate(state.root) is not True:
+            return []
+    if trigger.split_on is None or not given:
+        return [record]
+    items = compile_string(trigger.split_on, scope).evaluate(state.root)
+    if not isinstance(items, list):
+        raise ExpressionError(
+            f"splitOn of the trigger '{trigger.name}' needs an array, not {type_name(items)}.",
+            hint="Give an input that has the array at the place splitOn names.",
+        )
+    if len(items) > MOST_RUNS:
+        raise ExpressionError(
+            f"splitOn of the trigger '{trigger.name}' gives {len(items):,} runs; the most are {MOST_RUNS:,}."
+        )
+    return [{**record, "outputs": {**record["outputs"], "body": item}} for item in items]
+
+
+def waits_for_response(plan: Plan) -> bool:
+    """Whether the caller of this flow waits for its Response: not when the trigger splits what it gets."""
+    trigger = plan.definition.triggers[0] if plan.definition.triggers else None
+    return plan.answers and (trigger is None or trigger.split_on is None)
+
+
+def _record(trigger: Trigger | None, body: Value, at: int, headers: dict[str, Any], given: bool) -> dict[str, Any]:
+    kind = trigger.type if trigger is not None else "request"
+    if kind in ("recurrence", "slidingwindow") and not given:
+        outputs: dict[str, Any] = {}
+        if kind == "slidingwindow":
+            outputs = {"windowStartTime": iso(at), "windowEndTime": iso(at)}
+    elif kind in ("request", "manual"):
+        # Instant flows without inputs still have an object for a body.
+        if not given and trigger is not None and trigger.kind not in ("", "http"):
+            body = {}
+        outputs = {"headers": headers, "queries": {}, "relativePathParameters": {}, "body": body}
+    else:
+        outputs = {"statusCode": 200, "headers": headers, "body": body}
+    return {
+        "name": trigger.name if trigger is not None else "manual",
+        "inputs": None,
+        "outputs": outputs,
+        "startTime": iso(at),
+        "endTime": iso(at),
+        "scheduledTime": iso(at),
+        "status": "Succeeded",
+        "code": "OK",
+    }

@@ -1,0 +1,155 @@
+"""A run as a host holds it, whoever executes it: wait for it, follow it, cancel, resume, export.
+
+What a run did is always read from the store, so it does not matter which process drives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from ...storage import RecordNotFound, RunInfo
+from ..kernel import Entry, History, State, apply, from_stored
+from . import bundles
+from .live import LiveRun
+from .reading import RunResult, read_state, result_of, run_info
+from .requests import CANCEL, RESUME
+from .start import Start, run_name
+
+if TYPE_CHECKING:
+    from .environment import Environment
+
+POLL_TICKS: Final = 500_000
+"""Ticks between two looks at a run that another process executes: 50 ms."""
+
+
+class Run:
+    """A run of an environment, whoever executes it."""
+
+    def __init__(
+        self, environment: Environment, of: Start | RunInfo, live: LiveRun | None, history: History | None
+    ) -> None:
+        self._environment = environment
+        self._id = of.run_id
+        self._flow = of.flow if isinstance(of, Start) else None
+        self._version = of.version
+        self._flow_id = of.flow_id
+        self._live = live
+        self._history = history
+
+    @property
+    def id(self) -> str:
+        return run_name(self._id)
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    async def flow(self) -> str:
+        """The flow's name."""
+        if self._flow is None:
+            self._flow = (await self._environment._vault.flow(self._flow_id)).name
+        return self._flow
+
+    async def result(self, timeout: float | None = None) -> RunResult:
+        """Wait for the run's end and give everything about it. Raises TimeoutError after `timeout` seconds; the run goes on."""
+        if timeout is not None:
+            async with asyncio.timeout(timeout):
+                await self._ended()
+        else:
+            await self._ended()
+        return await self.snapshot()
+
+    async def response(self, timeout: float | None = None) -> dict[str, Any] | None:
+        """What the flow answers its caller: waits for its Response action, or for the run's end."""
+        if self._live is None:
+            return (await self.result(timeout)).response
+        async with asyncio.timeout(timeout):
+            await self._live.responded.wait()
+        self._raise_failure()
+        if self._live.state.response is not None:
+            return self._live.state.response
+        return (await self.result(timeout)).response
+
+    async def snapshot(self) -> RunResult:
+        """The run as it stands now, without waiting."""
+        env = self._environment
+        if self._live is not None and self._history is not None and self._live.ended.is_set():
+            state, history = self._live.state, self._history
+        else:
+            state, history = await read_state(env._vault, env._library, self._id)
+        return result_of(
+            state, history, run_id=self._id, flow=await self.flow(), environment=env.name, version=self._version
+        )
+
+    async def follow(self) -> AsyncIterator[Entry]:
+        """Each action whenever something about it is durable: started, to be tried again, ended. Ends with the run."""
+        env = self._environment
+        plan = await env._library.plan(self._flow_id, self._version)
+        changed: list[Entry] = []
+        state = State(plan, History(plan, changed.append))
+        while True:
+            try:
+                reader = await env._vault.reader(self._id)
+                break
+            except RecordNotFound:  # the executor has not taken the request yet
+                await env._clock.sleep_until(env._clock.now() + POLL_TICKS)
+        while state.end is None:
+            pages = await reader.read()
+            for page in pages:
+                for stored in page.records:
+                    apply(plan, state, from_stored(stored))
+            for entry in changed:
+                yield entry
+            changed.clear()
+            self._raise_failure()
+            if not pages and state.end is None:
+                await env._clock.sleep_until(env._clock.now() + POLL_TICKS)
+
+    async def cancel(self, reason: str = "The run was cancelled.") -> bool:
+        """End the run as Cancelled; False when it had ended."""
+        env = self._environment
+        executor = await env._execute()
+        if executor is not None:
+            cancelled = await executor.cancel(self._id, reason)
+            await env._vault.flush()
+            return cancelled
+        if (await run_info(env._vault, self._id)).ended_ms is not None:
+            return False
+        await env._vault.inbox_add(CANCEL, reason, run_id=self._id)
+        return True
+
+    async def resume(self, on_change: Callable[[Entry], None] | None = None) -> bool:
+        """Go on with an unfinished run, e.g. after a crash; False when it had ended."""
+        env = self._environment
+        if (await run_info(env._vault, self._id)).ended_ms is not None:
+            return False
+        executor = await env._execute()
+        if executor is None:
+            await env._vault.inbox_add(RESUME, None, run_id=self._id)
+            return True
+        plan = await env._library.plan(self._flow_id, self._version)
+        history = History(plan, on_change) if on_change is not None else None
+        self._live = await executor.resume(self._id, history=history)
+        self._history = history if self._live is not None and self._live.state.watch is history else None
+        return True
+
+    async def export(self, *, plaintext: bool = False) -> bytes:
+        """The run's history as a bundle for replay, sealed to the environment unless `plaintext` is asked for."""
+        env = self._environment
+        info = await run_info(env._vault, self._id)
+        document = await env._library.document(info.flow_id, info.version)
+        return await bundles.export(env._vault, info, await self.flow(), document, plaintext=plaintext)
+
+    async def _ended(self) -> None:
+        if self._live is not None:
+            await self._live.ended.wait()
+            self._raise_failure()
+            return
+        async for _ in self.follow():
+            pass
+
+    def _raise_failure(self) -> None:
+        if self._live is not None and self._live.failure is not None:
+            raise self._live.failure

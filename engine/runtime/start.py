@@ -1,0 +1,127 @@
+"""What has to be settled before a run exists: its id, its trigger, and the pins that stay the same for the life of it.
+
+Ids and seeds are drawn here, at the border: below, chance is an input.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..kernel import REVISION, Plan, fire, resolve, waits_for_response
+from .library import Flow
+
+
+class Unset:
+    """No body was given, which is not the same as null."""
+
+
+UNSET = Unset()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run that is to be started: everything its start record will say. `at` is in ticks."""
+
+    run_id: bytes
+    flow_id: bytes
+    flow: str
+    version: int
+    at: int
+    trigger: dict[str, Any]
+    pins: dict[str, Any]
+    parent: bytes | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it travels through the inbox to the process that executes the environment."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Start:
+        return cls(**value)
+
+
+def new_run_id(at: int) -> bytes:
+    """A UUIDv7: 48 bits of milliseconds, then chance, so that ids sort by time."""
+    random = bytearray(secrets.token_bytes(10))
+    random[0] = 0x70 | random[0] & 0x0F
+    random[2] = 0x80 | random[2] & 0x3F
+    return (at // 10_000).to_bytes(6, "big") + bytes(random)
+
+
+def run_name(run_id: bytes) -> str:
+    """The id as people see it."""
+    text = run_id.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def plan_starts(
+    plan: Plan,
+    flow: Flow,
+    *,
+    environment: str,
+    at: int,
+    body: Any = UNSET,
+    headers: dict[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    simulate: Any = None,
+    run_id: bytes | None = None,
+    parent: bytes | None = None,
+    tracking: str | None = None,
+) -> list[Start]:
+    """The runs that one firing of the trigger starts: none when a condition is false, one per element with splitOn.
+
+    Raises DefinitionError for parameters that do not fit, ExpressionError for a trigger that cannot be evaluated.
+    """
+    values = resolve(plan.definition, parameters or {}, simulate=simulate is not None)
+    given = not isinstance(body, Unset)
+    first = run_id if run_id is not None else new_run_id(at)
+    pins = _pins(plan, flow, environment, first, values, simulate, tracking)
+    records = fire(plan, body if given else None, at=at, pins=pins, headers=headers, given=given)
+    starts = []
+    for number, record in enumerate(records):
+        own = first if number == 0 else new_run_id(at)
+        own_pins = pins if number == 0 else _pins(plan, flow, environment, own, values, simulate, tracking)
+        starts.append(Start(own, flow.id, flow.name, flow.version, at, record, own_pins, parent))
+    return starts
+
+
+def _pins(
+    plan: Plan,
+    flow: Flow,
+    environment: str,
+    run_id: bytes,
+    parameters: dict[str, Any],
+    simulate: Any,
+    tracking: str | None,
+) -> dict[str, Any]:
+    name = run_name(run_id)
+    return {
+        "revision": REVISION,
+        "version": flow.version,
+        "dialect": plan.definition.dialect,
+        "seed": secrets.token_bytes(32),
+        "run": name,
+        "tracking": tracking or name,
+        "caller": waits_for_response(plan),
+        "parameters": parameters,
+        "simulate": simulate,
+        "workflow": {
+            "id": f"/workflows/{flow.name}",
+            "name": flow.name,
+            "type": "Microsoft.Logic/workflows",
+            "location": "local",
+            "tags": {
+                "flowDisplayName": flow.name,
+                "logicAppName": flow.name,
+                "environmentName": environment,
+            },
+            "run": {
+                "id": f"/workflows/{flow.name}/runs/{name}",
+                "name": name,
+                "type": "Microsoft.Logic/workflows/runs",
+            },
+        },
+    }

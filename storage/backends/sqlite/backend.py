@@ -1,0 +1,289 @@
+"""The SQLite backend: rows in, rows out. One connection, driven by aiosqlite's thread; one trip to the thread for each
+commit.
+
+It knows nothing of what the bytes mean. The integer row numbers of runs are its own business and never leave it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from ...errors import Conflict, RecordNotFound, StoreClosed, StoreNotWritable
+from ...port import (
+    Batch,
+    EnvironmentKeyRow,
+    EnvironmentRow,
+    FlowRow,
+    InboxRow,
+    KeyRow,
+    PageRow,
+    RunRow,
+    SnapshotRow,
+    StoredInboxRow,
+    VersionRow,
+)
+from .connection import connect, mapped
+from .lock import ExecutorLock
+from .queries import named_queries
+
+T = TypeVar("T")
+
+_ROWS_A_STATEMENT = 128
+_SQL = named_queries()
+
+
+class SQLiteBackend:
+    """A store in one SQLite file (WAL, synchronous=FULL), with `executor.lock` beside it."""
+
+    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._runs: dict[bytes, int] = {}  # row numbers of runs being written; used in the connection's thread only
+        self._lock = ExecutorLock(path.with_name("executor.lock"))
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path) -> SQLiteBackend:
+        """Opens the file, and makes and migrates it where needed.
+
+        Raises StoreNotWritable, StoreFull, StoreBusy, StoreCorrupt, StoreTooNew.
+        """
+        connection = aiosqlite.Connection(lambda: connect(path), iter_chunk_size=64)
+        # A program that ends without closing its store (an error on the way, Ctrl-C) must end, not wait for this thread:
+        # what was acknowledged is on disk, and SQLite rolls the rest back.
+        getattr(connection, "_thread", connection).daemon = True
+        return cls(path, await connection)
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._lock.release()
+            with mapped(self.path):
+                await self._connection.close()
+
+    def try_become_executor(self) -> bool:
+        try:
+            return self._lock.acquire()
+        except OSError as error:
+            raise StoreNotWritable(f"The store {self.path} cannot be locked: {error.strerror}.") from error
+
+    def executor_pid(self) -> int | None:
+        return self._lock.holder()
+
+    # --- the thread
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        # aiosqlite's public calls run one statement a trip, 30 us each; a commit is a handful of statements, so it goes
+        # as one function.
+        if self._closed:
+            raise StoreClosed(f"The store {self.path} is closed.")
+        with mapped(self.path):
+            result: T = await self._connection._execute(  # type: ignore[no-untyped-call]
+                work, self._connection._conn, *arguments
+            )
+            return result
+
+    async def _all(self, name: str, *parameters: Any) -> list[Any]:
+        return await self._in_thread(_fetch_all, _SQL[name], parameters)
+
+    async def _one(self, name: str, *parameters: Any) -> Any:
+        rows = await self._all(name, *parameters)
+        return rows[0] if rows else None
+
+    # --- writing
+
+    async def commit(self, batch: Batch) -> list[int]:
+        return await self._in_thread(self._commit, batch)
+
+    def _commit(self, connection: sqlite3.Connection, batch: Batch) -> list[int]:
+        execute = connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            numbers = self._write(connection, batch)
+            execute("COMMIT")
+        except BaseException:
+            # A full disk makes SQLite roll back by itself.
+            if connection.in_transaction:
+                execute("ROLLBACK")
+            for run in batch.runs:
+                self._runs.pop(run.run_id, None)
+            raise
+        for update in batch.run_updates:
+            if update.ended_ms is not None:
+                self._runs.pop(update.run_id, None)
+        for run in batch.runs:
+            if run.ended_ms is not None:
+                self._runs.pop(run.run_id, None)
+        return numbers
+
+    def _write(self, connection: sqlite3.Connection, batch: Batch) -> list[int]:
+        execute = connection.execute
+        if batch.identity is not None:
+            execute(_SQL["insert_identity"], (batch.identity,))
+        if batch.environment_keys:
+            _insert(connection, "insert_environment_keys", batch.environment_keys)
+        if batch.keys:
+            _insert(connection, "insert_keys", batch.keys)
+        if batch.environments:
+            _insert(connection, "insert_environments", batch.environments)
+        for flow in batch.flows:
+            if execute(_SQL["upsert_flow"], flow).rowcount != 1:
+                raise Conflict("The flow was changed by somebody else at the same moment.")
+        if batch.versions:
+            _insert(connection, "insert_versions", batch.versions)
+        if batch.runs:
+            self._write_runs(connection, batch.runs)
+        if batch.pages:
+            number = self._number
+            pages = [(number(connection, run), seq, link, record) for run, seq, link, record in batch.pages]
+            _insert(connection, "insert_pages", pages)
+        for update in batch.run_updates:
+            execute(_SQL["update_run"], (*update[1:], self._number(connection, update.run_id)))
+        if batch.snapshots:
+            rows = [(self._number(connection, row.run_id), row.seq, row.record) for row in batch.snapshots.values()]
+            _insert(connection, "put_snapshots", rows)
+        numbers = [_add_to_inbox(connection, row) for row in batch.inbox]
+        for item in batch.consumed:
+            execute(_SQL["delete_item_keys"], (item,))
+            execute(_SQL["delete_inbox"], (item,))
+        return numbers
+
+    def _write_runs(self, connection: sqlite3.Connection, runs: list[RunRow]) -> None:
+        # Asked inside the transaction: no other process can take the same numbers.
+        last = connection.execute(_SQL["last_run"]).fetchone()[0]
+        rows = [(number, *run) for number, run in enumerate(runs, last + 1)]
+        _insert(connection, "insert_runs", rows)
+        self._runs.update((run.run_id, number) for number, run in enumerate(runs, last + 1))
+
+    def _number(self, connection: sqlite3.Connection, run_id: bytes) -> int:
+        number = self._runs.get(run_id)
+        if number is None:
+            row = connection.execute(_SQL["run_number"], (run_id,)).fetchone()
+            if row is None:
+                raise RecordNotFound(f"There is no run {run_id.hex()}.")
+            number = self._runs[run_id] = int(row[0])
+        return number
+
+    # --- reading
+
+    async def identity(self) -> bytes | None:
+        row = await self._one("identity")
+        return row[0] if row else None
+
+    async def environment_keys(self) -> list[EnvironmentKeyRow]:
+        return [EnvironmentKeyRow(*row) for row in await self._all("environment_keys")]
+
+    async def keys(self, kind: int, scopes: Sequence[bytes]) -> list[KeyRow]:
+        rows: list[KeyRow] = []
+        for start in range(0, len(scopes), 500):
+            part = scopes[start : start + 500]
+            sql = _SQL["keys"].replace("{scopes}", _marks(len(part)))
+            rows += (KeyRow(*row) for row in await self._in_thread(_fetch_all, sql, (kind, *part)))
+        return rows
+
+    async def environments(self) -> list[EnvironmentRow]:
+        return [EnvironmentRow(*row) for row in await self._all("environments")]
+
+    async def environment(self, name_index: bytes) -> EnvironmentRow | None:
+        row = await self._one("environment", name_index)
+        return EnvironmentRow(*row) if row else None
+
+    async def flows(self) -> list[FlowRow]:
+        return [FlowRow(*row) for row in await self._all("flows")]
+
+    async def flow(self, *, flow_id: bytes | None = None, name_index: bytes | None = None) -> FlowRow | None:
+        row = await (self._one("flow_by_id", flow_id) if flow_id is not None else self._one("flow_by_name", name_index))
+        return FlowRow(*row) if row else None
+
+    async def version(self, flow_id: bytes, number: int) -> VersionRow | None:
+        row = await self._one("version", flow_id, number)
+        return VersionRow(*row) if row else None
+
+    async def run(self, run_id: bytes) -> RunRow | None:
+        row = await self._one("run", run_id)
+        return RunRow(*row) if row else None
+
+    async def runs(
+        self,
+        *,
+        flow_id: bytes | None,
+        statuses: Sequence[int] | None,
+        parent: bytes | None,
+        limit: int,
+        before: bytes | None,
+    ) -> list[RunRow]:
+        conditions = ["1"]
+        parameters: list[Any] = []
+        if flow_id is not None:
+            conditions.append(_SQL["runs_where_flow"])
+            parameters.append(flow_id)
+        if statuses is not None:
+            conditions.append(_SQL["runs_where_status"].replace("{statuses}", _marks(len(statuses))))
+            parameters += statuses
+        if parent is not None:
+            conditions.append(_SQL["runs_where_parent"])
+            parameters.append(parent)
+        if before is not None:
+            conditions.append(_SQL["runs_where_before"])
+            parameters.append(before)
+        sql = _SQL["runs"].replace("{conditions}", " AND ".join(conditions))
+        return [RunRow(*row) for row in await self._in_thread(_fetch_all, sql, (*parameters, limit))]
+
+    async def unfinished(self) -> list[bytes]:
+        return [run_id for (run_id,) in await self._all("unfinished")]
+
+    async def pages(self, run_id: bytes, from_seq: int, limit: int) -> list[PageRow]:
+        return await self._in_thread(self._pages, run_id, from_seq, limit)
+
+    def _pages(self, connection: sqlite3.Connection, run_id: bytes, from_seq: int, limit: int) -> list[PageRow]:
+        row = connection.execute(_SQL["run_number"], (run_id,)).fetchone()
+        rows = _fetch_all(connection, _SQL["pages"], (row[0], from_seq, limit)) if row else []
+        return [PageRow(run_id, *row) for row in rows]
+
+    async def snapshot(self, run_id: bytes) -> SnapshotRow | None:
+        return await self._in_thread(self._snapshot, run_id)
+
+    def _snapshot(self, connection: sqlite3.Connection, run_id: bytes) -> SnapshotRow | None:
+        row = connection.execute(_SQL["run_number"], (run_id,)).fetchone()
+        rows = _fetch_all(connection, _SQL["snapshot"], (row[0],)) if row else []
+        return SnapshotRow(run_id, *rows[0]) if rows else None
+
+    async def inbox(self, limit: int) -> list[StoredInboxRow]:
+        return [StoredInboxRow(row[0], InboxRow(*row[1:])) for row in await self._all("inbox", limit)]
+
+
+def _fetch_all(connection: sqlite3.Connection, sql: str, parameters: Iterable[Any]) -> list[Any]:
+    return connection.execute(sql, tuple(parameters)).fetchall()
+
+
+def _insert(connection: sqlite3.Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Many rows a statement: each statement takes the interpreter's lock back once, and a busy event loop makes that
+    slow.
+    """
+    row = "(" + _marks(len(rows[0])) + ")"
+    for start in range(0, len(rows), _ROWS_A_STATEMENT):
+        part = rows[start : start + _ROWS_A_STATEMENT]
+        sql = f"{_SQL[name]} {row}{(',' + row) * (len(part) - 1)}"
+        connection.execute(sql, tuple(chain.from_iterable(part)))
+
+
+def _add_to_inbox(connection: sqlite3.Connection, row: InboxRow) -> int:
+    if row.dedupe is not None:
+        there = connection.execute(_SQL["inbox_by_dedupe"], (row.dedupe,)).fetchone()
+        if there is not None:
+            connection.execute(_SQL["delete_scope_keys"], (row.item_id,))
+            return int(there[0])
+    number = connection.execute(_SQL["insert_inbox"], row).lastrowid
+    if number is None:  # an INSERT that succeeded always has one
+        raise Conflict("The request was not added to the inbox.")
+    return number
+
+
+def _marks(count: int) -> str:
+    return ",".join("?" * count)

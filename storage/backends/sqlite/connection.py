@@ -1,0 +1,131 @@
+"""Opening a SQLite file as Sealflow's store: settings, schema, and the mapping of the driver's errors. No rows."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...errors import (
+    Conflict,
+    StorageError,
+    StoreBusy,
+    StoreClosed,
+    StoreCorrupt,
+    StoreFull,
+    StoreNotWritable,
+    StoreTooNew,
+)
+from .queries import migrations, statements
+
+BUSY_SECONDS = 5.0
+
+# secure_delete and temp_store belong to the connection: deleted key rows are overwritten, and no sort or index ever
+# spills to a file.
+_SETTINGS = (
+    "PRAGMA page_size = 8192",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to the store at `path`, made and migrated where needed. Raises the errors of storage only."""
+    with mapped(path):
+        try:
+            # SQLite would make the file readable for others.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise StoreNotWritable(f"The store {path} cannot be written: {error.strerror}.") from error
+        connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
+        )
+        try:
+            _set_up(connection)
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    for attempt in range(50):
+        try:
+            for setting in _SETTINGS:
+                connection.execute(setting).close()
+            return
+        except sqlite3.OperationalError as error:
+            # Switching a new file to WAL does not wait for the process that is doing the same.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or attempt == 49:
+                raise
+            time.sleep(0.02)
+
+
+def _version(connection: sqlite3.Connection) -> int | None:
+    """The schema's version; 0 for an empty file, None for somebody else's database."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "schema_version" in tables:
+        return int(connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()[0])
+    return None if tables else 0
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    steps = migrations()
+    newest = steps[-1][0]
+    if _version(connection) == newest:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)  # again: another process may have been faster
+        if version is None:
+            raise StoreCorrupt(f"{path} is a database of another program.", hint="Choose another folder.")
+        if version > newest:
+            raise StoreTooNew(f"The store {path} has schema {version}; this Sealflow knows up to {newest}.")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL)"
+        )
+        for number, script in steps:
+            if number > version:
+                for statement in statements(script):
+                    connection.execute(statement)
+                connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, time.time_ns() // 1_000_000))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[None]:
+    """Turns the driver's errors into storage errors, with the cause kept."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise storage_error(error, path) from error
+
+
+def storage_error(error: sqlite3.Error, path: Path) -> StorageError:
+    """The storage error of a driver's error. SQLite result codes: https://sqlite.org/rescode.html"""
+    code = getattr(error, "sqlite_errorcode", None)
+    match None if code is None else code & 0xFF:
+        case sqlite3.SQLITE_FULL:
+            return StoreFull(f"The disk is full: the store {path} cannot grow. Nothing that was acknowledged is lost.")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
+            return StoreNotWritable(f"The store {path} cannot be written: {error}.")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreBusy(f"The store {path} is in use by another process.")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_FORMAT:
+            return StoreCorrupt(f"The store {path} is damaged: {error}.")
+        case sqlite3.SQLITE_CONSTRAINT:
+            return Conflict(f"The store {path} has such a row already: {error}.")
+        case None if isinstance(error, sqlite3.ProgrammingError):
+            return StoreClosed(f"The store {path} is closed.")
+        case _:
+            return StorageError(f"The store {path} failed: {error}.", hint="Check the disk.")

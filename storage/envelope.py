@@ -1,0 +1,281 @@
+"""All cryptography of Sealflow, each use with its reason. Nothing here does I/O, and nothing here can be configured.
+
+A sealed record is
+
+    0x57 | format=1 | suite=1 | codec | kid[32] | nonce[12] | ciphertext | tag[16]
+
+which adds 64 bytes. Suite 1 is AES-256-GCM, HKDF-Expand with SHA-512 and HMAC-SHA-256.
+
+The primitives, and why these:
+
+- AES-256-GCM: fast in hardware everywhere this runs, one pass. Nonces are random: with at most 2^31 seals a key, the
+  chance that one repeats stays below 2^-34 (NIST SP 800-38D, 8.3 asks for 2^-32).
+- HKDF-Expand (RFC 5869, 2.3) without Extract: every key that enters is 32 uniform random bytes already. One block of
+  SHA-512 is 64 bytes, so one call yields both keys of a scope.
+- A record names its key by `kid`, which is derived from the key itself. AES-GCM alone does not commit to its key;
+  comparing the kid first does, and "try the next key" never happens.
+- HMAC-SHA-256 links a run's pages, certifies key rows and makes blind indexes.
+- Argon2id (RFC 9106, second recommended choice) stretches the keystore's passphrase.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import struct
+from os import urandom
+from typing import Final, NoReturn
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from .errors import IntegrityError, NotARecord, SealLimit, WrongKey
+
+MAGIC: Final = 0x57
+FORMAT: Final = 1
+SUITE: Final = 1
+CODEC: Final = 1  # the typed codec, uncompressed
+KEY_BYTES: Final = 32
+KID_BYTES: Final = 32
+NONCE_BYTES: Final = 12
+TAG_BYTES: Final = 16
+HEADER_BYTES: Final = 4 + KID_BYTES
+OVERHEAD: Final = HEADER_BYTES + NONCE_BYTES + TAG_BYTES
+MAX_SEALS: Final = 1 << 31
+FIRST_LINK: Final = bytes(32)
+
+_BODY: Final = HEADER_BYTES + NONCE_BYTES
+_PRODUCT: Final = b"sealflow/1"
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
+_SEQ_AND_VERSION: Final = struct.Struct(">IQIQ")
+
+
+def lp(*parts: bytes) -> bytes:
+    """The parts, each behind its length (4 bytes, big endian): no two lists of parts give the same bytes."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def number(value: int) -> bytes:
+    """An integer as 8 bytes, big endian."""
+    return value.to_bytes(8, "big")
+
+
+def random_key() -> bytes:
+    """32 random bytes from the operating system."""
+    return urandom(KEY_BYTES)
+
+
+def random_id() -> bytes:
+    """16 random bytes: an identifier that nobody else makes."""
+    return urandom(16)
+
+
+def digest(data: bytes) -> bytes:
+    """SHA-256: tells contents apart. It is stored inside sealed records only, since it would confirm a guess."""
+    return hashlib.sha256(data).digest()
+
+
+def expand(key: bytes, label: bytes, *context: bytes, length: int = KEY_BYTES) -> bytes:
+    """HKDF-Expand-SHA512, one block (at most 64 bytes), over label and context."""
+    return hmac.digest(key, lp(_PRODUCT, label, *context) + b"\x01", "sha512")[:length]
+
+
+class _Secret:
+    """Keys are not printed, pickled or copied by accident."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("keys are not serialised")
+
+    __copy__ = __reduce__
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        raise TypeError("keys are not copied")
+
+
+class ScopeKey(_Secret):
+    """Seals, opens and links the records of one thing that can be shredded: a run, a flow, a connection.
+
+    `kid` certifies the key for this environment, kind and scope. Raises IntegrityError when it is not the expected one.
+    """
+
+    __slots__ = ("_aead", "_header", "_inner", "_outer", "environment", "kid", "scope", "seals")
+
+    def __init__(self, key: bytes, environment: bytes, kind: int, scope: bytes, expected: bytes | None = None) -> None:
+        self.kid = expand(key, b"kid", environment, number(kind), scope)
+        if expected is not None and not same(self.kid, expected):
+            raise IntegrityError("The key row belongs to another scope.")
+        self.environment = environment
+        self.scope = scope
+        self.seals = 0
+        both = expand(key, b"enc|chain", length=64)
+        # One cipher object for each key: making one costs more than sealing 1 KiB with it.
+        self._aead = AESGCM(both[:32])
+        # HMAC with its two padded blocks hashed in advance: a link then hashes its 136 bytes and nothing else.
+        block = both[32:].ljust(64, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._outer = hashlib.sha256(block.translate(_OUTER))
+        self._header = bytes((MAGIC, FORMAT, SUITE, CODEC)) + self.kid
+
+    def place(self, purpose: int, record_id: bytes) -> bytes:
+        """The constant part of the associated data of all records of one purpose and id."""
+        return lp(self._header, self.environment, number(purpose), record_id)
+
+    def seal(self, place: bytes, seq: int, row_version: int, plaintext: bytes) -> bytes:
+        """A sealed record. Raises SealLimit after 2^31 records."""
+        self.seals += 1
+        if self.seals > MAX_SEALS:
+            raise SealLimit("This scope key has sealed as many records as it may.")
+        nonce = urandom(NONCE_BYTES)
+        associated = place + _SEQ_AND_VERSION.pack(8, seq, 8, row_version)
+        return self._header + nonce + self._aead.encrypt(nonce, plaintext, associated)
+
+    def open(self, place: bytes, seq: int, row_version: int, record: bytes) -> bytes:
+        """The plaintext of a record. Raises NotARecord for anything that was not sealed for exactly this place by this
+        key.
+        """
+        try:
+            # The header holds format, suite, codec and kid: a record of another key is refused before anything is
+            # decrypted. if len(record) >= OVERHEAD and hmac.compare_digest(record[:HEADER_BYTES], self._header):
+                associated = place + _SEQ_AND_VERSION.pack(8, seq, 8, row_version)
+                return self._aead.decrypt(record[HEADER_BYTES:_BODY], record[_BODY:], associated)
+        except (InvalidTag, TypeError, struct.error):  # the latter two: columns of another type, which SQLite allows
+            raise NotARecord("A stored record was altered or moved.") from None
+        raise NotARecord("A stored record is malformed or was sealed by another key.")
+
+    def link(self, previous: bytes, seq: int, record: bytes) -> bytes:
+        """The next link of a run's chain: binds this record, by header, nonce and tag, to all before it.
+
+        The ciphertext itself is bound through its tag, so the link costs the same for any size.
+        """
+        inner = self._inner.copy()
+        inner.update(previous + seq.to_bytes(8, "big") + record[:_BODY] + record[-TAG_BYTES:])
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()
+
+
+class EnvironmentKey(_Secret):
+    """An environment's key (EK) of one domain and version. It is never used itself, only through HKDF."""
+
+    __slots__ = ("_index", "_mac", "_wrap", "domain", "environment", "kid", "version")
+
+    def __init__(self, key: bytes, environment: bytes, domain: int, version: int) -> None:
+        self.environment = environment
+        self.domain = domain
+        self.version = version
+        self.kid = expand(key, b"environment kid", environment, number(domain), number(version))
+        self._wrap = AESGCM(expand(key, b"wrap"))
+        self._index = expand(key, b"index")
+        self._mac = expand(key, b"mac")
+
+    def new_scope(self, kind: int, scope: bytes) -> tuple[ScopeKey, bytes]:
+        """A fresh random scope key and its wrapped form (60 bytes). Random, since what can be derived again cannot be
+        shredded.
+        """
+        key = random_key()
+        scope_key = ScopeKey(key, self.environment, kind, scope)
+        nonce = urandom(NONCE_BYTES)
+        return scope_key, nonce + self._wrap.encrypt(nonce, key, self._wrap_context(kind, scope, scope_key.kid))
+
+    def open_scope(self, kind: int, scope: bytes, kid: bytes, wrapped: bytes) -> ScopeKey:
+        """The scope key of a key row. Raises IntegrityError for a row that was altered or moved."""
+        try:
+            key = self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], self._wrap_context(kind, scope, kid))
+        except (InvalidTag, ValueError, TypeError):
+            raise IntegrityError("A key row was altered or moved.") from None
+        return ScopeKey(key, self.environment, kind, scope, expected=kid)
+
+    def _wrap_context(self, kind: int, scope: bytes, kid: bytes) -> bytes:
+        return lp(b"scope key", self.environment, number(kind), scope, kid)
+
+    def index(self, column: int, value: bytes, version: int = 1) -> bytes:
+        """A blind index: equal values give equal bytes, and nobody without the key can tell which. 16 bytes."""
+        key = expand(self._index, b"column", number(column), number(version))
+        return hmac.digest(key, value, "sha256")[:16]
+
+    def certify(self, label: bytes, *fields: bytes) -> bytes:
+        """A MAC over a row that is not sealed itself, so that a database writer cannot plant one."""
+        return hmac.digest(self._mac, lp(label, self.environment, *fields), "sha256")
+
+
+class KeyEncryptionKey(_Secret):
+    """The key (KEK) at the top, as the service's keystore holds it. It wraps environment keys and nothing else."""
+
+    __slots__ = ("_aead", "kid")
+
+    def __init__(self, key: bytes) -> None:
+        self.kid = expand(key, b"kek kid", length=16)
+        self._aead = AESGCM(expand(key, b"kek wrap"))
+
+    def wrap(self, context: bytes, payload: bytes) -> bytes:
+        nonce = urandom(NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, payload, lp(b"kek", context))
+
+    def unwrap(self, context: bytes, wrapped: bytes) -> bytes:
+        try:
+            return self._aead.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], lp(b"kek", context))
+        except (InvalidTag, ValueError, TypeError):
+            raise IntegrityError("The wrapped environment key was altered or moved.") from None
+
+
+_EK_LABEL: Final = b"sealflow environment key"
+
+
+def environment_key_payload(key: bytes, environment: bytes, domain: int, version: int) -> bytes:
+    """What a KEK wraps: the key together with what it is for, because wrapping proves nothing about who wrapped or
+    why.
+    """
+    return lp(_EK_LABEL, environment, number(domain), number(version), key)
+
+
+def environment_key_of(payload: bytes, environment: bytes, domain: int, version: int) -> EnvironmentKey:
+    """The environment key of an unwrapped payload. Raises IntegrityError when it was wrapped for something else."""
+    key = payload[-KEY_BYTES:]
+    if not hmac.compare_digest(payload, environment_key_payload(key, environment, domain, version)):
+        raise IntegrityError("The wrapped environment key was made for another place.")
+    return EnvironmentKey(key, environment, domain, version)
+
+
+def same(left: bytes, right: bytes) -> bool:
+    """Equality in constant time, for MACs and links. What is no bytes is not equal: a column may hold another type."""
+    return isinstance(left, bytes) and isinstance(right, bytes) and hmac.compare_digest(left, right)
+
+
+# --- the keystore's passphrase
+
+ARGON2_TIME: Final = 3
+ARGON2_MEMORY_KIB: Final = 64 * 1024
+ARGON2_LANES: Final = 4
+
+
+class PassphraseKey(_Secret):
+    """Seals a whole keystore under a key that Argon2id makes of a passphrase and a random salt (about 0.1 s of
+    work).
+    """
+
+    __slots__ = ("_aead", "salt")
+
+    def __init__(self, passphrase: str, salt: bytes | None = None) -> None:
+        from argon2.low_level import Type, hash_secret_raw  # needed by few, and slow to import
+
+        self.salt = urandom(16) if salt is None else salt
+        secret = passphrase.encode("utf-8", "surrogatepass")
+        key = hash_secret_raw(secret, self.salt, ARGON2_TIME, ARGON2_MEMORY_KIB, ARGON2_LANES, KEY_BYTES, Type.ID)
+        self._aead = AESGCM(expand(key, b"passphrase"))
+
+    def seal(self, plaintext: bytes) -> bytes:
+        nonce = urandom(NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, plaintext, lp(b"keystore", self.salt))
+
+    def open(self, sealed: bytes) -> bytes:
+        """Raises WrongKey: a wrong passphrase and an altered file cannot be told apart."""
+        try:
+            return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], lp(b"keystore", self.salt))
+        except (InvalidTag, ValueError):
+            raise WrongKey("The passphrase does not open the keystore.", hint="Check SEALFLOW_PASSPHRASE.") from None

@@ -1,0 +1,148 @@
+"""The storage errors: one tree, each with a stable code and what to do next.
+
+Errors of drivers and of the operating system are mapped to these at the border where they arise (a backend, the
+keystore), with the cause kept. Nothing here formats tracebacks, and no message ever carries a sealed value.
+"""
+
+# ruff: noqa: N818 (the names say what is wrong; an Error suffix on each would say it less well)
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """A failure of the store. `code` is stable and meant for programs; `hint` is the next step, for people."""
+
+    code = "StorageError"
+    default_hint: str | None = None
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint if hint is not None else self.default_hint
+        if code is not None:
+            self.code = code
+
+
+class IntegrityError(StorageError):
+    """What was read is not what was written."""
+
+    code = "IntegrityError"
+    default_hint = "Somebody or something changed the store outside Sealflow. Restore it from a backup."
+
+
+class NotARecord(IntegrityError):
+    """A sealed column, file or chunk that is not a valid record of this place. One error for every kind of malformed
+    input.
+    """
+
+    code = "NotARecord"
+
+
+class TamperedHistory(IntegrityError):
+    """The stored history of one run was changed: pages are missing, exchanged, repeated or altered.
+
+    `run` is the run's id in hex, `seq` the number of the first record that cannot be trusted.
+    """
+
+    code = "TamperedHistory"
+
+    def __init__(self, message: str, *, run: str, seq: int, hint: str | None = None) -> None:
+        super().__init__(f"run {run}, record {seq}: {message}", hint=hint)
+        self.run = run
+        self.seq = seq
+
+
+class NotStorable(StorageError):
+    """A value that the codec cannot carry unchanged: an unknown type, too deep or too large."""
+
+    code = "NotStorable"
+
+
+class KeyMissing(StorageError):
+    """The keystore, or its entry for this store, is not there although the store is."""
+
+    code = "KeyMissing"
+    default_hint = (
+        "Restore the keystore from its backup, or point SEALFLOW_KEYSTORE at it. A new key cannot open this store."
+    )
+
+
+class WrongKey(StorageError):
+    """The key at hand is not the one that made this store."""
+
+    code = "WrongKey"
+    default_hint = "Point SEALFLOW_KEYSTORE at the keystore that made this store, or check the passphrase."
+
+
+class KeystoreUnreadable(StorageError):
+    """The keystore file is there but is no keystore, may not be read, or lies where it must not."""
+
+    code = "KeystoreUnreadable"
+
+
+class SealLimit(StorageError):
+    """A scope key has sealed as much as it may (2^31 records)."""
+
+    code = "SealLimit"
+    default_hint = "Start a new run, or give the flow a new key."
+
+
+class StoreNotWritable(StorageError):
+    """The folder or the file of the store may not be written."""
+
+    code = "StoreNotWritable"
+    default_hint = "Give this user the right to write the folder, or choose another one."
+
+
+class StoreFull(StorageError):
+    """The disk is full. The transaction was rolled back: everything acknowledged earlier is kept."""
+
+    code = "StoreFull"
+    default_hint = "Free some space and start again: runs go on from their last durable record."
+
+
+class StoreBusy(StorageError):
+    """Another process holds the store for longer than a short write takes."""
+
+    code = "StoreBusy"
+    default_hint = "Try again, or stop the other process."
+
+
+class StoreCorrupt(StorageError):
+    """The database file is damaged, or is no database of Sealflow."""
+
+    code = "StoreCorrupt"
+    default_hint = "Restore the store from a backup."
+
+
+class StoreTooNew(StorageError):
+    """The store was written by a later version of Sealflow."""
+
+    code = "StoreTooNew"
+    default_hint = "Upgrade Sealflow."
+
+
+class StoreClosed(StorageError):
+    """The store, or this run's log, was closed or has failed earlier."""
+
+    code = "StoreClosed"
+
+
+class RecordNotFound(StorageError):
+    """An environment, flow, version or run that is not in the store."""
+
+    code = "RecordNotFound"
+    default_hint = None
+
+
+class AlreadyThere(StorageError):
+    """Something with this name or id is in the store already."""
+
+    code = "AlreadyThere"
+
+
+class Conflict(StorageError):
+    """Somebody else wrote the same row first. The vault reads again and repeats where that is right."""
+
+    code = "Conflict"
+    default_hint = "Try again."

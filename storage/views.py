@@ -1,0 +1,83 @@
+"""What the vault answers with: plain, opened values. No bytes that are sealed, no keys, no rows of a backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Value = Any
+"""A JSON value, plus bytes, integers of any size, decimals and lone surrogates (see codec)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentInfo:
+    """An environment: `id` is 16 immutable bytes, times are Unix milliseconds."""
+
+    id: bytes
+    name: str = field(repr=False)
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlowVersion:
+    """The answer to a deployment. `created` is False when the content was the current version's already."""
+
+    flow_id: bytes
+    name: str = field(repr=False)
+    version: int
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FlowInfo:
+    """A deployed flow and its current version's number."""
+
+    flow_id: bytes
+    name: str = field(repr=False)
+    version: int
+    created_ms: int
+    updated_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlowDocument:
+    """One version of a flow. `digest` is the SHA-256 of its packed document and meta."""
+
+    flow_id: bytes
+    number: int
+    document: Value = field(repr=False)
+    meta: Value = field(repr=False)
+    created_ms: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run as lists show it. `status` is the host's own number; `ended_ms` is None while the run goes on."""
+
+    run_id: bytes
+    flow_id: bytes
+    version: int
+    status: int
+    started_ms: int
+    ended_ms: int | None
+    parent: bytes | None
+    summary: Value = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Consecutive records of one run. `seq` is the first record's number; records are numbered from 1 without gaps."""
+
+    seq: int
+    records: list[Value] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """A request to the environment's executor. `kind` is the host's own number."""
+
+    id: int
+    kind: int
+    run_id: bytes | None
+    value: Value = field(repr=False)

@@ -1,0 +1,155 @@
+"""Drives the kernel as a host would, with a virtual clock and answers from the test; every run is folded and replayed as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sealflow.engine import kernel
+from sealflow.engine.cloud import parse
+from sealflow.engine.kernel import records as event
+from sealflow.engine.kernel.status import NAMES
+
+START = 17_000_000_000_000_000
+SECOND = 10_000_000
+Answer = tuple[int, str, Any, dict[str, Any] | None]
+
+SUCCEEDED = ["Succeeded"]
+
+
+def ok(outputs: Any = None) -> Answer:
+    return 1, "OK", outputs if outputs is not None else {"statusCode": 200, "headers": {}, "body": {}}, None
+
+
+def failing(code: int, **headers: str) -> Answer:
+    return 2, str(code), {"statusCode": code, "headers": headers, "body": None}, {"code": str(code), "message": "no"}
+
+
+class Driver:
+    """One run of a definition. `answer(command, number)` gives the outcome of each call; `order` picks the next command."""
+
+    def __init__(
+        self,
+        actions: dict[str, Any],
+        *,
+        dialect: str = "auto",
+        answer: Callable[[Any, int], Answer] | None = None,
+        trigger: dict[str, Any] | None = None,
+        parameters: dict[str, Any] | None = None,
+        pins: dict[str, Any] | None = None,
+        check: bool = True,
+        **definition: Any,
+    ) -> None:
+        self.definition = {
+            "triggers": {"manual": trigger or {"type": "Request", "kind": "Http"}},
+            "actions": actions,
+            **definition,
+        }
+        self.plan = kernel.build(parse(self.definition, dialect=dialect))  # type: ignore[arg-type]
+        self.history = kernel.History(self.plan)
+        self.state = kernel.State(self.plan, self.history)
+        self.records: list[Any] = []
+        self.calls: list[tuple[str, int, Any]] = []
+        self.sleeps: list[tuple[str, int]] = []
+        self.responses: list[Any] = []
+        self.turns = 0
+        self.now = START
+        self._answer = answer or (lambda command, number: ok())
+        self._queue: list[Any] = []
+        self._check = check
+        self.pins = {
+            "seed": b"\x07" * 32,
+            "parameters": kernel.resolve(self.plan.definition, parameters or {}),
+            "workflow": {"name": "test"},
+            "run": "run",
+            "tracking": "run",
+            "caller": True,
+            "revision": kernel.REVISION,
+            **(pins or {}),
+        }
+
+    def feed(self, record: Any) -> None:
+        records, commands = kernel.decide(self.plan, self.state, record)
+        self.turns += 1
+        self.records += records
+        self._queue += commands
+
+    def start(self, body: Any = None) -> Driver:
+        trigger = kernel.fire(self.plan, body, at=self.now, pins=self.pins)[0]
+        self.feed(event.start(self.now, trigger, self.pins))
+        return self
+
+    def step(self) -> bool:
+        """Carry out one command or tick; False when nothing is left to do."""
+        if kernel.needs_tick(self.state):
+            self.feed(event.tick(self.now))
+            return True
+        if not self._queue:
+            return False
+        command = self._queue.pop(0)
+        node, it, attempt = command.node.index, command.it, command.attempt
+        if isinstance(command, kernel.Invoke):
+            self.calls.append((command.path, attempt, command.inputs))
+            self.now += SECOND
+            status, code, outputs, error = self._answer(command, len(self.calls))
+            self.feed(event.result(node, it, attempt, self.now, status, code, outputs, error))
+        elif isinstance(command, kernel.Sleep):
+            self.sleeps.append((command.path, command.due - self.now))
+            self.now = max(self.now, command.due)
+            self.feed(event.timer(node, it, attempt, self.now))
+        else:
+            self.responses.append(command.response)
+        return True
+
+    def run(self, body: Any = None) -> Driver:
+        if not self.records:
+            self.start(body)
+        while self.step():
+            assert len(self.records) < 2_000_000
+        if self._check:
+            self.verify()
+        return self
+
+    def verify(self) -> None:
+        """The history folds to the very state that `decide` left, survives a snapshot, and replays strictly."""
+        folded = kernel.State(self.plan)
+        for record in self.records:
+            kernel.apply(self.plan, folded, kernel.from_stored(_stored(record)))
+        assert kernel.dump(folded) == kernel.dump(self.state)
+        restored = kernel.restore(self.plan, kernel.dump(self.state))
+        assert restored is not None
+        assert kernel.dump(restored) == kernel.dump(self.state)
+        assert kernel.replay(self.records, self.plan).difference is None
+
+    # ---- what came out
+
+    @property
+    def status(self) -> str:
+        return NAMES[self.state.end.status] if self.state.end is not None else "Running"
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        return {entry.path: NAMES[entry.status] for entry in self.history.entries}
+
+    def entry(self, path: str) -> Any:
+        return next(entry for entry in self.history.entries if entry.path == path)
+
+    def outputs(self, path: str) -> Any:
+        return self.entry(path).outputs
+
+
+def _stored(record: Any) -> Any:
+    """As the codec gives it back: lists for tuples."""
+    return [list(part) if isinstance(part, tuple) else part for part in record]
+
+
+def compose(value: Any, *after: str, on: list[str] | None = None) -> dict[str, Any]:
+    action: dict[str, Any] = {"type": "Compose", "inputs": value}
+    if after:
+        action["runAfter"] = {name: on or SUCCEEDED for name in after}
+    return action
+
+
+def fail(*after: str, on: list[str] | None = None) -> dict[str, Any]:
+    """An action that fails."""
+    return compose("@int('no number')", *after, on=on)

@@ -1,0 +1,191 @@
+"""The service keystore: where it lies, who may read it, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sealflow.storage import IntegrityError, KeyMissing, Keystore, KeystoreUnreadable, StoreNotWritable, WrongKey
+
+ENVIRONMENT = b"E" * 16
+
+
+@pytest.fixture()
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys" / "keystore.json"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_it_wraps_and_unwraps(path: Path) -> None:
+    keystore = Keystore(path)
+    assert not keystore.exists()
+    assert not keystore.has(ENVIRONMENT)
+    keystore.add(ENVIRONMENT)
+    assert keystore.created
+    assert keystore.has(ENVIRONMENT)
+    provider = keystore.provider(ENVIRONMENT)
+    wrapped = await provider.wrap(b"payload", b"context")
+    assert await Keystore(path).provider(ENVIRONMENT).unwrap(wrapped, b"context") == b"payload"
+    with pytest.raises(IntegrityError):
+        await provider.unwrap(wrapped, b"other")
+    with pytest.raises(IntegrityError):
+        await provider.unwrap(wrapped._replace(data=b""), b"context")
+    with pytest.raises(WrongKey):
+        await provider.unwrap(wrapped._replace(kek=bytes(16)), b"context")
+
+
+def test_only_its_owner_reads_it(path: Path) -> None:
+    Keystore(path).add(ENVIRONMENT)
+    assert mode(path) == 0o600
+    assert mode(path.parent) == 0o700
+    assert sorted(file.name for file in path.parent.iterdir()) == ["keystore.json", "keystore.json.lock"]
+
+
+def test_adding_again_keeps_the_key(path: Path) -> None:
+    Keystore(path).add(ENVIRONMENT)
+    before = path.read_bytes()
+    again = Keystore(path)
+    again.add(ENVIRONMENT)
+    assert not again.created
+    assert path.read_bytes() == before
+    again.add(b"F" * 16)
+    assert len(json.loads(path.read_bytes())["keys"]) == 2
+
+
+def test_missing(path: Path) -> None:
+    with pytest.raises(KeyMissing, match="missing"):
+        Keystore(path).key(ENVIRONMENT)
+    assert not path.exists()
+    Keystore(path).add(b"F" * 16)
+    with pytest.raises(KeyMissing, match="another keystore"):
+        Keystore(path).key(ENVIRONMENT)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"format": 2}',
+        b'{"format": 1}',
+        b'{"format": 1, "keys": []}',
+        b'{"format": 1, "keys": {"45454545454545454545454545454545": "AAAA"}}',
+        b'{"format": 1, "keys": {"45454545454545454545454545454545": 5}}',
+        b'{"format": 1, "sealed": "AAAA"}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_damaged_file_is_refused(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(KeystoreUnreadable):
+        Keystore(path, passphrase=lambda: "x").key(ENVIRONMENT)
+    assert path.read_bytes() == content
+
+
+def test_passphrase(path: Path) -> None:
+    asked: list[int] = []
+
+    def ask() -> str:
+        asked.append(1)
+        return "correct horse"
+
+    keystore = Keystore(path, passphrase=ask)
+    keystore.add(ENVIRONMENT)
+    keystore.add(b"F" * 16)
+    keystore.key(ENVIRONMENT)
+    assert len(asked) == 1
+    assert b"keys" not in path.read_bytes()
+    assert Keystore(path, passphrase=ask).key(ENVIRONMENT).kid == keystore.key(ENVIRONMENT).kid
+    with pytest.raises(WrongKey):
+        Keystore(path, passphrase=lambda: "wrong").key(ENVIRONMENT)
+    with pytest.raises(WrongKey, match="sealed with a passphrase"):
+        Keystore(path).key(ENVIRONMENT)
+    with pytest.raises(WrongKey):
+        Keystore(path).add(b"G" * 16)
+
+
+def test_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEALFLOW_PASSPHRASE", raising=False)
+    monkeypatch.setenv("SEALFLOW_KEYSTORE", str(tmp_path / "k.json"))
+    assert Keystore.default().path == tmp_path / "k.json"
+    monkeypatch.delenv("SEALFLOW_KEYSTORE")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    if sys.platform == "linux":
+        assert Keystore.default().path == tmp_path / "config" / "sealflow" / "keystore.json"
+
+
+def test_passphrase_of_the_environment_comes_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEALFLOW_KEYSTORE", str(path))
+    monkeypatch.setenv("SEALFLOW_PASSPHRASE", "from the environment")
+    Keystore.default(passphrase=lambda: "never asked").add(ENVIRONMENT)
+    monkeypatch.delenv("SEALFLOW_PASSPHRASE")
+    assert Keystore.default(passphrase=lambda: "from the environment").key(ENVIRONMENT)
+
+
+def test_a_prompt_alone_does_not_seal_a_new_keystore(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEALFLOW_KEYSTORE", str(path))
+    monkeypatch.delenv("SEALFLOW_PASSPHRASE", raising=False)
+
+    def prompt() -> str:
+        raise AssertionError("asked")
+
+    Keystore.default(passphrase=prompt).add(ENVIRONMENT)
+    assert Keystore.default(passphrase=prompt).key(ENVIRONMENT)
+
+
+def test_the_first_run_notice_says_where_why_and_how(path: Path) -> None:
+    notice = Keystore(path).first_run_notice()
+    assert str(path) in notice
+    assert "lost" in notice
+    assert f"cp {path}" in notice
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreNotWritable):
+        Keystore(tmp_path / "file" / "keystore.json").add(ENVIRONMENT)
+
+
+def test_never_inside_the_store(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "store")
+    for place in ("store/keystore.json", "store/deep/er/keystore.json", "link/keystore.json"):
+        with pytest.raises(KeystoreUnreadable, match="inside"):
+            Keystore(tmp_path / place).refuse_inside(tmp_path / "store")
+    Keystore(tmp_path / "store-keys" / "keystore.json").refuse_inside(tmp_path / "store")
+
+
+def test_processes_that_add_at_once_lose_no_key(path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from sealflow.storage import Keystore\n"
+        "k = Keystore(Path(sys.argv[1]))\n"
+        "for i in range(20): k.add(bytes([int(sys.argv[2]), i]) * 8)"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", program, str(path), str(i)]) for i in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert len(json.loads(path.read_bytes())["keys"]) == 60
+
+
+def test_a_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Keystore(path).add(ENVIRONMENT)
+    before = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(Exception, match="full") as caught:
+        Keystore(path).add(b"F" * 16)
+    assert caught.value.code == "StoreFull"  # type: ignore[attr-defined]
+    assert path.read_bytes() == before
+    assert len(list(path.parent.iterdir())) == 2

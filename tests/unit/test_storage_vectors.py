@@ -1,0 +1,188 @@
+"""Known answers of format 1. The expected bytes are built here by hand from hashlib, hmac and plain AES-GCM, not by the envelope."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sealflow.storage import codec, envelope
+from sealflow.storage.purposes import Domain, Index, Kind, Purpose
+
+VECTORS = Path(__file__).resolve().parents[1] / "vectors"
+
+KEY = bytes(range(32))
+NONCE = bytes(range(0xA0, 0xAC))
+ENVIRONMENT = bytes(range(0x10, 0x20))
+RUN = bytes(range(0x20, 0x30))
+
+
+def lp(*parts: bytes) -> bytes:
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def n(value: int) -> bytes:
+    return value.to_bytes(8, "big")
+
+
+def hkdf_expand(key: bytes, info: bytes, length: int) -> bytes:
+    """RFC 5869, section 2.3, first block."""
+    return hmac.new(key, info + b"\x01", hashlib.sha512).digest()[:length]
+
+
+def record_vectors() -> list[dict[str, Any]]:
+    """Sealed records and the link behind each, by hand."""
+    kid = hkdf_expand(KEY, lp(b"sealflow/1", b"kid", ENVIRONMENT, n(1), RUN), 32)
+    both = hkdf_expand(KEY, lp(b"sealflow/1", b"enc|chain"), 64)
+    header = bytes([0x57, 1, 1, 1]) + kid
+    vectors = []
+    previous = bytes(32)
+    cases = [(1, 1, 0, b""), (1, 2, 0, b"\x91\x92\x01\xa1x"), (2, 0, 7, bytes(100)), (8, 1 << 40, 3, b"x" * 65536)]
+    for purpose, seq, row_version, plaintext in cases:
+        associated = lp(header, ENVIRONMENT, n(purpose), RUN, n(seq), n(row_version))
+        record = header + NONCE + AESGCM(both[:32]).encrypt(NONCE, plaintext, associated)
+        message = previous + n(seq) + record[:48] + record[-16:]
+        link = hmac.new(both[32:], message, hashlib.sha256).digest()
+        vectors.append(
+            {
+                "scope_key": KEY.hex(),
+                "environment": ENVIRONMENT.hex(),
+                "kind": 1,
+                "scope": RUN.hex(),
+                "kid": kid.hex(),
+                "purpose": purpose,
+                "record_id": RUN.hex(),
+                "seq": seq,
+                "row_version": row_version,
+                "nonce": NONCE.hex(),
+                "plaintext": plaintext.hex() if len(plaintext) <= 100 else f"{plaintext[:1].hex()}*{len(plaintext)}",
+                "record": record.hex() if len(plaintext) <= 100 else None,
+                "record_sha256": hashlib.sha256(record).hexdigest(),
+                "previous_link": previous.hex(),
+                "link": link.hex(),
+            }
+        )
+        previous = link
+    return vectors
+
+
+def key_vectors() -> dict[str, str]:
+    """An environment key, what it wraps, finds and certifies, and its own wrapping, by hand."""
+    domain, version = n(1), n(3)
+    wrap = hkdf_expand(KEY, lp(b"sealflow/1", b"wrap"), 32)
+    index = hkdf_expand(KEY, lp(b"sealflow/1", b"index"), 32)
+    mac = hkdf_expand(KEY, lp(b"sealflow/1", b"mac"), 32)
+    scope_key = bytes(reversed(KEY))
+    kid = hkdf_expand(scope_key, lp(b"sealflow/1", b"kid", ENVIRONMENT, n(1), RUN), 32)
+    column = hkdf_expand(index, lp(b"sealflow/1", b"column", n(2), n(1)), 32)
+    payload = lp(b"sealflow environment key", ENVIRONMENT, domain, version, KEY)
+    kek = bytes([0x77]) * 32
+    kek_wrap = hkdf_expand(kek, lp(b"sealflow/1", b"kek wrap"), 32)
+    return {
+        "environment_key": KEY.hex(),
+        "environment": ENVIRONMENT.hex(),
+        "domain": "1",
+        "version": "3",
+        "kid": hkdf_expand(KEY, lp(b"sealflow/1", b"environment kid", ENVIRONMENT, domain, version), 32).hex(),
+        "scope_key": scope_key.hex(),
+        "wrapped_scope_key": (
+            NONCE + AESGCM(wrap).encrypt(NONCE, scope_key, lp(b"scope key", ENVIRONMENT, n(1), RUN, kid))
+        ).hex(),
+        "scope_kid": kid.hex(),
+        "index_of_invoice": hmac.new(column, b"invoice", hashlib.sha256).digest()[:16].hex(),
+        "certificate": hmac.new(mac, lp(b"label", ENVIRONMENT, b"field"), hashlib.sha256).digest().hex(),
+        "kek": kek.hex(),
+        "kek_kid": hkdf_expand(kek, lp(b"sealflow/1", b"kek kid"), 16).hex(),
+        "wrapped_environment_key": (NONCE + AESGCM(kek_wrap).encrypt(NONCE, payload, lp(b"kek", b"context"))).hex(),
+    }
+
+
+CODEC_VALUES: dict[str, Any] = {
+    "null": None,
+    "true": True,
+    "small integer": 5,
+    "64-bit": [2**64 - 1, -(2**63)],
+    "big integers": [2**64, -(2**63) - 1],
+    "decimal": Decimal("-12.50"),
+    "float": [1.5, -0.0, float("inf")],
+    "text": "Grüße",
+    "bytes": b"\x00\xff",
+    "surrogate": "a\ud800",
+    "surrogate key": {"\udc00": 1, "b": [2]},
+    "object": {"a": [1, {"b": None}]},
+}
+
+
+def codec_vectors() -> dict[str, str]:
+    """MessagePack by hand, from its specification, with the extension types of format 1."""
+    return {
+        "null": "c0",
+        "true": "c3",
+        "small integer": "05",
+        "64-bit": "92" + "cf" + "ff" * 8 + "d3" + "80" + "00" * 7,
+        "big integers": "92" + "c70901" + "01" + "00" * 8 + "c70901" + "ff" + "7f" + "ff" * 7,
+        "decimal": "c70602" + b"-12.50".hex(),
+        "float": "93" + "cb3ff8000000000000" + "cb8000000000000000" + "cb7ff0000000000000",
+        "text": "a7" + "Grüße".encode().hex(),
+        "bytes": "c4" + "02" + "00ff",
+        "surrogate": "d603" + "61eda080",
+        "surrogate key": "c70c04" + "94" + "c70303edb080" + "01" + "a162" + "9102",
+        "object": "81a1619201" + "81a162c0",
+    }
+
+
+@pytest.fixture()
+def fixed_nonce(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(envelope, "urandom", lambda size: NONCE if size == 12 else bytes(reversed(KEY)))
+
+
+def test_the_vector_files_are_what_the_specification_says() -> None:
+    assert json.loads((VECTORS / "sealed_record_1.json").read_text()) == record_vectors()
+    assert json.loads((VECTORS / "keys_1.json").read_text()) == key_vectors()
+    assert json.loads((VECTORS / "codec_1.json").read_text()) == codec_vectors()
+
+
+@pytest.mark.usefixtures("fixed_nonce")
+def test_records_and_links() -> None:
+    key = envelope.ScopeKey(KEY, ENVIRONMENT, Kind.RUN, RUN)
+    for vector in json.loads((VECTORS / "sealed_record_1.json").read_text()):
+        text = vector["plaintext"]
+        plaintext = bytes.fromhex(text[:2]) * int(text[3:]) if "*" in text else bytes.fromhex(text)
+        place = key.place(Purpose(vector["purpose"]), bytes.fromhex(vector["record_id"]))
+        record = key.seal(place, vector["seq"], vector["row_version"], plaintext)
+        assert key.kid.hex() == vector["kid"]
+        assert hashlib.sha256(record).hexdigest() == vector["record_sha256"]
+        assert vector["record"] in (None, record.hex())
+        assert key.open(place, vector["seq"], vector["row_version"], record) == plaintext
+        assert key.link(bytes.fromhex(vector["previous_link"]), vector["seq"], record).hex() == vector["link"]
+
+
+@pytest.mark.usefixtures("fixed_nonce")
+def test_keys() -> None:
+    vector = json.loads((VECTORS / "keys_1.json").read_text())
+    key = envelope.EnvironmentKey(KEY, ENVIRONMENT, Domain.SERVICE, 3)
+    assert key.kid.hex() == vector["kid"]
+    scope, wrapped = key.new_scope(Kind.RUN, RUN)
+    assert (scope.kid.hex(), wrapped.hex()) == (vector["scope_kid"], vector["wrapped_scope_key"])
+    assert key.open_scope(Kind.RUN, RUN, scope.kid, wrapped).kid == scope.kid
+    assert key.index(Index.FLOW_NAME, b"invoice").hex() == vector["index_of_invoice"]
+    assert key.certify(b"label", b"field").hex() == vector["certificate"]
+    kek = envelope.KeyEncryptionKey(bytes.fromhex(vector["kek"]))
+    payload = envelope.environment_key_payload(KEY, ENVIRONMENT, 1, 3)
+    assert kek.kid.hex() == vector["kek_kid"]
+    assert kek.wrap(b"context", payload).hex() == vector["wrapped_environment_key"]
+    unwrapped = kek.unwrap(b"context", bytes.fromhex(vector["wrapped_environment_key"]))
+    assert envelope.environment_key_of(unwrapped, ENVIRONMENT, 1, 3).kid == key.kid
+
+
+def test_codec() -> None:
+    vectors = json.loads((VECTORS / "codec_1.json").read_text())
+    assert vectors.keys() == CODEC_VALUES.keys()
+    for name, value in CODEC_VALUES.items():
+        assert codec.pack(value).hex() == vectors[name], name
+        assert repr(codec.unpack(bytes.fromhex(vectors[name]))) == repr(value), name
