@@ -14,7 +14,8 @@ from ..engine.values import Value
 from .port import Failure
 
 _PLAIN = frozenset({type(None), bool, int, float, Decimal, str})
-_DEEPEST = 500
+# What is deeper could not be read back by every part of the engine; JSON text in definitions ends there, too.
+_DEEPEST = 200
 
 
 def as_value(given: object, what: str) -> Value:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextvars import ContextVar
@@ -190,13 +191,10 @@ async def _resolve(host: str, port: int) -> list[str]:
     except ValueError:
         pass
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=_STREAM)
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError("the name is not known") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-_STREAM: Final = 1  # socket.SOCK_STREAM
 
 
 def _wire(value: str) -> bytes:

@@ -1,6 +1,7 @@
 """The engine's errors: one tree, each with a stable code and what to do next.
 
-The message says what happened, where and why; `hint` says the next step. Nothing here formats tracebacks or knows a terminal.
+The message says what happened, where and why; `hint` says the next step. Nothing here formats tracebacks or knows a
+terminal.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def show(entry: Any) -> None:
     if told["end"] is None or told["status"] == "Skipped":
         return
     mark = "✓" if told["status"] == "Succeeded" else "✗"
-    reason = f"  {told['error']['message']}" if told["error"] else ""
+    # A scope that failed says no more than its actions do.
+    reason = f"  {told['error']['message']}" if told["error"] and told["code"] != "ActionFailed" else ""
     print(f"  {mark} {told['path']:<44} {told['type']:<22} {told['code']}{reason}")
 
 

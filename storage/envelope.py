@@ -140,8 +140,8 @@ class ScopeKey(_Secret):
         key.
         """
         try:
-            # The header holds format, suite, codec and kid: a record of another key is refused before anything is
-            # decrypted. if len(record) >= OVERHEAD and hmac.compare_digest(record[:HEADER_BYTES], self._header):
+            # The header holds format, suite, codec and kid: another key's record is refused before decrypting anything.
+            if len(record) >= OVERHEAD and hmac.compare_digest(record[:HEADER_BYTES], self._header):
                 associated = place + _SEQ_AND_VERSION.pack(8, seq, 8, row_version)
                 return self._aead.decrypt(record[HEADER_BYTES:_BODY], record[_BODY:], associated)
         except (InvalidTag, TypeError, struct.error):  # the latter two: columns of another type, which SQLite allows

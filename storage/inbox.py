@@ -39,7 +39,8 @@ class Inbox:
         items = []
         for number, row in rows:
             if row.item_id not in keys:
-                if await self._gone(number):  # consumed by the executor between the two reads
+                # Consumed by the executor between the two reads? Then it is not among the oldest any more.
+                if all(number != other.number for other in await self._backend.inbox(len(stored))):
                     continue
                 raise IntegrityError(f"The key of inbox item {number} is missing.")
             key = self._keyring.open_scope(keys[row.item_id])
@@ -48,9 +49,6 @@ class Inbox:
                 raise IntegrityError(f"Inbox item {number}: its row says otherwise than its record.")
             items.append(InboxItem(number, kind, run_id, value))
         return items
-
-    async def _gone(self, number: int) -> bool:
-        return all(stored.number != number for stored in await self._backend.inbox(1_000_000))
 
     def consume(self, number: int, batch: Batch) -> bool:
         """Puts the item's removal into the batch; False if that was done before."""

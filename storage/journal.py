@@ -143,21 +143,22 @@ class Journal:
         callbacks, self._callbacks = self._callbacks, []
         waiters, self._waiters = self._waiters, []
         size, self.pending_bytes = self.pending_bytes, 0
-        for source in touched:
-            if source.settle(batch):
-                self._behind[source] = None
-            else:
-                self._behind.pop(source, None)
-        rows = batch.rows()
-        if rows:
-            try:
+        try:
+            for source in touched:
+                if source.settle(batch):
+                    self._behind[source] = None
+                else:
+                    self._behind.pop(source, None)
+            rows = batch.rows()
+            if rows:
                 await self._commit(batch)
-            except StorageError as error:
-                self._fail(error, touched, waiters)
-                return False
-            except BaseException:
-                self._fail(StoreClosed("The environment was closed during a commit."), touched, waiters)
-                raise
+        except StorageError as error:
+            self._fail(error, touched, waiters)
+            return False
+        except BaseException:
+            self._fail(StoreClosed("The environment was closed during a commit."), touched, waiters)
+            raise
+        if rows:
             self.commits += 1
             self.rows += rows
             self.bytes += size

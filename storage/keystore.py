@@ -15,7 +15,6 @@ import fcntl
 import json
 import os
 import shlex
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -221,6 +220,8 @@ class ServiceKeys:
 
 def _replace(path: Path, data: bytes) -> None:
     """Writes the file whole or not at all, durably: a crash leaves the old one."""
+    import tempfile  # slow to import, and only a new key needs it
+
     handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # made with mode 0600
     try:
         with os.fdopen(handle, "wb") as file:

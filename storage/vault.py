@@ -166,10 +166,13 @@ class Vault:
 
     async def _run_key(self, run_id: bytes) -> ScopeKey:
         rows = await self._backend.keys(Kind.RUN, [run_id])
+        if not rows:
+            if await self._backend.run(run_id) is None:
+                raise RecordNotFound(f"There is no run {run_id.hex()}.")
+            # Row and key come in one commit, which may have happened between the two looks.
+            rows = await self._backend.keys(Kind.RUN, [run_id])
         if rows:
             return self._keyring.open_scope(rows[0])
-        if await self._backend.run(run_id) is None:
-            raise RecordNotFound(f"There is no run {run_id.hex()}.")
         raise IntegrityError(f"The key of run {run_id.hex()} is missing.")
 
     # --- inbox

@@ -16,7 +16,7 @@ from ..values import Value
 Evaluator = Callable[[Any], Value]
 
 
-class Suspend(Exception):  # noqa: N818  (it is no error: a scope stops an evaluation, to be tried again)
+class Suspend(Exception):
     """Stops an evaluation from inside a scope, for example to load a value first. It passes through untouched."""
 
 

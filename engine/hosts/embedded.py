@@ -70,7 +70,10 @@ def open(
 
 
 class Engine:
-    """An open store with its environments. `connectors` holds what flows may call; register yours before starting flows."""
+    """An open store with its environments.
+
+    `connectors` holds what flows may call; register yours before starting flows.
+    """
 
     def __init__(self, options: _Options) -> None:
         from ...connectors import standard

@@ -108,7 +108,11 @@ class ActionScope(TriggerScope):
         if call.key not in ("body", "actionbody") or len(call.args) != 1:
             return False
         name = call.args[0]
-        node = self.plan.by_key.get(key_of(name.value)) if isinstance(name, Literal) and isinstance(name.value, str) else None
+        node = (
+            self.plan.by_key.get(key_of(name.value))
+            if isinstance(name, Literal) and isinstance(name.value, str)
+            else None
+        )
         return node is not None and any(loop.op == FOREACH and loop not in self.loops for loop in node.loops)
 
     def record(self, name: Name) -> Evaluator:
@@ -241,7 +245,7 @@ def _read(frame: Frame, index: int) -> Value:
     value = frame.out.get(index)
     if value.__class__ is Large:
         raise NeedValues(value)
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _record(frame: Frame, node: Node) -> Value:

@@ -46,7 +46,10 @@ def note_end(
 def note_skip(
     state: State, frame: Frame, node: Node, reason: str, code: str = "ActionSkipped", *, told: bool = True
 ) -> None:
-    """An action, with all inside of it, is skipped for `reason` (the error's code); `told` False: only the watcher hears."""
+    """An action, with all inside of it, is skipped for `reason`, the error's code.
+
+    `told` False: only the watcher hears of it.
+    """
     todo = [node]
     while todo:
         each = todo.pop()

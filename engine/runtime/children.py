@@ -13,7 +13,7 @@ from ...connectors import status_name
 from ..errors import NotFound, SealflowError
 from ..kernel import Invoke
 from ..kernel.status import FAILED, SUCCEEDED
-from .library import Flow
+from .library import Flow, flow_name
 from .perform import Answer
 from .reading import read_state
 from .start import UNSET, plan_starts
@@ -30,10 +30,13 @@ class Children:
         self._executor = executor
 
     async def call(self, parent: LiveRun, command: Invoke) -> Answer | None:
-        """The child's response as the outcome of the parent's action; None: a simulation has no such flow and answers itself."""
+        """The child's response as the outcome of the parent's action.
+
+        None: a simulation has no such flow and answers itself.
+        """
         executor = self._executor
         inputs = command.inputs if isinstance(command.inputs, dict) else {}
-        name = _flow_name(inputs)
+        name = flow_name(inputs)
         try:
             flow = await self._find(name)
         except NotFound as error:
@@ -88,15 +91,6 @@ class Children:
         if not name:
             raise NotFound("The action names no workflow.")
         return await self._executor.library.find(name)
-
-
-def _flow_name(inputs: dict[str, Any]) -> str:
-    """The child's name: the last part of `host.workflow.id` (Logic Apps) or `host.workflowReferenceName` (Power Automate)."""
-    host = inputs.get("host") if isinstance(inputs.get("host"), dict) else {}
-    assert isinstance(host, dict)  # noqa: S101
-    workflow = host.get("workflow")
-    reference = workflow.get("id") if isinstance(workflow, dict) else host.get("workflowReferenceName")
-    return reference.rstrip("/").rsplit("/", 1)[-1] if isinstance(reference, str) else ""
 
 
 def _answered(response: dict[str, Any]) -> Answer:

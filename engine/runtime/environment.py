@@ -95,8 +95,9 @@ class Environment:
     async def deploy(
         self, name: str, source: Source | Mapping[str, Any] | Path | str, *, dialect: str = "auto"
     ) -> Flow:
-        """Check and keep a flow under `name`. `source`: a definition as a dict (any form of file is accepted), or a file's path.
+        """Check and keep a flow under `name`.
 
+        `source`: a definition as a dict (any form of file is accepted), or a file's path.
         The same content again is the same version. Raises DefinitionError with the first fault, NotFound for a missing
         file.
         """
@@ -137,8 +138,9 @@ class Environment:
         simulate: Simulation | Mapping[str, Any] | bool | None = None,
         on_change: Callable[[Entry], None] | None = None,
     ) -> list[Run]:
-        """Fire a flow's trigger with `body`: one run, one for each element with splitOn, none when a trigger condition is false.
+        """Fire a flow's trigger with `body`.
 
+        One run starts; with splitOn one for each element, and none when a trigger condition is false.
         `simulate` answers every call without network: True, or mocks by action name. `on_change` is called with each
         action as it starts, is tried again or ends; only in the process that executes the run. Raises NotFound,
         DefinitionError, ExpressionError.
@@ -148,7 +150,7 @@ class Environment:
         document = await self._library.document(found.id, found.version)
         simulation = _simulation(simulate)
         if simulation is not None:
-            simulation.check(plan.definition)
+            simulation.check(*await self._library.family(plan))
         starts = plan_starts(
             plan,
             found,
@@ -186,7 +188,10 @@ class Environment:
         until_ms: int | None = None,
         limit: int = 30,
     ) -> list[RunSummary]:
-        """Runs, the newest first. `status` is a name such as `Failed`, in any case. Raises NotFound for an unknown flow."""
+        """Runs, the newest first. `status` is a name such as `Failed`, in any case.
+
+        Raises NotFound for an unknown flow.
+        """
         flow_id = (await self._library.find(flow)).id if flow is not None else None
         statuses = None
         if status is not None:
@@ -223,7 +228,7 @@ class Environment:
         ]
 
     async def open_bundle(self, data: bytes) -> Any:
-        """The content of a bundle that was sealed to this environment. Raises storage errors, WrongKey for another one's."""
+        """The content of a bundle that was sealed to this environment. Raises WrongKey for another one's."""
         return await open_bundle(self._vault, data)
 
     async def close(self) -> None:

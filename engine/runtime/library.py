@@ -9,8 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ...storage import RecordNotFound, Vault
-from ..cloud import Source, check, parse
+from ...storage import FlowDocument, RecordNotFound, Vault
+from ..cloud import Definition, Source, check, parse
 from ..errors import DefinitionError, NotFound
 from ..kernel import Plan, build
 
@@ -35,7 +35,7 @@ class Library:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._plans: OrderedDict[tuple[bytes, int], Plan] = OrderedDict()
-        self._documents: OrderedDict[tuple[bytes, int], dict[str, Any]] = OrderedDict()
+        self._documents: OrderedDict[tuple[bytes, int], FlowDocument] = OrderedDict()
 
     async def deploy(self, name: str, source: Source, *, dialect: str = "auto") -> Flow:
         """Check a definition and keep it; the same content again is the same version.
@@ -65,7 +65,7 @@ class Library:
         try:
             info = await self._vault.flow(name_or_id)
             number = version if version is not None else info.version
-            document = await self._document(info.flow_id, number)
+            document = await self.document(info.flow_id, number)
         except RecordNotFound:
             raise NotFound(
                 f"There is no flow '{name_or_id}'" + (f" with a version {version}." if version is not None else "."),
@@ -75,14 +75,18 @@ class Library:
 
     async def document(self, flow_id: bytes, version: int) -> dict[str, Any]:
         """What was deployed: `definition`, `dialect`, `kind`, `pointer` and `parameters`."""
-        return await self._document(flow_id, version)
+        return (await self._document(flow_id, version)).document  # type: ignore[no-any-return]
+
+    async def digest(self, flow_id: bytes, version: int) -> bytes:
+        """The digest of what was deployed, which a run's sealed head binds."""
+        return (await self._document(flow_id, version)).digest
 
     async def plan(self, flow_id: bytes, version: int) -> Plan:
         """The plan of one version; made once and shared by its runs."""
         key = (flow_id, version)
         plan = self._plans.get(key)
         if plan is None:
-            plan = plan_of(await self._document(flow_id, version))
+            plan = plan_of((await self._document(flow_id, version)).document)
             self._plans[key] = plan
             if len(self._plans) > CACHED_PLANS:
                 self._plans.popitem(last=False)
@@ -90,15 +94,49 @@ class Library:
             self._plans.move_to_end(key)
         return plan
 
-    async def _document(self, flow_id: bytes, version: int) -> dict[str, Any]:
+    async def family(self, plan: Plan) -> list[Definition]:
+        """A flow's definition and those of the flows it calls, as far as they are deployed and named in it."""
+        definitions = [plan.definition]
+        names: dict[str, None] = dict.fromkeys(called_flows(plan.definition))
+        todo = list(names)
+        while todo:
+            try:
+                flow = await self.find(todo.pop())
+            except NotFound:
+                continue
+            definition = (await self.plan(flow.id, flow.version)).definition
+            definitions.append(definition)
+            todo += [name for name in called_flows(definition) if name not in names]
+            names.update(dict.fromkeys(called_flows(definition)))
+        return definitions
+
+    async def _document(self, flow_id: bytes, version: int) -> FlowDocument:
         key = (flow_id, version)
         document = self._documents.get(key)
         if document is None:
-            stored: dict[str, Any] = (await self._vault.version(flow_id, version)).document
-            document = self._documents[key] = stored
+            document = self._documents[key] = await self._vault.version(flow_id, version)
             if len(self._documents) > CACHED_PLANS:
                 self._documents.popitem(last=False)
         return document
+
+
+def called_flows(definition: Definition) -> list[str]:
+    """The names of the child flows that a definition calls."""
+    return [
+        name
+        for action in definition.all_actions()
+        if action.type == "workflow" and isinstance(action.inputs, dict) and (name := flow_name(action.inputs))
+    ]
+
+
+def flow_name(inputs: dict[str, Any]) -> str:
+    """A child's name: the last part of `host.workflow.id`, or of `host.workflowReferenceName`."""
+    host = inputs.get("host")
+    if not isinstance(host, dict):
+        return ""
+    workflow = host.get("workflow")
+    reference = workflow.get("id") if isinstance(workflow, dict) else host.get("workflowReferenceName")
+    return reference.rstrip("/").rsplit("/", 1)[-1] if isinstance(reference, str) else ""
 
 
 def plan_of(document: dict[str, Any]) -> Plan:

@@ -233,7 +233,12 @@ class LiveRun:
     def recover(self, commands: list[Command], ready: bool) -> None:
         """After a restart: do again what was under way, and go on deciding where that had stopped."""
         for command in commands:
-            self.act(command)
+            interrupted = self.executor.performer.interrupted(command) if isinstance(command, Invoke) else None
+            if interrupted is not None and self.simulation is None:
+                node, it, attempt = command.node.index, command.it, command.attempt
+                self.feed(event.result(node, it, attempt, self.now(), *interrupted))
+            else:
+                self.act(command)
         if ready:
             self._tick_soon()
 

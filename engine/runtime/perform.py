@@ -60,6 +60,18 @@ class Performer:
             message = f"The connector '{operation.connector}' broke with {type(error).__name__}."
             return Answer(FAILED, "ConnectorFailed", None, {"code": "ConnectorFailed", "message": message})
 
+    def interrupted(self, command: Invoke) -> Answer | None:
+        """The outcome of a call that was under way when the process died, None where it is simply made again.
+
+        That is the connector's choice (`recovery`); where it is not known whether the call had its effect and it must
+        not have two, the action fails and the flow can handle that.
+        """
+        name = command.operation.connector
+        if name not in self.registry or self.registry.find(name).recovery != "never":
+            return None
+        message = f"The call to '{name}' was under way when the process ended; whether it took effect is not known."
+        return Answer(FAILED, "ActionInterrupted", None, {"code": "ActionInterrupted", "message": message})
+
 
 def answer_of(reply: Reply, connector: str) -> Answer:
     """The outcome of a call that was answered. Raises Failure `InvalidReply` for a reply that is none.

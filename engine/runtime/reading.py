@@ -41,7 +41,7 @@ class RunResult:
 
 
 async def read_records(vault: Vault, run_id: bytes) -> list[Record]:
-    """Every stored record of a run, verified. Raises NotFound, and storage errors for a history that was tampered with."""
+    """Every stored record of a run, verified. Raises NotFound, and storage errors for a tampered history."""
     records: list[Record] = []
     try:
         async for page in vault.read_run(run_id):

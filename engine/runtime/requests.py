@@ -1,4 +1,4 @@
-"""What other processes ask of an environment's executor, by number: they are written to the inbox and taken from there."""
+"""What other processes ask of an environment's executor, by number, through the environment's inbox."""
 
 from __future__ import annotations
 

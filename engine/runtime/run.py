@@ -20,8 +20,8 @@ from .start import Start, run_name
 if TYPE_CHECKING:
     from .environment import Environment
 
-POLL_TICKS: Final = 500_000
-"""Ticks between two looks at a run that another process executes: 50 ms."""
+POLL: Final = 0.05
+"""Seconds between two looks at a run that another process executes."""
 
 
 class Run:
@@ -53,7 +53,10 @@ class Run:
         return self._flow
 
     async def result(self, timeout: float | None = None) -> RunResult:
-        """Wait for the run's end and give everything about it. Raises TimeoutError after `timeout` seconds; the run goes on."""
+        """Wait for the run's end and give everything about it.
+
+        Raises TimeoutError after `timeout` seconds; the run goes on.
+        """
         if timeout is not None:
             async with asyncio.timeout(timeout):
                 await self._ended()
@@ -94,7 +97,7 @@ class Run:
                 reader = await env._vault.reader(self._id)
                 break
             except RecordNotFound:  # the executor has not taken the request yet
-                await env._clock.sleep_until(env._clock.now() + POLL_TICKS)
+                await asyncio.sleep(POLL)
         while state.end is None:
             pages = await reader.read()
             for page in pages:
@@ -105,7 +108,7 @@ class Run:
             changed.clear()
             self._raise_failure()
             if not pages and state.end is None:
-                await env._clock.sleep_until(env._clock.now() + POLL_TICKS)
+                await asyncio.sleep(POLL)
 
     async def cancel(self, reason: str = "The run was cancelled.") -> bool:
         """End the run as Cancelled; False when it had ended."""

@@ -234,7 +234,11 @@ def _json(text: bytes) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Plays the services that the examples call.")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"a port of 127.0.0.1; default {DEFAULT_PORT}")
-    stand_in = StandIn(parser.parse_args().port)
+    port: int = parser.parse_args().port
+    try:
+        stand_in = StandIn(port)
+    except OSError as error:
+        parser.error(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}; give another one with --port")
     print(f"The stand-in listens on {stand_in.url}. Ctrl-C ends it.", flush=True)
     try:
         stand_in.serve()

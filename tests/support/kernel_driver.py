@@ -1,4 +1,4 @@
-"""Drives the kernel as a host would, with a virtual clock and answers from the test; every run is folded and replayed as well."""
+"""Drives the kernel as a host would, with a virtual clock and the test's answers; every run is folded and replayed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ def ok(outputs: Any = None) -> Answer:
 
 
 def failing(code: int, **headers: str) -> Answer:
-    return 2, str(code), {"statusCode": code, "headers": headers, "body": None}, {"code": str(code), "message": "no"}
+    outputs = {"statusCode": code, "headers": headers, "body": None}
+    return 2, str(code), outputs, {"code": str(code), "message": "no"}
 
 
 class Driver:
-    """One run of a definition. `answer(command, number)` gives the outcome of each call; `order` picks the next command."""
+    return 2, str(code), {"statusCode": code, "headers": headers, "body": None}, {"code": str(code), "message": "no"}
 
     def __init__(
         self,
@@ -128,6 +129,11 @@ class Driver:
         return NAMES[self.state.end.status] if self.state.end is not None else "Running"
 
     @property
+    def end(self) -> Any:
+        assert self.state.end is not None
+        return self.state.end
+
+    @property
     def statuses(self) -> dict[str, str]:
         return {entry.path: NAMES[entry.status] for entry in self.history.entries}
 
@@ -146,7 +152,7 @@ def _stored(record: Any) -> Any:
 def compose(value: Any, *after: str, on: list[str] | None = None) -> dict[str, Any]:
     action: dict[str, Any] = {"type": "Compose", "inputs": value}
     if after:
-        action["runAfter"] = {name: on or SUCCEEDED for name in after}
+        action["runAfter"] = dict.fromkeys(after, on or SUCCEEDED)
     return action
 
 

@@ -9,12 +9,18 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import httpcore
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from sealflow.connectors import Call, Connector, Egress, Failure, HttpConnector, Limits, Services
-from sealflow.connectors import http_transport as transport
 from sealflow.connectors.conformance import ConnectorContract
 from sealflow.engine.runtime.clock import VirtualClock
 
@@ -43,8 +49,8 @@ class Server:
         self.connections = 0
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def start(self) -> None:
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         self.port: int = self.server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -80,23 +86,26 @@ class Server:
             writer.close()
 
 
-def raw(status: int, body: bytes = b"", **headers: str) -> bytes:
+def raw(status: int, body: bytes = b"", /, **headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status} Reason", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def as_json(value: Any, status: int = 200, **headers: str) -> bytes:
+def as_json(value: Any, status: int = 200, /, **headers: str) -> bytes:
     return raw(status, json.dumps(value).encode(), Content_Type="application/json", **headers)
 
 
+Serve = Callable[..., Awaitable[Server]]
+
+
 @pytest.fixture
-async def serve() -> AsyncIterator[Callable[[Handler], Awaitable[Server]]]:
+async def serve() -> AsyncIterator[Serve]:
     servers: list[Server] = []
 
-    async def start(handler: Handler) -> Server:
+    async def start(handler: Handler, tls: ssl.SSLContext | None = None) -> Server:
         server = Server(handler)
-        await server.start()
+        await server.start(tls)
         servers.append(server)
         return server
 
@@ -110,9 +119,6 @@ async def http() -> AsyncIterator[HttpConnector]:
     connector = HttpConnector()
     yield connector
     await connector.aclose()
-
-
-Serve = Callable[[Handler], Awaitable[Server]]
 
 
 def call(url: str, method: str = "GET", **given: Any) -> Call:
@@ -281,19 +287,50 @@ async def test_no_connection_in_time(http: HttpConnector, monkeypatch: pytest.Mo
     assert (await failure(http, call("http://127.0.0.1/"))).code == "ConnectionTimedOut"
 
 
-async def test_a_certificate_that_is_not_trusted(http: HttpConnector, serve: Serve) -> None:
-    server = await serve(lambda seen: raw(200))
-    found = await failure(http, call(server.url.replace("http:", "https:")))
-    assert found.code == "TrustFailure"  # plain HTTP where TLS is expected
-    refused = httpcore.ConnectError()
-    refused.__cause__ = error = ssl.SSLCertVerificationError(1, "failed")
-    error.verify_message = "self-signed certificate"
-    made = transport.Request("GET", "https://h/planted", ())
-    found = transport._connect_failure(made, refused)
-    assert (found.code, found.message) == (
-        "TrustFailure",
-        "The certificate of https://h is not trusted: self-signed certificate.",
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
     )
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
+    return file
+
+
+async def test_certificates(
+    http: HttpConnector, serve: Serve, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = await serve(lambda seen: raw(200, b"x"), context)
+    url = server.url.replace("http:", "https:")
+    found = await failure(http, call(url + "/planted"))
+    assert found.code == "TrustFailure"
+    assert found.message == f"The certificate of {url} is not trusted: self-signed certificate."
+    await http.aclose()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert (await http.invoke(call(url), services())).body == "x"
+
+
+async def test_no_tls_at_the_other_end(http: HttpConnector) -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert (await failure(http, call(f"https://127.0.0.1:{port}/"))).code in ("TrustFailure", "ConnectionFailed")
 
 
 @pytest.mark.parametrize("url", ["http://exa mple/", "http://[::1%00]/", "http://a\u0001b/"])
@@ -331,9 +368,7 @@ async def test_a_name_is_judged_by_all_of_its_addresses(http: HttpConnector, mon
     assert (await failure(http, call("http://metadata.example/"))).code == "EgressRefused"
 
 
-async def test_the_next_address_is_tried(
-    http: HttpConnector, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_next_address_is_tried(http: HttpConnector, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     server = await serve(lambda seen: raw(200, b"x"))
 
     async def resolve(host: str, port: int, **_: object) -> list[Any]:
@@ -376,7 +411,7 @@ async def test_accepted_work_is_polled(http: HttpConnector, serve: Serve) -> Non
         raw(202, Location="/jobs/1b", Retry_After="Thu, 01 Jan 1970 00:02:00 GMT"),
         as_json({"done": True}),
     ]
-    server = await serve(lambda seen: answers[len(server.seen) - 1])
+    server: Server = await serve(lambda seen: answers[len(server.seen) - 1])
     clock = VirtualClock(jumps=True)
     made = call(server.url + "/start", "POST", body="x", headers={"X-Key": "k"})
     reply = await http.invoke(made, services(clock))
@@ -413,7 +448,7 @@ async def test_accepted_is_an_answer_too(
 
 async def test_a_few_polls_may_go_wrong(http: HttpConnector, serve: Serve) -> None:
     answers: list[Reaction] = [raw(202, Location="/job", Retry_After="0"), raw(503), None, raw(429), raw(500)]
-    server = await serve(lambda seen: answers[len(server.seen) - 1])
+    server: Server = await serve(lambda seen: answers[len(server.seen) - 1])
     answers.append(raw(200, b"done"))
     clock = VirtualClock(jumps=True)
     assert (await http.invoke(call(server.url, "POST"), services(clock))).body == "done"
@@ -430,10 +465,17 @@ async def test_a_few_polls_may_go_wrong(http: HttpConnector, serve: Serve) -> No
 
 async def test_polling_is_given_up_with_the_call(http: HttpConnector, serve: Serve) -> None:
     server = await serve(lambda seen: raw(202, Location="/job"))
-    clock = VirtualClock()
+    slept = asyncio.Event()
+
+    class Clock(VirtualClock):
+        async def sleep_until(self, due: int) -> None:
+            slept.set()
+            await super().sleep_until(due)
+
+    clock = Clock()
     task = asyncio.ensure_future(http.invoke(call(server.url), services(clock)))
-    while clock.next_due is None:
-        await asyncio.sleep(0)
+    await slept.wait()
+    await asyncio.sleep(0)
     assert clock.next_due == 20 * 10_000_000
     task.cancel()
     await asyncio.wait({task})

@@ -30,7 +30,11 @@ def headers(made: Request) -> dict[str, str]:
         ("https://example.org/a?one=1&", {"two": 2}, "https://example.org/a?one=1&two=2"),
         ("https://example.org/a?", {"two": None}, "https://example.org/a?two="),
         ("https://example.org/a#part", {"two": [1, 2]}, "https://example.org/a?two=1&two=2"),
-        ("https://example.org/a", {"$filter": "name eq 'ü'"}, "https://example.org/a?%24filter=name%20eq%20%27%C3%BC%27"),
+        (
+            "https://example.org/a",
+            {"$filter": "name eq 'ü'"},
+            "https://example.org/a?%24filter=name%20eq%20%27%C3%BC%27",
+        ),
     ],
 )
 def test_queries_are_added_to_the_address(uri: str, queries: Any, expected: str) -> None:

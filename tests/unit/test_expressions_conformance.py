@@ -15,9 +15,9 @@ from sealflow.engine.expressions import evaluate_text
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance"
 
-# Where the sources contradict each other, this engine follows the document: equals(true, 1) is true (a peer says false),
-# a null equals an empty text, startsWith and indexOf ignore case (a peer does not). The document's example of uriScheme,
-# http for an https URI, is a slip. None of the shared cases depends on the peers' reading, so the list is empty.
+# Where the sources contradict each other, this engine follows the document: equals(true, 1) is true (a peer says
+# false), a null equals an empty text, startsWith and indexOf ignore case (a peer does not). The document's example of
+# uriScheme, http for an https URI, is a slip. None of the shared cases depends on the peers' reading: none is listed.
 # id -> why this engine deviates on purpose.
 DEVIATIONS: dict[str, str] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kernel_driver import SUCCEEDED, Driver, compose
@@ -23,10 +24,10 @@ def documented() -> list[object]:
 
 
 @pytest.mark.parametrize("case", documented())
-def test_documented_examples(case):
+def test_documented_examples(case: Any) -> None:
     if "condition" in case:
-        scope = ContextScope({})
-        assert compile_condition(case["condition"], scope).evaluate(None) == case["expected"]
+        scope = ContextScope()
+        assert compile_condition(case["condition"], scope).evaluate({}) == case["expected"]
         return
     if "trigger" in case:
         plan = kernel.build(parse({"triggers": {"t": {"type": "Request", **case["trigger"]}}, "actions": {}}))
@@ -37,7 +38,7 @@ def test_documented_examples(case):
         {"name": name, "type": _type(value), "value": value}
         for name, value in case.get("context", {}).get("variables", {}).items()
     ]
-    actions = {"it": dict(case["action"])}
+    actions = {"it": dict[str, Any](case["action"])}
     if variables:
         actions["vars"] = {"type": "InitializeVariable", "inputs": {"variables": variables}}
         actions["it"]["runAfter"] = {"vars": SUCCEEDED}
@@ -54,7 +55,7 @@ def _type(value: object) -> str:
     return {str: "string", int: "integer", list: "array", dict: "object", bool: "boolean", float: "float"}[type(value)]
 
 
-def test_csv_quotes_what_needs_it_and_html_escapes():
+def test_csv_quotes_what_needs_it_and_html_escapes() -> None:
     rows = [{"a": 'x,"y"', "b": "<1>"}, {"b": None, "c": True}]
     csv = Driver({"t": {"type": "Table", "inputs": {"from": "@triggerBody()", "format": "csv"}}}).run(rows)
     assert csv.outputs("/t")["body"] == 'a,b,c\r\n"x,""y""",<1>,\r\n,,True\r\n'
@@ -62,14 +63,14 @@ def test_csv_quotes_what_needs_it_and_html_escapes():
     assert "<td>&lt;1&gt;</td>" in html.outputs("/t")["body"]
 
 
-def test_a_query_needs_booleans_and_an_array():
+def test_a_query_needs_booleans_and_an_array() -> None:
     query = {"type": "Query", "inputs": {"from": "@triggerBody()", "where": "@item()"}}
     assert Driver({"q": query}).run(["x"]).statuses == {"/q": "Failed"}
     assert Driver({"q": query}).run("x").statuses == {"/q": "Failed"}
     assert Driver({"q": query}).run([True, False, True]).outputs("/q") == {"body": [True, True]}
 
 
-def test_item_of_a_data_operation_inside_of_a_loop_is_its_element():
+def test_item_of_a_data_operation_inside_of_a_loop_is_its_element() -> None:
     select = {"type": "Select", "inputs": {"from": "@item()", "select": {"v": "@item()", "n": "@length(items('l'))"}}}
     run = Driver({"l": {"type": "Foreach", "foreach": "@triggerBody()", "actions": {"s": select}}}).run([[1, 2], [3]])
     assert run.outputs("/l[0]/s")["body"] == [{"v": 1, "n": 2}, {"v": 2, "n": 2}]
@@ -80,21 +81,28 @@ SCHEMA = {"type": "object", "required": ["a"], "properties": {"a": {"type": "int
 
 @pytest.mark.parametrize(
     ("content", "status"),
-    [('{"a": 1}', "Succeeded"), ({"a": 1}, "Succeeded"), ('{"a": "x"}', "Failed"), ("{}", "Failed"), ("{", "Failed"), (None, "Failed")],
+    [
+        ('{"a": 1}', "Succeeded"),
+        ({"a": 1}, "Succeeded"),
+        ('{"a": "x"}', "Failed"),
+        ("{}", "Failed"),
+        ("{", "Failed"),
+        (None, "Failed"),
+    ],
 )
-def test_parse_json_with_a_schema(content, status):
+def test_parse_json_with_a_schema(content: Any, status: Any) -> None:
     run = Driver({"p": {"type": "ParseJson", "inputs": {"content": "@triggerBody()", "schema": SCHEMA}}}).run(content)
     assert run.statuses == {"/p": status}
 
 
-def test_parse_json_says_where_the_content_does_not_fit():
+def test_parse_json_says_where_the_content_does_not_fit() -> None:
     run = Driver({"p": {"type": "ParseJson", "inputs": {"content": {"a": "x"}, "schema": SCHEMA}}}).run()
     assert run.entry("/p").code == "ValidationFailed"
     assert "at /a" in run.entry("/p").error["message"]
     assert run.outputs("/p") == {"body": {"a": "x"}}
 
 
-def test_a_schema_does_not_fetch_anything():
+def test_a_schema_does_not_fetch_anything() -> None:
     schema = {"$ref": "http://127.0.0.1:9/never.json"}
     run = Driver({"p": {"type": "ParseJson", "inputs": {"content": {}, "schema": schema}}}).run()
     assert run.statuses == {"/p": "Failed"}
@@ -103,7 +111,11 @@ def test_a_schema_does_not_fetch_anything():
 @pytest.mark.parametrize(
     ("kind", "inputs", "body"),
     [
-        ("AddToTime", {"baseTime": "2020-01-01T00:00:00Z", "interval": 1, "timeUnit": "Day"}, "2020-01-02T00:00:00.0000000Z"),
+        (
+            "AddToTime",
+            {"baseTime": "2020-01-01T00:00:00Z", "interval": 1, "timeUnit": "Day"},
+            "2020-01-02T00:00:00.0000000Z",
+        ),
         ("IndexOf", {"text": "hello", "searchText": "l"}, 2),
         ("Substring", {"text": "hello", "startIndex": 1, "length": 3}, "ell"),
         ("FormatNumber", {"number": 1234.5, "format": "N2", "locale": "en-US"}, "1,234.50"),
@@ -111,12 +123,12 @@ def test_a_schema_does_not_fetch_anything():
         ("GetPastTime", {"interval": 1, "timeUnit": "Hour"}, "2023-11-14T21:13:20.0000000Z"),
     ],
 )
-def test_expression_kinds(kind, inputs, body):
+def test_expression_kinds(kind: Any, inputs: Any, body: Any) -> None:
     run = Driver({"e": {"type": "Expression", "kind": kind, "inputs": inputs}}).run()
     assert run.outputs("/e") == {"body": body}
 
 
-def test_a_static_result_stands_in_for_the_action():
+def test_a_static_result_stands_in_for_the_action() -> None:
     action = {
         "type": "Http",
         "inputs": {"method": "GET", "uri": "http://x"},
@@ -133,11 +145,11 @@ def test_a_static_result_stands_in_for_the_action():
 # ---- variables
 
 
-def init(kind: str, value: object = None) -> dict:
+def init(kind: str, value: object = None) -> dict[str, Any]:
     return {"type": "InitializeVariable", "inputs": {"variables": [{"name": "V", "type": kind, "value": value}]}}
 
 
-def change(action: str, value: object, after: str = "i", name: str = "v") -> dict:
+def change(action: str, value: object, after: str = "i", name: str = "v") -> dict[str, Any]:
     return {"type": action, "inputs": {"name": name, "value": value}, "runAfter": {after: SUCCEEDED}}
 
 
@@ -155,7 +167,7 @@ def change(action: str, value: object, after: str = "i", name: str = "v") -> dic
         ("object", {}, "SetVariable", {"a": 1}, {"a": 1}),
     ],
 )
-def test_changes(kind, start, action, value, after):
+def test_changes(kind: Any, start: Any, action: Any, value: Any, after: Any) -> None:
     run = Driver({"i": init(kind, start), "c": change(action, value), "r": compose("@variables('V')", "c")}).run()
     assert run.outputs("/r") == after
 
@@ -173,18 +185,18 @@ def test_changes(kind, start, action, value, after):
         ("array", [], "SetVariable", {}),
     ],
 )
-def test_a_value_that_does_not_fit_fails(kind, start, action, value):
+def test_a_value_that_does_not_fit_fails(kind: Any, start: Any, action: Any, value: Any) -> None:
     run = Driver({"i": init(kind, start), "c": change(action, value)}).run()
     assert run.statuses["/c"] == "Failed"
     assert run.entry("/c").code == "InvalidVariableOperation"
 
 
-def test_outputs_of_a_set_variable():
+def test_outputs_of_a_set_variable() -> None:
     run = Driver({"i": init("integer", 1), "c": change("SetVariable", 4), "r": compose("@body('c')", "c")}).run()
     assert run.outputs("/r") == {"name": "V", "value": 4}
 
 
-def test_a_value_that_was_read_does_not_change_afterwards():
+def test_a_value_that_was_read_does_not_change_afterwards() -> None:
     run = Driver(
         {
             "i": init("array", [1]),
@@ -198,7 +210,7 @@ def test_a_value_that_was_read_does_not_change_afterwards():
     assert [run.outputs(f"/{name}") for name in ("before", "middle", "after")] == [[1], [1, 2], [1, 2, 3]]
 
 
-def test_several_variables_at_once_and_an_unknown_one():
+def test_several_variables_at_once_and_an_unknown_one() -> None:
     given = [{"name": "a", "type": "string", "value": "x"}, {"name": "b", "type": "array"}]
     run = Driver(
         {
@@ -214,18 +226,21 @@ def test_several_variables_at_once_and_an_unknown_one():
 # ---- triggers and parameters
 
 
-def plan(trigger: dict, **more: object) -> kernel.Plan:
+def plan(trigger: dict[str, Any], **more: object) -> kernel.Plan:
     return kernel.build(parse({"triggers": {"t": trigger}, "actions": {}, **more}))
 
 
-def test_trigger_conditions():
-    conditions = [{"expression": "@greater(triggerBody()?['n'],2)"}, {"expression": "@equals(trigger().outputs.body.n,3)"}]
+def test_trigger_conditions() -> None:
+    conditions = [
+        {"expression": "@greater(triggerBody()?['n'],2)"},
+        {"expression": "@equals(trigger().outputs.body.n,3)"},
+    ]
     it = plan({"type": "Request", "conditions": conditions})
     assert kernel.fire(it, {"n": 3}, at=0, pins={}) != []
     assert kernel.fire(it, {"n": 4}, at=0, pins={}) == []
 
 
-def test_split_on_needs_an_array():
+def test_split_on_needs_an_array() -> None:
     it = plan({"type": "Request", "splitOn": "@triggerBody()?['value']"})
     assert len(kernel.fire(it, {"value": [1, 2, 3]}, at=0, pins={})) == 3
     with pytest.raises(ExpressionError):
@@ -240,18 +255,22 @@ PARAMETERS = {
 }
 
 
-def test_parameters_are_typed_and_found_without_case():
+def test_parameters_are_typed_and_found_without_case() -> None:
     it = plan({"type": "Request"}, parameters=PARAMETERS).definition
     assert kernel.resolve(it, {"s": "x"})["n"] == 3
     assert kernel.resolve(it, {}, simulate=True)["s"] == ""
-    for given, code in (({}, "MissingParameter"), ({"S": 1}, "InvalidParameterType"), ({"S": "", "Q": 1}, "UnknownParameter")):
+    for given, code in (
+        ({}, "MissingParameter"),
+        ({"S": 1}, "InvalidParameterType"),
+        ({"S": "", "Q": 1}, "UnknownParameter"),
+    ):
         with pytest.raises(DefinitionError) as caught:
             kernel.resolve(it, given)
         assert caught.value.code == code
         assert caught.value.at.startswith("/parameters")
 
 
-def test_connections_are_filled_in():
+def test_connections_are_filled_in() -> None:
     actions = {"a": compose("@parameters('$connections')['office365']['connectionId']")}
     run = Driver(actions, parameters=None, pins={})
     run.pins["parameters"] = kernel.resolve(run.plan.definition, {})
@@ -261,7 +280,7 @@ def test_connections_are_filled_in():
 # ---- secured values
 
 
-def test_secured_values_are_hidden_one_step_on_but_not_from_expressions():
+def test_secured_values_are_hidden_one_step_on_but_not_from_expressions() -> None:
     secret = {**compose("hush"), "runtimeConfiguration": {"secureData": {"properties": ["inputs"]}}}
     call = {
         "type": "Http",

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from kernel_driver import SUCCEEDED, Driver, compose, fail
 
 
-def scope(actions: dict, *after: str, on: list[str] | None = None) -> dict:
-    return {"type": "Scope", "actions": actions, "runAfter": {name: on or SUCCEEDED for name in after}}
+def scope(actions: dict[str, Any], *after: str, on: list[str] | None = None) -> dict[str, Any]:
+    return {"type": "Scope", "actions": actions, "runAfter": dict[str, Any].fromkeys(after, on or SUCCEEDED)}
 
 
-def test_actions_without_run_after_start_together_in_document_order():
+def test_actions_without_run_after_start_together_in_document_order() -> None:
     run = Driver({"b": compose(1), "a": compose(2)}).run()
     assert [entry.path for entry in run.history.entries] == ["/b", "/a"]
     assert run.status == "Succeeded"
 
 
-def test_every_predecessor_has_to_have_ended_in_one_of_its_statuses():
+def test_every_predecessor_has_to_have_ended_in_one_of_its_statuses() -> None:
     run = Driver(
         {
             "a": compose(1),
@@ -31,7 +33,7 @@ def test_every_predecessor_has_to_have_ended_in_one_of_its_statuses():
     assert run.entry("/neither").error["code"] == "ActionDependencyFailed"
 
 
-def test_skips_cascade_and_can_be_run_after():
+def test_skips_cascade_and_can_be_run_after() -> None:
     run = Driver(
         {
             "a": fail(),
@@ -44,31 +46,31 @@ def test_skips_cascade_and_can_be_run_after():
     assert run.status == "Succeeded"
 
 
-def test_a_handled_failure_leaves_the_run_succeeded():
+def test_a_handled_failure_leaves_the_run_succeeded() -> None:
     run = Driver({"a": fail(), "handler": compose(1, "a", on=["Failed"])}).run()
     assert run.status == "Succeeded"
 
 
-def test_a_failure_followed_only_by_success_handlers_fails_the_run():
+def test_a_failure_followed_only_by_success_handlers_fails_the_run() -> None:
     run = Driver({"a": fail(), "next": compose(1, "a"), "other": compose(1)}).run()
     assert run.status == "Failed"
-    assert run.state.end.code == "ActionFailed"
-    assert run.state.end.error["message"] == "An action failed. No dependent actions succeeded."
+    assert run.end.code == "ActionFailed"
+    assert run.end.error["message"] == "An action failed. No dependent actions succeeded."
 
 
-def test_a_skipped_leaf_is_judged_by_what_came_before_it():
+def test_a_skipped_leaf_is_judged_by_what_came_before_it() -> None:
     # a fails and is handled by h; the success branch s is skipped behind a, so the run still fails.
     run = Driver({"a": fail(), "h": compose(1, "a", on=["Failed"]), "s": compose(1, "a")}).run()
     assert run.status == "Failed"
 
 
-def test_a_skipped_leaf_behind_a_success_does_not_fail():
+def test_a_skipped_leaf_behind_a_success_does_not_fail() -> None:
     run = Driver({"a": compose(1), "on_error": compose(1, "a", on=["Failed"])}).run()
     assert run.statuses["/on_error"] == "Skipped"
     assert run.status == "Succeeded"
 
 
-def test_a_scope_is_failed_by_its_leaves_not_by_a_handled_failure():
+def test_a_scope_is_failed_by_its_leaves_not_by_a_handled_failure() -> None:
     handled = Driver({"s": scope({"a": fail(), "h": compose(1, "a", on=["Failed"])})}).run()
     assert handled.statuses["/s"] == "Succeeded"
     assert handled.entry("/s").code == "NotSpecified"
@@ -77,7 +79,7 @@ def test_a_scope_is_failed_by_its_leaves_not_by_a_handled_failure():
     assert unhandled.entry("/s").code == "ActionFailed"
 
 
-def test_try_catch_with_scopes():
+def test_try_catch_with_scopes() -> None:
     run = Driver(
         {
             "try": scope({"work": fail()}),
@@ -90,13 +92,13 @@ def test_try_catch_with_scopes():
     assert run.outputs("/finally") == "Failed"
 
 
-def test_a_skipped_scope_skips_what_is_inside_of_it():
+def test_a_skipped_scope_skips_what_is_inside_of_it() -> None:
     run = Driver({"a": fail(), "s": scope({"x": compose(1), "y": scope({"z": compose(1)})}, "a")}).run()
     assert run.statuses == {"/a": "Failed", "/s": "Skipped", "/s/x": "Skipped", "/s/y": "Skipped", "/s/y/z": "Skipped"}
 
 
 @pytest.mark.parametrize(("value", "taken", "other"), [(True, "/i/yes", "/i/no"), (False, "/i/no", "/i/yes")])
-def test_a_condition_succeeds_whatever_its_boolean(value, taken, other):
+def test_a_condition_succeeds_whatever_its_boolean(value: Any, taken: Any, other: Any) -> None:
     run = Driver(
         {
             "i": {
@@ -114,18 +116,18 @@ def test_a_condition_succeeds_whatever_its_boolean(value, taken, other):
     assert run.entry(other).error["code"] == "ActionBranchingConditionNotSatisfied"
 
 
-def test_a_condition_that_is_no_boolean_fails():
+def test_a_condition_that_is_no_boolean_fails() -> None:
     run = Driver({"i": {"type": "If", "expression": "@string('x')", "actions": {"a": compose(1)}}}).run()
     assert run.statuses["/i"] == "Failed"
 
 
-def test_an_if_fails_when_its_branch_fails():
+def test_an_if_fails_when_its_branch_fails() -> None:
     run = Driver({"i": {"type": "If", "expression": "@equals(1,1)", "actions": {"a": fail()}}}).run()
     assert run.statuses["/i"] == "Failed"
     assert run.status == "Failed"
 
 
-def switch(value: object, **more: object) -> dict:
+def switch(value: object, **more: object) -> dict[str, Any]:
     return {
         "type": "Switch",
         "expression": value,
@@ -140,18 +142,18 @@ def switch(value: object, **more: object) -> dict:
 @pytest.mark.parametrize(
     ("value", "taken"), [("a", "/s/one_"), ("@int('2')", "/s/two_"), ("A", "/s/other"), ("2", "/s/other")]
 )
-def test_a_switch_takes_the_equal_case_or_the_default(value, taken):
+def test_a_switch_takes_the_equal_case_or_the_default(value: Any, taken: Any) -> None:
     run = Driver({"s": switch(value, default={"actions": {"other": compose(3)}})}).run()
     taken_paths = [path for path, status in run.statuses.items() if status == "Succeeded"]
     assert taken_paths == ["/s", taken]
 
 
-def test_a_switch_without_a_fitting_case_succeeds():
+def test_a_switch_without_a_fitting_case_succeeds() -> None:
     run = Driver({"s": switch("zzz")}).run()
     assert run.statuses == {"/s": "Succeeded", "/s/one_": "Skipped", "/s/two_": "Skipped"}
 
 
-def test_terminate_cancels_what_runs_and_skips_the_rest():
+def test_terminate_cancels_what_runs_and_skips_the_rest() -> None:
     run = Driver(
         {
             "call": {"type": "Http", "inputs": {"method": "GET", "uri": "http://x"}},
@@ -163,23 +165,23 @@ def test_terminate_cancels_what_runs_and_skips_the_rest():
         }
     ).run()
     assert run.status == "Failed"
-    assert run.state.end.error == {"code": "E1", "message": "why 1"}
+    assert run.end.error == {"code": "E1", "message": "why 1"}
     assert run.statuses == {"/call": "Cancelled", "/end": "Succeeded", "/after": "Skipped"}
     assert run.entry("/after").code == "Terminated"
 
 
 @pytest.mark.parametrize("name", ["Succeeded", "Cancelled", "failed"])
-def test_terminate_decides_the_status_of_the_run(name):
+def test_terminate_decides_the_status_of_the_run(name: Any) -> None:
     run = Driver({"end": {"type": "Terminate", "inputs": {"runStatus": name}}}).run()
     assert run.status == name.capitalize()
 
 
-def test_a_terminate_with_an_unknown_status_fails():
+def test_a_terminate_with_an_unknown_status_fails() -> None:
     run = Driver({"end": {"type": "Terminate", "inputs": {"runStatus": "Paused"}}}).run()
     assert run.statuses == {"/end": "Failed"}
 
 
-def test_names_compare_without_case_and_spaces_are_underscores():
+def test_names_compare_without_case_and_spaces_are_underscores() -> None:
     run = Driver(
         {
             "Get it": compose("v"),
@@ -189,16 +191,16 @@ def test_names_compare_without_case_and_spaces_are_underscores():
     assert run.outputs("/b") == "v"
 
 
-def test_paths_are_escaped_as_json_pointers():
+def test_paths_are_escaped_as_json_pointers() -> None:
     run = Driver({"a/b~c": compose(1)}).run()
     assert list(run.statuses) == ["/a~1b~0c"]
 
 
-def test_an_empty_flow_succeeds():
+def test_an_empty_flow_succeeds() -> None:
     assert Driver({}).run().status == "Succeeded"
 
 
-def test_twelve_hundred_skips_are_ordinary():
+def test_twelve_hundred_skips_are_ordinary() -> None:
     actions = {"a0": fail()}
     for number in range(1, 1200):
         actions[f"a{number}"] = compose(1, f"a{number - 1}")
@@ -208,14 +210,14 @@ def test_twelve_hundred_skips_are_ordinary():
     assert len(run.records) == 2
 
 
-def test_deeply_nested_scopes_do_not_recurse():
+def test_deeply_nested_scopes_do_not_recurse() -> None:
     actions = {"x": compose(1)}
     for number in range(30):
         actions = {f"s{number}": scope(actions)}
     assert Driver(actions).run().status == "Succeeded"
 
 
-def test_a_turn_ends_after_its_steps_and_asks_for_a_tick():
+def test_a_turn_ends_after_its_steps_and_asks_for_a_tick() -> None:
     actions = {f"a{number}": compose(number) for number in range(600)}
     run = Driver(actions).run()
     assert run.turns == 3

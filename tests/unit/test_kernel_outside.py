@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from kernel_driver import SECOND, SUCCEEDED, Driver, compose, failing, ok
 from sealflow.engine import kernel
@@ -10,19 +12,19 @@ from sealflow.engine.kernel import records as event
 from sealflow.engine.kernel import timing
 
 
-def http(*after: str, **more: object) -> dict:
+def http(*after: str, **more: object) -> dict[str, Any]:
     inputs = {"method": "GET", "uri": "http://x", **more.pop("inputs", {})}  # type: ignore[dict-item]
-    return {"type": "Http", "inputs": inputs, "runAfter": {name: SUCCEEDED for name in after}, **more}
+    return {"type": "Http", "inputs": inputs, "runAfter": dict[str, Any].fromkeys(after, SUCCEEDED), **more}
 
 
-def test_a_call_is_scheduled_with_its_inputs_before_it_happens():
+def test_a_call_is_scheduled_with_its_inputs_before_it_happens() -> None:
     run = Driver({"c": http(inputs={"body": "@triggerBody()"})}).start({"x": 1})
     kinds = [record[1] for record in run.records]
     assert kinds == [event.START, event.SCHEDULED]
     assert run.records[1][5] == {"method": "GET", "uri": "http://x", "body": {"x": 1}}
 
 
-def test_inputs_keep_the_value_they_had_when_they_were_decided():
+def test_inputs_keep_the_value_they_had_when_they_were_decided() -> None:
     actions = {
         "v": {"type": "InitializeVariable", "inputs": {"variables": [{"name": "n", "type": "integer", "value": 1}]}},
         "c": http("v", inputs={"body": "@variables('n')"}),
@@ -32,14 +34,17 @@ def test_inputs_keep_the_value_they_had_when_they_were_decided():
     assert [inputs["body"] for _, _, inputs in run.calls] == [1, 1]
 
 
-def test_the_outcome_of_a_call():
-    run = Driver({"c": http(), "after": compose("@outputs('c')?['body/a']", "c")}, answer=lambda c, n: ok({"statusCode": 201, "body": {"a": 5}})).run()
+def test_the_outcome_of_a_call() -> None:
+    run = Driver(
+        {"c": http(), "after": compose("@outputs('c')?['body/a']", "c")},
+        answer=lambda c, n: ok({"statusCode": 201, "body": {"a": 5}}),
+    ).run()
     assert run.outputs("/after") == 5
     assert run.entry("/c").attempts == 1
 
 
 @pytest.mark.parametrize("code", [408, 429, 500, 503, 599])
-def test_what_is_retried_by_default(code):
+def test_what_is_retried_by_default(code: Any) -> None:
     run = Driver({"c": http()}, answer=lambda c, n: failing(code)).run()
     assert [attempt for _, attempt, _ in run.calls] == [1, 2, 3, 4, 5]
     assert run.statuses == {"/c": "Failed"}
@@ -48,32 +53,38 @@ def test_what_is_retried_by_default(code):
 
 
 @pytest.mark.parametrize("code", [400, 404, 409])
-def test_what_is_not_retried(code):
+def test_what_is_not_retried(code: Any) -> None:
     run = Driver({"c": http()}, answer=lambda c, n: failing(code)).run()
     assert len(run.calls) == 1
 
 
-def test_lost_connections_are_retried():
+def test_lost_connections_are_retried() -> None:
     lost = (2, "ConnectionFailed", None, {"code": "ConnectionFailed", "message": "no"})
     run = Driver({"c": http()}, answer=lambda c, n: lost if n < 3 else ok()).run()
     assert run.status == "Succeeded"
     assert run.entry("/c").attempts == 3
 
 
-def test_no_retries():
+def test_no_retries() -> None:
     run = Driver({"c": http(inputs={"retryPolicy": {"type": "none"}})}, answer=lambda c, n: failing(500)).run()
     assert len(run.calls) == 1
 
 
-def test_a_fixed_policy_with_expressions():
+def test_a_fixed_policy_with_expressions() -> None:
     policy = {"type": "Fixed", "count": "@int(triggerBody())", "interval": "PT20S"}
     run = Driver({"c": http(inputs={"retryPolicy": policy})}, answer=lambda c, n: failing(500)).run("2")
     assert [delay for _, delay in run.sleeps] == [20 * SECOND, 20 * SECOND]
     assert "retryPolicy" not in run.calls[0][2]
 
 
-def test_an_exponential_policy_stays_in_its_ranges_and_comes_from_the_seed():
-    policy = {"type": "exponential", "count": 6, "interval": "PT10S", "minimumInterval": "PT5S", "maximumInterval": "PT1M"}
+def test_an_exponential_policy_stays_in_its_ranges_and_comes_from_the_seed() -> None:
+    policy = {
+        "type": "exponential",
+        "count": 6,
+        "interval": "PT10S",
+        "minimumInterval": "PT5S",
+        "maximumInterval": "PT1M",
+    }
     actions = {"c": http(inputs={"retryPolicy": policy})}
     run = Driver(actions, answer=lambda c, n: failing(500)).run()
     delays = [delay / SECOND for _, delay in run.sleeps]
@@ -86,18 +97,18 @@ def test_an_exponential_policy_stays_in_its_ranges_and_comes_from_the_seed():
     assert other.sleeps != run.sleeps
 
 
-def test_retry_after_is_honoured():
+def test_retry_after_is_honoured() -> None:
     run = Driver({"c": http()}, answer=lambda c, n: failing(429, **{"Retry-After": "120"}) if n == 1 else ok()).run()
     assert run.sleeps[0][1] == 120 * SECOND
 
 
-def test_a_policy_of_an_unknown_type_fails_the_action():
+def test_a_policy_of_an_unknown_type_fails_the_action() -> None:
     run = Driver({"c": http(inputs={"retryPolicy": {"type": "often"}})}, answer=lambda c, n: failing(500)).run()
     assert run.statuses == {"/c": "Failed"}
     assert run.entry("/c").code == "InvalidTemplate"
 
 
-def test_late_and_doubled_results_are_ignored():
+def test_late_and_doubled_results_are_ignored() -> None:
     run = Driver({"c": http()}).run()
     before = len(run.records)
     node = run.plan.by_key["c"].index
@@ -109,7 +120,7 @@ def test_late_and_doubled_results_are_ignored():
     assert [record[1] for record in two.records] == [event.START, event.SCHEDULED]
 
 
-def test_a_deadline_times_the_action_out():
+def test_a_deadline_times_the_action_out() -> None:
     run = Driver({"c": http(limit={"timeout": "PT30S"}), "t": {**compose(1), "runAfter": {"c": ["TimedOut"]}}}).start()
     assert run._queue[0].deadline == run.now + 30 * SECOND
     run._queue.clear()
@@ -121,14 +132,14 @@ def test_a_deadline_times_the_action_out():
     assert run.status == "Succeeded"
 
 
-def test_an_unhandled_timeout_fails_the_run():
+def test_an_unhandled_timeout_fails_the_run() -> None:
     run = Driver({"c": http(limit={"timeout": "PT30S"})}).start()
     run._queue.clear()
     run.feed(event.deadline(0, None, 1, run.now + 30 * SECOND))
     assert run.run().status == "Failed"
 
 
-def test_cancel_stops_a_run():
+def test_cancel_stops_a_run() -> None:
     run = Driver({"c": http(), "d": compose(1, "c")}).start()
     run.feed(event.stop(run.now + 5, 5, "Cancelled", "by hand"))
     assert run.status == "Cancelled"
@@ -151,37 +162,38 @@ def test_cancel_stops_a_run():
         ({"count": "@triggerBody()", "unit": "Hour"}, 3 * 3600),
     ],
 )
-def test_a_delay(interval, seconds):
+def test_a_delay(interval: Any, seconds: Any) -> None:
     run = Driver({"w": {"type": "Wait", "inputs": {"interval": interval}}}).run(3)
     assert run.sleeps == [("/w", seconds * SECOND)]
     assert run.statuses == {"/w": "Succeeded"}
 
 
-def test_delay_until_a_past_time_goes_on_at_once():
+def test_delay_until_a_past_time_goes_on_at_once() -> None:
     run = Driver({"w": {"type": "Wait", "inputs": {"until": {"timestamp": "2001-01-01T00:00:00Z"}}}}).run()
     assert run.sleeps == [("/w", 0)]
 
 
-def test_a_month_ends_where_the_calendar_does():
+def test_a_month_ends_where_the_calendar_does() -> None:
     at = timing.from_iso("2024-01-31T10:00:00.1234567Z")
     assert timing.iso(timing.later(at, 1, "Month")) == "2024-02-29T10:00:00.1234567Z"
     assert timing.iso(timing.later(at, -11, "month")) == "2023-02-28T10:00:00.1234567Z"
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("PT5S", 5), ("PT1H30M", 5400), ("P1D", 86400), ("P1DT1S", 86401), ("PT0.5S", 0.5), ("P1W", 604800)]
+    ("text", "seconds"),
+    [("PT5S", 5), ("PT1H30M", 5400), ("P1D", 86400), ("P1DT1S", 86401), ("PT0.5S", 0.5), ("P1W", 604800)],
 )
-def test_durations(text, seconds):
+def test_durations(text: Any, seconds: Any) -> None:
     assert timing.duration(text) == seconds * SECOND
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "5S", "PT5", "P5S", "P1DT", None, 5])
-def test_what_is_no_duration(text):
+def test_what_is_no_duration(text: Any) -> None:
     with pytest.raises(ExpressionError):
         timing.duration(text)
 
 
-def test_time_never_goes_back_within_a_run():
+def test_time_never_goes_back_within_a_run() -> None:
     run = Driver({"c": http(), "t": compose("@utcNow()", "c")}).start()
     run._queue.clear()
     run.feed(event.result(0, None, 1, run.now - 10 * SECOND, 1, "OK", None, None))
@@ -191,7 +203,7 @@ def test_time_never_goes_back_within_a_run():
 # ---- responses
 
 
-def response(body: object, *after: str, **inputs: object) -> dict:
+def response(body: object, *after: str, **inputs: object) -> dict[str, Any]:
     return {
         "type": "Response",
         "kind": "Http",
@@ -200,7 +212,7 @@ def response(body: object, *after: str, **inputs: object) -> dict:
     }
 
 
-def test_the_first_response_answers_and_a_second_one_fails():
+def test_the_first_response_answers_and_a_second_one_fails() -> None:
     run = Driver({"one": response({"a": 1}), "two": response("late", "one")}).run()
     assert run.responses == [
         {"statusCode": 200, "headers": {"Content-Type": "application/json; charset=utf-8"}, "body": {"a": 1}}
@@ -208,28 +220,30 @@ def test_the_first_response_answers_and_a_second_one_fails():
     assert run.statuses == {"/one": "Succeeded", "/two": "Failed"}
 
 
-def test_a_response_without_a_caller_is_skipped():
+def test_a_response_without_a_caller_is_skipped() -> None:
     run = Driver({"r": response(1)}, pins={"caller": False}).run()
     assert run.statuses == {"/r": "Skipped"}
     assert run.entry("/r").code == "ActionResponseSkipped"
     assert run.responses == []
 
 
-def test_headers_of_a_response():
+def test_headers_of_a_response() -> None:
     given = {"X-A": "1", "Content-Length": "5", "content-type": "text/csv", "Set-Cookie": "c", "Transfer-Encoding": "x"}
     run = Driver({"r": response("a,b", headers=given)}).run()
     assert run.responses[0]["headers"] == {"X-A": "1", "content-type": "text/csv"}
 
 
-@pytest.mark.parametrize(("code", "status"), [("201", "Succeeded"), (404, "Succeeded"), (302, "Failed"), ("x", "Failed"), (99, "Failed")])
-def test_status_codes_of_a_response(code, status):
+@pytest.mark.parametrize(
+    ("code", "status"), [("201", "Succeeded"), (404, "Succeeded"), (302, "Failed"), ("x", "Failed"), (99, "Failed")]
+)
+def test_status_codes_of_a_response(code: Any, status: Any) -> None:
     assert Driver({"r": response(1, statusCode=code)}).run().statuses == {"/r": status}
 
 
 # ---- chance
 
 
-def test_guid_and_rand_repeat_in_a_replay_and_differ_between_places():
+def test_guid_and_rand_repeat_in_a_replay_and_differ_between_places() -> None:
     actions = {
         "a": compose("@guid()@{guid()}".replace("@guid()", "@{guid()}|")),
         "b": compose("@rand(0,1000000000)"),
@@ -246,10 +260,13 @@ def test_guid_and_rand_repeat_in_a_replay_and_differ_between_places():
 # ---- large values
 
 
-def test_a_large_output_is_left_in_the_store_and_asked_for_when_it_is_needed():
+def test_a_large_output_is_left_in_the_store_and_asked_for_when_it_is_needed() -> None:
     big = "x" * 20_000
-    actions = {"c": http(), "w": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {"c": SUCCEEDED}},
-               "use": compose("@length(body('c'))", "w")}
+    actions = {
+        "c": http(),
+        "w": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {"c": SUCCEEDED}},
+        "use": compose("@length(body('c'))", "w"),
+    }
     run = Driver(actions, answer=lambda c, n: ok({"statusCode": 200, "body": big}), check=False).start()
     run.step()
     snapshot = kernel.dump(run.state)
@@ -257,6 +274,7 @@ def test_a_large_output_is_left_in_the_store_and_asked_for_when_it_is_needed():
     restored = kernel.restore(run.plan, snapshot)
     assert restored is not None
     (sleep,) = kernel.pending(restored)
+    assert isinstance(sleep, kernel.Sleep)
     records, commands = kernel.decide(run.plan, restored, event.timer(sleep.node.index, None, 1, sleep.due))
     assert [record[1] for record in records] == [event.TIMER]
     (large,) = restored.need
@@ -265,12 +283,13 @@ def test_a_large_output_is_left_in_the_store_and_asked_for_when_it_is_needed():
     kernel.supply(restored, {large.seq: run.records[large.seq][8]})
     more, _ = kernel.decide(run.plan, restored, event.resume())
     assert more[0][7] == 20_000
+    assert restored.end is not None
     assert restored.end.status == 1
     # The records are those of a run that never left memory.
     assert kernel.replay([*run.records, *records, *more], run.plan).difference is None
 
 
-def test_pending_repeats_what_was_under_way():
+def test_pending_repeats_what_was_under_way() -> None:
     run = Driver({"c": http(), "w": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}}}).start()
     folded = kernel.State(run.plan)
     for record in run.records:

@@ -1,4 +1,4 @@
-"""For any flow and any order of answers: folding the records gives the state that deciding left, and a replay finds no difference."""
+"""For any flow and order of answers: folding the records gives the state that deciding left, and a replay agrees."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from kernel_driver import SECOND, Driver, failing, ok
 from sealflow.engine import kernel
 from sealflow.engine.kernel import records as event
 
-STATUSES = st.lists(st.sampled_from(["Succeeded", "FAILED", "Skipped", "TimedOut"]), min_size=1, max_size=3, unique=True)
+STATUSES = st.lists(
+    st.sampled_from(["Succeeded", "FAILED", "Skipped", "TimedOut"]), min_size=1, max_size=3, unique=True
+)
 LEAVES = st.sampled_from(
     [
         {"type": "Compose", "inputs": "@concat('a', string(variables('n')), guid())"},
         {"type": "Compose", "inputs": "@int('x')"},
         {"type": "Http", "inputs": {"method": "GET", "uri": "http://x/@{variables('n')}"}},
-        {"type": "Http", "inputs": {"method": "GET", "uri": "http://x", "retryPolicy": {"type": "none"}}, "limit": {"timeout": "PT1M"}},
+        {
+            "type": "Http",
+            "inputs": {"method": "GET", "uri": "http://x", "retryPolicy": {"type": "none"}},
+            "limit": {"timeout": "PT1M"},
+        },
         {"type": "IncrementVariable", "inputs": {"name": "n"}},
         {"type": "AppendToArrayVariable", "inputs": {"name": "a", "value": "@utcNow()"}},
         {"type": "Wait", "inputs": {"interval": {"count": 3, "unit": "Second"}}},
@@ -52,13 +58,28 @@ def containers(draw: Any, depth: int) -> dict[str, Any]:
     if kind == "Scope":
         return {"type": "Scope", "actions": body}
     if kind == "If":
-        return {"type": "If", "expression": "@greater(variables('n'),1)", "actions": body, "else": {"actions": draw(bodies(depth + 1))}}
+        return {
+            "type": "If",
+            "expression": "@greater(variables('n'),1)",
+            "actions": body,
+            "else": {"actions": draw(bodies(depth + 1))},
+        }
     if kind == "Switch":
         cases = {"a": {"case": 1, "actions": body}, "b": {"case": 2, "actions": draw(bodies(depth + 1))}}
         return {"type": "Switch", "expression": "@variables('n')", "cases": cases}
     if kind == "Foreach":
-        return {"type": "Foreach", "foreach": "@range(0,3)", "actions": body, "runtimeConfiguration": {"concurrency": {"repetitions": 2}}}
-    return {"type": "Until", "expression": "@greater(variables('n'),5)", "limit": {"count": 3, "timeout": "PT1H"}, "actions": body}
+        return {
+            "type": "Foreach",
+            "foreach": "@range(0,3)",
+            "actions": body,
+            "runtimeConfiguration": {"concurrency": {"repetitions": 2}},
+        }
+    return {
+        "type": "Until",
+        "expression": "@greater(variables('n'),5)",
+        "limit": {"count": 3, "timeout": "PT1H"},
+        "actions": body,
+    }
 
 
 def unique(body: dict[str, Any], prefix: str) -> dict[str, Any]:
@@ -75,7 +96,8 @@ def unique(body: dict[str, Any], prefix: str) -> dict[str, Any]:
             action["else"] = {"actions": unique(action["else"]["actions"], own + "e")}
         if "cases" in action:
             action["cases"] = {
-                label: {**case, "actions": unique(case["actions"], own + label)} for label, case in action["cases"].items()
+                label: {**case, "actions": unique(case["actions"], own + label)}
+                for label, case in action["cases"].items()
             }
         renamed[own] = action
     return renamed
@@ -87,15 +109,21 @@ def flow(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "vars": {"type": "InitializeVariable", "inputs": {"variables": variables}},
         "top": {"type": "Scope", "actions": body, "runAfter": {"vars": ["Succeeded"]}},
-        "end": {"type": "Compose", "inputs": "@actions('top')", "runAfter": {"top": ["Succeeded", "Failed", "Skipped"]}},
+        "end": {
+            "type": "Compose",
+            "inputs": "@actions('top')",
+            "runAfter": {"top": ["Succeeded", "Failed", "Skipped"]},
+        },
     }
 
 
 @settings(max_examples=120, deadline=None)
 @given(bodies(), st.integers(0, 2**32), st.booleans())
-def test_deciding_folding_snapshots_and_replay_agree(body, seed, cancels):
+def test_deciding_folding_snapshots_and_replay_agree(body: Any, seed: Any, cancels: Any) -> None:
     chance = random.Random(seed)
-    run = Driver(flow(body), answer=lambda command, number: failing(500) if chance.random() < 0.3 else ok(), check=False)
+    run = Driver(
+        flow(body), answer=lambda command, number: failing(500) if chance.random() < 0.3 else ok(), check=False
+    )
     run.start()
     steps = 0
     cancel_at = chance.randrange(30) if cancels else None
@@ -124,7 +152,7 @@ def test_deciding_folding_snapshots_and_replay_agree(body, seed, cancels):
 
 @settings(max_examples=60, deadline=None)
 @given(bodies(), st.integers(0, 2**32))
-def test_a_restored_snapshot_goes_on_like_the_original(body, seed):
+def test_a_restored_snapshot_goes_on_like_the_original(body: Any, seed: Any) -> None:
     chance = random.Random(seed)
     run = Driver(flow(body), check=False).start()
     for _ in range(chance.randrange(12)):

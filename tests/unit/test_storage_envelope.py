@@ -182,8 +182,8 @@ async def test_the_keyring_opens_what_it_made() -> None:
 @pytest.mark.parametrize("field", ["kid", "wrapped", "policy_epoch", "mac", "domain", "version"])
 async def test_an_altered_environment_key_row_is_refused(field: str) -> None:
     _, (row,) = await Keyring.create(ENVIRONMENT, Provider(), 5)
-    value = getattr(row, field)
-    changed = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
+    value: Any = getattr(row, field)
+    changed: Any = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
     with pytest.raises((IntegrityError, KeyMissing)):
         await Keyring.open(ENVIRONMENT, Provider(), [row._replace(**{field: changed})])
 

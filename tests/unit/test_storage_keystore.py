@@ -15,7 +15,7 @@ from sealflow.storage import IntegrityError, KeyMissing, Keystore, KeystoreUnrea
 ENVIRONMENT = b"E" * 16
 
 
-@pytest.fixture()
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "keys" / "keystore.json"
 

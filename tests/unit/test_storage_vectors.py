@@ -1,4 +1,4 @@
-"""Known answers of format 1. The expected bytes are built here by hand from hashlib, hmac and plain AES-GCM, not by the envelope."""
+"""Known answers of format 1: built here by hand from hashlib, hmac and plain AES-GCM, not by the envelope."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def codec_vectors() -> dict[str, str]:
     }
 
 
-@pytest.fixture()
+@pytest.fixture
 def fixed_nonce(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(envelope, "urandom", lambda size: NONCE if size == 12 else bytes(reversed(KEY)))
 

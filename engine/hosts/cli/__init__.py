@@ -1,7 +1,7 @@
 """The command line: `sealflow run|check|eval|runs|flow|env|replay`.
 
-Each family of commands has a file; they reach the engine through `hosts.embedded` alone. This file stays empty of imports, so that
-asking for the entry point costs nothing.
+Each family of commands has a file; they reach the engine through `hosts.embedded` alone. This file stays empty of
+imports, so that asking for the entry point costs nothing.
 """
 
 from __future__ import annotations

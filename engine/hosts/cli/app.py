@@ -11,13 +11,16 @@ import typer
 
 from . import check, env, flow, replay, run, runs
 from . import eval as evaluation
-from .errors import FAILED, INTERRUPTED, OK, UsageFault, report
+from .errors import FAILED, INTERRUPTED, OK, UsageError, report
 from .output import note, say
 
 app = typer.Typer(
     name="sealflow",
     help="Runs Power Automate and Logic Apps flows, everything about them encrypted at rest.",
-    epilog="Exit codes: 0 done, 1 the flow failed, 2 invalid, 3 not found, 4 locked or denied, 124 --timeout, 130 interrupted.",
+    epilog=(
+        "Exit codes: 0 done, 1 the flow failed, 2 invalid, 3 not found, 4 locked or denied, 124 --timeout, "
+        "130 interrupted."
+    ),
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -84,4 +87,4 @@ def _usage(error: Exception) -> Exception:
     if not hasattr(error, "format_message"):
         return error
     path = context.command_path if context is not None else "sealflow"
-    return UsageFault(error.format_message(), hint=f"{path} --help")
+    return UsageError(error.format_message(), hint=f"{path} --help")

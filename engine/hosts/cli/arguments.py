@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...values import from_json
-from .errors import UsageFault, about, of_os_error
+from .errors import UsageError, about, of_os_error
 
 
 def read_file(name: str) -> bytes:
@@ -52,21 +52,21 @@ def write_file(name: str, data: bytes, *, secret: bool = False) -> None:
 
 
 def json_value(text: str | bytes, what: str) -> Any:
-    """The JSON in a text. `what` names it in errors: UsageFault, with line and column."""
+    """The JSON in a text. `what` names it in errors: UsageError, with line and column."""
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise UsageFault(f"{what} is not text in UTF-8: byte {error.start} does not belong there.") from None
+            raise UsageError(f"{what} is not text in UTF-8: byte {error.start} does not belong there.") from None
     try:
         return from_json(text)
     except json.JSONDecodeError as error:
         place = f" at line {error.lineno}, column {error.colno}" if "\n" in text or len(text) > 40 else ""
-        raise UsageFault(f"{what} is no JSON: {error.msg}{place}.", code="InvalidJson", hint=_word_hint(text)) from None
+        raise UsageError(f"{what} is no JSON: {error.msg}{place}.", code="InvalidJson", hint=_word_hint(text)) from None
     except RecursionError:
-        raise UsageFault(f"{what} nests too deep.", code="InvalidJson") from None
+        raise UsageError(f"{what} nests too deep.", code="InvalidJson") from None
     except ValueError as error:
-        raise UsageFault(f"{what} is no JSON: {error}.", code="InvalidJson") from None
+        raise UsageError(f"{what} is no JSON: {error}.", code="InvalidJson") from None
 
 
 def _word_hint(text: str) -> str | None:
@@ -90,7 +90,7 @@ def json_object(argument: str, option: str) -> dict[str, Any]:
     with about(argument):
         value = json_value(read_file(argument), "The input" if argument == "-" else f"The file '{argument}'")
         if not isinstance(value, dict):
-            raise UsageFault(f"{option} needs a JSON object.")
+            raise UsageError(f"{option} needs a JSON object.")
         return value
 
 
@@ -100,13 +100,13 @@ def pairs(arguments: Iterable[str], option: str) -> dict[str, Any]:
     for argument in arguments:
         name, sign, text = argument.partition("=")
         if not sign or not name:
-            raise UsageFault(f"{option} needs NAME=JSON, not '{argument}'.", hint=f"""For example {option} limit=5""")
+            raise UsageError(f"{option} needs NAME=JSON, not '{argument}'.", hint=f"""For example {option} limit=5""")
         if name in found:
-            raise UsageFault(f"{option} gives '{name}' twice.")
+            raise UsageError(f"{option} gives '{name}' twice.")
         try:
             found[name] = given_json(text, f"{option} {name}")
-        except UsageFault as fault:
+        except UsageError as fault:
             if fault.hint and fault.code == "InvalidJson" and not text.startswith("@"):
-                fault.hint = f"""A text needs its quotes: {option} {name}='"{text}"' (the single ones are for the shell)."""
+                fault.hint = f"""A text needs its quotes: {option} {name}='"{text}"' (the single ones for the shell)."""
             raise
     return found

@@ -23,7 +23,8 @@ def check(
 ) -> int:
     """Check flow files: structure, references, expressions, limits, and what this version cannot run yet.
 
-    Each problem has a place (FILE:POINTER), a code and a message. Exit code 2 when any file has an error, warnings do not count.
+    Each problem has a place (FILE:POINTER), a code and a message. Exit code 2 when any file has an error, warnings do
+    not count.
 
     With --json, one line for each file:
     {"file","ok","kind","actions","problems":[{"code","severity","at","message"}]}

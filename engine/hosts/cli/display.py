@@ -1,4 +1,6 @@
-"""Where progress is drawn: plain lines, or on a terminal lines with a live part below them that shows what is under way."""
+"""Where progress is drawn: plain lines, or on a terminal lines with a live part below them that shows what is under
+way.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,9 @@ class LiveLines(_Ticking):
 
     def show(self, entry: Entry) -> None:
         for line in self._progress.take(entry):
-            self.note(f"{'  ' * line.depth}{paint(line.symbol, line.colour, self._stream)} {_painted(line, self._stream)}")
+            if line.symbol != "…":  # what is under way stands in the live part
+                symbol = paint(line.symbol, line.colour, self._stream)
+                self.note(f"{'  ' * line.depth}{symbol} {_painted(line, self._stream)}")
 
     def note(self, text: str) -> None:
         if self._live is None:

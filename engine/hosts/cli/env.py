@@ -52,7 +52,8 @@ def list_(json: options.Json = False, home: options.Home = None) -> int:
         say_json(found)
         return OK
     head, *lines = table(
-        ["ENVIRONMENT", "ID", "CREATED"], [[each["environment"], each["id"], each["createdTime"][:19]] for each in found]
+        ["ENVIRONMENT", "ID", "CREATED"],
+        [[each["environment"], each["id"], each["createdTime"][:19]] for each in found],
     )
     say(paint(head, "bold"))
     for line in lines:
@@ -73,7 +74,8 @@ def show(
 ) -> int:
     """Show an environment: where its store is, what is in it.
 
-    With --json: {"environment","id","createdTime","home","flows","runs":{STATUS:COUNT},"lastRun"}; of the newest 1,000 runs.
+    With --json: {"environment","id","createdTime","home","flows","runs":{STATUS:COUNT},"lastRun"}; of the newest
+    1,000 runs.
     """
     found = wait_for(_show(home, name))
     if json:

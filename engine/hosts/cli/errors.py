@@ -1,7 +1,8 @@
 """From errors to exit codes and to what people and programs read: the only place that knows either.
 
-Exit codes: 0 done, 1 the flow failed (or an internal error), 2 invalid, 3 not found, 4 locked or denied, 124 the command's own
-`--timeout`, 130 interrupted. Errors of the store are told by their `code`, so that no command imports storage for the sake of an error.
+Exit codes: 0 done, 1 the flow failed (or an internal error), 2 invalid, 3 not found, 4 locked or denied, 124 the
+command's own `--timeout`, 130 interrupted. Errors of the store are told by their `code`, so that no command imports
+storage for the sake of an error.
 """
 
 from __future__ import annotations
@@ -38,19 +39,19 @@ _BY_CODE: Final = {
 }
 
 
-class UsageFault(SealflowError):
+class UsageError(SealflowError):
     """A command line that cannot be carried out as it stands."""
 
     code = "InvalidUsage"
 
 
-class WaitTimedOut(SealflowError):
+class WaitTimeoutError(SealflowError):
     """The command's own `--timeout` is over; the run is not."""
 
     code = "WaitTimedOut"
 
 
-class Interrupted(SealflowError):
+class InterruptedRunError(SealflowError):
     """Ctrl-C."""
 
     code = "Interrupted"
@@ -58,9 +59,11 @@ class Interrupted(SealflowError):
 
 @contextmanager
 def about(file: str) -> Iterator[None]:
-    """Name the file in errors that come out of this block."""
+    """Name the file in errors about its content that come out of this block."""
     try:
         yield
+    except (NotFound, Denied, WaitTimeoutError, InterruptedRunError):
+        raise
     except SealflowError as error:
         error.add_note(file)
         raise
@@ -127,9 +130,13 @@ def of_os_error(error: OSError, what: str) -> SealflowError:
     if isinstance(error, FileNotFoundError):
         return NotFound(f"'{name}' is not there.", hint="Check the spelling, and the folder you are in.")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return Denied(f"'{name}' may not be used: {error.strerror}.", hint="Check its permissions and those of its folder.")
+        return Denied(
+            f"'{name}' may not be used: {error.strerror}.", hint="Check its permissions and those of its folder."
+        )
     if error.errno == errno.ENOSPC:
-        return Denied(f"'{name}' cannot be written: the disk is full.", code="DiskFull", hint="Free some space, then again.")
+        return Denied(
+            f"'{name}' cannot be written: the disk is full.", code="DiskFull", hint="Free some space, then again."
+        )
     return SealflowError(f"'{name}' cannot be used: {error.strerror or error}.", code="FileError")
 
 

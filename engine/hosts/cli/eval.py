@@ -12,14 +12,16 @@ import typer
 from ...errors import SealflowError
 from . import options
 from .arguments import json_object, json_value
-from .errors import INVALID, OK, UsageFault, error_json, of_os_error, report
+from .errors import INVALID, OK, UsageError, error_json, of_os_error, report
 from .output import printable, say, say_json, shown
 
 
 def evaluate(
     expression: Annotated[
         str | None,
-        typer.Argument(metavar="EXPRESSION", help="'@add(1,2)', 'add(1,2)' or a text with '@{...}'.", show_default=False),
+        typer.Argument(
+            metavar="EXPRESSION", help="'@add(1,2)', 'add(1,2)' or a text with '@{...}'.", show_default=False
+        ),
     ] = None,
     context: Annotated[
         str | None,
@@ -36,16 +38,17 @@ def evaluate(
 
     With --json: {"value":...} or {"error":{"code","message"}}. Without, the value: texts as they are, the rest as JSON.
 
-    --batch reads lines {"expression","context"?} and writes one such object for each, in order; a broken line gives an error object
-    and the rest goes on. The exit code is then 0.
+    --batch reads lines {"expression","context"?} and writes one such object for each, in order; a broken line gives
+    an error object and the rest goes on. The exit code is then 0.
 
-    The context: {"variables":{}, "parameters":{}, "trigger":{"outputs":{}}, "actions":{NAME:{"status","inputs","outputs"}},
-    "item":..., "items":{LOOP:...}, "iterationIndexes":{LOOP:0}, "now":"2026-01-31T08:00:00Z"}. Without "now" it is the current time.
+    The context: {"variables":{}, "parameters":{}, "trigger":{"outputs":{}},
+    "actions":{NAME:{"status","inputs","outputs"}}, "item":..., "items":{LOOP:...}, "iterationIndexes":{LOOP:0},
+    "now":"2026-01-31T08:00:00Z"}. Without "now" it is the current time.
     """
     if (expression is None) == (batch is None):
-        raise UsageFault("Give either an EXPRESSION or --batch FILE.", hint="sealflow eval '@add(1, 2)'")
+        raise UsageError("Give either an EXPRESSION or --batch FILE.", hint="sealflow eval '@add(1, 2)'")
     if context == "-" and batch == "-":
-        raise UsageFault("Only one of --context and --batch can read stdin.")
+        raise UsageError("Only one of --context and --batch can read stdin.")
     given = json_object(context, "--context") if context is not None else {}
     if batch is not None:
         return _batch(batch, given)
@@ -69,9 +72,9 @@ def _value(expression: Any, context: Any) -> Any:
     from ...expressions.context import evaluate_text
 
     if not isinstance(expression, str):
-        raise UsageFault("'expression' must be a text.")
+        raise UsageError("'expression' must be a text.")
     if not isinstance(context, dict):
-        raise UsageFault("'context' must be an object.")
+        raise UsageError("'context' must be an object.")
     return evaluate_text(expression, context if "now" in context else {**context, "now": _now()})
 
 
@@ -92,7 +95,7 @@ def _answer(line: bytes, context: dict[str, Any]) -> dict[str, Any]:
     try:
         request = json_value(line, "The line")
         if not isinstance(request, dict):
-            raise UsageFault("The line must be an object with 'expression'.")
+            raise UsageError("The line must be an object with 'expression'.")
         return {"value": _value(request.get("expression"), request.get("context", context))}
     except Exception as error:
         # Whatever is wrong with one line, the others are still answered.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options
-from .arguments import read_file
 from .errors import OK, about
 from .output import note, one_line, paint, say, say_json, shown, table
 from .session import again, environment, wait_for
@@ -112,12 +111,12 @@ def _show_flow(found: FlowDetail) -> None:
     for parameter in definition.parameters:
         say(f"parameter {one_line(parameter.name)}: {parameter.type}{'' if parameter.has_default else ', required'}")
     for trigger in definition.triggers:
-        say(f"trigger   {one_line(trigger.name)}: {trigger.type}{f' ({trigger.kind})' if trigger.kind else ''}")
-
+        kind = f" ({one_line(trigger.kind)})" if trigger.kind else ""
+        say(f"trigger   {one_line(trigger.name)}: {one_line(str(trigger.raw['type']))}{kind}")
     waiting: list[tuple[Action, int]] = [(action, 0) for action in reversed(definition.actions)]
     while waiting:
         action, depth = waiting.pop()
-        say(f"{'  ' * (depth + 1)}{one_line(action.name)}: {action.type}")
+        say(f"{'  ' * (depth + 1)}{one_line(action.name)}: {one_line(str(action.raw['type']))}")
         inner = [each for branch in action.branches for each in branch.actions]
         waiting.extend((each, depth + 1) for each in reversed(inner))
 
@@ -160,9 +159,9 @@ def deploy(
 
 
 async def _deploy(home: Path | None, where: str, file: str, name: str | None, dialect: str) -> tuple[Flow, str]:
-    from .run import deployed
+    from .run import deployed, read_flow
 
-    with about(file):
-        content = read_file(file)
-        async with environment(home, where, create=True) as env:
-            return await deployed(env, file, content, dialect, name), env.name
+    source = read_flow(file)
+    async with environment(home, where, create=True) as env:
+        with about(file):
+            return await deployed(env, file, source, dialect, name), env.name

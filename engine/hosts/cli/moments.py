@@ -8,22 +8,25 @@ from typing import Final
 
 from ...errors import ExpressionError
 from ...kernel.timing import from_iso, iso
-from .errors import UsageFault
+from .errors import UsageError
 from .progress import clock_text
 
 _AGO: Final = re.compile(r"(\d+)\s*(s|m|h|d|w)")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 def moment_ms(text: str, option: str, *, now: float | None = None) -> int:
-    """Unix milliseconds of an ISO time (UTC where it says nothing else), or of `2h` = two hours ago. Raises UsageFault."""
+    """Unix milliseconds of an ISO time (UTC where it says nothing else), or of `2h` = two hours ago. Raises
+    UsageError.
+    """
     ago = _AGO.fullmatch(text.strip())
     if ago:
         return round(((time.time() if now is None else now) - int(ago[1]) * _SECONDS[ago[2]]) * 1_000)
     try:
-        return from_iso(text) // 10_000
+        return from_iso(f"{text}T00:00:00" if _DATE.fullmatch(text) else text) // 10_000
     except ExpressionError:
-        raise UsageFault(
+        raise UsageError(
             f"{option} needs a time such as 2026-01-31T08:00:00Z, or 30m, 2h, 7d (ago), not '{text}'."
         ) from None
 

@@ -11,10 +11,13 @@ import typer
 Home = Annotated[
     Path | None,
     typer.Option(
-        "--home", envvar="SEALFLOW_HOME", metavar="DIR", help="The store's folder. Otherwise .sealflow/ in this folder.",
+        "--home",
+        envvar="SEALFLOW_HOME",
+        metavar="DIR",
+        help="The store's folder. Otherwise .sealflow/ in this folder.",
         show_default=False,
     ),
-]  # fmt: skip
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs; errors too.")]
 Environment = Annotated[
     str, typer.Option("--environment", "-e", metavar="NAME", help="The environment, with its own store and keys.")

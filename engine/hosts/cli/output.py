@@ -1,7 +1,7 @@
 """Writing: lines for people, JSON for programs, and what a terminal can take.
 
-Results go to stdout, notes and errors to stderr. Text from flows and their data passes `printable` before a terminal sees it, so that no
-value can move its cursor or change its title. Nothing here knows flows or runs.
+Results go to stdout, notes and errors to stderr. Text from flows and their data passes `printable` before a terminal
+sees it, so that no value can move its cursor or change its title. Nothing here knows flows or runs.
 """
 
 from __future__ import annotations
@@ -76,13 +76,12 @@ def _finite(value: Any) -> Any:
 
 
 def shown(value: Any, *, full: bool = False, indent: int = 0) -> str:
-    """A value for people: text as it is, everything else as indented JSON, cut off after some 2,000 characters unless `full`."""
+    """A value for people: text as it is, everything else as indented JSON, cut off after some 2,000 characters unless
+    `full`.
+    """
     import json
 
-    if isinstance(value, str):
-        text = value
-    else:
-        text = json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)
     text = printable(text)
     if not full and len(text) > LONGEST_VALUE:
         text = f"{text[:LONGEST_VALUE]}… ({len(text):,} characters; --full shows them)"

@@ -1,7 +1,7 @@
 """What a run's progress looks like, one line an action: a fold over history entries that only makes text.
 
-Actions in branches and scopes are indented below their container; what happens in loops is collapsed to a counter, failures aside. Where
-the lines go, and whether anything is redrawn, is the matter of `display`.
+Actions in branches and scopes are indented below their container; what happens in loops is collapsed to a counter,
+failures aside. Where the lines go, and whether anything is redrawn, is the matter of `display`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class _Loop:
 class Progress:
     """Takes entries as they change, gives the lines to print; `current` is what is under way.
 
-    `now` gives the time in ticks where it passes as on the wall; without it (a simulation) nothing is said of waiting times.
+    `now` gives the time in ticks where it passes as on the wall; without it (a simulation) nothing is said of waiting
+    times.
     """
 
     def __init__(self, *, now: Callable[[], int] | None = None, full: bool = False) -> None:
@@ -139,16 +140,16 @@ class Progress:
         return [*lines, self._ended_line(entry, _depth(node), _name(node))]
 
     def _ended_line(self, entry: Entry, depth: int, name: str) -> Line:
-        took = duration_text((entry.end or entry.start) - entry.start)
-        details = [took]
+        took = (entry.end or entry.start) - entry.start
+        details = [duration_text(took)] if took >= 10_000 else []
         loop = self._loops.pop((entry.node.index, entry.it), None) if entry.node.op in _LOOPS else None
         if loop is not None:
             details.insert(0, self._counted(loop))
         if entry.attempts > 1:
             details.append(f"{entry.attempts} attempts")
         if entry.status == SUCCEEDED:
-            return Line(depth, "✓", f"{name} {', '.join(details)}", "green")
-        text = f"{name} {_WORDS.get(entry.status, 'ended')} ({', '.join(details)})"
+            return Line(depth, "✓", f"{name} {', '.join(details)}".rstrip(), "green")
+        text = f"{name} {_WORDS.get(entry.status, 'ended')}" + (f" ({', '.join(details)})" if details else "")
         reason = _reason(entry)
         if reason:
             text += f": {one_line(reason, self._longest)}"
@@ -161,7 +162,9 @@ class Progress:
         if entry.path.rpartition("/")[0] in self._skipped:
             return []  # its container's line says it
         reason = _WHY_SKIPPED.get((entry.error or {}).get("code", ""), "")
-        return [Line(_depth(entry.node), "-", f"{_name(entry.node)} skipped" + (f" ({reason})" if reason else ""), "dim")]
+        return [
+            Line(_depth(entry.node), "-", f"{_name(entry.node)} skipped" + (f" ({reason})" if reason else ""), "dim")
+        ]
 
     def _current(self, entry: Entry) -> Line:
         depth, name = _depth(entry.node), _name(entry.node)

@@ -13,20 +13,22 @@ import typer
 from ...errors import DefinitionError, NotFound
 from . import options
 from .arguments import given_json, json_object, pairs, read_file
-from .errors import UsageFault, about
+from .errors import UsageError, about
 from .output import note, one_line, say, say_json
 from .session import DEFAULT_ENVIRONMENT, again, environment, wait_for
-from .watching import Watch
 
 if TYPE_CHECKING:
+    from ...cloud import Source
     from ...kernel import Entry
-    from ...runtime.environment import Environment, Run
+    from ...runtime.environment import Environment
     from ...runtime.library import Flow
+    from ...runtime.run import Run
+    from .watching import Watch
 
 
 def run(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A flow's file, or the name of a deployed flow.")],
-    input: Annotated[  # noqa: A002 - the option's name
+    input: Annotated[
         str | None,
         typer.Option("--input", metavar="JSON|@FILE|@-", help="The trigger's body.", show_default=False),
     ] = None,
@@ -50,21 +52,24 @@ def run(
 ) -> int:
     """Run a flow and show every action as it happens.
 
-    FILE is a definition, {"definition": ...}, a Power Automate export, an ARM template or workflow.json. It is deployed under its stem;
-    the same content again is the same version. With splitOn, one run starts for each element.
+    FILE is a definition, {"definition": ...}, a Power Automate export, an ARM template or workflow.json. It is
+    deployed under its stem; the same content again is the same version. With splitOn, one run starts for each
+    element.
 
-    Mocks: {"Action_name": {"status","outputs"}}, or a list of such, one for each iteration or attempt. An action without one gets its
-    static result, else {"statusCode":200,"headers":{},"body":{}}.
+    Mocks: {"Action_name": {"status","outputs"}}, or a list of such, one for each iteration or attempt. An action
+    without one gets its static result, else {"statusCode":200,"headers":{},"body":{}}.
 
     With --json the last line of stdout (with splitOn: one line for each run) is
     {"run","flow","version","environment","status","code","error","response","actions":[{"path","name","type","status","code","inputs",
-    "outputs","error","start","end","attempts"}]}; progress goes to stderr. Where the trigger starts no run, "run" is null and "status"
-    is "Skipped".
+    "outputs","error","start","end","attempts"}]}; progress goes to stderr. Where the trigger starts no run, "run" is
+    null and "status" is "Skipped".
 
     Exit codes: 0 Succeeded, 1 Failed, Cancelled or TimedOut, 2 invalid, 3 not found, 4 locked or denied, 124 --timeout.
     """
+    from .watching import Watch
+
     if mocks is not None and not simulate:
-        raise UsageFault("--mocks needs --simulate.", hint="Without it, calls are made for real.")
+        raise UsageError("--mocks needs --simulate.", hint="Without it, calls are made for real.")
     watch = Watch(json, full, timeout, simulated=simulate, home=home, environment=environment)
     given = {} if input is None else {"body": given_json(input, "--input")}
     answers: Any = json_object(mocks, "--mocks") if mocks is not None else simulate or None
@@ -73,10 +78,10 @@ def run(
 
 
 async def _run(file: str, dialect: str, arguments: dict[str, Any], watch: Watch) -> int:
-    content = _content(file, watch)
-    async with environment(watch.home, watch.environment, create=content is not None) as env:
+    source = _source(file, watch)
+    async with environment(watch.home, watch.environment, create=source is not None) as env:
         with about(file):
-            target = await _target(env, file, content, dialect, watch)
+            target = await _target(env, file, source, dialect, watch)
 
             async def begin(changed: Callable[[Entry], None]) -> list[Run]:
                 return await env.start(target.start, on_change=changed, **arguments)
@@ -104,12 +109,12 @@ class _Target:
         return f"{one_line(self.name)} version {self.version}{' (new)' if self.new else ''}"
 
 
-def _content(file: str, watch: Watch) -> bytes | None:
-    """The file's bytes; None where there is no such file but there may be a flow of this name."""
+def _source(file: str, watch: Watch) -> Source | None:
+    """The flow in a file; None where there is no such file but there may be a deployed flow of this name."""
     from ..embedded import home_folder
 
     try:
-        return read_file(file)
+        return read_flow(file)
     except NotFound:
         looks_like_a_file = "/" in file or Path(file).suffix in (".json", ".robin", ".zip")
         if looks_like_a_file or not home_folder(watch.home).exists():
@@ -117,9 +122,18 @@ def _content(file: str, watch: Watch) -> bytes | None:
         return None
 
 
-async def _target(env: Environment, file: str, content: bytes | None, dialect: str, watch: Watch) -> _Target:
-    if content is not None:
-        flow = await deployed(env, file, content, dialect)
+def read_flow(file: str) -> Source:
+    """The flow in a file. Nothing is opened or made before this has worked."""
+    from ...cloud import read
+
+    content = read_file(file)
+    with about(file):
+        return read(content)
+
+
+async def _target(env: Environment, file: str, source: Source | None, dialect: str, watch: Watch) -> _Target:
+    if source is not None:
+        flow = await deployed(env, file, source, dialect)
         return _Target(flow, flow.name, flow.version, flow.created)
     try:
         detail = await env.flow(file)
@@ -131,13 +145,10 @@ async def _target(env: Environment, file: str, content: bytes | None, dialect: s
     return _Target(detail.name, detail.name, detail.version, False)
 
 
-async def deployed(env: Environment, file: str, content: bytes, dialect: str, name: str | None = None) -> Flow:
-    """Deploy a file's content under `name` or the file's stem. Raises DefinitionError."""
-    from ...cloud import read
-
-    name = name or ("stdin" if file == "-" else Path(file).stem)
+async def deployed(env: Environment, file: str, source: Source, dialect: str, name: str | None = None) -> Flow:
+    """Deploy the flow of a file under `name` or the file's stem. Raises DefinitionError."""
     try:
-        return await env.deploy(name, read(content, name=name), dialect=dialect)
+        return await env.deploy(name or ("stdin" if file == "-" else Path(file).stem), source, dialect=dialect)
     except DefinitionError as fault:
         if fault.hint is None:
             fault.hint = f"`sealflow check {shlex.quote(file)}` shows every problem of the file."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,14 +12,15 @@ import typer
 from ...errors import NotFound
 from . import options
 from .arguments import write_file
-from .errors import FAILED, OK, UsageFault
+from .errors import FAILED, OK, UsageError
 from .output import note, one_line, paint, printable, say, say_json, shown, table
 from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
     from ...kernel import Entry
-    from ...runtime.environment import Environment, Run, RunSummary
+    from ...runtime.environment import RunSummary
     from ...runtime.reading import RunResult
+    from ...runtime.run import Run
     from .watching import Watch
 
 app = typer.Typer(help="Look at runs; follow, resume, cancel and export them.", no_args_is_help=True)
@@ -146,7 +148,7 @@ async def _show(home: Path | None, name: str, run_id: str) -> RunResult:
 
 
 def _action(result: RunResult, wanted: str) -> dict[str, Any]:
-    """The action with this path, or this name where only one has it. Raises NotFound, UsageFault."""
+    """The action with this path, or this name where only one has it. Raises NotFound, UsageError."""
     path = wanted if wanted.startswith("/") else f"/{wanted}"
     for action in result.actions:
         if action["path"].lower() == path.lower():
@@ -157,18 +159,20 @@ def _action(result: RunResult, wanted: str) -> dict[str, Any]:
     if not named:
         raise NotFound(f"There is no action '{wanted}' in this run.", hint=f"sealflow runs show {result.run}")
     some = ", ".join(action["path"] for action in named[:5])
-    raise UsageFault(f"{len(named)} actions are called '{wanted}'; give a path: {some}{', …' if len(named) > 5 else ''}")
+    raise UsageError(
+        f"{len(named)} actions are called '{wanted}'; give a path: {some}{', …' if len(named) > 5 else ''}"
+    )
 
 
 def _show_run(result: RunResult, full: bool) -> None:
     from .tree import action_lines
-    from .watching import causes, coloured_status, counts
+    from .watching import causes, last_line
 
     say(f"run {result.run}")
     say(f"{one_line(result.flow)} version {result.version}, environment {one_line(result.environment)}")
     for line in action_lines(result.actions, full=full):
         say(f"  {line}")
-    say(f"{coloured_status(result.status)}, {counts(result.actions)}")
+    say(last_line(result, sys.stdout))
     for line in causes(result):
         say(f"  {line}")
     if result.response is not None:
@@ -235,13 +239,13 @@ def resume(
 ) -> int:
     """Go on with a run that was left unfinished: after a crash, Ctrl-C or --timeout.
 
-    No finished action runs again. A call that was under way is repeated with the same inputs and the same idempotency key.
-    With --json, one line for each run, as `sealflow run --json` prints it.
+    No finished action runs again. A call that was under way is repeated with the same inputs and the same idempotency
+    key. With --json, one line for each run, as `sealflow run --json` prints it.
     """
     from .watching import Watch
 
     if (run is None) != all_:
-        raise UsageFault("Give either a RUN or --all.", hint="sealflow runs list --status Running")
+        raise UsageError("Give either a RUN or --all.", hint="sealflow runs list --status Running")
     watch = Watch(json, full, timeout, home=home, environment=environment)
     return wait_for(_resume(run, watch))
 
@@ -290,7 +294,7 @@ def cancel(
         say(f"Asked for run {identity} to be cancelled; its status is {status}.")
     else:
         say(f"Run {identity} had ended already: {status}.")
-    return OK if done else FAILED
+    return OK if done or status == "Cancelled" else FAILED
 
 
 _CANCEL_PATIENCE = 5.0
@@ -325,11 +329,11 @@ def export(
     With --json: {"run","file","bytes","sealed"}.
     """
     if out == "-" and json:
-        raise UsageFault("--json and --out - both want stdout.")
+        raise UsageError("--json and --out - both want stdout.")
     identity, data = wait_for(_export(home, environment, run, plaintext))
     write_file(out, data, secret=True)
     if plaintext:
-        note(f"warning: {one_line(out)} is NOT encrypted: it holds the definition and all values of the run in the clear.")
+        note(f"warning: {one_line(out)} is NOT encrypted: the definition and all values of the run are in the clear.")
     if json:
         say_json({"run": identity, "file": out, "bytes": len(data), "sealed": not plaintext})
     elif out != "-":

@@ -119,7 +119,6 @@ def _line(branch: _Branch) -> str:
 
 
 def duration_of(action: dict[str, Any]) -> str:
-    """How long an action took, empty while it has not ended."""
-    if action["end"] is None:
-        return ""
-    return duration_text(from_iso(action["end"]) - from_iso(action["start"]))
+    """How long an action took, empty while it has not ended and for what takes no time."""
+    took = from_iso(action["end"]) - from_iso(action["start"]) if action["end"] is not None else 0
+    return duration_text(took) if took >= 10_000 else ""

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...kernel import Entry
+from ...kernel.timing import from_iso
 from .display import Display, display_on
-from .errors import FAILED, OK, Interrupted, WaitTimedOut
+from .errors import FAILED, OK, InterruptedRunError, WaitTimeoutError
 from .output import note, one_line, paint, printable, say, say_json, shown
 from .progress import Progress, duration_text
 from .session import DEFAULT_ENVIRONMENT, again
 
 if TYPE_CHECKING:
-    from ...runtime.environment import Run
     from ...runtime.reading import RunResult
+    from ...runtime.run import Run
 
 QUIET: float = 5.0
 """Seconds without news after which a follower says that perhaps nobody executes the run."""
@@ -53,20 +54,19 @@ class Watch:
         self.stream.flush()
 
     async def carry_out(self, begin: Begin, headline: Callable[[Run], Awaitable[str]]) -> int:
-        """Begin runs and wait for their ends; the exit code. Raises WaitTimedOut and Interrupted: the runs stay resumable."""
-        begun = time.monotonic()
+        """Begin runs and wait for their ends; the exit code.
+
+        Raises WaitTimeoutError and InterruptedRunError; the runs stay resumable.
+        """
         try:
             async with asyncio.timeout(self.timeout):
                 results = await self._watched(begin, headline)
         except TimeoutError:
-            raise WaitTimedOut(
-                f"Not finished after {self.timeout:g} s.{self._left()}", hint=self._resume_hint()
-            ) from None
+            raise WaitTimeoutError(f"Not finished after {self.timeout:g} s.{self._left()}", hint=self._next()) from None
         except asyncio.CancelledError:
-            raise Interrupted(f"Interrupted.{self._left()}", hint=self._resume_hint()) from None
-        took = duration_text(round((time.monotonic() - begun) * 10_000_000))
+            raise InterruptedRunError(f"Interrupted.{self._left()}", hint=self._next()) from None
         for result in results:
-            self.tell(result, took)
+            self.tell(result)
         return OK if all(result.status == "Succeeded" for result in results) else FAILED
 
     async def _watched(self, begin: Begin, headline: Callable[[Run], Awaitable[str]]) -> list[RunResult]:
@@ -106,26 +106,31 @@ class Watch:
     def _left(self) -> str:
         if not self.runs:
             return ""
+        if not any(executed_here(run) for run in self.runs):
+            return f" Run {self.runs[0].id} was left as it is." if len(self.runs) == 1 else " The runs go on."
         what = f"Run {self.runs[0].id} is" if len(self.runs) == 1 else f"{len(self.runs)} runs are"
         return f" {what} kept and can be resumed."
 
-    def _resume_hint(self) -> str | None:
+    def _next(self) -> str | None:
         if not self.runs:
             return None
-        return self._command(f"runs resume {self.runs[0].id}" if len(self.runs) == 1 else "runs resume --all")
+        verb = "resume" if any(executed_here(run) for run in self.runs) else "follow"
+        if len(self.runs) == 1:
+            return self._command(f"runs {verb} {self.runs[0].id}")
+        return self._command("runs resume --all" if verb == "resume" else "runs list")
 
     def _command(self, command: str) -> str:
         return again(command, home=self.home, environment=self.environment)
 
     # ---- the end
 
-    def tell(self, result: RunResult, took: str = "") -> None:
+    def tell(self, result: RunResult) -> None:
         """A run's result: for people its status, counts, causes and response; for programs its JSON."""
         if self.as_json:
-            note(_last_line(result, took, sys.stderr))
+            note(last_line(result, sys.stderr))
             say_json(result.to_json())
             return
-        say(_last_line(result, took, sys.stdout))
+        say(last_line(result, sys.stdout))
         for line in causes(result):
             say(f"  {line}")
         if result.response is not None:
@@ -177,8 +182,12 @@ def coloured_status(status: str, stream: Any = None) -> str:
     return paint(status, _COLOURS.get(status, "red"), stream)
 
 
-def _last_line(result: RunResult, took: str, stream: Any) -> str:
-    return f"{coloured_status(result.status, stream)}{f' in {took}' if took else ''}, {counts(result.actions)}"
+def last_line(result: RunResult, stream: Any) -> str:
+    """Status, time from the first action's start to the last one's end, counts."""
+    begun = min((from_iso(action["start"]) for action in result.actions), default=0)
+    ended = max((from_iso(action["end"]) for action in result.actions if action["end"] is not None), default=0)
+    took = f" in {duration_text(ended - begun)}" if ended - begun >= 10_000 else ""
+    return f"{coloured_status(result.status, stream)}{took}, {counts(result.actions)}"
 
 
 def _now() -> int:

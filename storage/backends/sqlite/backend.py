@@ -6,11 +6,13 @@ It knows nothing of what the bytes mean. The integer row numbers of runs are its
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Thread
+from typing import Any, TypeVar, cast
 
 import aiosqlite
 
@@ -54,10 +56,13 @@ class SQLiteBackend:
 
         Raises StoreNotWritable, StoreFull, StoreBusy, StoreCorrupt, StoreTooNew.
         """
-        connection = aiosqlite.Connection(lambda: connect(path), iter_chunk_size=64)
-        # A program that ends without closing its store (an error on the way, Ctrl-C) must end, not wait for this thread:
+        # Opened before aiosqlite starts its thread: when opening fails, there is no thread to be ended.
+        ready = await asyncio.to_thread(connect, path)
+        connection = aiosqlite.Connection(lambda: ready, iter_chunk_size=64)
+        # A program that ends without closing its store (an error, Ctrl-C) must end and not wait for this thread:
         # what was acknowledged is on disk, and SQLite rolls the rest back.
-        getattr(connection, "_thread", connection).daemon = True
+        # (Before aiosqlite 0.22 the connection is the thread itself.)
+        cast(Thread, getattr(connection, "_thread", connection)).daemon = True
         return cls(path, await connection)
 
     async def close(self) -> None:

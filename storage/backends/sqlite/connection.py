@@ -49,6 +49,8 @@ def connect(path: Path) -> sqlite3.Connection:
         try:
             _set_up(connection)
             _migrate(connection, path)
+            # No column is text. Where somebody made one so, its bytes are judged like any others.
+            connection.text_factory = bytes
         except BaseException:
             connection.close()
             raise

@@ -1,0 +1,186 @@
+"""The documents are true: commands in `console` blocks do what they show, and lists name what is there.
+
+A block is commands behind `$ ` with what they print (both streams). `…` stands for anything in a line, a line of it
+alone for any lines. Times, durations, ids and numbers of bytes may differ, and so may the width of columns. Only the
+tutorial shows what the first command says about the new keystore.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sealflow.engine.cloud import catalog
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PATIENCE = 120.0
+NOTICE = "A new keystore was made:"
+
+_FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+_MARK = "\x1e"
+_VARYING = (
+    (re.compile(r"\x1b\[[0-9;]*m"), ""),
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "ID"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?|\b\d\d:\d\d:\d\d\b"), "TIME"),
+    (re.compile(r"[\d,]+ bytes"), "N bytes"),
+    # A duration under a millisecond is not shown at all.
+    (re.compile(r"(,| in)? \(?\d+(\.\d+)? (ms|s|min)\b\)?( \d+ s\b)?"), ""),
+    (re.compile(r"(?<=\S) +"), " "),
+)
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return [text for kind, text in _FENCE.findall(path.read_text("utf-8")) if kind == language]
+
+
+def commands(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each command of the document with the lines it shows."""
+    for block in blocks(path, "console"):
+        command: str | None = None
+        shown: list[str] = []
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                if command is not None:
+                    yield command, shown
+                command, shown = line[2:], []
+            else:
+                shown.append(line)
+        if command is not None:
+            yield command, shown
+
+
+def plain(line: str) -> str:
+    for pattern, instead in _VARYING:
+        line = pattern.sub(instead, line)
+    return line.rstrip()
+
+
+def matches(shown: list[str], printed: list[str]) -> bool:
+    parts = []
+    for line in map(plain, filter(str.strip, shown)):
+        if line == "…":
+            parts.append(r"(?:.*\n)*?")
+        else:
+            parts.append("".join(".*" if part == "…" else re.escape(part) for part in re.split("(…)", line)) + r"\n")
+    return re.fullmatch("".join(parts), "".join(plain(line) + "\n" for line in printed)) is not None
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Path]:
+    """A folder like a clone, whose examples call a stand-in of their own."""
+    spec = importlib.util.spec_from_file_location("documents_standin", ROOT / "examples" / "cloud" / "standin.py")
+    assert spec is not None
+    assert spec.loader is not None
+    standin = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = standin
+    spec.loader.exec_module(standin)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    with standin.StandIn() as service:
+        for path in (tmp_path / "examples" / "cloud").glob("*.json"):
+            text = path.read_text("utf-8")
+            path.write_text(text.replace(f"http://127.0.0.1:{standin.DEFAULT_PORT}", service.url), "utf-8")
+        yield tmp_path
+
+
+def session(lines: list[str], folder: Path) -> list[list[str]]:
+    """What each command prints, run one after the other in one shell."""
+    program = shlex.join([sys.executable, "-c", "from sealflow.engine.hosts.cli import main; main()"])
+    script = f'sealflow() {{ {program} "$@"; }}\n'
+    for line in lines:
+        # `timeout` starts a program and knows no functions of the shell.
+        line = line.replace("timeout -s KILL 4 sealflow", f"timeout -s KILL 4 {program}")
+        script += f"{{ {line}\n}} 2>&1\nprintf '{_MARK}'\n"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=folder,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("SEALFLOW_")},
+            "SEALFLOW_KEYSTORE": str(folder / "keystore" / "keystore.json"),
+        },
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    printed = done.stdout.split(_MARK)[:-1]
+    assert len(printed) == len(lines), (printed[-1:], done.stderr)
+    return [each.splitlines() for each in printed]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in DOCUMENTS if any(commands(path))], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_commands_print_what_the_document_shows(path: Path, workshop: Path) -> None:
+    found = list(commands(path))
+    printed = session([command for command, _ in found], workshop)
+    for (command, shown), lines in zip(found, printed, strict=True):
+        lines = [line for line in lines if line.strip() not in ("", "Killed")]
+        if lines[:1] and lines[0].startswith(NOTICE) and not shown[0].startswith(NOTICE):
+            lines = lines[3:]
+        assert matches(shown, lines), f"$ {command}\n" + "\n".join(lines)
+
+
+def test_the_readme_embeds_in_ten_lines(workshop: Path) -> None:
+    [program] = blocks(ROOT / "README.md", "python")
+    body = [line for line in program.splitlines() if line.strip()]
+    assert len(body) <= 10
+    [printed] = session([f"SEALFLOW_HOME=home {shlex.join([sys.executable, '-c', program])}"], workshop)
+    assert "Hello, Ada!" in printed[-1]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(path: Path) -> None:
+    targets = [target for target in _LINK.findall(path.read_text("utf-8")) if "://" not in target]
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = [*project["dependencies"], *(each for group in project["optional-dependencies"].values() for each in group)]
+    names = {re.split(r"[<>=\[ ]", each)[0] for each in named} - {"sealflow"}
+    text = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
+    assert {name for name in names if not re.search(rf"^\| [^|]*\b{name}\b", text, re.MULTILINE)} == set()
+
+
+def test_the_reference_of_actions_is_complete() -> None:
+    text = (ROOT / "docs" / "reference" / "actions.md").read_text("utf-8")
+    runs, refused = text.split("## Actions that are refused")
+    refused = refused.split("Also refused")[0]
+    words, refused_words = set(re.findall(r"\w+", runs)), set(re.findall(r"\w+", refused))
+    assert {name for name in catalog.ACTIONS.values() if name not in words} == set()
+    assert set(catalog.ACTIONS_LATER.values()) == refused_words
+
+
+def test_the_reference_of_the_command_line_is_complete() -> None:
+    import typer
+    from sealflow.engine.hosts.cli.app import app
+
+    text = (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8")
+    missing = []
+    for name, command in _leaves(typer.main.get_command(app), ""):
+        if not re.search(rf"`{name}\b", text):
+            missing.append(name)
+        rows = " ".join(re.findall(rf"^\| [^|]*`{name}\b.*$", text, re.MULTILINE)) + text.split("|")[0]
+        for parameter in command.params:
+            longest = max(parameter.opts, key=len)
+            if longest.startswith("--") and longest != "--help" and longest not in rows:
+                missing.append(f"{name} {longest}")
+    assert missing == []
+
+
+def _leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield path, command
+        return
+    for name, each in inner.items():
+        yield from _leaves(each, f"{path} {name}".strip())
