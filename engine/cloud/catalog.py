@@ -162,7 +162,12 @@ TIMED = frozenset({"http", "workflow", "wait", "until", *CONNECTORS})
 RETRIED = frozenset({"http", "httpwebhook", "workflow", *CONNECTORS})
 """Actions and triggers that may have a `retryPolicy`."""
 
-RUNTIME_ACTIONS = frozenset({"concurrency", "staticResult", "secureData", "contentTransfer", "paginationPolicy"})
+CALLS = frozenset({"http", *CONNECTORS})
+"""Types that make a call, which can be paged and has options of its own."""
+
+RUNTIME_ACTIONS = frozenset(
+    {"concurrency", "staticResult", "secureData", "contentTransfer", "paginationPolicy", "requestOptions"}
+)
 """Parts of an action's `runtimeConfiguration` that are built."""
 
 RUNTIME_TRIGGERS = frozenset({"secureData", "staticResult", "contentTransfer"})

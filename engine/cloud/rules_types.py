@@ -12,7 +12,7 @@ from .catalog import (
     ACTIONS,
     ACTIONS_LATER,
     CALLED_TRIGGERS,
-    CONNECTORS,
+    CALLS,
     EXPRESSION_KINDS,
     OPTIONS,
     RESPONSE_KINDS,
@@ -138,8 +138,8 @@ def _runtime(action: Action, problems: Problems) -> None:
         here = join(at, name)
         if name not in RUNTIME_ACTIONS:
             problems.not_yet(here, f"'{name}' in the runtime configuration of action '{action.name}'")
-        elif name == "paginationPolicy" and value and action.type not in CONNECTORS:
-            problems.not_yet(here, f"Pagination on an action of type {ACTIONS[action.type]} ('{action.name}')")
+        elif name in ("paginationPolicy", "requestOptions") and value and action.type not in CALLS:
+            problems.not_yet(here, f"'{name}' on an action of type {ACTIONS[action.type]} ('{action.name}')")
         elif name == "concurrency" and value and action.type != "foreach":
             problems.error(
                 "InvalidConcurrency", here, f"Only a Foreach has concurrency; '{action.name}' is of another type."

@@ -12,6 +12,7 @@ from ..cloud import Trigger
 from ..errors import ExpressionError
 from ..expressions import compile_condition, compile_string
 from ..values import Value, type_name
+from .jsonschema import Validator
 from .names import TriggerScope
 from .plan import Plan
 from .state import State
@@ -37,6 +38,7 @@ def fire(
     state.now = state.started = at
     state.pins, state.params, state.trigger = pins, pins.get("parameters") or {}, record
     scope = TriggerScope()
+    _check_schema(trigger, body, state)
     for condition in trigger.conditions:
         wanted = condition.get("expression") if isinstance(condition, dict) else condition
         if compile_condition(wanted, scope).evaluate(state.root) is not True:
@@ -54,6 +56,18 @@ def fire(
             f"splitOn of the trigger '{trigger.name}' gives {len(items):,} runs; the most are {MOST_RUNS:,}."
         )
     return [{**record, "outputs": {**record["outputs"], "body": item}} for item in items]
+
+
+def _check_schema(trigger: Trigger, body: Value, state: State) -> None:
+    """With EnableSchemaValidation a request must fit the trigger's schema. Source: Request trigger, validate schema."""
+    schema = trigger.inputs.get("schema") if isinstance(trigger.inputs, dict) else None
+    if schema is None or "enableschemavalidation" not in trigger.options:
+        return
+    fault = Validator(lambda frame: schema, True).fault(state.root, body)
+    if fault is not None:
+        raise ExpressionError(
+            fault, code="TriggerInputSchemaMismatch", hint="Give an input that fits the trigger's schema."
+        )
 
 
 def waits_for_response(plan: Plan) -> bool:

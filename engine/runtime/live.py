@@ -191,21 +191,25 @@ class LiveRun:
 
     async def _invoke(self, command: Invoke) -> None:
         node, it, attempt = command.node.index, command.it, command.attempt
+        if command.deadline is None or self.simulation is not None:
+            answer: Answer | None = await self._answer(command)
+        else:
+            answer = await self._answer_before(command, command.deadline)
+        if answer is None:
+            self.feed(event.deadline(node, it, attempt, self.now()))
+        else:
+            self.feed(event.result(node, it, attempt, self.now(), *answer))
+
+    async def _answer_before(self, command: Invoke, deadline: int) -> Answer | None:
+        """The answer, or None when the deadline comes first; then the call is given up."""
         answer = asyncio.ensure_future(self._answer(command))
+        lapse = asyncio.ensure_future(self.executor.clock.sleep_until(deadline))
         try:
-            if command.deadline is not None and self.simulation is None:
-                lapse = asyncio.ensure_future(self.executor.clock.sleep_until(command.deadline))
-                try:
-                    await asyncio.wait({answer, lapse}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    lapse.cancel()
-                if not answer.done():
-                    self.feed(event.deadline(node, it, attempt, self.now()))
-                    return
-            status, code, outputs, error = await answer
+            await asyncio.wait({answer, lapse}, return_when=asyncio.FIRST_COMPLETED)
+            return answer.result() if answer.done() else None
         finally:
+            lapse.cancel()
             answer.cancel()
-        self.feed(event.result(node, it, attempt, self.now(), status, code, outputs, error))
 
     async def _answer(self, command: Invoke) -> Answer:
         if command.operation.kind == "workflow" and not (self.simulation and self.simulation.covers(command)):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -150,6 +151,14 @@ class Services:
         return 200, answer
 
 
+class Server(ThreadingHTTPServer):
+    """A caller that is killed in the middle of a call is nothing to report."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class StandIn:
     """The services behind a port of the loopback address; 0 takes a free one. Use it with `with`, or `start` it."""
 
@@ -183,7 +192,7 @@ class StandIn:
             def log_message(self, format: str, *args: object) -> None:
                 """Calls are kept in `calls`, not written to the terminal."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = Server(("127.0.0.1", port), Handler)
         self._thread: threading.Thread | None = None
 
     @property

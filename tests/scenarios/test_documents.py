@@ -21,9 +21,10 @@ from typing import Any
 
 import pytest
 from sealflow.engine.cloud import catalog
+from sealflow.engine.expressions import CONTEXT_FUNCTIONS, FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 PATIENCE = 120.0
 NOTICE = "A new keystore was made:"
 
@@ -158,6 +159,12 @@ def test_the_reference_of_actions_is_complete() -> None:
     words, refused_words = set(re.findall(r"\w+", runs)), set(re.findall(r"\w+", refused))
     assert {name for name in catalog.ACTIONS.values() if name not in words} == set()
     assert set(catalog.ACTIONS_LATER.values()) == refused_words
+
+
+def test_the_reference_of_expressions_is_complete() -> None:
+    words = set(re.findall(r"\w+", (ROOT / "docs" / "reference" / "expressions.md").read_text("utf-8")))
+    known = [function.name for table in (FUNCTIONS, CONTEXT_FUNCTIONS) for function in table.values()]
+    assert [name for name in known if name not in words] == []
 
 
 def test_the_reference_of_the_command_line_is_complete() -> None:

@@ -79,20 +79,19 @@ def module(path: Path) -> ModuleType:
 
 
 class FastClock:
-    """The machine's clock, fifty times as fast from the moment it is made."""
+    """The machine's clock, `rate` times as fast from the moment it is made."""
 
-    RATE = 50
-
-    def __init__(self) -> None:
+    def __init__(self, rate: int = 50) -> None:
+        self._rate = rate
         self._start = time.time_ns() // 100
         self._base = time.monotonic_ns()
 
     def now(self) -> int:
-        return self._start + (time.monotonic_ns() - self._base) * self.RATE // 100
+        return self._start + (time.monotonic_ns() - self._base) * self._rate // 100
 
     async def sleep_until(self, due: int) -> None:
-        while (left := due - self.now()) > 0:  # noqa: ASYNC110 - this is a clock, and a nap may end early
-            await asyncio.sleep(left / 1e7 / self.RATE)
+        while (left := due - self.now()) > 0:
+            await asyncio.sleep(left / 1e7 / self._rate)
 
 
 @dataclass(frozen=True)
@@ -250,6 +249,31 @@ async def test_the_simulated_example_needs_no_connector(tmp_path: Path) -> None:
     assert mails["/Apply_to_each_ticket[1]/Is_it_urgent/Send_mail"] == 2
     assert mails["/Apply_to_each_ticket[2]/Is_it_urgent/Send_mail"] == 1
     assert found.differences == []
+
+
+async def test_connectors_of_the_program_answer(tmp_path: Path) -> None:
+    """What docs/how-to/embed.md says about bringing a connector, with the flow that the mocks are for."""
+    sent: list[sealflow.Call] = []
+    clock = FastClock(10_000)
+    async with sealflow.open(tmp_path / "home", keystore=tmp_path / "keystore.json", clock=clock) as engine:
+
+        @engine.connectors.connector("sharepointonline")
+        async def lists(call: sealflow.Call) -> dict[str, Any]:
+            assert call.operation == "GetItems"
+            return {"value": [{"ID": 1, "Title": "Outage", "Priority": "Low"}]}
+
+        @engine.connectors.connector("office365")
+        async def mail(call: sealflow.Call) -> sealflow.Reply | dict[str, Any]:
+            sent.append(call)
+            return sealflow.Reply(503) if len(sent) == 1 else {}
+
+        environment = await engine.environment("examples")
+        flow = await environment.deploy("ticket_triage", SIMULATE / "ticket_triage.json")
+        [run] = await environment.start(flow)
+        result = await run.result(PATIENCE)
+    assert result.status == "Succeeded"
+    assert [call.inputs["parameters"]["emailMessage/Subject"] for call in sent] == ["Urgent: Outage"] * 2  # type: ignore[index, call-overload]
+    assert sent[0].key == sent[1].key
 
 
 def test_the_script_runs(isolated: dict[str, str], tmp_path: Path) -> None:

@@ -213,11 +213,19 @@ def test_an_entry_that_is_told_twice_is_one_line() -> None:
     assert len(run.lines) == before
 
 
-def test_ended_entries_that_arrive_late_still_open_their_container() -> None:
-    run = Watched({"B": {"type": "Scope", "actions": {"C": compose(1)}}})
+def test_a_follower_who_comes_late_sees_the_same_shape() -> None:
+    actions = {
+        "B": {"type": "Scope", "actions": {"C": http()}},
+        "Each": {**loop({"A": compose(1)}), "runAfter": {"B": S}},
+    }
+    run = Watched(actions)
+    changes: list[Entry] = []
+    run.history = History(run.plan, changes.append)
+    run.state = State(run.plan, run.history)
     run.run()
     late = Progress()
-    assert [str(line) for entry in run.history.entries for line in late.take(entry)] == ["▸ B", "✓ B", "  ✓ C"]
+    lines = [str(line) for entry in changes for line in late.take(entry)]
+    assert lines == ["▸ B", "  ✓ C 1 s", "✓ B 1 s", "✓ Each 3 iterations, 3 actions"]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +281,7 @@ async def test_plain_lines_have_no_escape_sequences() -> None:
         "✓ A",
         "… Delay",
         "✓ Delay 1 min",
-        "✗ Call failed (1 s): 404: no",
+        "✗ Call failed (1 min 1 s): 404: no",
     ]
 
 

@@ -55,7 +55,8 @@ def test_eval_in_a_context(cli: Cli) -> None:
         "now": "2026-01-02T03:04:05.0000000Z",
     }
     cli.write("c.json", context)
-    expression = "@{variables('x')}@{parameters('p')}@{triggerBody()['n']}@{length(body('Get_it'))}@{items('Loop')}@{utcNow('d')}"
+    names = ("variables('x')", "parameters('p')", "triggerBody()['n']", "length(body('Get_it'))", "items('Loop')")
+    expression = "".join(f"@{{{name}}}" for name in (*names, "utcNow('d')"))
     assert cli("eval", expression, "--context", "c.json").out == "2q52i1/2/2026\n"
     assert cli("eval", "@variables('x')", "--context", "-", "--json", stdin=json.dumps(context)).json == {"value": 2}
 
@@ -92,6 +93,7 @@ def test_eval_batch_answers_every_line_in_order(cli: Cli) -> None:
         '{"expression": NaN}',
         '{"expression": "@guid()"}',
         "[" * 100_000,
+        json.dumps({"expression": "@json(concat(" + ",".join(["'" + "[" * 100 + "'"] * 60) + "))"}),
         json.dumps({"expression": "@add(2, 2)"}),
     ]
     cli.write("b.jsonl", "\n".join(lines))
@@ -100,7 +102,7 @@ def test_eval_batch_answers_every_line_in_order(cli: Cli) -> None:
     answers = [json.loads(line) for line in done.out.split("\n") if line]
     assert len(answers) == len(lines) - 1
     assert [next(iter(answer)) for answer in answers] == [
-        "value", "error", "value", "error", "error", "error", "error", "error", "value", "error", "value",
+        "value", "error", "value", "error", "error", "error", "error", "error", "value", "error", "error", "value",
     ]  # fmt: skip
     assert answers[0] == {"value": 2}
     assert answers[2] == {"value": "\u2028x"}
@@ -196,29 +198,31 @@ def test_help_and_version(cli: Cli) -> None:
     assert cli("--version").out.startswith("sealflow 0.")
 
 
+COMMAND = "import sys; from sealflow.engine.hosts.cli import main; sys.exit(main())"
+
+
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     lines = "\n".join(['{"expression":"@range(0, 1000)"}'] * 500)
     (tmp_path / "b").write_text(lines)
-    process = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from sealflow.engine.hosts.cli import main; sys.exit(main())"]
-        + ["eval", "--batch", str(tmp_path / "b")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.wait(30) == 1
-    assert process.stderr.read() == b""
-    process.stderr.close()
+    command = [sys.executable, "-c", COMMAND, "eval", "--batch", str(tmp_path / "b")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(30) == 1
+        assert process.stderr.read() == b""
 
 
 def test_pure_commands_load_neither_store_nor_event_loop() -> None:
-    code = (
-        "import sys; from sealflow.engine.hosts.cli import main; main(['eval', '@add(1,2)']); main(['check', sys.argv[1]]);"
-        "print([name for name in ('asyncio', 'cryptography', 'sealflow.storage', 'rich', 'httpx', 'aiosqlite') if name in sys.modules])"
-    )
+    code = """
+import sys
+from sealflow.engine.hosts.cli import main
+main(["eval", "@add(1,2)"])
+main(["check", sys.argv[1]])
+heavy = ("asyncio", "cryptography", "sealflow.storage", "rich", "httpx", "aiosqlite")
+print([name for name in heavy if name in sys.modules])
+"""
     done = subprocess.run([sys.executable, "-c", code, __file__], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 

@@ -169,13 +169,16 @@ def test_options_that_are_built_pass() -> None:
         "runtimeConfiguration": {"paginationPolicy": {"minimumItemCount": 5000}},
     }
     assert found({"A": connector}) == []
+    options = {"paginationPolicy": {"minimumItemCount": 5}, "requestOptions": {"timeout": "PT5S"}}
+    assert found({"A": http(runtimeConfiguration=options)}) == []
+    compose = {"type": "Compose", "inputs": 1, "runtimeConfiguration": options}
+    assert {code for code, _, _ in found({"A": compose})} == {"NotYetSupported"}
 
 
 @pytest.mark.parametrize(
     ("runtime", "at", "code"),
     [
-        ({"paginationPolicy": {"minimumItemCount": 5}}, "paginationPolicy", "NotYetSupported"),
-        ({"requestOptions": {"timeout": "PT5S"}}, "requestOptions", "NotYetSupported"),
+        ({"clouds": {"count": 5}}, "clouds", "NotYetSupported"),
         ({"concurrency": {"repetitions": 5}}, "concurrency", "InvalidConcurrency"),
         ({"staticResult": {"name": "x", "staticResultOptions": "Enabled"}}, "staticResult/name", "UnknownStaticResult"),
         ({"staticResult": {}}, "staticResult", "InvalidStaticResult"),

@@ -53,14 +53,9 @@ def test_every_error_is_known() -> None:
         errors = {problem["code"] for problem in found["problems"] if problem["severity"] == "error"}
         expected = {code for start, code in BROKEN.items() if name.startswith(start)}
         types = {action.type for action in parse(read((CORPUS / name).read_bytes()).definition).all_actions()}
-        if types & LATER or "Http" in unbuilt(found):
+        if types & LATER:
             expected.add("NotYetSupported")
         assert errors == expected, name
-
-
-def unbuilt(found: dict[str, Any]) -> str:
-    """What the report says is not built in options, not types: pagination of Http."""
-    return " ".join(problem["message"] for problem in found["problems"] if problem["at"].endswith("/paginationPolicy"))
 
 
 def test_no_sound_reference_is_doubted() -> None:

@@ -248,6 +248,16 @@ def test_split_on_needs_an_array() -> None:
     assert len(kernel.fire(it, None, at=0, pins={}, given=False)) == 1
 
 
+def test_a_request_can_have_to_fit_its_schema() -> None:
+    trigger = {"type": "Request", "inputs": {"schema": SCHEMA}, "operationOptions": "EnableSchemaValidation"}
+    it = plan(trigger)
+    assert kernel.fire(it, {"a": 1}, at=0, pins={})
+    with pytest.raises(ExpressionError, match="at /a") as caught:
+        kernel.fire(it, {"a": "x"}, at=0, pins={})
+    assert caught.value.code == "TriggerInputSchemaMismatch"
+    assert kernel.fire(plan({"type": "Request", "inputs": {"schema": SCHEMA}}), {"a": "x"}, at=0, pins={})
+
+
 PARAMETERS = {
     "N": {"type": "Int", "defaultValue": 3},
     "S": {"type": "String"},

@@ -13,7 +13,7 @@ from ...errors import SealflowError
 from . import options
 from .arguments import json_object, json_value
 from .errors import INVALID, OK, UsageError, error_json, of_os_error, report
-from .output import printable, say, say_json, shown
+from .output import json_text, printable, say, say_json, shown
 
 
 def evaluate(
@@ -85,21 +85,21 @@ def _now() -> str:
 def _batch(file: str, context: dict[str, Any]) -> int:
     for line in _lines(file):
         if line.strip():
-            say_json(_answer(line, context))
+            say(_answer(line, context))
             if file == "-":
                 sys.stdout.flush()
     return OK
 
 
-def _answer(line: bytes, context: dict[str, Any]) -> dict[str, Any]:
+def _answer(line: bytes, context: dict[str, Any]) -> str:
+    """The answer to one line, as JSON. Whatever is wrong with a line, the others are still answered."""
     try:
         request = json_value(line, "The line")
         if not isinstance(request, dict):
             raise UsageError("The line must be an object with 'expression'.")
-        return {"value": _value(request.get("expression"), request.get("context", context))}
+        return json_text({"value": _value(request.get("expression"), request.get("context", context))})
     except Exception as error:
-        # Whatever is wrong with one line, the others are still answered.
-        return {"error": error_json(error)}
+        return json_text({"error": error_json(error)})
 
 
 def _lines(file: str) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ REPORT_PERIOD: Final = 5 * SECOND
 
 _BLOCKS: Final = frozenset({IF, SWITCH, SCOPE})
 _LOOPS: Final = frozenset({FOREACH, UNTIL})
+_CONTAINERS: Final = _BLOCKS | _LOOPS
 _WORDS: Final = {FAILED: "failed", TIMED_OUT: "timed out", CANCELLED: "cancelled"}
 _WHY_SKIPPED: Final = {
     "ActionDependencyFailed": "what it runs after ended otherwise",
@@ -85,9 +86,9 @@ class Progress:
             return self._inside(entry)
         if entry.status == SKIPPED:
             return self._skip(entry)
-        if entry.end is None:
-            return self._under_way(entry)
-        return self._end(entry)
+        # A follower hears of a start when the entry may have its end already; containers still open before they close.
+        opens = entry.node.op in _CONTAINERS and entry.path not in self._begun
+        return self._under_way(entry) if entry.end is None or opens else self._end(entry)
 
     def current(self) -> list[Line]:
         """What is going on right now: calls, delays and loops, in the order of their start."""
@@ -132,12 +133,8 @@ class Progress:
         self._open.pop(entry.path, None)
         if entry.path in self._ended:
             return []
-        lines = []
-        if node.op in _BLOCKS and entry.path not in self._begun:
-            lines += [Line(_depth(node), "▸", _name(node), "cyan")]
-        self._begun.add(entry.path)
         self._ended.add(entry.path)
-        return [*lines, self._ended_line(entry, _depth(node), _name(node))]
+        return [self._ended_line(entry, _depth(node), _name(node))]
 
     def _ended_line(self, entry: Entry, depth: int, name: str) -> Line:
         took = (entry.end or entry.start) - entry.start
@@ -248,7 +245,7 @@ def _reason(entry: Entry) -> str:
     """Code and message of a failure; of a container only what its actions do not say already."""
     error = entry.error or {}
     code, message = entry.code or error.get("code") or "", str(error.get("message") or "")
-    if code == "ActionFailed" and (entry.node.op in _BLOCKS or entry.node.op in _LOOPS):
+    if code == "ActionFailed" and entry.node.op in _CONTAINERS:
         return ""
     return f"{code}: {message}" if code and message else str(code or message)
 
