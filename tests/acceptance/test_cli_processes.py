@@ -104,12 +104,12 @@ def test_ctrl_c_leaves_the_run_resumable_and_says_so(folder: Folder) -> None:
 
 
 def test_a_killed_run_goes_on_and_finished_actions_do_not_run_again(folder: Folder) -> None:
-    process, run = folder.started(folder.flow("slow", 1))
+    process, run = folder.started(folder.flow("slow", 3))
+    before = folder.done("runs", "show", run)
     process.kill()
     process.communicate()
     (listed,) = folder.done("runs", "list")
     assert (listed["run"], listed["end"]) == (run, None)
-    before = folder.done("runs", "show", run)
     assert [action["status"] for action in before["actions"]] == ["Succeeded", "Running"]
     after = folder.done("runs", "resume", run)
     assert (after["status"], len(after["actions"])) == ("Succeeded", 3)
@@ -119,7 +119,7 @@ def test_a_killed_run_goes_on_and_finished_actions_do_not_run_again(folder: Fold
 
 def test_a_second_process_runs_shows_and_cancels_through_the_first(folder: Folder) -> None:
     first, run = folder.started(folder.flow("slow", 600))
-    quick = folder.done("run", folder.flow("quick", 0))
+    quick = folder.done("run", folder.flow("quick", 1))
     assert quick["status"] == "Succeeded"
     assert folder.done("runs", "show", run)["status"] == "Running"
     timed_out = folder.done("runs", "follow", run, "--timeout", "0.5")
