@@ -140,7 +140,8 @@ class Environment:
     ) -> list[Run]:
         """Fire a flow's trigger with `body`.
 
-        One run starts; with splitOn one for each element, and none when a trigger condition is false.
+        One run starts; with splitOn one for each element, and none when a trigger condition is false. When this
+        returns, the start of every run is durable.
         `simulate` answers every call without network: True, or mocks by action name. `on_change` is called with each
         action as it starts, is tried again or ends; only in the process that executes the run. Raises NotFound,
         DefinitionError, ExpressionError.
@@ -171,6 +172,8 @@ class Environment:
                 history = History(plan, on_change) if on_change is not None else None
                 live = await executor.start(start, history=history)
                 runs.append(Run(self, start, live, history))
+        if executor is not None:
+            await self._vault.flush()  # whoever is told of a run can count on it
         return runs
 
     async def run(self, run_id: str) -> Run:

@@ -43,6 +43,11 @@ class Run:
         return run_name(self._id)
 
     @property
+    def here(self) -> bool:
+        """Whether this process executes the run."""
+        return self._live is not None
+
+    @property
     def version(self) -> int:
         return self._version
 

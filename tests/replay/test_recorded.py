@@ -6,6 +6,7 @@ the semantics takes a new revision beside the old one.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -20,17 +21,17 @@ def test_there_are_recorded_histories() -> None:
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.stem)
-async def test_a_recorded_history_replays(bundle: Path) -> None:
-    report = await sealflow.replay(bundle.read_bytes())
+def test_a_recorded_history_replays(bundle: Path) -> None:
+    report = asyncio.run(sealflow.replay(bundle.read_bytes()))
     assert report.differences == []
     assert report.actions > 0
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.stem)
-async def test_the_replay_would_notice(bundle: Path) -> None:
+def test_the_replay_would_notice(bundle: Path) -> None:
     """The same history with one decided value changed is told apart."""
     content = json.loads(bundle.read_bytes())
     done = [record for record in content["records"] if record[1] == 4]
     done[-1][5] = "Other"
-    report = await sealflow.replay(json.dumps(content).encode())
+    report = asyncio.run(sealflow.replay(json.dumps(content).encode()))
     assert [difference["kind"] for difference in report.differences] == ["changed"]

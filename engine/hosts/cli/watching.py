@@ -91,7 +91,7 @@ class Watch:
         return [await self.runs[0].snapshot()]
 
     async def _follow(self, run: Run, display: Display) -> None:
-        if executed_here(run):
+        if run.here:
             await run.result()
             return
         told = asyncio.get_running_loop().call_later(QUIET, self._tell_quiet, display, run.id)
@@ -106,7 +106,7 @@ class Watch:
     def _left(self) -> str:
         if not self.runs:
             return ""
-        if not any(executed_here(run) for run in self.runs):
+        if not any(run.here for run in self.runs):
             return f" Run {self.runs[0].id} was left as it is." if len(self.runs) == 1 else " The runs go on."
         what = f"Run {self.runs[0].id} is" if len(self.runs) == 1 else f"{len(self.runs)} runs are"
         return f" {what} kept and can be resumed."
@@ -114,7 +114,7 @@ class Watch:
     def _next(self) -> str | None:
         if not self.runs:
             return None
-        verb = "resume" if any(executed_here(run) for run in self.runs) else "follow"
+        verb = "resume" if any(run.here for run in self.runs) else "follow"
         if len(self.runs) == 1:
             return self._command(f"runs {verb} {self.runs[0].id}")
         return self._command("runs resume --all" if verb == "resume" else "runs list")
@@ -138,11 +138,6 @@ class Watch:
             if result.response.get("body") is not None:
                 say(f"  {shown(result.response['body'], full=self.full, indent=2)}")
         say(f"next: {self._command(f'runs show {result.run}')}")
-
-
-def executed_here(run: Run) -> bool:
-    """Whether this process executes the run, so that changes are told to us without reading the store."""
-    return run._live is not None
 
 
 def causes(result: RunResult) -> list[str]:
@@ -184,9 +179,11 @@ def coloured_status(status: str, stream: Any = None) -> str:
 
 def last_line(result: RunResult, stream: Any) -> str:
     """Status, time from the first action's start to the last one's end, counts."""
-    begun = min((from_iso(action["start"]) for action in result.actions), default=0)
-    ended = max((from_iso(action["end"]) for action in result.actions if action["end"] is not None), default=0)
-    took = f" in {duration_text(ended - begun)}" if ended - begun >= 10_000 else ""
+    # These texts sort by time: there can be many of them.
+    begun = min((action["start"] for action in result.actions), default=None)
+    ended = max((action["end"] for action in result.actions if action["end"] is not None), default=None)
+    ticks = from_iso(ended) - from_iso(begun) if begun is not None and ended is not None else 0
+    took = f" in {duration_text(ticks)}" if ticks >= 10_000 else ""
     return f"{coloured_status(result.status, stream)}{took}, {counts(result.actions)}"
 
 
