@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from hashlib import sha256
@@ -114,9 +115,7 @@ def to_json(value: Value, *, canonical: bool = False) -> str:
     """
     try:
         if _ordinary(value):
-            text = json.dumps(
-                value, ensure_ascii=False, separators=(",", ":"), sort_keys=canonical, check_circular=False
-            )
+            text = (_CANONICAL if canonical else _COMPACT).encode(value)
         else:
             pieces: list[str] = []
             _write(value, pieces.append, canonical)
@@ -129,13 +128,17 @@ def to_json(value: Value, *, canonical: bool = False) -> str:
     return text
 
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, sort_keys=True)
+_SAME_IN_JSON = {str, int, bool, type(None)}
+
+
 def _ordinary(value: Value) -> bool:
     """Whether every number is written alike by Python's own (fast) encoder."""
     kind = type(value)
-    if kind is dict:
-        return all(map(_ordinary, value.values()))  # type: ignore[union-attr]
-    if kind is list:
-        return all(map(_ordinary, value))  # type: ignore[arg-type]
+    if kind is dict or kind is list:
+        members: Any = value.values() if kind is dict else value  # type: ignore[union-attr]
+        return set(map(type, members)) <= _SAME_IN_JSON or all(map(_ordinary, members))
     if kind is float:
         return 1e-4 <= value < 1e15 or -1e15 < value <= -1e-4 or value == 0  # type: ignore[operator]
     return kind is not Decimal
@@ -168,7 +171,14 @@ def _write(value: Value, put: Any, canonical: bool) -> None:
 
 def from_json(text: str) -> Value:
     """The value of a JSON text; the last of equal names counts. Raises ValueError for text that is no JSON."""
-    value: Value = _DECODER.decode(text)
+    value: Value
+    try:
+        # Without so many digits in a row no number is too large, and Python's own integers can be trusted.
+        value, end = (_DECODER if _may_be_large(text) else _SIMPLE_DECODER).raw_decode(text)
+    except ValueError:
+        end = -1
+    if end != len(text):
+        value = _DECODER.decode(text)  # white space around it, or the reason why it is none
     if "\\u" in text and "\\ud" in text.lower():
         return _without_lone_surrogates(value)
     return value
@@ -190,6 +200,14 @@ def _no_constant(name: str) -> float:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_no_constant)
+_SIMPLE_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_MANY_DIGITS = re.compile(r"[0-9]{19}")
+_SOME_DIGITS = re.compile(r"[0-9]{3}")
+
+
+def _may_be_large(text: str) -> bool:
+    # Of 19 digits in a row every sixth character sees three, so that few texts are read as a whole.
+    return _SOME_DIGITS.search(text[::6]) is not None and _MANY_DIGITS.search(text) is not None
 
 
 def _without_lone_surrogates(value: Value) -> Value:
@@ -232,7 +250,10 @@ def content_text(value: dict[str, Any]) -> str:
 
 def decode_base64(text: str) -> bytes:
     """The bytes of a base64 text. As .NET reads it: white space is skipped, padding is required."""
-    compact = text.translate(_BASE64_SPACE) if not text.isalnum() else text
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        compact = text.translate(_BASE64_SPACE)
     try:
         if len(compact) % 4:
             raise ValueError("its length is no multiple of four")

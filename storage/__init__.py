@@ -7,6 +7,7 @@ service's keys lie.
 from __future__ import annotations
 
 from .bundle import export_bundle, open_bundle
+from .codec import ensure_storable
 from .errors import (
     AlreadyThere,
     Conflict,
@@ -69,6 +70,7 @@ __all__ = [
     "Value",
     "Vault",
     "WrongKey",
+    "ensure_storable",
     "export_bundle",
     "open_bundle",
 ]

@@ -45,6 +45,11 @@ _REFUSE = (
 )
 
 
+def ensure_storable(value: Any) -> None:
+    """Raise NotStorable for a value that could not be stored: of another type, nested too deeply, too large."""
+    pack(value)
+
+
 def pack(value: Any) -> bytes:
     """The bytes of a value. Raises NotStorable for what format 1 cannot carry."""
     try:

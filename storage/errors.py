@@ -4,8 +4,6 @@ Errors of drivers and of the operating system are mapped to these at the border 
 keystore), with the cause kept. Nothing here formats tracebacks, and no message ever carries a sealed value.
 """
 
-# ruff: noqa: N818 (the names say what is wrong; an Error suffix on each would say it less well)
-
 from __future__ import annotations
 
 

@@ -19,7 +19,7 @@ from .links import Link, follow
 from .scope import CONTEXT_FUNCTIONS, Scope
 from .special import FORMS, Place
 from .syntax import Access, Call, Literal, Node, Template
-from .table import Function, FunctionTable
+from .table import FunctionTable, Implementation
 from .template import MAXIMUM_JSON_NESTING, parse_string
 
 __all__ = [
@@ -115,15 +115,26 @@ class Compiler:
             compiled = form(arguments, Place(function.name, at, self.source))
             if compiled is not None:
                 return compiled
-        if function.pure:
-            evaluate = _apply(function, arguments, at, self.source)
-            return self._folded(evaluate) if all(argument.constant for argument in arguments) else Compiled(evaluate)
-        try:
-            given = self.scope.now() if function.clock else self.scope.random()
-        except ExpressionError as error:
-            raise located(error, name, at, self.source) from None
-        # A source of random bytes is no JSON value, but it travels like an argument.
-        return Compiled(_apply(function, [Compiled(given), *arguments], at, self.source))
+        if function.pure and all(argument.constant for argument in arguments):
+            return self._folded(_apply(function.implementation, function.name, arguments, at, self.source))
+        if function.times:
+            arguments = [
+                Compiled(argument.moment) if argument.moment and n < function.times else argument
+                for n, argument in enumerate(arguments)
+            ]
+        count = len(arguments)
+        if not function.pure:
+            try:
+                given = self.scope.now() if function.clock else self.scope.random()
+            except ExpressionError as error:
+                raise located(error, name, at, self.source) from None
+            # A source of random bytes is no JSON value, but it travels like an argument.
+            arguments = [Compiled(given), *arguments]
+        evaluate = _apply(function.implementation, function.name, arguments, at, self.source)
+        moment = None
+        if function.moment is not None and count == function.minimum:
+            moment = _apply(function.moment, function.name, arguments, at, self.source)
+        return Compiled(evaluate, moment=moment)
 
     def _unknown(self, name: str) -> ExpressionError:
         return self.table.unknown(name, [context.name for context in CONTEXT_FUNCTIONS.values()])
@@ -235,8 +246,9 @@ def _literal(value: Value) -> bool:
     return True
 
 
-def _apply(function: Function, arguments: Sequence[Compiled], at: int | None, source: str | None) -> Evaluator:
-    call, name = function.implementation, function.name
+def _apply(
+    call: Implementation, name: str, arguments: Sequence[Compiled], at: int | None, source: str | None
+) -> Evaluator:
     if len(arguments) == 1:
         return _apply_one(call, name, arguments[0].evaluate, at, source)
     if len(arguments) == 2:

@@ -22,10 +22,15 @@ class Suspend(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A compiled expression or JSON value. With `constant`, `evaluate` ignores its frame and gives one value always."""
+    """A compiled expression or JSON value. With `constant`, `evaluate` ignores its frame and gives one value always.
+
+    `moment`, where there is one, gives the moment that the value (a text then) stands for: no JSON value, so only for
+    functions that ask for it.
+    """
 
     evaluate: Evaluator
     constant: bool = False
+    moment: Callable[[Any], Any] | None = None
 
     @property
     def value(self) -> Value:

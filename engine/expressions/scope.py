@@ -162,10 +162,12 @@ _Meaning = Callable[[Scope, Call, CompileArgument], Evaluator]
 
 
 def _named(primitive: Callable[[Scope, Name], Evaluator]) -> _Meaning:
+    """A function of one name."""
     return lambda scope, call, compile_argument: primitive(scope, _name(call, compile_argument))
 
 
 def _bare(primitive: Callable[[Scope], Evaluator]) -> _Meaning:
+    """A function without arguments."""
     return lambda scope, call, compile_argument: primitive(scope)
 
 
@@ -191,36 +193,101 @@ def _of_trigger(read: Callable[[Value, Value, str], Value]) -> _Meaning:
     return meaning
 
 
+_REFERENCE = "Logic Apps, expression functions reference: workflow functions"
+_OLD = "undocumented; an older name that flows still use"
+
+
 def _table() -> Iterable[Function]:
+    def known(
+        name: str, rule: str, meaning: _Meaning, count: int, source: str = _REFERENCE, others: tuple[str, ...] = ()
+    ) -> Iterable[Function]:
+        meaning.__doc__ = rule
+        yield Function(name, meaning, count, count, source=source)
+        for other in others:
+            yield Function(other, meaning, count, count, source=_OLD)
+
     outputs = _named(lambda scope, name: scope.outputs(name))
     body = _named(lambda scope, name: body_of(scope.outputs(name)))
-    trigger = _bare(lambda scope: scope.trigger_record())
-    yield Function("actions", _named(lambda scope, name: scope.record(name)), 1, 1)
-    yield Function("action", _bare(lambda scope: scope.current_action()), 0, 0)
-    yield Function("outputs", outputs, 1, 1)
-    yield Function("actionOutputs", outputs, 1, 1)
-    yield Function("body", body, 1, 1)
-    yield Function("actionBody", body, 1, 1)
-    yield Function("trigger", trigger, 0, 0)
-    yield Function("triggers", trigger, 0, 0)
-    yield Function("triggerOutputs", _bare(lambda scope: scope.trigger_outputs()), 0, 0)
-    yield Function("triggerBody", _bare(lambda scope: body_of(scope.trigger_outputs())), 0, 0)
-    yield Function("variables", _named(lambda scope, name: scope.variable(name)), 1, 1)
-    yield Function("parameters", _named(lambda scope, name: scope.parameter(name)), 1, 1)
-    yield Function("agentParameters", _named(lambda scope, name: scope.agent_parameter(name)), 1, 1)
-    yield Function("item", _bare(lambda scope: scope.item()), 0, 0)
-    yield Function("items", _named(lambda scope, name: scope.items(name)), 1, 1)
-    yield Function("iterationIndexes", _named(lambda scope, name: scope.iteration_index(name)), 1, 1)
-    yield Function("workflow", _bare(lambda scope: scope.workflow()), 0, 0)
-    yield Function("result", _named(lambda scope, name: scope.results(name)), 1, 1)
-    yield Function("appsetting", _named(lambda scope, name: scope.app_setting(name)), 1, 1)
-    yield Function("listCallbackUrl", _bare(lambda scope: scope.callback_url()), 0, 0)
-    yield Function("formDataValue", _of_action(forms.form_data_value), 2, 2)
-    yield Function("formDataMultiValues", _of_action(forms.form_data_values), 2, 2)
-    yield Function("multipartBody", _of_action(forms.multipart_body), 2, 2)
-    yield Function("triggerFormDataValue", _of_trigger(forms.form_data_value), 1, 1)
-    yield Function("triggerFormDataMultiValues", _of_trigger(forms.form_data_values), 1, 1)
-    yield Function("triggerMultipartBody", _of_trigger(forms.multipart_body), 1, 1)
+    record = "name, inputs, outputs, startTime, endTime, status, code, error"
+    yield from known(
+        "actions", f"The record of an action: {record}.", _named(lambda scope, name: scope.record(name)), 1
+    )
+    yield from known("action", "The record of the current action.", _bare(lambda scope: scope.current_action()), 0)
+    yield from known(
+        "outputs", "The outputs of an action; null where it has none.", outputs, 1, others=("actionOutputs",)
+    )
+    yield from known(
+        "body", "The body of an action's outputs; null where there is none.", body, 1, others=("actionBody",)
+    )
+    yield from known(
+        "trigger",
+        "The record of the trigger, shaped like that of an action.",
+        _bare(lambda scope: scope.trigger_record()),
+        0,
+        others=("triggers",),
+    )
+    yield from known("triggerOutputs", "The outputs of the trigger.", _bare(lambda scope: scope.trigger_outputs()), 0)
+    yield from known(
+        "triggerBody", "The body of the trigger's outputs.", _bare(lambda scope: body_of(scope.trigger_outputs())), 0
+    )
+    yield from known("variables", "The value of a variable.", _named(lambda scope, name: scope.variable(name)), 1)
+    yield from known(
+        "parameters", "The value of a parameter of the flow.", _named(lambda scope, name: scope.parameter(name)), 1
+    )
+    yield from known(
+        "agentParameters",
+        "The value that an agent gave to a parameter of its tool.",
+        _named(lambda scope, name: scope.agent_parameter(name)),
+        1,
+        "Logic Apps, Create autonomous agent workflows",
+    )
+    yield from known(
+        "item", "The current element of the innermost loop or data operation.", _bare(lambda scope: scope.item()), 0
+    )
+    yield from known(
+        "items", "The current element of the loop of this name.", _named(lambda scope, name: scope.items(name)), 1
+    )
+    yield from known(
+        "iterationIndexes",
+        "The number, from 0, of the current iteration of the Until loop of this name.",
+        _named(lambda scope, name: scope.iteration_index(name)),
+        1,
+    )
+    yield from known(
+        "workflow",
+        "The object that describes the flow and the run, with name, id, tags and run.",
+        _bare(lambda scope: scope.workflow()),
+        0,
+    )
+    yield from known(
+        "result",
+        "The records of the first-level actions of a scope or loop, in an array.",
+        _named(lambda scope, name: scope.results(name)),
+        1,
+    )
+    yield from known(
+        "appsetting",
+        "An app setting of the host.",
+        _named(lambda scope, name: scope.app_setting(name)),
+        1,
+        "Logic Apps, Create parameters for workflows (Standard)",
+    )
+    yield from known(
+        "listCallbackUrl",
+        "The URL that calls the trigger or action that the expression belongs to.",
+        _bare(lambda scope: scope.callback_url()),
+        0,
+    )
+    one = "The value of a form's field in {}; null where it is missing, an error where there are several."
+    many = "All values of a form's field in {}, in an array."
+    part = "The body of one part, counted from 0, of a multipart {}."
+    action, trigger = "the body of an action", "the body of the trigger"
+    yield from known("formDataValue", one.format(action), _of_action(forms.form_data_value), 2)
+    yield from known("formDataMultiValues", many.format(action), _of_action(forms.form_data_values), 2)
+    yield from known("multipartBody", part.format("body of an action"), _of_action(forms.multipart_body), 2)
+    yield from known("triggerFormDataValue", one.format(trigger), _of_trigger(forms.form_data_value), 1)
+    yield from known("triggerFormDataMultiValues", many.format(trigger), _of_trigger(forms.form_data_values), 1)
+    yield from known("triggerMultipartBody", part.format("body of the trigger"), _of_trigger(forms.multipart_body), 1)
 
 
 # By lower-cased name. Their implementations take the scope, the call and what compiles an argument.

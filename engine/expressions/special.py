@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ExpressionError
 from ..values import Value, equal, type_name
 from .evaluators import Compiled, Evaluator, constant, located
-from .functions import logic
+from .functions import dates, logic
 from .joining import join
 
 
@@ -198,6 +198,30 @@ def _comparison(
     return form
 
 
+def _format_date_time(arguments: Sequence[Compiled], place: Place) -> Compiled | None:
+    timestamp, *rest = arguments
+    if timestamp.constant or not rest or not all(argument.constant for argument in rest):
+        return None
+    write = dates.fixed_writer(*[argument.value for argument in rest])
+    if write is None:
+        return None
+    written, evaluate, moment_of, moment = write, timestamp.evaluate, dates.moment_of, timestamp.moment
+
+    def of_text(frame: Any) -> Value:
+        try:
+            return written(moment_of(evaluate(frame)))
+        except Exception as error:
+            raise place.located(error) from None
+
+    def of_moment(frame: Any) -> Value:
+        try:
+            return written(moment(frame))  # type: ignore[misc]
+        except Exception as error:
+            raise place.located(error) from None
+
+    return Compiled(of_text if moment is None else of_moment)
+
+
 # Looked up before the function table. A form that gives None leaves the call to the function of the same name.
 FORMS: dict[str, Form] = {
     "if": _if,
@@ -207,6 +231,7 @@ FORMS: dict[str, Form] = {
     "concat": _concat,
     "equals": _equals,
     "not": _not,
+    "formatdatetime": _format_date_time,
     "greater": _comparison(logic.greater, operator.gt),
     "greaterorequals": _comparison(logic.greater_or_equals, operator.ge),
     "less": _comparison(logic.less, operator.lt),

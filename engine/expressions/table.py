@@ -12,6 +12,10 @@ from typing import Any
 
 from ..errors import ExpressionError
 
+# Functions of the designer's own list (Azure/LogicAppsUX, templatefunctions.ts) that no document describes: names and
+# arguments are the designer's, the rules .NET's.
+DESIGNER = "undocumented; known from the designer"
+
 # Implementations differ in their parameters, so this one place is untyped: arguments and result are JSON values.
 Implementation = Callable[..., Any]
 
@@ -23,6 +27,9 @@ class Function:
     `implementation` takes plain JSON values in the order of the arguments. With `clock` its first parameter is the
     time of the evaluation, text like `2026-01-02T03:04:05.0000000Z`; with `random` it is a source `Callable[[int],
     bytes]`. Neither is counted in `minimum` and `maximum`. `maximum` None: any number of arguments.
+
+    Dates are texts between functions, but need not become texts inside of one expression: the first `times` arguments
+    may also be given as moments, and `moment` gives the moment that the result of a call without a format stands for.
     """
 
     name: str
@@ -31,6 +38,14 @@ class Function:
     maximum: int | None
     clock: bool = False
     random: bool = False
+    times: int = 0
+    moment: Implementation | None = None
+    source: str = ""
+
+    @property
+    def rule(self) -> str:
+        """What the function does, in a sentence or two; `source` says where that is written."""
+        return " ".join((self.implementation.__doc__ or "").split())
 
     @property
     def pure(self) -> bool:
@@ -72,10 +87,11 @@ _WORDS = ("no", "one", "two", "three", "four")
 
 
 class Family:
-    """A family of functions: what one file of `functions/` registers."""
+    """A family of functions: what one file of `functions/` registers. `source` is the document of their rules."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, source: str = "") -> None:
         self.name = name
+        self.source = source
         self.functions: list[Function] = []
 
     def function(
@@ -86,17 +102,24 @@ class Family:
         *,
         clock: bool = False,
         random: bool = False,
+        times: int = 0,
+        moment: Implementation | None = None,
         aliases: tuple[str, ...] = (),
+        source: str = "",
     ) -> Callable[[Implementation], Implementation]:
         """Register the decorated implementation as `name` (and `aliases`), for `minimum` to `maximum` arguments.
 
-        Without `maximum` the count is exactly `minimum`; `maximum=None` means any number.
+        Without `maximum` the count is exactly `minimum`; `maximum=None` means any number. `source` replaces the
+        family's.
         """
         highest = minimum if maximum == -1 else maximum
+        origin = source or self.source
 
         def register(implementation: Implementation) -> Implementation:
             for each in (name, *aliases):
-                self.functions.append(Function(each, implementation, minimum, highest, clock, random))
+                self.functions.append(
+                    Function(each, implementation, minimum, highest, clock, random, times, moment, origin)
+                )
             return implementation
 
         return register

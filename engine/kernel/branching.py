@@ -18,7 +18,7 @@ from .names import ActionScope
 from .plan import Node, Outcome, Plan, Work
 from .state import Frame
 from .status import NAMES, SUCCEEDED
-from .timing import duration
+from .timing import duration, whole
 
 DEFAULT_CONCURRENCY: Final = {"logic-apps": 20, "power-automate": 1}
 """Iterations of a Foreach that run at once where the definition does not say. Source: limits of both products."""
@@ -86,8 +86,8 @@ def concurrency(plan: Plan, node: Node, action: Action) -> int:
     if nested or "sequential" in action.options:
         return 1
     limits = action.runtime.get("concurrency")
-    said = limits.get("repetitions") if isinstance(limits, dict) else None
-    if isinstance(said, int) and not isinstance(said, bool):
+    said = whole(limits.get("repetitions")) if isinstance(limits, dict) else None
+    if said is not None:
         return max(1, min(said, 50))
     return DEFAULT_CONCURRENCY[plan.definition.dialect]
 
@@ -96,18 +96,17 @@ def until_limits(node: Node, action: Action, scope: ActionScope) -> Work:
     """Until, at its start: the outcome is [most iterations, most ticks]."""
     given = action.raw.get("limit")
     limit = given if isinstance(given, dict) else {}
-    count = compile_value(limit.get("count", UNTIL_COUNT), scope).evaluate
-    timeout = compile_value(limit.get("timeout", UNTIL_TIMEOUT), scope).evaluate
+    count = compile_value(limit.get("count"), scope).evaluate
+    timeout = compile_value(limit.get("timeout"), scope).evaluate
 
     def work(frame: Frame) -> Outcome:
-        most = count(frame)
-        if isinstance(most, str) and most.strip().isdigit():
-            most = int(most)
-        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        given_count, given_timeout = count(frame), timeout(frame)
+        most = UNTIL_COUNT if given_count is None else whole(given_count)
+        if most is None or most < 1:
             raise ExpressionError(
-                f"The limit 'count' of '{node.name}' must be a positive integer, not '{to_text(most)}'."
+                f"The limit 'count' of '{node.name}' must be a positive integer, not '{to_text(given_count)}'."
             )
-        return SUCCEEDED, "OK", None, [most, duration(timeout(frame))], None
+        return SUCCEEDED, "OK", None, [most, duration(given_timeout or UNTIL_TIMEOUT)], None
 
     return work
 
@@ -131,7 +130,8 @@ def terminate(node: Node, action: Action, scope: ActionScope) -> Work:
         error = inputs.get("runError")
         outcome: dict[str, Any] = {"runStatus": name}
         if name == "Failed" and isinstance(error, dict):
-            outcome["runError"] = {"code": to_text(error.get("code")), "message": to_text(error.get("message"))}
+            code = to_text(error.get("code")) or "Terminated"
+            outcome["runError"] = {"code": code, "message": to_text(error.get("message"))}
         return SUCCEEDED, "OK", None, outcome, None
 
     return work

@@ -68,10 +68,9 @@ def build(definition: Definition) -> Plan:
     plan = Plan(definition, Box(0, None))
     plan.boxes.append(plan.root)
     pairs = _lay_out(plan, definition)
-    for node, action in pairs:
-        _link(plan, node, action)
+    actions = {node.index: action for node, action in pairs}
     for box in plan.boxes:
-        box.roots = [node for node in box.nodes if not node.predecessors]
+        _link(box, actions)
     for node, action in pairs:
         _compile(plan, node, action)
     for node in reversed(plan.nodes):  # what is inside has a higher number
@@ -116,15 +115,21 @@ def _lay_out(plan: Plan, definition: Definition) -> list[tuple[Node, Action]]:
     return pairs
 
 
-def _link(plan: Plan, node: Node, action: Action) -> None:
-    siblings = {each.key: each for each in node.box.nodes}
-    node.predecessors = tuple(
-        (siblings[after.key], frozenset(code_of(status) for status in after.statuses))
-        for after in action.run_after
-        if after.key in siblings
-    )
-    for before, _ in node.predecessors:
-        before.successors = (*before.successors, node)
+def _link(box: Box, actions: dict[int, Action]) -> None:
+    """What of a box runs after what."""
+    siblings = {node.key: node for node in box.nodes}
+    successors: dict[int, list[Node]] = {}
+    for node in box.nodes:
+        node.predecessors = tuple(
+            (siblings[after.key], frozenset(code_of(status) for status in after.statuses))
+            for after in actions[node.index].run_after
+            if after.key in siblings
+        )
+        for before, _ in node.predecessors:
+            successors.setdefault(before.index, []).append(node)
+    for node in box.nodes:
+        node.successors = tuple(successors.get(node.index, ()))
+    box.roots = [node for node in box.nodes if not node.predecessors]
 
 
 def _compile(plan: Plan, node: Node, action: Action) -> None:

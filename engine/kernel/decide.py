@@ -72,7 +72,7 @@ def decide(plan: Plan, state: State, event: Record) -> tuple[list[Record], list[
 def _take(state: State, event: Record, commands: list[Command]) -> Record | None:
     """Apply an event; None when it comes too late."""
     kind = event[1]
-    if state.end is not None or state.need or (kind != START and state.seq == 0):
+    if state.end is not None or state.need or (kind == START) != (state.seq == 0):
         return None
     if kind in (RESULT, TIMER, DEADLINE):
         entry = state.open.get((event[2], event[3]))
@@ -107,12 +107,11 @@ def _with_retry(state: State, entry: Open, event: Record) -> Record:
     _, _, _, _, _, _, status, code, outputs, _, _ = event
     if status == SUCCEEDED:
         return event
-    state.frame, state.node, state.draws = entry.frame, entry.node, 0
     try:
         due = retry_due(state, entry, status, code, outputs)
-    except ExpressionError as error:
-        fault = {"code": error.code, "message": error.message}
-        return (*event[:6], FAILED, error.code, outputs, fault, None)
+    except Exception as error:
+        _, fault_code, _, _, fault = failed(error)
+        return (*event[:6], FAILED, fault_code, outputs, fault, None)
     return event if due is None else (*event[:10], due)
 
 
@@ -125,7 +124,7 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
         try:
             if node.op == CALL or node.op == WAIT:
                 try:
-                    inputs, due = node.prepare(frame)  # type: ignore[misc]
+                    inputs, due, retry = node.prepare(frame)  # type: ignore[misc]
                 except Suspend:
                     raise
                 except Exception as error:
@@ -133,8 +132,9 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
                 else:
                     state.left -= 1
                     ready.popleft()
-                    records.append((VERSION, SCHEDULED, node.index, frame.it, 1, inputs, due))
-                    moves.scheduled(state, frame, node, 1, inputs, due)
+                    scheduled = (VERSION, SCHEDULED, node.index, frame.it, 1, inputs, due, retry)
+                    records.append(scheduled)
+                    moves.scheduled(state, frame, node, scheduled)
                     state.seq += 1
                     commands.append(_command(state, frame, node, inputs, due))
                     continue
@@ -234,7 +234,7 @@ def apply(plan: Plan, state: State, record: Record) -> None:
     if kind == DONE:
         moves.done(state, frame, node, record)
     else:
-        moves.scheduled(state, frame, node, record[4], record[5], record[6])
+        moves.scheduled(state, frame, node, record)
     state.seq += 1
 
 

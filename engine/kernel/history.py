@@ -20,7 +20,10 @@ from .timing import iso
 
 @dataclass(slots=True)
 class Entry:
-    """One action, in one iteration. Times are ticks; `attempts` counts the calls made, 1 for what is not a call."""
+    """One action, in one iteration. Times are ticks; `attempts` counts the calls made, 1 for what is not a call.
+
+    While a call waits for its next attempt, `retry_due` says until when and `retries` how many there may be.
+    """
 
     path: str
     node: Node
@@ -34,6 +37,7 @@ class Entry:
     end: int | None = None
     attempts: int = 1
     retry_due: int | None = None
+    retries: int = 0
 
     def to_json(self, secured: Secured | None = None) -> dict[str, Any]:
         """As the interfaces show it. Values that the definition secures are null, and `secured` names them."""
@@ -80,11 +84,17 @@ class History:
             entry.outputs = outputs
         self._tell(entry)
 
-    def retrying(self, frame: Frame, node: Node, at: int, attempt: int, due: int, code: str) -> None:
+    def retrying(self, frame: Frame, node: Node, at: int, attempt: int, due: int, code: str, most: int) -> None:
         entry = self._known[(node.index, frame.it)]
-        entry.attempts = attempt + 1
         entry.retry_due = due
+        entry.retries = most
         entry.code = code
+        self._tell(entry)
+
+    def retried(self, frame: Frame, node: Node, at: int, attempt: int) -> None:
+        entry = self._known[(node.index, frame.it)]
+        entry.attempts = attempt
+        entry.retry_due = None
         self._tell(entry)
 
     def is_over(self, frame: Frame, node: Node) -> bool:

@@ -11,6 +11,7 @@ from . import control, variables
 from .notes import note_end, note_skip, note_start
 from .plan import FOREACH, IF, RESPONSE, SIMPLE, SWITCH, TERMINATE, UNTIL, VARIABLE, WAIT, Node
 from .records import Record
+from .retry import most_retries
 from .state import BACKING_OFF, CALLING, DELAYED, Frame, Open, State
 from .status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, code_of
 from .stopping import stop
@@ -43,6 +44,11 @@ def done(state: State, frame: Frame, node: Node, record: Record) -> None:
             frame.out[node.index] = outputs
         if noted:
             note_start(state, frame, node, inputs)
+        if node.boxes and (state.watch is not None or node.noted):
+            for box in node.boxes:
+                for inner in box.nodes:
+                    note_skip(state, frame, inner, "ActionDependencyFailed")
+        if noted:
             note_end(state, frame, node, status, code, outputs, error)
         control.ended(state, frame, node, status)
         return
@@ -137,14 +143,16 @@ _SUCCEED = {
 }
 
 
-def scheduled(state: State, frame: Frame, node: Node, attempt: int, inputs: Any, due: int | None) -> Open:
+def scheduled(state: State, frame: Frame, node: Node, record: Record) -> Open:
     """An action goes outside: SCHEDULED."""
+    _, _, _, _, attempt, inputs, due, retry = record
     entry = Open(frame, node, attempt, inputs, CALLING, state.now)
     if node.op == WAIT:
         entry.phase = DELAYED
         entry.due = due
     else:
         entry.deadline = due
+        entry.retry = retry
     state.open[(node.index, frame.it)] = entry
     if node.keep or state.watch is not None:
         note_start(state, frame, node, inputs)
@@ -159,7 +167,7 @@ def resulted(state: State, entry: Open, record: Record) -> None:
         entry.phase = BACKING_OFF
         entry.due = retry_due
         if state.watch is not None:
-            state.watch.retrying(frame, node, state.now, attempt, retry_due, code)
+            state.watch.retrying(frame, node, state.now, attempt, retry_due, code, most_retries(entry.retry))
         return
     _ended(state, entry, status, code, outputs, error)
 
@@ -172,6 +180,8 @@ def timer_fired(state: State, entry: Open) -> None:
         entry.phase = CALLING
         entry.due = None
         entry.attempt += 1
+        if state.watch is not None:
+            state.watch.retried(entry.frame, entry.node, state.now, entry.attempt)
 
 
 def deadline_passed(state: State, entry: Open) -> None:

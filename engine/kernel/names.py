@@ -159,28 +159,34 @@ class ActionScope(TriggerScope):
             node.named = node.keep = True
             if node.boxes:
                 _keep_results(node)
+            innermost = next((loop for loop in reversed(node.loops) if loop.op == FOREACH), None)
+            if innermost is not None:
+                _gather(innermost, node)
 
     def _hops(self, target: Node) -> int:
-        """How many frames out the action's values are; marks what a Foreach has to gather for it."""
+        """How many frames out the action's values are; marks, when a plan is built, what a Foreach has to gather."""
+        hops, repeated = self._distance(target)
+        for loop in repeated:
+            _gather(loop, target)
+        return hops
+
+    def _distance(self, target: Node) -> tuple[int, list[Node]]:
+        """Frames out to the action's values, and the Foreach (one at most) that repeats it beyond there."""
         common = 0
         for mine, other in zip(self.loops, target.loops, strict=False):
             if mine is not other:
                 break
             common += 1
-        beyond = target.loops[common:]
-        repeated = [loop for loop in beyond if loop.op == FOREACH]
+        repeated = [loop for loop in target.loops[common:] if loop.op == FOREACH]
         if len(repeated) > 1:
             raise ExpressionError(
                 f"The action '{target.name}' is inside of nested loops and cannot be read from outside of them.",
                 hint="Collect its values in a variable, or use result() on the loop.",
             )
-        for loop in repeated:
-            if target.index not in loop.gathers:
-                loop.gathers = (*loop.gathers, target.index)
-        return len(self.loops) - common
+        return len(self.loops) - common, repeated
 
     def _frame_of(self, frame: Frame, name: Value) -> Frame:
-        return _up(frame, self._hops(self._find(_text(name))))
+        return _up(frame, self._distance(self._find(_text(name)))[0])
 
     # ---- variables and loops
 
@@ -254,6 +260,12 @@ def _record(frame: Frame, node: Node) -> Value:
         if record[part].__class__ is Large:
             raise NeedValues(record[part])
     return record
+
+
+def _gather(loop: Node, node: Node) -> None:
+    node.gathered = True
+    if node.index not in loop.gathers:
+        loop.gathers = (*loop.gathers, node.index)
 
 
 def _body(outputs: Value) -> Value:

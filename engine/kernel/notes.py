@@ -13,6 +13,7 @@ from .state import Frame, Info, State
 from .status import NAMES, SKIPPED, SUCCEEDED
 from .timing import iso
 
+_SKIPPED: Final = "'{name}' was skipped."
 _SKIP_TEXT: Final = {
     "ActionDependencyFailed": "'{name}' was skipped: its run-after conditions were not met by the actions before it.",
     "ActionBranchingConditionNotSatisfied": "'{name}' was skipped: its branch was not taken.",
@@ -53,7 +54,7 @@ def note_skip(
     todo = [node]
     while todo:
         each = todo.pop()
-        error = {"code": reason, "message": _SKIP_TEXT[reason].format(name=each.name)}
+        error = {"code": reason, "message": _SKIP_TEXT.get(reason, _SKIPPED).format(name=each.name)}
         if each.keep and told:
             if frame.info is None:
                 frame.info = {}

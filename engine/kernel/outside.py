@@ -44,13 +44,13 @@ def call(node: Node, action: Action, scope: ActionScope) -> Prepare:
     given = action.inputs if isinstance(action.inputs, dict) else {}
     left_out = {"retryPolicy"} if node.operation.kind == "http" else {"retryPolicy", "authentication"}
     evaluate = compile_value({name: value for name, value in given.items() if name not in left_out}, scope).evaluate
-    if given.get("retryPolicy") is not None:
-        node.retry = compile_value(given["retryPolicy"], scope).evaluate
+    policy = compile_value(given.get("retryPolicy"), scope).evaluate
     limit = _timeout(action, scope)
 
-    def prepare(frame: Frame) -> tuple[Value, int | None]:
+    def prepare(frame: Frame) -> tuple[Value, int | None, Value]:
         inputs = evaluate(frame)
-        return inputs, None if limit is None else frame.state.now + duration(limit.evaluate(frame))
+        due = None if limit is None else frame.state.now + duration(limit.evaluate(frame))
+        return inputs, due, policy(frame)
 
     return prepare
 
@@ -59,7 +59,7 @@ def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
     """Delay and Delay until: the inputs, and when it is over. A time that has passed is over at once."""
     evaluate = compile_value(action.inputs, scope).evaluate
 
-    def prepare(frame: Frame) -> tuple[Value, int]:
+    def prepare(frame: Frame) -> tuple[Value, int, None]:
         inputs: Any = evaluate(frame)
         now = frame.state.now
         interval = inputs.get("interval") if isinstance(inputs, dict) else None
@@ -72,7 +72,7 @@ def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
             raise ExpressionError(
                 f"'{node.name}' must have an 'interval' with count and unit, or 'until' with a timestamp."
             )
-        return inputs, max(due, now)
+        return inputs, max(due, now), None
 
     return prepare
 
@@ -85,8 +85,8 @@ def _timeout(action: Action, scope: ActionScope) -> Compiled | None:
 
 
 def _operation(action: Action) -> Operation:
-    given: Any = action.inputs if isinstance(action.inputs, dict) else {}
-    host: Any = given.get("host") if isinstance(given.get("host"), dict) else {}
+    given = _object(action.inputs)
+    host = _object(given.get("host"))
     if action.type == "http":
         kind, connector, name = "http", "http", ""
     elif action.type == "workflow":
@@ -102,7 +102,7 @@ def _operation(action: Action) -> Operation:
 def _open_api(given: Any, host: Any) -> tuple[str, str]:
     api = (
         host.get("apiId")
-        or (host.get("api") or {}).get("id")
+        or _object(host.get("api")).get("id")
         or host.get("connectionName")
         or host.get("connectionReferenceName")
     )
@@ -110,25 +110,25 @@ def _open_api(given: Any, host: Any) -> tuple[str, str]:
 
 
 def _api_connection(given: Any, host: Any) -> tuple[str, str]:
-    connection: Any = host.get("connection") if isinstance(host.get("connection"), dict) else {}
-    reference = connection.get("referenceName") or connection.get("name") or (host.get("api") or {}).get("id")
+    connection = _object(host.get("connection"))
+    reference = connection.get("referenceName") or connection.get("name") or _object(host.get("api")).get("id")
     return _last(
         reference
     ), f"{str(given.get('method', 'get')).lower()} {given.get('path') or given.get('pathTemplate') or '/'}"
 
 
 def _service_provider(given: Any, host: Any) -> tuple[str, str]:
-    configuration: Any = given.get("serviceProviderConfiguration") or {}
+    configuration = _object(given.get("serviceProviderConfiguration"))
     return _last(configuration.get("serviceProviderId")), str(configuration.get("operationId") or "")
 
 
 def _function(given: Any, host: Any) -> tuple[str, str]:
-    function: Any = given.get("function") or {}
+    function = _object(given.get("function"))
     return "function", _last(function.get("id") or function.get("connectionName"))
 
 
 def _api_management(given: Any, host: Any) -> tuple[str, str]:
-    template: Any = given.get("pathTemplate") or {}
+    template = _object(given.get("pathTemplate"))
     return "apimanagement", f"{str(given.get('method', 'get')).lower()} {template.get('template', '/')}"
 
 
@@ -143,6 +143,10 @@ _NAMING: Final = {
 
 # `@parameters('$connections')['office365']['connectionId']` names the connection office365.
 _CONNECTION: Final = re.compile(r"\$connections'\)\s*\??\[\s*'([^']+)'", re.IGNORECASE)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _last(reference: Any) -> str:

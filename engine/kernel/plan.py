@@ -36,8 +36,8 @@ Outcome = tuple[int, str, Any, Any, "dict[str, Any] | None"]
 """What evaluating an action gave: status, code, inputs, outputs, error. Inputs None where the outputs tell them."""
 
 Work = Callable[["Frame"], Outcome]
-Prepare = Callable[["Frame"], tuple[Any, "int | None"]]
-"""Evaluates what goes outside: the inputs, and when a delay or deadline is due in ticks."""
+Prepare = Callable[["Frame"], tuple[Any, "int | None", Any]]
+"""Evaluates what goes outside: inputs, when a delay or deadline is due (ticks), the retry policy (None: default)."""
 
 Predecessor = tuple["Node", frozenset[int]]
 
@@ -81,6 +81,7 @@ class Node:
         "check",
         "concurrency",
         "fail_at_limit",
+        "gathered",
         "gathers",
         "index",
         "keep",
@@ -96,7 +97,6 @@ class Node:
         "predecessors",
         "prepare",
         "results",
-        "retry",
         "segments",
         "successors",
         "type",
@@ -131,6 +131,8 @@ class Node:
         """It or an action inside of it is kept: what is skipped has to be noted even if nobody watches."""
         self.gathers: tuple[int, ...] = ()
         """Of a Foreach: the actions in it whose outputs are read after the loop, as one list."""
+        self.gathered = False
+        """Its outputs are read from outside of the Foreach that repeats it."""
         self.results = False
         """Of a Foreach: `result()` asks for it."""
         self.concurrency = 1
@@ -139,10 +141,13 @@ class Node:
         self.check: Work | None = None
         """Of an Until: its condition, evaluated in the frame of the iteration that has just ended."""
         self.prepare: Prepare | None = None
-        self.retry: Callable[[Frame], Any] | None = None
-        """The retry policy's inputs, None where the definition has none."""
         self.operation: Operation | None = None
         self.variable = ""
+
+    @property
+    def inline(self) -> bool:
+        """Its outputs become part of other values (lists, records), so a snapshot may not leave them elsewhere."""
+        return self.keep or self.gathered
 
     def __repr__(self) -> str:
         return f"Node({self.index}, {self.name!r}, {self.type})"
@@ -168,12 +173,12 @@ class Plan:
         """
         if it is None:
             return "/" + "/".join(name for name, _ in node.segments)
-        indexes = iter(it)
+        indexes = list(it)
         last = len(node.segments) - 1
-        return "".join(
-            f"/{name}[{next(indexes, '')}]" if loop and place < last else f"/{name}"
-            for place, (name, loop) in enumerate(node.segments)
-        ).replace("[]", "")
+        path = ""
+        for place, (name, loop) in enumerate(node.segments):
+            path += f"/{name}[{indexes.pop(0)}]" if loop and place < last and indexes else f"/{name}"
+        return path
 
     @property
     def answers(self) -> bool:

@@ -11,7 +11,7 @@ Every record starts with the version of its layout and its kind. Times are ticks
 | kind | fields after (version, kind) |
 |---|---|
 | START | at, trigger, pins |
-| SCHEDULED | node, it, attempt, inputs, due |
+| SCHEDULED | node, it, attempt, inputs, due, retry |
 | RESULT | node, it, attempt, at, status, code, outputs, error, retry_due |
 | DONE | node, it, status, code, inputs, outputs, error |
 | TIMER | node, it, attempt, at |
@@ -19,7 +19,8 @@ Every record starts with the version of its layout and its kind. Times are ticks
 | TICK | at |
 | STOP | at, status, code, message |
 
-`due` of SCHEDULED is when a delay ends, or the deadline of a call, or None. `retry_due` is None in an event: `decide`
+`due` of SCHEDULED is when a delay ends, or the deadline of a call, or None; `retry` the call's retry policy as it was
+evaluated then, None for the default. `retry_due` is None in an event: `decide`
 fills it in when the action's retry policy grants another attempt. A DONE happened at the time of the event before it.
 """
 
@@ -51,6 +52,8 @@ KIND_NAMES: Final = {
     TICK: "Tick",
     STOP: "Stop",
 }
+
+_LENGTHS: Final = {START: 5, SCHEDULED: 8, RESULT: 11, DONE: 9, TIMER: 6, DEADLINE: 6, TICK: 3, STOP: 6}
 
 Record = tuple[Any, ...]
 Iteration = tuple[int, ...] | None
@@ -98,11 +101,13 @@ def resume() -> Record:
 def from_stored(stored: Sequence[Any]) -> Record:
     """The record of a stored list: the codec keeps lists, records are tuples with tuples of iteration indexes.
 
-    Raises ValueError for a version or kind that this release does not know.
+    Raises ValueError for what is no record of a version that this release knows.
     """
-    if not stored or stored[0] != VERSION or stored[1] not in KIND_NAMES:
-        raise ValueError(f"a record of version {stored[0] if stored else '?'} cannot be read by this release")
+    if not isinstance(stored, list | tuple) or len(stored) < 2 or stored[0] != VERSION or stored[1] not in KIND_NAMES:
+        raise ValueError("a record of another version, or none at all, cannot be read by this release")
     record = tuple(stored)
+    if len(record) != _LENGTHS[record[1]]:
+        raise ValueError(f"a {KIND_NAMES[record[1]]} record has {len(record)} fields, not {_LENGTHS[record[1]]}")
     if record[1] in (SCHEDULED, RESULT, DONE, TIMER, DEADLINE) and record[3] is not None:
         record = (*record[:3], tuple(record[3]), *record[4:])
     return record

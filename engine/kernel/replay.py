@@ -14,6 +14,7 @@ from ..values import same
 from .decide import decide
 from .plan import Node, Plan
 from .records import DEADLINE, DONE, EVENTS, KIND_NAMES, RESULT, SCHEDULED, STOP, TIMER, Record, event_of
+from .secured import Secured
 from .state import State
 from .status import NAMES
 
@@ -153,4 +154,4 @@ def _shown(plan: Plan, record: Record | None) -> dict[str, Any] | None:
         shown.update(attempt=record[4], inputs=record[5], due=record[6])
     elif kind == STOP:
         shown.update(status=NAMES[record[3]], code=record[4])
-    return shown
+    return Secured(plan.definition).hide(shown, plan.nodes[record[2]]) if kind in _ABOUT_ACTION else shown

@@ -16,6 +16,7 @@ from .names import ActionScope
 from .plan import Node, Outcome, Work
 from .state import Frame
 from .status import FAILED, SKIPPED, SUCCEEDED
+from .timing import whole
 
 _REMOVED: Final = frozenset({"allow", "cookie", "expires", "last-modified", "set-cookie", "transfer-encoding"})
 _KEPT_CONTENT: Final = frozenset({"content-disposition", "content-encoding", "content-type"})
@@ -61,11 +62,10 @@ def response(node: Node, action: Action, scope: ActionScope) -> Work:
 def _status_code(node: Node, given: Value) -> int:
     if given is None:
         return 200
-    if isinstance(given, str) and given.strip().isdigit():
-        given = int(given)
-    if isinstance(given, bool) or not isinstance(given, int) or not 200 <= given <= 599 or 300 <= given <= 399:
+    code = whole(given)
+    if code is None or not 200 <= code <= 599 or 300 <= code <= 399:
         raise ExpressionError(f"The 'statusCode' of '{node.name}' must be 2xx, 4xx or 5xx, not '{to_text(given)}'.")
-    return given
+    return code
 
 
 def _headers(node: Node, given: Value, body: Value) -> dict[str, Value]:

@@ -14,7 +14,7 @@ from .chance import draw
 from .plan import Node
 from .state import Open, State
 from .status import FAILED
-from .timing import SECOND, duration, from_iso
+from .timing import SECOND, duration, from_http_date, whole
 
 CONNECTIVITY: Final = frozenset({"ConnectionFailed", "ConnectionTimedOut", "RequestTimedOut"})
 """Codes of calls that got no answer at all."""
@@ -33,12 +33,18 @@ def retry_due(state: State, entry: Open, status: int, code: str, outputs: Any) -
     """
     if status != FAILED or not _retried(code, outputs):
         return None
-    node = entry.node
-    policy: Any = node.retry(entry.frame) if node.retry is not None else None
-    delay = _delay(state, node, entry, policy)
+    delay = _delay(state, entry.node, entry, entry.retry)
     if delay is None:
         return None
     return state.now + max(delay, _retry_after(state, outputs))
+
+
+def most_retries(policy: Any) -> int:
+    """How often a call with this policy (None: the default one) is tried again at most."""
+    kind = str(policy.get("type", "default")).lower() if isinstance(policy, dict) else "default"
+    if kind == "none":
+        return 0
+    return whole(policy.get("count", _DEFAULT_COUNT)) or 0 if kind != "default" else _DEFAULT_COUNT
 
 
 def _retried(code: str, outputs: Any) -> bool:
@@ -59,9 +65,8 @@ def _delay(state: State, node: Node, entry: Open, policy: Any) -> int | None:
             return None
         return _spread(state, node, entry, number, _DEFAULT_INTERVAL, _DEFAULT_MINIMUM, _DEFAULT_MAXIMUM)
     count = policy.get("count", _DEFAULT_COUNT)
-    if isinstance(count, str) and count.strip().isdigit():
-        count = int(count)
-    if isinstance(count, bool) or not isinstance(count, int):
+    count = whole(count)
+    if count is None:
         raise ExpressionError(f"The retry policy's 'count' of '{node.name}' must be an integer.")
     if number > count:
         return None
@@ -97,11 +102,11 @@ def _retry_after(state: State, outputs: Any) -> int:
         return 0
     for name, value in headers.items():
         if name.lower() == "retry-after":
-            text = str(value).strip()
-            if text.isdigit():
-                return min(int(text) * SECOND, _LONGEST)
+            seconds = whole(value)
+            if seconds is not None:
+                return max(0, min(seconds * SECOND, _LONGEST))
             try:
-                return max(0, min(from_iso(text) - state.now, _LONGEST))
+                return max(0, min(from_http_date(value) - state.now, _LONGEST))
             except ExpressionError:
                 return 0
     return 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..cloud import Definition, key_of
+from ..cloud import walk as walk_actions
 from ..errors import ExpressionError
 from ..expressions import Call, Literal, find_expressions, walk
 from .plan import Node
@@ -38,7 +39,11 @@ _TRIGGER_READERS: Final = frozenset(
         "triggermultipartbody",
     }
 )
-_ECHOES: Final = frozenset({"compose", "parsejson", "response"})
+_ECHOES: Final = frozenset(
+    {"compose", "parsejson", "response", "setvariable", "incrementvariable", "decrementvariable", "switch"}
+)
+"""Types whose outputs repeat their inputs."""
+_HIDDEN: Final = "The message is hidden, since the action's values are secured."
 _TRIGGER: Final = "\0trigger"
 
 
@@ -48,10 +53,13 @@ class Secured:
     def __init__(self, definition: Definition) -> None:
         self._hidden: dict[str, set[str]] = {}
         secret: set[str] = set()
+        containers: set[str] = set()
         for action in definition.all_actions():
             own = _properties(action.raw)
             if own:
                 self._hidden[action.key] = set(own)
+                if "inputs" in own and action.type in _ECHOES:
+                    self._hidden[action.key].add("outputs")
             if "outputs" in own:
                 secret.add(action.key)
         self.trigger = frozenset().union(*(_properties(trigger.raw) for trigger in definition.triggers))
@@ -60,10 +68,16 @@ class Secured:
         if not secret:
             return
         for action in definition.all_actions():
+            # result() of a container tells the records of what is in it.
+            if action.branches and any(
+                inner.key in secret for branch in action.branches for inner in walk_actions(branch.actions)
+            ):
+                containers.add(action.key)
+        for action in definition.all_actions():
             own_parts = {
                 name: value for name, value in action.raw.items() if name not in ("actions", "else", "cases", "default")
             }
-            if _reads(own_parts, secret):
+            if _reads(own_parts, secret, containers):
                 hidden = self._hidden.setdefault(action.key, set())
                 hidden.add("inputs")
                 if action.type in _ECHOES:
@@ -79,6 +93,10 @@ class Secured:
             }
         if not hidden:
             return entry
+        error = entry.get("error")
+        if isinstance(error, dict):
+            # A message may quote the value that it complains about.
+            entry = {**entry, "error": {"code": error.get("code"), "message": _HIDDEN}}
         return {**entry, **dict.fromkeys(hidden), "secured": sorted(hidden)}
 
 
@@ -93,7 +111,7 @@ def _kind_only(authentication: Any) -> Any:
     return {"type": authentication.get("type")} if isinstance(authentication, dict) else None
 
 
-def _reads(value: Any, secret: set[str]) -> bool:
+def _reads(value: Any, secret: set[str], containers: set[str]) -> bool:
     try:
         found = list(find_expressions(value))
     except ExpressionError:
@@ -107,6 +125,9 @@ def _reads(value: Any, secret: set[str]) -> bool:
             if node.key in _READERS and node.args:
                 name = node.args[0]
                 # A computed name may mean any action: hide rather than show.
-                if not isinstance(name, Literal) or (isinstance(name.value, str) and key_of(name.value) in secret):
+                if not isinstance(name, Literal):
+                    return True
+                key = key_of(name.value) if isinstance(name.value, str) else ""
+                if key in secret or (node.key == "result" and key in containers):
                     return True
     return False

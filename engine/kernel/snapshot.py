@@ -43,19 +43,23 @@ def dump(state: State) -> dict[str, Any]:
         "loops": [_dump_loop(loop, number) for loop in loops],
         "ready": [[number[id(frame)], node.index] for frame, node in state.ready],
         "open": [
-            [number[id(o.frame)], o.node.index, o.attempt, o.inputs, o.phase, o.started, o.due, o.deadline]
+            [number[id(o.frame)], o.node.index, o.attempt, o.inputs, o.phase, o.started, o.due, o.deadline, o.retry]
             for o in state.open.values()
         ],
     }
 
 
 def _dump_frame(frame: Frame, number: dict[int, int], loop_number: dict[int, int]) -> list[Any]:
+    nodes = frame.state.plan.nodes
     return [
         number[id(frame.parent)] if frame.parent is not None else None,
         frame.item,
         list(frame.it) if frame.it is not None else None,
         loop_number.get(id(frame.loop)) if frame.loop is not None else None,
-        [[index, _held(value, frame.seqs.get(index))] for index, value in frame.out.items()],
+        [
+            [index, _held(value, None if nodes[index].inline else frame.seqs.get(index))]
+            for index, value in frame.out.items()
+        ],
         [list(pair) for pair in frame.status.items()],
         [list(pair) for pair in frame.left.items()],
         [list(pair) for pair in frame.seqs.items()],
@@ -116,9 +120,9 @@ def restore(plan: Plan, value: Any, watch: Watch | None = None) -> State | None:
     state.root = state.frame = frames[0]
     state.loops = {(loop.node.index, loop.frame.it): loop for loop in loops}
     state.ready.extend((frames[place], plan.nodes[index]) for place, index in value["ready"])
-    for place, index, attempt, inputs, phase, started, due, deadline in value["open"]:
+    for place, index, attempt, inputs, phase, started, due, deadline, retry in value["open"]:
         entry = Open(frames[place], plan.nodes[index], attempt, inputs, phase, started)
-        entry.due, entry.deadline = due, deadline
+        entry.due, entry.deadline, entry.retry = due, deadline, retry
         state.open[(index, frames[place].it)] = entry
     return state
 

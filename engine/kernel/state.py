@@ -141,7 +141,7 @@ class Open:
     `due` and `deadline` are ticks or None.
     """
 
-    __slots__ = ("attempt", "deadline", "due", "frame", "inputs", "node", "phase", "started")
+    __slots__ = ("attempt", "deadline", "due", "frame", "inputs", "node", "phase", "retry", "started")
 
     def __init__(self, frame: Frame, node: Node, attempt: int, inputs: Any, phase: int, started: int) -> None:
         self.frame = frame
@@ -152,6 +152,7 @@ class Open:
         self.started = started
         self.due: int | None = None
         self.deadline: int | None = None
+        self.retry: Any = None
 
 
 CALLING = 1
@@ -171,7 +172,9 @@ class Watch(Protocol):
         self, frame: Frame, node: Node, at: int, status: int, code: str, outputs: Any, error: dict[str, Any] | None
     ) -> None: ...
 
-    def retrying(self, frame: Frame, node: Node, at: int, attempt: int, due: int, code: str) -> None: ...
+    def retrying(self, frame: Frame, node: Node, at: int, attempt: int, due: int, code: str, most: int) -> None: ...
+
+    def retried(self, frame: Frame, node: Node, at: int, attempt: int) -> None: ...
 
     def is_over(self, frame: Frame, node: Node) -> bool: ...
 
@@ -251,7 +254,10 @@ class State:
         """Chance for the evaluation under way: the next draw of this action in this iteration."""
         number = self.draws
         self.draws = number + 1
-        path = self.plan.path(self.node, self.frame.it) if self.node is not None else ""
+        node, frame = self.node, self.frame
+        path = self.plan.path(node, frame.it) if node is not None else ""
+        if frame.loop is not None and frame.loop.node is node and frame.it is not None:
+            path = f"{path}[{frame.it[-1]}]"  # an Until's condition belongs to the iteration that has ended
         return draw(self.pins["seed"], path, number, length)
 
     def trigger_value(self) -> Any:

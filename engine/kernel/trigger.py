@@ -39,12 +39,21 @@ def fire(
     state.pins, state.params, state.trigger = pins, pins.get("parameters") or {}, record
     scope = TriggerScope()
     _check_schema(trigger, body, state)
+    records = _split(trigger, record, state, scope) if trigger.split_on is not None and given else [record]
     for condition in trigger.conditions:
-        wanted = condition.get("expression") if isinstance(condition, dict) else condition
-        if compile_condition(wanted, scope).evaluate(state.root) is not True:
-            return []
-    if trigger.split_on is None or not given:
-        return [record]
+        holds = compile_condition(condition, scope).evaluate
+        kept = []
+        for each in records:
+            state.trigger = each
+            if holds(state.root) is True:
+                kept.append(each)
+        records = kept
+    return records
+
+
+def _split(trigger: Trigger, record: dict[str, Any], state: State, scope: TriggerScope) -> list[dict[str, Any]]:
+    """A record for each element; trigger conditions are asked of each of them, as the product's connectors rely on."""
+    assert trigger.split_on is not None  # noqa: S101
     items = compile_string(trigger.split_on, scope).evaluate(state.root)
     if not isinstance(items, list):
         raise ExpressionError(
@@ -71,9 +80,11 @@ def _check_schema(trigger: Trigger, body: Value, state: State) -> None:
 
 
 def waits_for_response(plan: Plan) -> bool:
-    """Whether the caller of this flow waits for its Response: not when the trigger splits what it gets."""
+    """Whether a caller waits for this flow's Response: only a request has one, and not when the trigger splits it."""
     trigger = plan.definition.triggers[0] if plan.definition.triggers else None
-    return plan.answers and (trigger is None or trigger.split_on is None)
+    if trigger is None:
+        return plan.answers
+    return plan.answers and trigger.split_on is None and trigger.type in ("request", "manual")
 
 
 def _record(trigger: Trigger | None, body: Value, at: int, headers: dict[str, Any], given: bool) -> dict[str, Any]:

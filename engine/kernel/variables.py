@@ -5,6 +5,7 @@ Source: Logic Apps, "Create and manage variables": types, and that a value must 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
 
 from ..cloud import Action
@@ -181,7 +182,7 @@ def _fit(name: str, kind: str, value: Value) -> Value:
     """
     if value is None:
         return None
-    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+    if kind == "float" and isinstance(value, int | Decimal) and not isinstance(value, bool):
         return float(value)
     fits = {
         "integer": isinstance(value, int) and not isinstance(value, bool),

@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from ...storage import RunInfo, Value, Vault, export_bundle
 from ..errors import SealflowError
-from ..kernel import Plan, Record, from_stored, replay
+from ..kernel import MismatchError, Plan, Record, from_stored, replay
+from ..kernel.records import START
 from ..kernel.status import NAMES
 from .library import plan_of
 from .reading import read_records
@@ -20,6 +22,22 @@ from .start import run_name
 
 FORMAT: Final = "sealflow-history"
 VERSION: Final = 1
+
+_BYTES: Final = "$bytes"
+_DECIMAL: Final = "$decimal"
+_ESCAPED: Final = "$object"
+_MARKS: Final = (_BYTES, _DECIMAL, _ESCAPED)
+_DAMAGES: Final = (
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MismatchError,
+)
+"""What reading and replaying a bundle that somebody changed may end in."""
 
 
 class UnreadableBundleError(SealflowError):
@@ -36,12 +54,9 @@ class Bundle:
     flow: str
     version: int
     environment: str
+    plan: Plan
     document: dict[str, Any]
     records: list[Record]
-
-    @property
-    def plan(self) -> Plan:
-        return plan_of(self.document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +94,13 @@ def is_plaintext(data: bytes) -> bool:
 def read_plaintext(data: bytes) -> Bundle:
     """A plaintext bundle. Raises UnreadableBundleError."""
     try:
-        content = json.loads(data.decode("utf-8", "surrogatepass"), object_hook=_binary)
+        content = json.loads(data.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         raise UnreadableBundleError("The file is not a history bundle: it is no valid JSON.") from None
+    try:
+        content = _value(content)
+    except _DAMAGES as error:
+        raise _damaged(error) from None
     return bundle_of(content)
 
 
@@ -96,22 +115,29 @@ def bundle_of(content: Any) -> Bundle:
             f"The bundle has version {content.get('version')}, which this release does not read."
         )
     try:
+        records = [from_stored(record) for record in content["records"]]
+        if not records or records[0][1] != START:
+            raise ValueError("it does not begin with a start record")
         return Bundle(
-            run=content["run"],
-            flow=content["flow"],
-            version=content["flowVersion"],
-            environment=content["environment"],
+            run=str(content["run"]),
+            flow=str(content["flow"]),
+            version=int(content["flowVersion"]),
+            environment=str(content["environment"]),
+            plan=plan_of(content["document"]),
             document=content["document"],
-            records=[from_stored(record) for record in content["records"]],
+            records=records,
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise UnreadableBundleError(f"The bundle is damaged ({type(error).__name__}).") from None
+    except (*_DAMAGES, SealflowError) as error:
+        raise _damaged(error) from None
 
 
 def replay_bundle(bundle: Bundle, document: dict[str, Any] | None = None) -> ReplayReport:
-    """Strict replay against the definition that ran, or against `document`."""
-    recorded = bundle.plan
-    found = replay(bundle.records, plan_of(document) if document is not None else recorded, recorded)
+    """Strict replay against the definition that ran, or against `document`. Raises UnreadableBundleError."""
+    plan = plan_of(document) if document is not None else bundle.plan
+    try:
+        found = replay(bundle.records, plan, bundle.plan)
+    except _DAMAGES as error:
+        raise _damaged(error) from None
     difference = found.difference
     differences = []
     if difference is not None:
@@ -127,18 +153,36 @@ def replay_bundle(bundle: Bundle, document: dict[str, Any] | None = None) -> Rep
     return ReplayReport(bundle.run, found.actions, differences)
 
 
+def _damaged(error: Exception) -> UnreadableBundleError:
+    return UnreadableBundleError(
+        f"The bundle is damaged ({type(error).__name__}).", hint="Export the run again, if its store is still there."
+    )
+
+
 def _readable(value: Any) -> Any:
-    """Bytes as base64 objects, everything else as JSON has it."""
+    """A value as JSON has it: bytes and decimals become objects with one marked name, and such objects are escaped."""
     if isinstance(value, bytes):
-        return {"$bytes": base64.b64encode(value).decode("ascii")}
+        return {_BYTES: base64.b64encode(value).decode("ascii")}
+    if isinstance(value, Decimal):
+        return {_DECIMAL: str(value)}
     if isinstance(value, dict):
-        return {name: _readable(member) for name, member in value.items()}
+        members = {name: _readable(member) for name, member in value.items()}
+        return {_ESCAPED: members} if len(members) == 1 and next(iter(members)) in _MARKS else members
     if isinstance(value, list | tuple):
         return [_readable(member) for member in value]
     return value
 
 
-def _binary(value: dict[str, Any]) -> Any:
-    if set(value) == {"$bytes"} and isinstance(value["$bytes"], str):
-        return base64.b64decode(value["$bytes"])
-    return value
+def _value(value: Any) -> Any:
+    """The inverse of `_readable`. Raises ValueError for a mark that marks nothing."""
+    if isinstance(value, list):
+        return [_value(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    mark = next(iter(value), "") if len(value) == 1 else ""
+    if mark == _BYTES:
+        return base64.b64decode(value[mark], validate=True)
+    if mark == _DECIMAL:
+        return Decimal(value[mark])
+    inner = value[mark] if mark == _ESCAPED else value
+    return {name: _value(member) for name, member in inner.items()}

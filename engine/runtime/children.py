@@ -72,9 +72,16 @@ class Children:
                 return _failure(error.code, error.message)
             if not starts:
                 return _failure("TriggerConditionNotMet", f"The trigger of '{flow.name}' did not fire for this input.")
+            for start in starts[1:]:
+                await executor.start(start)
             run = await executor.start(starts[0])
+            if plan.definition.triggers and plan.definition.triggers[0].split_on is not None:
+                # One run for each element, and nobody to answer: the caller is only told that they were accepted.
+                return Answer(SUCCEEDED, "Accepted", {"statusCode": 202, "headers": {}, "body": None}, None)
         if run is not None:
             await run.responded.wait()
+            if run.failure is not None:
+                raise run.failure  # the engine's trouble, not the flow's: the parent stays resumable too
             response = run.state.response
             end = run.state.end
         else:

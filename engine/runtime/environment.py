@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ...connectors import Services
-from ...storage import RunInfo, Vault, open_bundle
+from ...storage import RunInfo, Vault, ensure_storable, open_bundle
 from ..cloud import Source, read, read_object
 from ..errors import DefinitionError, NotFound, SealflowError
 from ..kernel import Entry, History
@@ -30,6 +30,10 @@ from .start import UNSET, plan_starts, run_name
 
 if TYPE_CHECKING:
     from ...connectors import Registry
+
+
+MOST_PENDING: Final = 8 << 20
+"""Bytes that may wait for their commit while many runs are started at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +167,21 @@ class Environment:
             simulate=simulation.to_json() if simulation is not None else None,
         )
         executor = await self._execute()
+        for start in starts:
+            ensure_storable(start.to_json())  # all of them, or none is started
         runs = []
         for start in starts:
             if executor is None:
                 await self._vault.inbox_add(START, start.to_json(), run_id=start.run_id, dedupe=start.run_id)
                 runs.append(Run(self, start, None, None))
-            else:
-                history = History(plan, on_change) if on_change is not None else None
-                live = await executor.start(start, history=history)
-                runs.append(Run(self, start, live, history))
+                continue
+            history = History(plan, on_change) if on_change is not None else None
+            live = await executor.start(start, history=history)
+            runs.append(Run(self, start, live, history))
+            if self._vault.pending_bytes > MOST_PENDING:
+                await self._vault.flush()  # a large splitOn must not fill the memory
+            elif not len(runs) % 100:
+                await asyncio.sleep(0)  # nor keep everybody else waiting
         if executor is not None:
             await self._vault.flush()  # whoever is told of a run can count on it
         return runs
@@ -235,7 +245,7 @@ class Environment:
         return await open_bundle(self._vault, data)
 
     async def close(self) -> None:
-        """Stop driving runs and close the store."""
+        """Stop driving runs and close the store. Whoever waits for a run here gets an EngineClosed error."""
         if self._executor is not None:
             await self._executor.close()
             self._executor = None
@@ -249,10 +259,9 @@ class Environment:
             if self._executor is None and self._vault.try_become_executor():
                 performer = Performer(self._connectors, Services(clock=self._clock))
                 self._executor = Executor(self._vault, self._library, self._clock, performer)
+                self._executor.watch_inbox()
                 if self._resume:
                     await self._executor.resume_all()
-                    await self._executor.take_inbox()
-                self._executor.watch_inbox()
             return self._executor
 
     async def _find_run(self, run_id: str) -> RunInfo:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from typing import Any, Final
 
-from ...storage import RecordNotFound, Vault
+from ...storage import InboxItem, RecordNotFound, Vault, ensure_storable
 from ..errors import NotFound, SealflowError
 from ..kernel import REVISION, History, State, apply, from_stored, needs_tick, pending, restore
 from ..kernel import records as event
@@ -44,7 +44,10 @@ class Executor:
     # ---- runs
 
     async def start(self, start: Start, *, history: History | None = None) -> LiveRun:
-        """Start a run, or give the one that has this id already."""
+        """Start a run, or give the one that has this id already.
+
+        Raises NotStorable for a trigger that cannot be kept.
+        """
         known = self.live.get(start.run_id)
         if known is not None:
             return known
@@ -53,6 +56,8 @@ class Executor:
         known = self.live.get(start.run_id)
         if known is not None:
             return known
+        record = event.start(start.at, start.trigger, start.pins)
+        ensure_storable(list(record))
         runlog = self.vault.create_run(
             start.run_id,
             start.flow_id,
@@ -64,7 +69,7 @@ class Executor:
         )
         run = LiveRun(self, plan, State(plan, history), runlog, start.flow, _simulation(start.pins))
         self.live[start.run_id] = run
-        run.feed(event.start(start.at, start.trigger, start.pins))
+        run.feed(record)
         return run
 
     async def resume(self, run_id: bytes, *, history: History | None = None) -> LiveRun | None:
@@ -114,9 +119,8 @@ class Executor:
         if known is not None:
             return known
         run = LiveRun(self, plan, state, runlog, str(info.summary.get("flow", "")), _simulation(state.pins))
-        run.counted(calls)
         self.live[run_id] = run
-        run.recover(pending(state), needs_tick(state))
+        run.recover(pending(state), needs_tick(state), calls)
         return run
 
     async def resume_all(self) -> list[LiveRun]:
@@ -161,11 +165,19 @@ class Executor:
 
     async def take_inbox(self) -> int:
         """Carry out what other processes asked for; returns how many requests there were."""
-        items = await self.vault.inbox()
+        taken = 0
+        while items := await self.vault.inbox():
+            await self._take(items)
+            taken += len(items)
+        return taken
+
+    async def _take(self, items: list[InboxItem]) -> None:
         for item in items:
             try:
                 if item.kind == START:
-                    await self.start(Start.from_json(item.value))
+                    start = Start.from_json(item.value)
+                    if not await self.vault.run_exists(start.run_id):
+                        await self.start(start)
                 elif item.kind == CANCEL and item.run_id is not None:
                     await self.cancel(item.run_id, str(item.value))
                 elif item.kind == RESUME and item.run_id is not None:
@@ -174,9 +186,7 @@ class Executor:
                 log.warning("a request for run %s failed: %s", _named(item.run_id), type(error).__name__)
             # Consumed in the same commit that holds what it led to.
             self.vault.consume(item.id)
-        if items:
-            await self.vault.flush()
-        return len(items)
+        await self.vault.flush()
 
     async def close(self) -> None:
         """Stop driving. Runs in flight stay resumable; their calls are given up."""

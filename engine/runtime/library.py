@@ -57,6 +57,7 @@ class Library:
             "pointer": source.pointer,
             "parameters": dict(source.parameters),
         }
+        build(definition)  # what the checker lets through must be possible to run
         kept = await self._vault.put_flow(name, document)
         return Flow(kept.flow_id, kept.name, kept.version, kept.created, definition.dialect, source.kind)
 

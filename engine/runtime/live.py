@@ -7,11 +7,14 @@ holds its page. Nothing is decided here; what a flow means is the kernel's.
 from __future__ import annotations
 
 import asyncio
+import heapq
+import logging
 from collections import deque
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import RunLog
+from ...storage import NotStorable, RunLog
+from ..errors import SealflowError
 from ..kernel import (
     Command,
     Invoke,
@@ -20,19 +23,23 @@ from ..kernel import (
     Respond,
     Sleep,
     State,
+    apply,
     decide,
     dump,
     needs_tick,
     supply,
 )
 from ..kernel import records as event
-from ..kernel.status import RUNNING, WAITING
+from ..kernel.status import FAILED, RUNNING, WAITING
 from .perform import Answer
+from .reading import read_records
 from .simulate import Simulation
 from .start import run_name
 
 if TYPE_CHECKING:
     from .executor import Executor
+
+log = logging.getLogger("sealflow")
 
 UNCOMMITTED: Final = 1 << 20
 """Bytes that a run's ticks may run ahead of its commits."""
@@ -42,7 +49,11 @@ LONG_SLEEP: Final = 30 * 10_000_000
 
 
 class LiveRun:
-    """A run that this process drives. Made by the executor; `ended` is set when its last page is durable."""
+    """A run that this process drives. Made by the executor.
+
+    `ended` is set when its last page is durable, `responded` when its response is; both are set as well when the run
+    cannot go on here, and then `failure` says why. It stays resumable from what is durable.
+    """
 
     def __init__(
         self, executor: Executor, plan: Plan, state: State, log: RunLog, flow: str, simulation: Simulation | None
@@ -58,10 +69,16 @@ class LiveRun:
         self.failure: Exception | None = None
         self._status = RUNNING
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: deque[Record] = deque()
-        self._loading = False
-        self._ticking = False
         self._calls: dict[str, int] = {}
+        self._ticking = False
+        self._unwritten = 0
+        # While values are loaded: events that came meanwhile, and what was decided before the kernel stopped.
+        self._loading = False
+        self._held: deque[Record] = deque()
+        self._begun: tuple[list[Record], list[Command]] = ([], [])
+        # Of a simulation: who sleeps until when.
+        self._sleepers: list[tuple[int, int, Record]] = []
+        self._slept = 0
         log.on_error = self._broken
 
     @property
@@ -71,18 +88,32 @@ class LiveRun:
     # ---- decide, write
 
     def feed(self, record: Record) -> None:
-        """Take an event in. Held back while a value is being loaded; ignored when the run has ended or is broken."""
-        if self.failure is not None or (self.state.end is not None):
+        """Take an event in: held back while a value is loaded, ignored when the run has ended or cannot go on here."""
+        if self.failure is not None or self.state.end is not None:
             return
         if self._loading:
             self._held.append(record)
-            return
-        records, commands = decide(self.plan, self.state, record)
-        if records:
-            self._write(records, commands)
-        if self.state.need:
+        else:
+            self._turn(record)
+
+    def _turn(self, record: Record) -> None:
+        """Decide, and queue what comes of it. A fault stops this run, never the others."""
+        try:
+            records, commands = decide(self.plan, self.state, record)
+            begun, self._begun = self._begun, ([], [])
+            records, commands = begun[0] + records, begun[1] + commands
+            if self.state.need:
+                # Nothing of this turn is written before it is whole, so that a crash here cannot split it.
+                self._begun = (records, commands)
+                self._loading = True
+                self.spawn(self._load())
+            elif records:
+                self._write(records, commands)
+        except NotStorable as error:
             self._loading = True
-            self.spawn(self._load())
+            self.spawn(self._end_unstorable(error, record))
+        except Exception as error:
+            self._broken(error)
 
     def _write(self, records: list[Record], commands: list[Command]) -> None:
         state = self.state
@@ -95,16 +126,17 @@ class LiveRun:
             summary = {"flow": self.flow, "code": end.code, "error": end.error}
         elif self._status == WAITING:
             status = RUNNING
-        if status is not None:
-            self._status = status
         self.log.append(
             records,
             status=status,
             ended_ms=ended_ms,
             summary=summary,
             head=end is not None,
-            on_durable=(lambda: self._durable(commands)) if commands or end is not None or state.ready else None,
+            on_durable=lambda: self._durable(commands),
         )
+        self._unwritten += 1
+        if status is not None:
+            self._status = status
         if needs_tick(state) and self.executor.vault.pending_bytes < UNCOMMITTED:
             self._tick_soon()
 
@@ -130,20 +162,34 @@ class LiveRun:
         for large in list(self.state.need):
             values[large.seq] = await stored_value(self.executor, self.log.run_id, large.seq)
         supply(self.state, values)
+        self._go_on(event.resume())
+
+    async def _end_unstorable(self, error: NotStorable, record: Record) -> None:
+        """What was decided cannot be stored, e.g. it is nested too deeply: back to what is stored, and end there."""
+        await self.executor.vault.flush()
+        state = State(self.plan)
+        records: list[Record] = []
+        for stored in await read_records(self.executor.vault, self.log.run_id):
+            apply(self.plan, state, stored)
+        if state.seq == 0:
+            apply(self.plan, state, record)  # the start itself could be stored, see Executor.start
+            records.append(record)
+        self.state, self._begun = state, ([], [])
+        stop, _ = decide(self.plan, state, event.stop(self.now(), FAILED, "ValueNotStorable", str(error)))
+        self._write(records + stop, [])
+
+    def _go_on(self, record: Record) -> None:
         self._loading = False
-        records, commands = decide(self.plan, self.state, event.resume())
-        if records:
-            self._write(records, commands)
-        if self.state.need:
-            self._loading = True
-            self.spawn(self._load())
-            return
+        self._turn(record)
         while self._held and not self._loading:
             self.feed(self._held.popleft())
 
     def _broken(self, error: Exception) -> None:
-        """The store refused a commit: nothing after it may happen. The run stays resumable from what is durable."""
+        """The run cannot go on here: the store refused a commit, or something failed that should not."""
+        if self.failure is not None or self.ended.is_set():
+            return
         self.failure = error
+        log.warning("run %s cannot go on: %s", self.id, type(error).__name__)
         self._give_up_tasks()
         self.executor.forget(self)
         self.responded.set()
@@ -152,14 +198,18 @@ class LiveRun:
     # ---- act
 
     def _durable(self, commands: list[Command]) -> None:
+        self._unwritten -= 1
         if self.failure is not None:
             return
         for command in commands:
             self.act(command)
         if self.state.end is not None:
-            self._finished()
+            if not self._unwritten:
+                self._finished()
         elif needs_tick(self.state):
             self._tick_soon()
+        elif self.simulation is not None:
+            self._advance_soon()
         else:
             self._maybe_sleep()
 
@@ -177,17 +227,29 @@ class LiveRun:
         entry = self.state.open.get((node, it))
         deadline = entry.deadline if entry is not None else None
         if deadline is not None and deadline < command.due:
-            wake, at = event.deadline(node, it, attempt, deadline), deadline
+            wake, due = event.deadline(node, it, attempt, deadline), deadline
         else:
-            wake, at = event.timer(node, it, attempt, command.due), command.due
+            wake, due = event.timer(node, it, attempt, command.due), command.due
         if self.simulation is not None:
-            asyncio.get_running_loop().call_soon(self.feed, wake)
+            self._slept += 1
+            heapq.heappush(self._sleepers, (due, self._slept, wake))
         else:
-            self.spawn(self._wake(wake, at))
+            self.spawn(self._wake(wake, due))
 
     async def _wake(self, wake: Record, due: int) -> None:
         await self.executor.clock.sleep_until(due)
         self.feed((*wake[:5], max(wake[5], self.now())))
+
+    def _advance_soon(self) -> None:
+        if self._sleepers:
+            asyncio.get_running_loop().call_soon(self._advance)
+
+    def _advance(self) -> None:
+        """A simulation's time moves on to its next sleeper when nothing else is left to do."""
+        busy = self._tasks or self._unwritten or self._loading or needs_tick(self.state)
+        if self._sleepers and not busy and self.failure is None:
+            due, _, wake = heapq.heappop(self._sleepers)
+            self.feed((*wake[:5], max(due, self.now())))
 
     async def _invoke(self, command: Invoke) -> None:
         node, it, attempt = command.node.index, command.it, command.attempt
@@ -224,18 +286,28 @@ class LiveRun:
         return await self.executor.performer.perform(command)
 
     def _maybe_sleep(self) -> None:
-        """When nothing but time or a message moves the run on, and not soon, say so and leave a snapshot."""
+        """When nothing but time moves the run on, and not soon, say so and leave a snapshot."""
         state = self.state
-        if self._status == WAITING or state.ready or not state.open or self.simulation is not None:
+        if self._status == WAITING or self._unwritten or state.ready or not state.open:
             return
         far = self.executor.clock.now() + LONG_SLEEP
-        if all(entry.due is not None and entry.due > far for entry in state.open.values()):
-            self._status = WAITING
+        if not all(entry.due is not None and entry.due > far for entry in state.open.values()):
+            return
+        try:
             self.log.snapshot(dump(state))
-            self.log.append([], status=WAITING, head=True)
+        except NotStorable:
+            pass  # a cache only: without it the records are folded
+        self.log.append([], status=WAITING, head=True)
+        self._status = WAITING
 
-    def recover(self, commands: list[Command], ready: bool) -> None:
-        """After a restart: do again what was under way, and go on deciding where that had stopped."""
+    def recover(self, commands: list[Command], ready: bool, calls: dict[str, int]) -> None:
+        """After a restart: do again what was under way, and go on deciding where that had stopped.
+
+        `calls` counts what the history has of each action, for a simulation's lists of mocks.
+        """
+        self._calls = calls
+        if self.state.response is not None:
+            self.responded.set()
         for command in commands:
             interrupted = self.executor.performer.interrupted(command) if isinstance(command, Invoke) else None
             if interrupted is not None and self.simulation is None:
@@ -245,10 +317,8 @@ class LiveRun:
                 self.act(command)
         if ready:
             self._tick_soon()
-
-    def counted(self, calls: dict[str, int]) -> None:
-        """After a restart: how many calls of each action the history has, for a simulation's lists of mocks."""
-        self._calls = calls
+        elif self.simulation is not None:
+            self._advance_soon()
 
     def _finished(self) -> None:
         self._give_up_tasks()
@@ -266,20 +336,32 @@ class LiveRun:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._broken(task.exception())  # type: ignore[arg-type]
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._broken(error)
+        elif self.simulation is not None:
+            self._advance_soon()
 
     def _give_up_tasks(self) -> None:
-        current = asyncio.current_task() if self._tasks else None
-        for task in list(self._tasks):
-            if task is not current:
-                task.cancel()
+        if self._tasks:
+            current = asyncio.current_task()
+            for task in list(self._tasks):
+                if task is not current:
+                    task.cancel()
 
     async def abandon(self) -> None:
-        """Stop driving the run; it stays as it is in the store."""
+        """Stop driving the run: nothing is decided or done any more, and whoever waits for it is told."""
         tasks = list(self._tasks)
+        if self.failure is None and not self.ended.is_set():
+            self.failure = SealflowError(
+                f"The engine was closed while the run {self.id} was going on.",
+                code="EngineClosed",
+                hint="Open the engine again; the run goes on where it stood.",
+            )
         self._give_up_tasks()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self.responded.set()
+        self.ended.set()
 
 
 async def stored_value(executor: Executor, run_id: bytes, seq: int) -> Any:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import RecordNotFound, RunInfo
+from ...storage import RunInfo, RunReader
 from ..kernel import Entry, History, State, apply, from_stored
 from . import bundles
 from .live import LiveRun
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 POLL: Final = 0.05
 """Seconds between two looks at a run that another process executes."""
 
+TAKE_OVER: Final = 10
+"""After so many looks without news, whether that process is still there."""
+
 
 class Run:
     """A run of an environment, whoever executes it."""
@@ -35,6 +38,7 @@ class Run:
         self._flow = of.flow if isinstance(of, Start) else None
         self._version = of.version
         self._flow_id = of.flow_id
+        self._asked = isinstance(of, Start)
         self._live = live
         self._history = history
 
@@ -71,9 +75,10 @@ class Run:
 
     async def response(self, timeout: float | None = None) -> dict[str, Any] | None:
         """What the flow answers its caller: waits for its Response action, or for the run's end."""
-        if self._live is None:
-            return (await self.result(timeout)).response
         async with asyncio.timeout(timeout):
+            await self._adopt()
+            if self._live is None:
+                return (await self.result()).response
             await self._live.responded.wait()
         self._raise_failure()
         if self._live.state.response is not None:
@@ -83,8 +88,10 @@ class Run:
     async def snapshot(self) -> RunResult:
         """The run as it stands now, without waiting."""
         env = self._environment
-        if self._live is not None and self._history is not None and self._live.ended.is_set():
-            state, history = self._live.state, self._history
+        live = self._live
+        if live is not None and self._history is not None and live.state.watch is self._history and live.ended.is_set():
+            self._raise_failure()
+            state, history = live.state, self._history
         else:
             state, history = await read_state(env._vault, env._library, self._id)
         return result_of(
@@ -97,14 +104,12 @@ class Run:
         plan = await env._library.plan(self._flow_id, self._version)
         changed: list[Entry] = []
         state = State(plan, History(plan, changed.append))
-        while True:
-            try:
-                reader = await env._vault.reader(self._id)
-                break
-            except RecordNotFound:  # the executor has not taken the request yet
-                await asyncio.sleep(POLL)
+        reader: RunReader | None = None
+        idle = 0
         while state.end is None:
-            pages = await reader.read()
+            if reader is None and await env._vault.run_exists(self._id):
+                reader = await env._vault.reader(self._id)
+            pages = await reader.read() if reader is not None else []
             for page in pages:
                 for stored in page.records:
                     apply(plan, state, from_stored(stored))
@@ -113,6 +118,9 @@ class Run:
             changed.clear()
             self._raise_failure()
             if not pages and state.end is None:
+                idle += 1
+                if idle % TAKE_OVER == 0:
+                    await self._adopt()
                 await asyncio.sleep(POLL)
 
     async def cancel(self, reason: str = "The run was cancelled.") -> bool:
@@ -150,7 +158,23 @@ class Run:
         document = await env._library.document(info.flow_id, info.version)
         return await bundles.export(env._vault, info, await self.flow(), document, plaintext=plaintext)
 
+    async def _adopt(self) -> None:
+        """A run that nobody executes is taken up: by whoever asked for it, and where the engine resumes runs anyway.
+
+        The process that executed it, or was asked to, may have ended in the meantime.
+        """
+        env = self._environment
+        if self._live is not None or not (self._asked or env._resume):
+            return
+        executor = await env._execute()
+        if executor is None:
+            return
+        await executor.take_inbox()
+        if await env._vault.run_exists(self._id):
+            self._live = await executor.resume(self._id)
+
     async def _ended(self) -> None:
+        await self._adopt()
         if self._live is not None:
             await self._live.ended.wait()
             self._raise_failure()

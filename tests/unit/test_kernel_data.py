@@ -226,7 +226,7 @@ def test_several_variables_at_once_and_an_unknown_one() -> None:
 # ---- triggers and parameters
 
 
-def plan(trigger: dict[str, Any], **more: object) -> kernel.Plan:
+def plan(trigger: dict[str, Any], **more: Any) -> kernel.Plan:
     return kernel.build(parse({"triggers": {"t": trigger}, "actions": {}, **more}))
 
 
@@ -314,3 +314,65 @@ def test_secured_values_are_hidden_one_step_on_but_not_from_expressions() -> Non
     assert shown["/uses"]["outputs"] is None
     assert shown["/next"]["outputs"] == "hush too"
     assert run.outputs("/uses") == "hush too"
+
+
+@pytest.mark.parametrize(
+    ("actions", "leak"),
+    [
+        (
+            {"a": {**compose("@int('hunter2')"), "runtimeConfiguration": {"secureData": {"properties": ["inputs"]}}}},
+            "/a",
+        ),
+        ({"a": {**compose("hunter2"), "runtimeConfiguration": {"secureData": {"properties": ["inputs"]}}}}, "/a"),
+    ],
+)
+def test_neither_messages_nor_echoes_tell_a_secured_value(actions: Any, leak: str) -> None:
+    run = Driver(actions).run()
+    shown = [entry.to_json(kernel.Secured(run.plan.definition)) for entry in run.history.entries if entry.path == leak]
+    assert "hunter2" not in str(shown)
+
+
+def test_what_uses_a_secured_value_is_hidden_whatever_its_type() -> None:
+    call = {
+        "type": "Http",
+        "inputs": {"method": "GET", "uri": "http://x"},
+        "runtimeConfiguration": {"secureData": {"properties": ["outputs"]}},
+    }
+    actions = {
+        "i": {"type": "InitializeVariable", "inputs": {"variables": [{"name": "v", "type": "string", "value": ""}]}},
+        "s": {"type": "Scope", "actions": {"c": call}, "runAfter": {"i": SUCCEEDED}},
+        "set": {"type": "SetVariable", "inputs": {"name": "v", "value": "@body('c')"}, "runAfter": {"s": SUCCEEDED}},
+        "sw": {"type": "Switch", "expression": "@body('c')", "cases": {}, "runAfter": {"s": SUCCEEDED}},
+        "r": compose("@result('s')", "s"),
+    }
+    run = Driver(actions, answer=lambda c, n: (1, "OK", {"statusCode": 200, "body": "hunter2"}, None)).run()
+    secured = kernel.Secured(run.plan.definition)
+    assert "hunter2" not in str([entry.to_json(secured) for entry in run.history.entries])
+
+
+def test_only_a_request_has_a_caller() -> None:
+    answer = {"r": {"type": "Response", "inputs": {"statusCode": 200}}}
+    assert kernel.waits_for_response(plan({"type": "Request"}, actions=answer))
+    assert not kernel.waits_for_response(plan({"type": "Recurrence"}, actions=answer))
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"host": {"api": "text", "connection": "x"}},
+        {"host": "x", "serviceProviderConfiguration": "y", "function": 5, "pathTemplate": []},
+        "nothing",
+        None,
+    ],
+)
+def test_calls_of_any_shape_can_be_built(inputs: Any) -> None:
+    for kind in (
+        "OpenApiConnection",
+        "ApiConnection",
+        "ServiceProvider",
+        "Function",
+        "ApiManagement",
+        "Http",
+        "Workflow",
+    ):
+        Driver({"c": {"type": kind, "inputs": inputs}}).run()

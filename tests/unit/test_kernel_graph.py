@@ -222,3 +222,22 @@ def test_a_turn_ends_after_its_steps_and_asks_for_a_tick() -> None:
     run = Driver(actions).run()
     assert run.turns == 3
     assert run.status == "Succeeded"
+
+
+def test_inside_of_a_container_that_cannot_be_evaluated_everything_is_skipped() -> None:
+    run = Driver({"i": {"type": "If", "expression": "@int('x')", "actions": {"a": compose(1)}}}).run()
+    assert run.statuses == {"/i": "Failed", "/i/a": "Skipped"}
+
+
+def test_names_may_hold_brackets() -> None:
+    run = Driver({"l": {"type": "Foreach", "foreach": "@range(0,1)", "actions": {"a[]": compose(1)}}}).run()
+    assert "/l[0]/a[]" in run.statuses
+
+
+def test_many_successors_are_linked_in_linear_time() -> None:
+    actions = {"a": compose(1)}
+    for number in range(3000):
+        actions[f"b{number}"] = compose(number, "a")
+    run = Driver(actions).run()
+    assert len(run.plan.by_key["a"].successors) == 3000
+    assert run.status == "Succeeded"

@@ -32,7 +32,7 @@ def test_an_empty_array_succeeds_without_iterations() -> None:
 
 def test_something_else_than_an_array_fails() -> None:
     run = Driver({"l": foreach({"a": compose(1)})}).run({"x": 1})
-    assert run.statuses == {"/l": "Failed"}
+    assert run.statuses == {"/l": "Failed", "/l/a": "Skipped"}
     assert "needs an array" in run.entry("/l").error["message"]
 
 

@@ -300,3 +300,108 @@ def test_pending_repeats_what_was_under_way() -> None:
     assert call.inputs == {"method": "GET", "uri": "http://x"}
     assert call.key == run._queue[0].key
     assert sleep.due == run.now + 3600 * SECOND
+
+
+# ---- what hosts and servers may send
+
+
+@pytest.mark.parametrize("value", ["²", "9" * 5000, "-5", "soon", "", None, [1], "Fri, 99 Xyz 2038 23:59:59 GMT"])
+def test_a_strange_retry_after_is_as_good_as_none(value: Any) -> None:
+    answers = [failing(429, **{"Retry-After": value}), ok()]
+    run = Driver({"c": http()}, answer=lambda c, n: answers[n - 1]).run()
+    assert run.status == "Succeeded"
+    assert 5 * SECOND <= run.sleeps[0][1] <= 45 * SECOND
+
+
+def test_retry_after_as_a_date() -> None:
+    at = timing.iso(17_000_000_000_000_000 + 301 * SECOND)
+    assert at == "2023-11-14T22:18:21.0000000Z"
+    answers = [failing(503, **{"retry-after": "Tue, 14 Nov 2023 22:18:21 GMT"}), ok()]
+    run = Driver({"c": http()}, answer=lambda c, n: answers[n - 1]).run()
+    assert run.sleeps[0][1] == 300 * SECOND
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"type": "fixed", "count": "²", "interval": "PT7S"},
+        {"type": "fixed", "count": 2, "interval": "P" + "9" * 400 + "D"},
+        {"type": "exponential", "count": 2, "interval": []},
+    ],
+)
+def test_a_strange_policy_fails_the_action(policy: Any) -> None:
+    run = Driver({"c": http(inputs={"retryPolicy": policy})}, answer=lambda c, n: failing(500)).run()
+    assert run.statuses == {"/c": "Failed"}
+
+
+def test_a_policy_is_that_of_the_time_when_the_call_was_decided() -> None:
+    policy = {"type": "fixed", "count": "@variables('n')", "interval": "PT10S"}
+    variables = [{"name": "n", "type": "integer", "value": 2}]
+    actions = {
+        "v": {"type": "InitializeVariable", "inputs": {"variables": variables}},
+        "c": http("v", inputs={"retryPolicy": policy}),
+        "s": {"type": "SetVariable", "inputs": {"name": "n", "value": 0}, "runAfter": {"v": SUCCEEDED}},
+    }
+    run = Driver(actions, answer=lambda c, n: failing(500)).run()
+    assert len(run.calls) == 3
+
+
+def test_attempts_count_the_calls_that_were_made() -> None:
+    run = Driver({"c": http()}, answer=lambda c, n: failing(500)).start()
+    run.step()
+    entry = run.entry("/c")
+    assert (entry.attempts, entry.retries) == (1, 4)
+    assert entry.retry_due is not None
+    run.feed(event.stop(run.now, 5, "Cancelled", "by hand"))
+    assert run.entry("/c").attempts == 1
+
+
+def test_large_values_that_become_part_of_others_stay_in_memory() -> None:
+    big = "x" * 20_000
+    body = {
+        "A": http(),
+        "w": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {"A": SUCCEEDED}},
+    }
+    actions = {
+        "l": {"type": "Foreach", "foreach": "@range(0,2)", "actions": body},
+        "all": compose("@length(body('A'))", "l"),
+        "told": compose("@length(result('l'))", "l"),
+    }
+    run = Driver(actions, answer=lambda c, n: ok({"statusCode": 200, "body": big}), check=False).start()
+    run.step()
+    run.step()
+    restored = kernel.restore(run.plan, kernel.dump(run.state), run.history)
+    assert restored is not None
+    run.state = restored
+    run.run()
+    assert run.status == "Succeeded"
+    assert run.outputs("/all") == 2
+
+
+# ---- names that are computed
+
+
+def test_a_computed_name_reads_the_same_on_every_run_of_a_plan() -> None:
+    actions = {
+        "l": {"type": "Foreach", "foreach": "@range(1,2)", "actions": {"a": compose("@item()")}},
+        "o": compose("@outputs(triggerBody()['n'])", "l"),
+    }
+    first = Driver(actions).run({"n": "a"})
+    assert first.outputs("/o") == [1, 2]
+    again = Driver(actions)
+    again.plan = first.plan
+    again.state = kernel.State(first.plan, again.history)
+    assert again.run({"n": "a"}).outputs("/o") == [1, 2]
+
+
+def test_chance_in_a_condition_differs_between_iterations() -> None:
+    condition = "@greater(rand(0,1000),990)"
+    counts = set()
+    for seed in range(6):
+        until = {
+            "u": {"type": "Until", "expression": condition, "limit": {"count": 5000}, "actions": {"a": compose(1)}}
+        }
+        run = Driver(until, pins={"seed": bytes([seed]) * 32}).run()
+        counts.add(sum(path.startswith("/u[") for path in run.statuses))
+    assert len(counts) > 3
+    assert max(counts) < 5000

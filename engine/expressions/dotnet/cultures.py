@@ -33,7 +33,8 @@ class NumberRules:
     percent_shapes: tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+# One object for each culture (`culture` keeps them), compared by identity: cultures are keys of caches.
+@dataclass(frozen=True, slots=True, eq=False)
 class Culture:
     """How dates (System.Globalization.DateTimeFormatInfo) and numbers are written. Days start with Sunday."""
 

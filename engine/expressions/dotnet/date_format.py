@@ -6,12 +6,20 @@ Source: .NET documentation, "Standard date and time format strings" and "Custom 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime
 from functools import lru_cache
+from operator import attrgetter
 
 from .cultures import INVARIANT, Culture, FormatError
-from .moment import HOUR, MINUTE, SECOND, Moment
+from .moment import DAY, EPOCH, MICROSECOND, SECOND, Moment
 
-Piece = Callable[[Moment, Culture], str]
+# A part of a pattern: of a moment, and the same as a date and time.
+Piece = Callable[[Moment, datetime], str]
+Writer = Callable[[Moment], str]
+
+MAXIMUM_PATTERN = 8_192
+# Every number of two digits as text: much faster than formatting one.
+DIGITS = tuple(f"{number:02d}" for number in range(100))
 
 # Patterns that do not depend on the culture.
 FIXED = {
@@ -26,23 +34,37 @@ FIXED |= {"O": FIXED["o"], "R": FIXED["r"]}
 def format_moment(moment: Moment, pattern: str, culture: Culture) -> str:
     """The moment by a standard (one character) or custom pattern; an empty pattern is "G".
 
-    Raises FormatError for a pattern that .NET refuses.
+    Raises FormatError for a pattern that .NET refuses, and for one of more than 8,192 characters.
     """
+    return writer(pattern, culture)(moment)
+
+
+@lru_cache(maxsize=512)
+def writer(pattern: str, culture: Culture) -> Writer:
+    """What writes moments by a pattern. The pattern is read once; nothing of what is written is kept."""
     if pattern == "o" or pattern == "O":
-        return round_trip(moment)
+        return round_trip
+    if len(pattern) > MAXIMUM_PATTERN:
+        raise FormatError(f"it is longer than {MAXIMUM_PATTERN:,} characters")
     if len(pattern) <= 1:
         if pattern in FIXED:
             culture = INVARIANT
         pattern = standard_pattern(pattern or "G", culture)
-    return "".join([piece(moment, culture) for piece in _compile(pattern, culture.genitive)])
+    parts = tokens(pattern)
+    return _numbers(parts, culture) or _pieces(parts, culture)
 
 
 def round_trip(moment: Moment) -> str:
     """The moment by "o": seven digits of fraction, `Z` when it is UTC."""
-    seconds, fraction = divmod(moment.time, SECOND)
+    days, rest = divmod(moment.ticks, DAY)
+    today = date.fromordinal(days + 1)
+    seconds, fraction = divmod(rest, SECOND)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    year = today.year
     return (
-        f"{moment.date.isoformat()}T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-        f".{fraction:07d}{'Z' if moment.utc else ''}"
+        f"{DIGITS[year // 100]}{DIGITS[year % 100]}-{DIGITS[today.month]}-{DIGITS[today.day]}"
+        f"T{DIGITS[hours]}:{DIGITS[minutes]}:{DIGITS[seconds]}.{str(fraction).zfill(7)}{'Z' if moment.utc else ''}"
     )
 
 
@@ -74,21 +96,56 @@ def standard_pattern(letter: str, culture: Culture) -> str:
     raise FormatError(f"'{letter}' is not a standard date format")
 
 
-@lru_cache(maxsize=512)
-def _compile(pattern: str, genitive: bool) -> tuple[Piece, ...]:
-    beside_day = genitive and _has_day(pattern)
-    pieces: list[Piece] = []
-    for kind, value in tokens(pattern):
+# Parts that are numbers of a date and time as they stand.
+_NUMBERS = {"y": "year", "M": "month", "d": "day", "H": "hour", "m": "minute", "s": "second"}
+
+
+def _numbers(parts: list[tuple[str, str]], culture: Culture) -> Writer | None:
+    """A writer for a pattern of nothing but numbers and fixed text, such as `yyyy-MM-dd HH:mm`; None for any other."""
+    template, fields = "", []
+    for kind, run in parts:
+        count = len(run)
         if kind == "literal":
-            pieces.append(_literal(value))
-        elif kind == "F" and pieces and getattr(pieces[-1], "text", "").endswith("."):
+            template += run.replace("%", "%%")
+        elif kind in ":/":
+            template += (culture.time_separator if kind == ":" else culture.date_separator).replace("%", "%%")
+        elif kind not in _NUMBERS or (kind in "Md" and count > 2) or (kind == "y" and count < 3):
+            return None
+        else:
+            template += f"%0{count if kind == 'y' else min(count, 2)}d"
+            fields.append(_NUMBERS[kind])
+    if not fields:
+        return None
+    if template == "%04d-%02d-%02d" and fields == ["year", "month", "day"]:
+        return lambda moment: date.fromordinal(moment.ticks // DAY + 1).isoformat()
+    read = attrgetter(*fields)
+    if set(fields) <= {"year", "month", "day"}:
+        return lambda moment: template % read(date.fromordinal(moment.ticks // DAY + 1))
+    return lambda moment: template % read(EPOCH + MICROSECOND * (moment.ticks // 10))
+
+
+def _pieces(parts: list[tuple[str, str]], culture: Culture) -> Writer:
+    """A writer for any pattern."""
+    beside_day = culture.genitive and any(kind == "d" and len(run) <= 2 for kind, run in parts)
+    pieces: list[Piece] = []
+    for kind, value in parts:
+        if kind == "literal":
+            if pieces and isinstance(pieces[-1], _literal):
+                pieces[-1] = _literal(pieces[-1].text + value)
+            else:
+                pieces.append(_literal(value))
+        elif kind == "F" and pieces and isinstance(pieces[-1], _literal) and pieces[-1].text.endswith("."):
             # A point before an optional fraction goes with it (DateTimeFormat: "F" removes the point).
-            before: str = pieces.pop().text  # type: ignore[attr-defined]
-            pieces.append(_literal(before[:-1]))
+            pieces[-1] = _literal(pieces[-1].text[:-1])
             pieces.append(_optional_fraction(len(value), "."))
         else:
-            pieces.append(_piece(kind, len(value), beside_day))
-    return tuple(pieces)
+            pieces.append(_piece(kind, len(value), beside_day, culture))
+
+    def write(moment: Moment) -> str:
+        clock = EPOCH + MICROSECOND * (moment.ticks // 10)
+        return "".join([piece(moment, clock) for piece in pieces])
+
+    return write
 
 
 def tokens(pattern: str) -> list[tuple[str, str]]:
@@ -146,95 +203,81 @@ def quoted(pattern: str, at: int) -> tuple[str, int]:
     raise FormatError("a quote in the format is not closed")
 
 
-def _has_day(pattern: str) -> bool:
-    return any(kind == "d" and len(run) <= 2 for kind, run in tokens(pattern))
-
-
 class _literal:  # noqa: N801 - a piece like the functions beside it, but its text can be looked at
     __slots__ = ("text",)
 
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def __call__(self, moment: Moment, culture: Culture) -> str:
+    def __call__(self, moment: Moment, clock: datetime) -> str:
         return self.text
 
 
 def _optional_fraction(digits: int, lead: str) -> Piece:
-    def write(moment: Moment, culture: Culture) -> str:
+    def write(moment: Moment, clock: datetime) -> str:
         text = f"{moment.ticks % SECOND:07d}"[:digits].rstrip("0")
         return lead + text if text else ""
 
     return write
 
 
-def _piece(kind: str, count: int, beside_day: bool) -> Piece:
-    if kind == "y":
-        return _year(count)
-    if kind == "M":
-        return _month(count, beside_day)
-    if kind == "d":
-        return _day(count)
-    if kind == "f":
-        return lambda moment, culture: f"{moment.ticks % SECOND:07d}"[:count]
-    if kind == "F":
-        return _optional_fraction(count, "")
-    if kind == "z":
-        return _literal(("+0", "+00", "+00:00")[min(count, 3) - 1])
-    if kind == "t":
-        return _designator(count)
-    return _simple(kind, min(count, 2))
+def _piece(kind: str, count: int, beside_day: bool, culture: Culture) -> Piece:
+    match kind:
+        case "y":
+            return _year(count)
+        case "M":
+            return _month(count, beside_day, culture)
+        case "d":
+            return _day(count, culture)
+        case "f":
+            return lambda moment, clock: str(moment.ticks % SECOND).zfill(7)[:count]
+        case "F":
+            return _optional_fraction(count, "")
+        case "z":
+            return _literal(("+0", "+00", "+00:00")[min(count, 3) - 1])
+        case "t":
+            am, pm = (culture.am[:1], culture.pm[:1]) if count == 1 else (culture.am, culture.pm)
+            return lambda moment, clock: am if clock.hour < 12 else pm
+        case "K":
+            return lambda moment, clock: "Z" if moment.utc else ""
+        case ":":
+            return _literal(culture.time_separator)
+        case "/":
+            return _literal(culture.date_separator)
+        case "g":  # every Gregorian moment is of this era
+            return _literal("A.D.")
+    return _time(kind, min(count, 2))
 
 
-def _simple(kind: str, width: int) -> Piece:
+def _time(kind: str, width: int) -> Piece:
     match kind:
         case "H":
-            return lambda moment, culture: str(moment.time // HOUR).zfill(width)
+            return lambda moment, clock: str(clock.hour).zfill(width)
         case "h":
-            return lambda moment, culture: str(moment.time // HOUR % 12 or 12).zfill(width)
+            return lambda moment, clock: str(clock.hour % 12 or 12).zfill(width)
         case "m":
-            return lambda moment, culture: str(moment.time // MINUTE % 60).zfill(width)
-        case "s":
-            return lambda moment, culture: str(moment.time // SECOND % 60).zfill(width)
-        case "K":
-            return lambda moment, culture: "Z" if moment.utc else ""
-        case ":":
-            return lambda moment, culture: culture.time_separator
-        case "/":
-            return lambda moment, culture: culture.date_separator
-        case _:  # "g": every Gregorian moment is of this era
-            return _literal("A.D.")
+            return lambda moment, clock: str(clock.minute).zfill(width)
+    return lambda moment, clock: str(clock.second).zfill(width)
 
 
 def _year(count: int) -> Piece:
     if count <= 2:
-        return lambda moment, culture: str(moment.date.year % 100).zfill(count)
-    return lambda moment, culture: str(moment.date.year).zfill(count)
+        return lambda moment, clock: str(clock.year % 100).zfill(count)
+    return lambda moment, clock: str(clock.year).zfill(count)
 
 
-def _month(count: int, beside_day: bool) -> Piece:
+def _month(count: int, beside_day: bool, culture: Culture) -> Piece:
     if count <= 2:
-        return lambda moment, culture: str(moment.date.month).zfill(count)
+        return lambda moment, clock: str(clock.month).zfill(count)
     if count == 3:
-        if beside_day:
-            return lambda moment, culture: culture.short_genitive_months[moment.date.month - 1]
-        return lambda moment, culture: culture.short_months[moment.date.month - 1]
-    if beside_day:
-        return lambda moment, culture: culture.genitive_months[moment.date.month - 1]
-    return lambda moment, culture: culture.months[moment.date.month - 1]
+        names = culture.short_genitive_months if beside_day else culture.short_months
+    else:
+        names = culture.genitive_months if beside_day else culture.months
+    return lambda moment, clock: names[clock.month - 1]
 
 
-def _day(count: int) -> Piece:
+def _day(count: int, culture: Culture) -> Piece:
     if count <= 2:
-        return lambda moment, culture: str(moment.date.day).zfill(count)
-    if count == 3:
-        return lambda moment, culture: culture.short_days[moment.weekday]
-    return lambda moment, culture: culture.days[moment.weekday]
-
-
-def _designator(count: int) -> Piece:
-    def write(moment: Moment, culture: Culture) -> str:
-        text = culture.am if moment.time < 12 * HOUR else culture.pm
-        return text[:1] if count == 1 else text
-
-    return write
+        return lambda moment, clock: str(clock.day).zfill(count)
+    names = culture.short_days if count == 3 else culture.days
+    return lambda moment, clock: names[clock.isoweekday() % 7]

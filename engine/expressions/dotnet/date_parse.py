@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import lru_cache
 
 from .cultures import INVARIANT, Culture, FormatError
-from .moment import HOUR, MINUTE, Moment
+from .moment import DAY, EPOCH, HOUR, MICROSECOND, MINUTE, SECOND, Moment
 
 ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,16}))?)?)?(Z|[+-]\d\d:\d\d)?",
@@ -36,6 +37,9 @@ NOISE = frozenset({"de", "del", "den", "di", "of", "г", "г.", "р", "р.", "г
 
 def parse_moment(text: str, culture: Culture) -> Moment:
     """The moment that a text stands for. Raises FormatError when it is none."""
+    quick = _quick(text)
+    if quick is not None:
+        return quick
     iso = ISO.fullmatch(text)
     if iso is not None:
         return _iso(iso)
@@ -46,6 +50,31 @@ def parse_moment(text: str, culture: Culture) -> Moment:
         raise FormatError("the text is too long for a date and time")
     reading = _Reading(trimmed, culture)
     return reading.moment()
+
+
+def _quick(text: str) -> Moment | None:
+    """The moment of `yyyy-MM-dd[THH:mm:ss[.fffffff][Z]]`, nearly all texts there are; None for any other.
+
+    A shorter way to what `_iso` gives. Python's parser reads more (weeks, no hyphens), so the marks are looked at here.
+    """
+    marks = text[4:17:3]
+    try:
+        if marks == "--T::" or marks == "-- ::":
+            if not text.isascii():
+                return None
+            utc = text[-1] == "Z"
+            plain = text[:-1] if utc else text
+            size = len(plain)
+            if size == 19 or (20 < size < 27 and plain[19] == "."):
+                passed = datetime.fromisoformat(plain) - EPOCH
+                return Moment(passed.days * DAY + passed.seconds * SECOND + passed.microseconds * 10, utc)
+            if size == 27 and plain[19] == "." and plain[26].isdigit():  # one digit more than Python's times have
+                return Moment((datetime.fromisoformat(plain[:26]) - EPOCH) // MICROSECOND * 10 + int(plain[26]), utc)
+        elif marks == "--" and len(text) == 10 and text.isascii():
+            return Moment((date.fromisoformat(text).toordinal() - 1) * DAY)
+    except (ValueError, TypeError):
+        pass  # no such text, no such day, or with an offset: the pattern knows which
+    return None
 
 
 def offset_ticks(text: str) -> int:

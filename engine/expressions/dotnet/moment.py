@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from .cultures import FormatError
 
@@ -18,8 +18,12 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 LAST_TICK = 3_155_378_975_999_999_999
 
+EPOCH = datetime(1, 1, 1)
+MICROSECOND = timedelta(microseconds=1)
 
-@dataclass(frozen=True, slots=True)
+
+# Never changed, but not frozen either: that would double the time to make one, and every evaluation makes some.
+@dataclass(slots=True)
 class Moment:
     """`ticks` of 100 ns since 0001-01-01T00:00; `utc` False is a wall-clock time of no known zone."""
 
@@ -54,6 +58,11 @@ class Moment:
         return date.fromordinal(self.ticks // DAY + 1)
 
     @property
+    def clock(self) -> datetime:
+        """The Gregorian date and time, without the last digit of the fraction."""
+        return EPOCH + MICROSECOND * (self.ticks // 10)
+
+    @property
     def time(self) -> int:
         """Ticks since midnight."""
         return self.ticks % DAY
@@ -84,12 +93,3 @@ class Moment:
             raise FormatError("the resulting time is outside of the years 1 to 9999")
         day = min(today.day, calendar.monthrange(year, month + 1)[1])
         return Moment((date(year, month + 1, day).toordinal() - 1) * DAY + self.time, self.utc)
-
-
-def format_time_span(ticks: int) -> str:
-    """A span as TimeSpan writes it ("c"): `[-][d.]hh:mm:ss[.fffffff]`."""
-    sign = "-" if ticks < 0 else ""
-    days, rest = divmod(abs(ticks), DAY)
-    seconds, fraction = divmod(rest, SECOND)
-    text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-    return f"{sign}{f'{days}.' if days else ''}{text}{f'.{fraction:07d}' if fraction else ''}"

@@ -68,7 +68,9 @@ def decode_name(name: str) -> str:
     """The inverse of `encode_name`."""
     if "_x" not in name:
         return name
-    return _ENCODED.sub(lambda found: chr(int(found[1], 16)) if int(found[1], 16) < 0x110000 else found[0], name)
+    decoded = _ENCODED.sub(lambda found: chr(int(found[1], 16)) if int(found[1], 16) < 0x110000 else found[0], name)
+    # Two escaped halves of a character are the character; one alone is none.
+    return decoded.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 class _Scope:

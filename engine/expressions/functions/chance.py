@@ -8,15 +8,12 @@ from ...values import Value
 from ..table import Family
 from .arguments import RandomSource, fault, integer, text
 
-FAMILY = Family("chance")
+FAMILY = Family("chance", "Logic Apps, expression functions reference: string functions")
 
 
 @FAMILY.function("guid", 0, 1, random=True)
 def guid(source: RandomSource, format_: Value = None) -> str:
-    """A random GUID as text. The format is D (hyphens, the default), N (digits only), B (braces), P (parentheses) or X.
-
-    "Logic Apps, expression functions reference: guid".
-    """
+    """A random GUID as text. The format is D (hyphens, the default), N (digits only), B (braces), P (parentheses) or X."""
     name = "D" if format_ is None or format_ == "" else text(format_, "guid")
     value = UUID(bytes=source(16), version=4)
     match name.upper():
@@ -34,9 +31,9 @@ def guid(source: RandomSource, format_: Value = None) -> str:
     raise fault("guid", f"expects the format to be 'D', 'N', 'B', 'P' or 'X': got '{name[:40]}'.")
 
 
-@FAMILY.function("rand", 2, random=True)
+@FAMILY.function("rand", 2, random=True, source="Logic Apps, expression functions reference: math functions")
 def rand(source: RandomSource, minimum: Value, maximum: Value) -> int:
-    """A random integer from `minimum` to before `maximum`. "Logic Apps, expression functions reference: rand"."""
+    """A random integer from `minimum` to before `maximum`."""
     low, high = integer(minimum, "rand", 1), integer(maximum, "rand", 2)
     if high < low:
         raise fault("rand", f"expects its first parameter not to exceed the second: got {low} and {high}.")

@@ -6,6 +6,7 @@ Source throughout: "Logic Apps, expression functions reference: collection funct
 from __future__ import annotations
 
 from functools import cmp_to_key
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -13,9 +14,9 @@ from ...errors import ExpressionError
 from ...values import Value, compare, get, identity, same, to_text, type_name
 from ..table import Family
 from . import utf16
-from .arguments import array, bounded_items, bounded_length, fault, integer, mismatch, text, wrong
+from .arguments import MAXIMUM_TEXT, array, bounded_items, bounded_length, fault, integer, mismatch, text, wrong
 
-FAMILY = Family("collections")
+FAMILY = Family("collections", "Logic Apps, expression functions reference: collection functions")
 
 
 @FAMILY.function("length", 1)
@@ -44,6 +45,11 @@ def contains(collection: Value, value: Value) -> bool:
     if type(collection) is str:
         return text(value, "contains", 2) in collection
     if type(collection) is list:
+        kind = type(value)
+        if kind is str:
+            return value in collection
+        if kind is int and value not in collection:
+            return False  # what Python does find may still be a boolean, which is not the same
         return any(same(item, value) for item in collection)
     if type(collection) is dict:
         return text(value, "contains", 2) in collection
@@ -123,6 +129,11 @@ def join(collection: Value, delimiter: Value) -> str:
     items = array(collection, "join", 1)
     between = text(delimiter, "join", 2)
     size = max(len(items) - 1, 0) * len(between)
+    try:
+        if size + sum(map(len, items)) <= MAXIMUM_TEXT:
+            return between.join(items)
+    except TypeError:
+        pass  # not all of them are texts
     texts: list[str] = []
     for item in items:
         piece = item if type(item) is str else to_text(item)
@@ -142,7 +153,7 @@ def reverse(collection: Value) -> list[Any]:
 def sort(collection: Value, sort_by: Value = None) -> list[Any]:
     """The items in ascending order, or objects in the order of one property; equal ones stay in their order.
 
-    null comes first; booleans, numbers and texts are ordered among themselves. Raises ExpressionError for a mixture.
+    null comes first; booleans, numbers and texts are ordered among themselves, a mixture is an error.
     """
     items = array(collection, "sort", 1)
     if sort_by is None:
@@ -193,11 +204,21 @@ def _same_kind(collections: tuple[Value, ...], fn: str) -> type:
     return kind
 
 
+# Python tells values of these types apart as the language does: no two of them are equal but not the same.
+_SIMPLE = {str, int, type(None)}
+
+
+def _simple(items: list[Any]) -> bool:
+    return set(map(type, items)) <= _SIMPLE
+
+
 @FAMILY.function("union", 1, None)
 def union(*collections: Any) -> Value:
     """All items of all arrays, each once, as they first appear; of objects, the last value of each property."""
     if _same_kind(collections, "union") is list:
         bounded_items(sum(map(len, collections)), "union")
+        if all(map(_simple, collections)):
+            return list(dict.fromkeys(chain.from_iterable(collections)))
         seen: set[object] = set()
         items: list[Any] = []
         for collection in collections:
@@ -219,6 +240,9 @@ def intersection(*collections: Any) -> Value:
     head, others = collections[0], collections[1:]
     if _same_kind(collections, "intersection") is list:
         bounded_items(sum(map(len, collections)), "intersection")
+        if all(map(_simple, collections)):
+            common = set(head).intersection(*others)
+            return [item for item in dict.fromkeys(head) if item in common]
         wanted = [{identity(item) for item in other} for other in others]
         seen: set[object] = set()
         items: list[Any] = []

@@ -26,7 +26,7 @@ from ..table import Family
 from . import decimals
 from .arguments import bounded, bounded_length, fault, mismatch, text
 
-FAMILY = Family("conversion")
+FAMILY = Family("conversion", "Logic Apps, expression functions reference: conversion functions")
 
 # What double.Parse of .NET reads: white space, a leading sign, thousands separators, a decimal point, an exponent.
 _INTEGER_TEXT = re.compile(r"\s*[+-]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*\Z", re.ASCII)
@@ -144,7 +144,7 @@ def data_of(value: Value, fn: str) -> bytes:
 @FAMILY.function("base64", 1, aliases=("encodeBase64",))
 def base64(value: Value) -> str:
     """The base64 of a text in UTF-8, or of the bytes of a content object."""
-    data = data_of(value, "base64")
+    data = value.encode("utf-8", "replace") if type(value) is str else data_of(value, "base64")
     bounded_length(len(data) * 4 // 3, "base64")
     return b2a_base64(data, newline=False).decode("ascii")
 

@@ -11,7 +11,7 @@ from ...values import Value, compare, equal, type_name
 from ..table import Family
 from .arguments import mismatch
 
-FAMILY = Family("logic")
+FAMILY = Family("logic", "Logic Apps, expression functions reference: logical comparison functions")
 
 
 def _boolean(value: Value, fn: str, n: int = 0) -> bool:
@@ -46,7 +46,10 @@ def if_(condition: Value, yes: Value, no: Value) -> Value:
 
 @FAMILY.function("equals", 2)
 def equals(left: Value, right: Value) -> bool:
-    """Whether two values are equal: see `values.equal`."""
+    """Whether two values are equal: texts with their case, numbers by value, a boolean also with its name and 1 or 0.
+
+    null equals an empty text; arrays and objects are compared member by member, names in any order.
+    """
     return equal(left, right)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from ...values import Value, find_name
-from ..table import Family
+from ..table import DESIGNER, Family
 from .arguments import fault, mismatch, record, text
 
-FAMILY = Family("manipulation")
+FAMILY = Family("manipulation", "Logic Apps, expression functions reference: manipulation functions")
 
 
 def _existing(value: dict[str, Any], name: str) -> str | None:
@@ -56,9 +56,9 @@ def coalesce(*values: Value) -> Value:
     return next((value for value in values if value is not None), None)
 
 
-@FAMILY.function("mergeObjects", 1, None)
+@FAMILY.function("mergeObjects", 1, None, source=DESIGNER)
 def merge_objects(*values: Value) -> dict[str, Any]:
-    """All properties of all objects, the last value of each. Undocumented; known from the designer."""
+    """All properties of all objects, the last value of each."""
     merged: dict[str, Any] = {}
     for n, value in enumerate(values, 1):
         if type(value) is not dict:

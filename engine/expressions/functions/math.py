@@ -16,7 +16,7 @@ from ..table import Family
 from . import decimals
 from .arguments import MAXIMUM_RANGE, fault, integer, number
 
-FAMILY = Family("math")
+FAMILY = Family("math", "Logic Apps, expression functions reference: math functions")
 
 Number: TypeAlias = "int | float | Decimal"
 

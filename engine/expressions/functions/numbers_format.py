@@ -13,7 +13,7 @@ from ..dotnet import INVARIANT, Culture, FormatError, culture, format_number, is
 from ..table import Family
 from .arguments import bounded, fault, number, text, wrong
 
-FAMILY = Family("numbers_format")
+FAMILY = Family("numbers_format", "Logic Apps, expression functions reference: string functions")
 
 DEFAULT_LOCALE = "en-US"
 
@@ -61,7 +61,7 @@ def is_float(value: Value, locale: Value = None) -> bool:
     return True
 
 
-@FAMILY.function("float", 1, 2)
+@FAMILY.function("float", 1, 2, source="Logic Apps, expression functions reference: conversion functions")
 def float_(value: Value, locale: Value = None) -> float:
     """The floating-point number of a text or number; one too large for a double is infinite."""
     if type(value) is float:

@@ -11,11 +11,11 @@ from typing import Any
 
 from ...errors import ExpressionError
 from ...values import Value, to_text
-from ..table import Family
+from ..table import DESIGNER, Family
 from . import utf16
 from .arguments import bounded_items, bounded_length, fault, integer, text
 
-FAMILY = Family("strings")
+FAMILY = Family("strings", "Logic Apps, expression functions reference: string functions")
 
 
 class _CaseMap(dict[int, int]):
@@ -102,7 +102,7 @@ def split(value: Value, delimiter: Value) -> list[Any]:
         return [source]
     if len(source) > 1_000_000:
         bounded_items(source.count(between), "split")
-    return list(source.split(between))
+    return source.split(between)
 
 
 def _out_of_range(fn: str) -> ExpressionError:
@@ -119,6 +119,10 @@ def substring(value: Value, start: Value, *rest: Value) -> str:
 
     Beyond the end is an error, unlike slice() and take().
     """
+    if type(value) is str and type(start) is int and value.isascii():
+        end = start + rest[0] if rest and type(rest[0]) is int else len(value)
+        if 0 <= start <= end <= len(value) and (not rest or type(rest[0]) is int):
+            return value[start:end]
     source, first = text(value, "substring", 1), integer(start, "substring", 2)
     size = utf16.length(source)
     wanted = integer(rest[0], "substring", 3) if rest else size - first
@@ -160,6 +164,8 @@ def ends_with(value: Value, wanted: Value) -> bool:
 def index_of(value: Value, wanted: Value) -> int:
     """The position of the first occurrence, -1 where there is none; not case-sensitive. An empty search is at 0."""
     source, other = text(value, "indexOf", 1), text(wanted, "indexOf", 2)
+    if source.isascii() and other.isascii():
+        return source.lower().find(other.lower())
     return utf16.position(source, upper(source).find(upper(other)))
 
 
@@ -177,7 +183,10 @@ def last_index_of(value: Value, wanted: Value) -> int:
 
 @FAMILY.function("nthIndexOf", 3)
 def nth_index_of(value: Value, wanted: Value, occurrence: Value) -> int:
-    """The position of the nth occurrence, -1 where there is none; a negative n counts from the end, 0 is an error."""
+    """The position of the nth occurrence, -1 where there is none; a negative n counts from the end, 0 is an error.
+
+    Case-sensitive; occurrences may overlap.
+    """
     source, other = text(value, "nthIndexOf", 1), text(wanted, "nthIndexOf", 2)
     n = integer(occurrence, "nthIndexOf", 3)
     if n == 0:
@@ -192,7 +201,7 @@ def nth_index_of(value: Value, wanted: Value, occurrence: Value) -> int:
     return utf16.position(source, at)
 
 
-@FAMILY.function("trimByteOrderMark", 1)
+@FAMILY.function("trimByteOrderMark", 1, source=DESIGNER)
 def trim_byte_order_mark(value: Value) -> str:
-    """The text without a leading byte order mark. Undocumented; known from the designer."""
+    """The text without a leading byte order mark."""
     return text(value, "trimByteOrderMark").removeprefix("\ufeff")

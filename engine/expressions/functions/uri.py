@@ -13,10 +13,11 @@ from urllib.parse import quote, unquote_to_bytes
 
 from ...values import Value, content_bytes, is_content, make_content, to_text
 from ..table import Family
-from .arguments import bounded, fault, mismatch, text
+from .arguments import bounded, bounded_length, fault, mismatch, text
 from .conversion import decoded
 
-FAMILY = Family("uri")
+FAMILY = Family("uri", "Logic Apps, expression functions reference: URI parsing functions")
+_CONVERSION = "Logic Apps, expression functions reference: conversion functions"
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#\\]*))?([^?#]*)(\?[^#]*)?(#.*)?\Z", re.DOTALL)
 _AUTHORITY = re.compile(r"(?:[^@]*@)?(\[[^\]]*\]|[^:@\[\]]*)(?::(\d{0,5}))?\Z")
@@ -71,7 +72,7 @@ def _escaped(value: str) -> str:
 
 @FAMILY.function("uriScheme", 1)
 def uri_scheme(value: Value) -> str:
-    """The scheme, in lower case. (The document's example shows http for an https URI: a slip.)"""
+    """The scheme, in lower case. The document's example shows http for an https URI: a slip."""
     return _parts(value, "uriScheme")[0]
 
 
@@ -106,11 +107,37 @@ def uri_path_and_query(value: Value) -> str:
     return parts[3] + parts[4]
 
 
-@FAMILY.function("uriComponent", 1, aliases=("encodeUriComponent",))
+@FAMILY.function("uriComponent", 1, aliases=("encodeUriComponent",), source=_CONVERSION)
 def uri_component(value: Value) -> str:
     """The text with everything but letters, digits and `-_.~` percent-encoded in UTF-8, as `Uri.EscapeDataString`."""
-    source = bounded(text(value, "uriComponent"), "uriComponent")
-    return bounded(quote(source, safe="", errors="replace"), "uriComponent")
+    return component(text(value, "uriComponent"), "uriComponent")
+
+
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
+_ESCAPED = {chr(code): f"%{code:02X}" for code in range(128)}
+_PIECE = 65_536
+
+
+def component(source: str, fn: str) -> str:
+    """The text percent-encoded. In pieces where it is long, so that one too long for a result is never built."""
+    if len(source) > _PIECE:
+        pieces: list[str] = []
+        size = 0
+        for at in range(0, len(source), _PIECE):
+            pieces.append(component(source[at : at + _PIECE], fn))
+            size += len(pieces[-1])
+            bounded_length(size, fn)
+        return "".join(pieces)
+    reserved = set(source) - _UNRESERVED
+    if len(reserved) > 12:
+        return quote(source, safe="", errors="replace")
+    if "%" in reserved:  # first, since the escapes have it too
+        reserved.remove("%")
+        source = source.replace("%", "%25")
+    for character in reserved:
+        escape = _ESCAPED.get(character) or quote(character, safe="", errors="replace")
+        source = source.replace(character, escape)
+    return source
 
 
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
@@ -133,13 +160,13 @@ def unescape(value: str) -> str:
     return _ESCAPES.sub(decode, value)
 
 
-@FAMILY.function("uriComponentToString", 1, aliases=("decodeUriComponent",))
+@FAMILY.function("uriComponentToString", 1, aliases=("decodeUriComponent",), source=_CONVERSION)
 def uri_component_to_string(value: Value) -> str:
     """The text with percent-encoded characters decoded."""
     return unescape(text(value, "uriComponentToString"))
 
 
-@FAMILY.function("uriComponentToBinary", 1)
+@FAMILY.function("uriComponentToBinary", 1, source=_CONVERSION)
 def uri_component_to_binary(value: Value) -> dict[str, Any]:
     """The content object of a URI component, decoded."""
     data = unescape(text(value, "uriComponentToBinary")).encode("utf-8", "replace")
@@ -173,7 +200,7 @@ def _data_uri(value: Value, fn: str) -> tuple[str, bool, str]:
     return ";".join(parts), is_base64, data
 
 
-@FAMILY.function("dataUri", 1, aliases=("encodeDataUri",))
+@FAMILY.function("dataUri", 1, aliases=("encodeDataUri",), source=_CONVERSION)
 def data_uri(value: Value) -> str:
     """The data URI of a value: text as text/plain, content in its own type, everything else as application/json."""
     if value is None:
@@ -186,7 +213,7 @@ def data_uri(value: Value) -> str:
     return bounded(f"data:{content['$content-type']};base64,{content['$content']}", "dataUri")
 
 
-@FAMILY.function("dataUriToBinary", 1, aliases=("decodeDataUri",))
+@FAMILY.function("dataUriToBinary", 1, aliases=("decodeDataUri",), source=_CONVERSION)
 def data_uri_to_binary(value: Value) -> dict[str, Any]:
     """The content object that a data URI holds. Base64 is taken over as it is and only read when it is used."""
     media, is_base64, data = _data_uri(value, "dataUriToBinary")
@@ -196,7 +223,7 @@ def data_uri_to_binary(value: Value) -> dict[str, Any]:
     return make_content(media, unescape(data).encode("utf-8", "replace"))
 
 
-@FAMILY.function("dataUriToString", 1)
+@FAMILY.function("dataUriToString", 1, source=_CONVERSION)
 def data_uri_to_string(value: Value) -> str:
     """The text that a data URI holds. A character set other than UTF-8 is an error."""
     media, is_base64, data = _data_uri(value, "dataUriToString")

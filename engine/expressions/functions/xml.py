@@ -13,11 +13,11 @@ from typing import Any
 from ...values import Value, content_bytes, is_content, make_content
 from ..dotnet import FormatError
 from ..dotnet.xml_document import Document, Element, read_document, write
-from ..dotnet.xml_json import from_json, to_json
-from ..table import Family
-from .arguments import bounded, fault, text, wrong
+from ..dotnet.xml_json import decode_name, encode_name, from_json, to_json
+from ..table import DESIGNER, Family
+from .arguments import bounded, bounded_length, fault, text, wrong
 
-FAMILY = Family("xml")
+FAMILY = Family("xml", "Logic Apps, expression functions reference: manipulation functions: JSON and XML")
 
 XML_CONTENT = "application/xml;charset=utf-8"
 
@@ -64,7 +64,7 @@ def _decoded(data: bytes, codec: str) -> str:
         raise FormatError(f"its bytes are not of the encoding '{codec}'") from None
 
 
-@FAMILY.function("xml", 1)
+@FAMILY.function("xml", 1, source="Logic Apps, expression functions reference: conversion functions")
 def xml(value: Value) -> Value:
     """The XML content object of an XML text, a JSON object or another content object (its bytes are not looked at)."""
     try:
@@ -93,6 +93,52 @@ def xpath(value: Value, expression: Value) -> Value:
         return _found(document, query)
     except FormatError as error:
         raise fault("xpath", f"cannot be evaluated: {error}.") from None
+
+
+_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
+_REFERENCE = re.compile(r"&(?:#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6})|(amp|lt|gt|quot|apos));")
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+
+
+@FAMILY.function("encodeXmlValue", 1, source=DESIGNER)
+def encode_xml_value(value: Value) -> str:
+    """The text with XML's five special characters as entities (SecurityElement.Escape)."""
+    source = bounded(text(value, "encodeXmlValue"), "encodeXmlValue")
+    special = sum(map(source.count, "&<>\"'"))
+    bounded_length(len(source) + 5 * special, "encodeXmlValue")
+    return source.translate(_MARKUP) if special else source
+
+
+@FAMILY.function("decodeXmlValue", 1, source=DESIGNER)
+def decode_xml_value(value: Value) -> str:
+    """The inverse of encodeXmlValue; character references are decoded too, what is no reference stays."""
+    return _REFERENCE.sub(_character, text(value, "decodeXmlValue"))
+
+
+def _character(found: re.Match[str]) -> str:
+    decimal, hexadecimal, name = found.groups()
+    if name:
+        return _ENTITIES[name]
+    code = int(decimal) if decimal else int(hexadecimal, 16)
+    return chr(code) if 0 < code < 0xD800 or 0xE000 <= code < 0x110000 else found[0]
+
+
+@FAMILY.function("encodeXmlName", 1, source=DESIGNER)
+def encode_xml_name(value: Value) -> str:
+    """The text as an XML name: what may not stand in one becomes `_xHHHH_` (XmlConvert.EncodeName)."""
+    source = text(value, "encodeXmlName")
+    if len(source) > _LONGEST_NAME:
+        raise fault("encodeXmlName", f"expects a name of at most {_LONGEST_NAME:,} characters.")
+    return encode_name(source)
+
+
+@FAMILY.function("decodeXmlName", 1, source=DESIGNER)
+def decode_xml_name(value: Value) -> str:
+    """The inverse of encodeXmlName (XmlConvert.DecodeName)."""
+    return decode_name(text(value, "decodeXmlName"))
+
+
+_LONGEST_NAME = 100_000
 
 
 def _found(document: Document, query: str) -> Value:

@@ -14,7 +14,7 @@ from .session import opened, tell_first_run, wait_for
 
 app = typer.Typer(help="Environments: each has its own store and its own keys.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The environment's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", callback=options.environment_name, help="The environment's name.")]
 
 MOST_COUNTED = 1_000
 """Runs that `show` counts at most."""

@@ -8,6 +8,16 @@ from typing import Annotated
 
 import typer
 
+from .errors import UsageError
+
+
+def environment_name(name: str) -> str:
+    """The name, if it is one. Raises UsageError."""
+    if not name.strip():
+        raise UsageError("An environment needs a name.")
+    return name
+
+
 Home = Annotated[
     Path | None,
     typer.Option(
@@ -20,7 +30,14 @@ Home = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs; errors too.")]
 Environment = Annotated[
-    str, typer.Option("--environment", "-e", metavar="NAME", help="The environment, with its own store and keys.")
+    str,
+    typer.Option(
+        "--environment",
+        "-e",
+        metavar="NAME",
+        callback=environment_name,
+        help="The environment, with its own store and keys.",
+    ),
 ]
 Full = Annotated[bool, typer.Option("--full", help="Show values in full length.")]
 Timeout = Annotated[

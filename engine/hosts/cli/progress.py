@@ -166,9 +166,9 @@ class Progress:
     def _current(self, entry: Entry) -> Line:
         depth, name = _depth(entry.node), _name(entry.node)
         if entry.retry_due is not None:
-            number = entry.attempts - 1
-            most = _most_retries(entry.node)
-            text = f"{name} retry {number}" + (f"/{most}" if most is not None else "")
+            number = entry.attempts
+            most = entry.retries
+            text = f"{name} retry {number}/{most}"
             if self._waits_on(entry.retry_due) and self._now is not None:
                 text += f" in {duration_text(entry.retry_due - self._now())}"
             return Line(depth, "↻", f"{text} ({entry.code})" if entry.code else text, "yellow")
@@ -261,18 +261,6 @@ def _due(entry: Entry) -> int | None:
         return from_iso(until.get("timestamp")) if isinstance(until, dict) else None
     except SealflowError:
         return None
-
-
-def _most_retries(node: Node) -> int | None:
-    """How often a call is tried again at most, where the definition says it without an expression."""
-    if node.retry is None:
-        return 4  # the default policy's
-    try:
-        policy = node.retry(None)  # type: ignore[arg-type]  # what is constant asks for no frame
-    except Exception:
-        return None
-    count = policy.get("count", 4) if isinstance(policy, dict) else None
-    return count if isinstance(count, int) else None
 
 
 def duration_text(ticks: int) -> str:

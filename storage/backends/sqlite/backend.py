@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 import aiosqlite
 
-from ...errors import Conflict, RecordNotFound, StoreClosed, StoreNotWritable
+from ...errors import Conflict, RecordNotFound, StoreClosed
 from ...port import (
     Batch,
     EnvironmentKeyRow,
@@ -30,7 +30,7 @@ from ...port import (
     StoredInboxRow,
     VersionRow,
 )
-from .connection import connect, mapped
+from .connection import connect, mapped, system_error
 from .lock import ExecutorLock
 from .queries import named_queries
 
@@ -76,7 +76,7 @@ class SQLiteBackend:
         try:
             return self._lock.acquire()
         except OSError as error:
-            raise StoreNotWritable(f"The store {self.path} cannot be locked: {error.strerror}.") from error
+            raise system_error(error, self.path, "locked") from error
 
     def executor_pid(self) -> int | None:
         return self._lock.holder()

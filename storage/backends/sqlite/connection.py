@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -42,7 +43,7 @@ def connect(path: Path) -> sqlite3.Connection:
             # SQLite would make the file readable for others.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
-            raise StoreNotWritable(f"The store {path} cannot be written: {error.strerror}.") from error
+            raise system_error(error, path, "written") from error
         connection = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
         )
@@ -111,6 +112,13 @@ def mapped(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise storage_error(error, path) from error
+
+
+def system_error(error: OSError, path: Path, what: str) -> StorageError:
+    """The storage error of an operating system's error: the store cannot be `what` (written, locked)."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreFull(f"The disk is full: the store {path} cannot be {what}. Nothing that was acknowledged is lost.")
+    return StoreNotWritable(f"The store {path} cannot be {what}: {error.strerror}.")
 
 
 def storage_error(error: sqlite3.Error, path: Path) -> StorageError:

@@ -33,8 +33,12 @@ class ExecutorLock:
         except BaseException:
             os.close(handle)
             raise
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode("ascii"), 0)
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode("ascii"), 0)
+        except BaseException:
+            os.close(handle)  # gives the lock up
+            raise
         self._handle = handle
         return True
 

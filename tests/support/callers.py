@@ -1,0 +1,84 @@
+"""The stand-in for the examples' services, as a witness: which calls came, with which keys, and a call that is fatal.
+
+A caller that died before an answer was durable asks again with the same Idempotency-Key and gets the answer that it
+lost, as from any service that honours such keys.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import queue
+import signal
+import sys
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Final, Self
+
+CLOUD: Final = Path(__file__).resolve().parents[2] / "examples" / "cloud"
+
+
+def _module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("examples_cloud_standin", CLOUD / "standin.py")
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = loaded
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+standin: Final[Any] = _module()
+
+
+class Witness:
+    """The services on a free port. `calls` names each call in the order of arrival: by its key, or its address for a
+    call that needs none.
+
+    `one_by_one`: the flow makes no two calls at a time, so that the number of a call says which one it is.
+    """
+
+    def __init__(self, *, one_by_one: bool, fatal_call: int = 0) -> None:
+        self._stand_in = standin.StandIn()
+        self._real = self._stand_in._services.answer
+        self._stand_in._services.answer = self._answer
+        self._one_by_one = one_by_one
+        self._fatal_call = fatal_call
+        self._victim: queue.Queue[int] = queue.Queue()
+        self._answers: dict[str | int, Any] = {}
+        self._number = 0
+        self.calls: list[str] = []
+
+    def kills(self, pid: int) -> None:
+        """Who dies, by kill -9, when the fatal call has arrived and before it does anything."""
+        self._victim.put(pid)
+
+    def lost(self, *, durable: int) -> None:
+        """The caller died, and of its calls `durable` have a durable result. What comes now is answered accordingly."""
+        self._number = durable
+
+    @property
+    def url(self) -> str:
+        return str(self._stand_in.url)
+
+    def _answer(self, call: Any) -> Any:
+        assert call.key is not None or call.method == "GET"
+        name = call.key or f"{call.path} {call.query}"
+        self.calls.append(name)
+        if len(self.calls) == self._fatal_call:
+            os.kill(self._victim.get(timeout=60), signal.SIGKILL)
+            raise ConnectionAbortedError
+        which = self._number if self._one_by_one else name
+        self._number += 1
+        if which not in self._answers:
+            self._answers[which] = self._real(call)
+        return self._answers[which]
+
+    def __enter__(self) -> Self:
+        self._stand_in.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stand_in.stop()

@@ -1,0 +1,82 @@
+"""What a command is prepared with before it starts: moments at which it dies, a faster clock, limits, another user.
+
+Every function is called in the command's own process, by name, with values that JSON has.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from typing import Any
+
+
+def die_at_commit(number: int, moment: str) -> None:
+    """kill -9 right `before` or right `after` the commit number `number` that writes of a run.
+
+    After: the commit is durable, and nothing that waited for it has happened.
+    """
+    from sealflow.storage.backends.sqlite import SQLiteBackend
+
+    real = SQLiteBackend._commit
+    count = 0
+
+    def commit(self: SQLiteBackend, connection: sqlite3.Connection, batch: Any) -> list[int]:
+        nonlocal count
+        if batch.pages or batch.runs:
+            count += 1
+            if count == number and moment == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+        numbers = real(self, connection, batch)
+        if count == number and moment == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return numbers
+
+    SQLiteBackend._commit = commit  # type: ignore[method-assign]
+
+
+def hasten(rate: int, base: int) -> None:
+    """The machine's clock, `rate` times as fast since `base` (ticks), the same in all processes."""
+    from asyncio import sleep
+
+    from sealflow.engine.runtime.clock import SystemClock
+
+    def now(_: SystemClock) -> int:
+        return base + (time.time_ns() // 100 - base) * rate
+
+    async def sleep_until(clock: SystemClock, due: int) -> None:
+        while (left := due - clock.now()) > 0:
+            await sleep(left / 1e7 / rate)
+
+    SystemClock.now = now  # type: ignore[assignment, method-assign]
+    SystemClock.sleep_until = sleep_until  # type: ignore[assignment, method-assign]
+
+
+def log_everything(file: str) -> None:
+    """Every logger of the process at DEBUG, into a file, with all that the records carry."""
+    import logging
+
+    class Whole(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return f"{super().format(record)} {record.__dict__}"
+
+    handler = logging.FileHandler(file, encoding="utf-8", errors="surrogatepass")
+    handler.setFormatter(Whole())
+    logging.basicConfig(level=logging.DEBUG, handlers=[handler], force=True)
+
+
+def limit_file_size(size: int) -> None:
+    """No file may grow beyond `size` bytes: what a full disk does to a program."""
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def become_nobody() -> None:
+    """Root may write everywhere; nobody may not."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
