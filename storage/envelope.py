@@ -104,14 +104,24 @@ class ScopeKey(_Secret):
     `kid` certifies the key for this environment, kind and scope. Raises IntegrityError when it is not the expected one.
     """
 
-    __slots__ = ("_aead", "_header", "_inner", "_outer", "environment", "kid", "scope", "seals")
+    __slots__ = ("_aead", "_header", "_inner", "_outer", "domain", "environment", "kid", "scope", "seals")
 
-    def __init__(self, key: bytes, environment: bytes, kind: int, scope: bytes, expected: bytes | None = None) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        environment: bytes,
+        kind: int,
+        scope: bytes,
+        expected: bytes | None = None,
+        *,
+        domain: int = 0,
+    ) -> None:
         self.kid = expand(key, b"kid", environment, number(kind), scope)
         if expected is not None and not same(self.kid, expected):
             raise IntegrityError("The key row belongs to another scope.")
         self.environment = environment
         self.scope = scope
+        self.domain = domain  # of the environment key that wraps it; clear domain columns are only copies of this
         self.seals = 0
         both = expand(key, b"enc|chain", length=64)
         # One cipher object for each key: making one costs more than sealing 1 KiB with it.
@@ -161,38 +171,46 @@ class ScopeKey(_Secret):
 
 
 class EnvironmentKey(_Secret):
-    """An environment's key (EK) of one domain and version. It is never used itself, only through HKDF."""
+    """An environment's key (EK) of one domain and version. It is never used itself, only through HKDF.
 
-    __slots__ = ("_index", "_mac", "_wrap", "domain", "environment", "kid", "version")
+    `role` says whether it is that of a control store or of an environment.
+    """
 
-    def __init__(self, key: bytes, environment: bytes, domain: int, version: int) -> None:
+    __slots__ = ("_index", "_mac", "_wrap", "domain", "environment", "kid", "role", "version")
+
+    def __init__(self, key: bytes, environment: bytes, role: int, domain: int, version: int) -> None:
         self.environment = environment
+        self.role = role
         self.domain = domain
         self.version = version
-        self.kid = expand(key, b"environment kid", environment, number(domain), number(version))
+        self.kid = expand(key, b"environment kid", environment, number(role), number(domain), number(version))
         self._wrap = AESGCM(expand(key, b"wrap"))
         self._index = expand(key, b"index")
         self._mac = expand(key, b"mac")
 
-    def new_scope(self, kind: int, scope: bytes) -> tuple[ScopeKey, bytes]:
+    def new_scope(self, kind: int, scope: bytes, generation: int = 1) -> tuple[ScopeKey, bytes]:
         """A fresh random scope key and its wrapped form (60 bytes). Random, since what can be derived again cannot be
         shredded.
         """
         key = random_key()
-        scope_key = ScopeKey(key, self.environment, kind, scope)
+        scope_key = ScopeKey(key, self.environment, kind, scope, domain=self.domain)
         nonce = urandom(NONCE_BYTES)
-        return scope_key, nonce + self._wrap.encrypt(nonce, key, self._wrap_context(kind, scope, scope_key.kid))
+        context = self._wrap_context(kind, scope, generation, scope_key.kid)
+        return scope_key, nonce + self._wrap.encrypt(nonce, key, context)
 
-    def open_scope(self, kind: int, scope: bytes, kid: bytes, wrapped: bytes) -> ScopeKey:
+    def open_scope(self, kind: int, scope: bytes, generation: int, kid: bytes, wrapped: bytes) -> ScopeKey:
         """The scope key of a key row. Raises IntegrityError for a row that was altered or moved."""
         try:
-            key = self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], self._wrap_context(kind, scope, kid))
-        except (InvalidTag, ValueError, TypeError):
+            context = self._wrap_context(kind, scope, generation, kid)
+            key = self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], context)
+        except (InvalidTag, ValueError, TypeError, OverflowError):
             raise IntegrityError("A key row was altered or moved.") from None
-        return ScopeKey(key, self.environment, kind, scope, expected=kid)
+        return ScopeKey(key, self.environment, kind, scope, expected=kid, domain=self.domain)
 
-    def _wrap_context(self, kind: int, scope: bytes, kid: bytes) -> bytes:
-        return lp(b"scope key", self.environment, number(kind), scope, kid)
+    def _wrap_context(self, kind: int, scope: bytes, generation: int, kid: bytes) -> bytes:
+        # Every column of the row: one that was changed opens nothing, whatever it is used for some day.
+        numbers = (number(self.domain), number(self.version), number(kind), number(generation))
+        return lp(b"scope key", self.environment, *numbers, scope, kid)
 
     def index(self, column: int, value: bytes, version: int = 1) -> bytes:
         """A blind index: equal values give equal bytes, and nobody without the key can tell which. 16 bytes."""
@@ -227,19 +245,19 @@ class KeyEncryptionKey(_Secret):
 _EK_LABEL: Final = b"sealflow environment key"
 
 
-def environment_key_payload(key: bytes, environment: bytes, domain: int, version: int) -> bytes:
+def environment_key_payload(key: bytes, environment: bytes, role: int, domain: int, version: int) -> bytes:
     """What a KEK wraps: the key together with what it is for, because wrapping proves nothing about who wrapped or
     why.
     """
-    return lp(_EK_LABEL, environment, number(domain), number(version), key)
+    return lp(_EK_LABEL, environment, number(role), number(domain), number(version), key)
 
 
-def environment_key_of(payload: bytes, environment: bytes, domain: int, version: int) -> EnvironmentKey:
+def environment_key_of(payload: bytes, environment: bytes, role: int, domain: int, version: int) -> EnvironmentKey:
     """The environment key of an unwrapped payload. Raises IntegrityError when it was wrapped for something else."""
     key = payload[-KEY_BYTES:]
-    if not hmac.compare_digest(payload, environment_key_payload(key, environment, domain, version)):
+    if not hmac.compare_digest(payload, environment_key_payload(key, environment, role, domain, version)):
         raise IntegrityError("The wrapped environment key was made for another place.")
-    return EnvironmentKey(key, environment, domain, version)
+    return EnvironmentKey(key, environment, role, domain, version)
 
 
 def same(left: bytes, right: bytes) -> bool:

@@ -19,9 +19,9 @@ from .envelope import (
     random_key,
     same,
 )
-from .errors import IntegrityError, KeyMissing
+from .errors import IntegrityError
 from .port import EnvironmentKeyRow, KeyProvider, KeyRow, Wrapped
-from .purposes import Domain, Index, Kind
+from .purposes import Domain, Index, Kind, Role
 
 
 class Keyring:
@@ -46,47 +46,48 @@ class Keyring:
 
     @staticmethod
     async def create(
-        environment: bytes, provider: KeyProvider, created_ms: int
+        environment: bytes, role: Role, provider: KeyProvider, created_ms: int
     ) -> tuple[Keyring, list[EnvironmentKeyRow]]:
         """A keyring with a fresh environment key, and its rows to store."""
         domain, version, policy_epoch = Domain.SERVICE, 1, 0
-        payload = environment_key_payload(random_key(), environment, domain, version)
-        wrapped = await provider.wrap(payload, _context(environment, domain, version))
-        key = environment_key_of(payload, environment, domain, version)
-        mac = _row_mac(key, key, wrapped.kek, policy_epoch)
+        payload = environment_key_payload(random_key(), environment, role, domain, version)
+        wrapped = await provider.wrap(payload, _context(environment, role, domain, version))
+        key = environment_key_of(payload, environment, role, domain, version)
         row = EnvironmentKeyRow(
-            domain, version, wrapped.kek, key.kid, wrapped.data, policy_epoch, mac, None, created_ms
+            domain, version, wrapped.kek, key.kid, wrapped.data, policy_epoch, b"", None, created_ms
         )
-        return Keyring(environment, [key]), [row]
+        return Keyring(environment, [key]), [row._replace(mac=_row_mac(key, key, row))]
 
     @staticmethod
-    async def open(environment: bytes, provider: KeyProvider, rows: Iterable[EnvironmentKeyRow]) -> Keyring:
+    async def open(
+        environment: bytes, role: Role, provider: KeyProvider, rows: Iterable[EnvironmentKeyRow]
+    ) -> Keyring:
         """The keyring of stored rows, each unwrapped and its MACs checked.
 
-        Raises KeyMissing, WrongKey, or IntegrityError for rows that were altered, exchanged or planted.
+        Raises KeyMissing, WrongKey, or IntegrityError for rows that were altered, exchanged or planted, and for a store
+        of another role.
         """
         keys: dict[tuple[int, int], EnvironmentKey] = {}
         stored = sorted(rows, key=lambda row: (row.domain, row.version))
         for row in stored:
-            context = _context(environment, row.domain, row.version)
+            context = _context(environment, role, row.domain, row.version)
             payload = await provider.unwrap(Wrapped(row.kek, row.wrapped), context)
-            key = environment_key_of(payload, environment, row.domain, row.version)
+            key = environment_key_of(payload, environment, role, row.domain, row.version)
             if not same(key.kid, row.kid):
                 raise IntegrityError("An environment key's row carries another key's id.")
             keys[row.domain, row.version] = key
         if not any(domain == Domain.SERVICE for domain, _ in keys):
-            raise KeyMissing("The store has no environment key of the service.", hint="Restore it from a backup.")
+            raise IntegrityError("The store has no environment key of the service.")
         keyring = Keyring(environment, keys.values())
         for row in stored:
             key = keys[row.domain, row.version]
-            if not same(row.mac, _row_mac(keyring._live, key, row.kek, row.policy_epoch)):
+            if not same(row.mac, _row_mac(keyring._live, key, row)):
                 raise IntegrityError("An environment key's row was altered or planted.")
             before = keys.get((row.domain, row.version - 1))
             if row.version > 1 and before is None:
                 raise IntegrityError("An environment key's predecessor is missing.")
-            if before is not None and not same(
-                row.predecessor_mac or b"", _row_mac(before, key, row.kek, row.policy_epoch)
-            ):
+            expected = None if before is None else _row_mac(before, key, row)
+            if expected != row.predecessor_mac and not same(expected or b"", row.predecessor_mac or b""):
                 raise IntegrityError("An environment key was not made by its predecessor's holder.")
         return keyring
 
@@ -97,13 +98,11 @@ class Keyring:
         return key, KeyRow(int(kind), scope, 1, live.domain, live.version, key.kid, wrapped)
 
     def open_scope(self, row: KeyRow) -> ScopeKey:
-        """The key of a stored row. Raises IntegrityError for an altered one, KeyMissing when its environment key is
-        gone.
-        """
+        """The key of a stored row. Raises IntegrityError for an altered one, and when its environment key is gone."""
         key = self._keys.get((row.domain, row.key_version))
         if key is None:
-            raise KeyMissing("The environment key that sealed this is not in the store any more.")
-        return key.open_scope(row.kind, row.scope, row.kid, row.wrapped)
+            raise IntegrityError("A key row names an environment key that the store does not have.")
+        return key.open_scope(row.kind, row.scope, row.generation, row.kid, row.wrapped)
 
     def name_index(self, column: Index, name: str) -> bytes:
         """The blind index of a name. Names differ by more than case."""
@@ -114,13 +113,13 @@ class Keyring:
         return self._live.index(column, value)
 
 
-def _context(environment: bytes, domain: int, version: int) -> bytes:
-    return lp(b"environment key", environment, number(domain), number(version))
+def _context(environment: bytes, role: int, domain: int, version: int) -> bytes:
+    return lp(b"environment key", environment, number(role), number(domain), number(version))
 
 
-def _row_mac(by: EnvironmentKey, key: EnvironmentKey, kek: bytes, policy_epoch: int) -> bytes:
+def _row_mac(by: EnvironmentKey, key: EnvironmentKey, row: EnvironmentKeyRow) -> bytes:
     # The wrapped bytes stay out: re-wrapping under a new KEK version costs no new certificate, the key itself is bound
     # by its kid.
-    return by.certify(
-        b"environment key row", number(key.domain), number(key.version), key.kid, kek, number(policy_epoch)
-    )
+    numbers = (number(key.role), number(key.domain), number(key.version))
+    tail = (number(row.policy_epoch), number(row.created_ms))
+    return by.certify(b"environment key row", *numbers, key.kid, row.kek, *tail)

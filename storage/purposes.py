@@ -53,6 +53,14 @@ class Index(IntEnum):
 
 
 @unique
+class Role(IntEnum):
+    """What a store is: one may never stand in for the other, so its environment key says which."""
+
+    CONTROL = 1
+    ENVIRONMENT = 2
+
+
+@unique
 class Domain(IntEnum):
     """Whose key seals: the service's, or (with a policy, later) a customer's."""
 

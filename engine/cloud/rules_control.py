@@ -105,7 +105,9 @@ def _foreach(action: Action, problems: Problems) -> None:
         message = f"'{action.name}' is Sequential and has repetitions; only one of the two is allowed."
         problems.error("InvalidConcurrency", at, message)
     number = integer(repetitions)
-    if not is_dynamic(repetitions) and (number is None or not 1 <= number <= MAXIMUM_REPETITIONS):
+    if is_dynamic(repetitions):
+        problems.not_yet(at, f"A computed number of repetitions ('{action.name}')")
+    elif number is None or not 1 <= number <= MAXIMUM_REPETITIONS:
         message = f"The repetitions of '{action.name}' must be 1 to {MAXIMUM_REPETITIONS}, not {shown(repetitions)}."
         problems.error("InvalidConcurrency", at, message)
 

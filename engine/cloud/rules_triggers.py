@@ -100,6 +100,9 @@ def _split_on(trigger: Trigger, definition: Definition, problems: Problems) -> N
 
 
 def _concurrency(trigger: Trigger, problems: Problems) -> None:
+    if "singleinstance" in trigger.options:
+        at = join(trigger.pointer, "operationOptions")
+        problems.not_yet(at, f"SingleInstance of trigger '{trigger.name}'", severity="warning")
     runtime = trigger.raw.get("runtimeConfiguration")
     concurrency = runtime.get("concurrency") if isinstance(runtime, dict) else None
     runs = concurrency.get("runs") if isinstance(concurrency, dict) else None

@@ -154,7 +154,17 @@ def test_input_that_fits_nothing(place: Place) -> None:
 
 def test_mocks_that_are_none(place: Place) -> None:
     flow = place.flow("f", {"A": compose(1)})
-    for mocks in ([], 5, {"B": {}}, {"A": 5}, {"A": []}, {"A": {"status": "Glad"}}, {"A": {"output": 1}}, "{oops"):
+    broken: list[Any] = [
+        [],
+        5,
+        {"B": {}},
+        {"A": 5},
+        {"A": []},
+        {"A": {"status": "Glad"}},
+        {"A": {"output": 1}},
+        "{oops",
+    ]
+    for mocks in broken:
         place("run", flow, "--simulate", "--mocks", place.write("m.json", mocks), "--json").expect(2)
 
 

@@ -1,4 +1,4 @@
-"""Texts that must not be found in the clear, and the search for them, in whatever encoding they may have been written."""
+"""Texts that must not be found in the clear, and the search for them in every encoding that they may have."""
 
 from __future__ import annotations
 

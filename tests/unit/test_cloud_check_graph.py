@@ -219,7 +219,8 @@ def test_a_response_without_a_caller() -> None:
     [
         ({"repetitions": 1}, "", []),
         ({"repetitions": 50}, "", []),
-        ({"repetitions": "@parameters('$x')"}, "", ["UnknownParameter"]),
+        ({"repetitions": "7"}, "", []),
+        ({"repetitions": "@int('7')"}, "", ["NotYetSupported"]),
         ({"repetitions": 0}, "", ["InvalidConcurrency"]),
         ({"repetitions": 51}, "", ["InvalidConcurrency"]),
         ({"repetitions": "many"}, "", ["InvalidConcurrency"]),

@@ -423,6 +423,7 @@ def test_split_on_and_concurrency_of_a_trigger() -> None:
         ("NotYetSupported", "warning", at),
         ("InvalidConcurrency", "error", f"{at}/runs"),
         ("InvalidConcurrency", "error", f"{at}/runs"),
+        ("NotYetSupported", "warning", "/triggers/T/operationOptions"),
     ]
     assert codes({"A": COMPOSE}, triggers={"T": {"type": "Request", "correlation": {"clientTrackingId": "x"}}}) == [
         "NotYetSupported"

@@ -13,7 +13,10 @@ FAMILY = Family("chance", "Logic Apps, expression functions reference: string fu
 
 @FAMILY.function("guid", 0, 1, random=True)
 def guid(source: RandomSource, format_: Value = None) -> str:
-    """A random GUID as text. The format is D (hyphens, the default), N (digits only), B (braces), P (parentheses) or X."""
+    """A random GUID as text.
+
+    The format is D (hyphens, the default), N (digits only), B (braces), P (parentheses) or X.
+    """
     name = "D" if format_ is None or format_ == "" else text(format_, "guid")
     value = UUID(bytes=source(16), version=4)
     match name.upper():
