@@ -24,6 +24,11 @@ Value: TypeAlias = "bool | int | float | Decimal | str | list[Any] | dict[str, A
 LOWEST_INTEGER = -(2**63)
 HIGHEST_INTEGER = 2**63 - 1
 
+# The documented bound on a text: "Logic Apps, expression functions reference: concat". No document bounds the number
+# of items; memory does.
+LONGEST_TEXT = 104_857_600
+MOST_ITEMS = 5_000_000
+
 _NAMES: dict[type, str] = {
     type(None): "Null",
     bool: "Boolean",
@@ -114,7 +119,7 @@ def to_json(value: Value, *, canonical: bool = False) -> str:
     nested too deeply.
     """
     try:
-        if _ordinary(value):
+        if weigh(value):
             text = (_CANONICAL if canonical else _COMPACT).encode(value)
         else:
             pieces: list[str] = []
@@ -133,15 +138,43 @@ _CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_c
 _SAME_IN_JSON = {str, int, bool, type(None)}
 
 
-def _ordinary(value: Value) -> bool:
-    """Whether every number is written alike by Python's own (fast) encoder."""
-    kind = type(value)
-    if kind is dict or kind is list:
-        members: Any = value.values() if kind is dict else value  # type: ignore[union-attr]
-        return set(map(type, members)) <= _SAME_IN_JSON or all(map(_ordinary, members))
-    if kind is float:
-        return 1e-4 <= value < 1e15 or -1e15 < value <= -1e-4 or value == 0  # type: ignore[operator]
-    return kind is not Decimal
+def weigh(value: Value) -> bool:
+    """Raise ExpressionError where a value has too many parts or characters to be worked on as a whole.
+
+    The parts of a value may be one and the same object many times over, so that a small value stands for one that would
+    fill the memory. Gives whether every number is written alike by Python's own (fast) encoder.
+    """
+    if type(value) is not dict and type(value) is not list:
+        return _plain_number(value)
+    plain = True
+    items = characters = 0
+    pending: list[Any] = [value]
+    while pending:
+        members = pending.pop()
+        if type(members) is dict:
+            characters += sum(map(len, members))
+            members = members.values()
+        items += len(members) + 4  # an empty list takes time and memory as well
+        kinds = set(map(type, members))
+        if str in kinds:
+            characters += sum([len(member) for member in members if type(member) is str])
+        if not kinds <= _SAME_IN_JSON:
+            for member in members:
+                if type(member) is dict or type(member) is list:
+                    pending.append(member)
+                elif plain:
+                    plain = _plain_number(member)
+        if items > MOST_ITEMS or characters > LONGEST_TEXT:
+            raise ExpressionError(
+                f"The value is too large: more than {MOST_ITEMS:,} items or {LONGEST_TEXT:,} characters."
+            )
+    return plain
+
+
+def _plain_number(value: Value) -> bool:
+    if type(value) is float:
+        return 1e-4 <= value < 1e15 or -1e15 < value <= -1e-4 or value == 0
+    return type(value) is not Decimal
 
 
 def _write(value: Value, put: Any, canonical: bool) -> None:
@@ -170,8 +203,13 @@ def _write(value: Value, put: Any, canonical: bool) -> None:
 
 
 def from_json(text: str) -> Value:
-    """The value of a JSON text; the last of equal names counts. Raises ValueError for text that is no JSON."""
+    """The value of a JSON text; the last of equal names counts.
+
+    Raises ValueError for text that is no JSON, and for one with too many items.
+    """
     value: Value
+    if len(text) > MOST_ITEMS and text.count(",") + text.count("[") + text.count("{") > MOST_ITEMS:
+        raise ValueError(f"it has more than {MOST_ITEMS:,} items")
     try:
         # Without so many digits in a row no number is too large, and Python's own integers can be trusted.
         value, end = (_DECODER if _may_be_large(text) else _SIMPLE_DECODER).raw_decode(text)
@@ -281,6 +319,7 @@ def equal(left: Value, right: Value) -> bool:
     kind = type(left)
     if kind is type(right):
         if kind is list or kind is dict:
+            weigh(left)
             return _equal_members(left, right)
         return left == right
     if kind is bool or type(right) is bool:

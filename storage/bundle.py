@@ -27,7 +27,7 @@ async def export_bundle(vault: Vault, value: Value) -> bytes:
     key, row = vault._keyring.new_scope(Kind.BUNDLE, bundle_id)
     data = pack(value)
     place = key.place(Purpose.BUNDLE, bundle_id)
-    header = pack([vault.environment.id, bundle_id, row.domain, row.key_version, row.kid, row.wrapped])
+    header = pack([vault.environment.id, *row[1:]])
     parts = [header]
     for start in range(0, len(data), _CHUNK):
         last = _LAST if start + _CHUNK >= len(data) else _MORE
@@ -41,11 +41,12 @@ async def open_bundle(vault: Vault, data: bytes) -> Value:
         raise NotARecord("This is no Sealflow bundle.", hint="Give it a file that `sealflow runs export` wrote.")
     header, *chunks = _parts(data[len(MAGIC) :])
     try:
-        environment, bundle_id, domain, version, kid, wrapped = unpack(header)
+        environment, *fields = unpack(header)
         if environment != vault.environment.id:
             raise WrongKey("The bundle belongs to another environment.", hint="Open it in the one that exported it.")
-        key = vault._keyring.open_scope(KeyRow(Kind.BUNDLE, bundle_id, 1, domain, version, kid, wrapped))
-        place = key.place(Purpose.BUNDLE, bundle_id)
+        row = KeyRow(Kind.BUNDLE, *fields)
+        key = vault._keyring.open_scope(row)
+        place = key.place(Purpose.BUNDLE, row.scope)
         opened = [
             key.open(place, number, _LAST if number == len(chunks) else _MORE, chunk)
             for number, chunk in enumerate(chunks, 1)

@@ -33,6 +33,7 @@ from .port import (
 OpenBackend = Callable[[], Awaitable[Backend]]
 
 IDENTITY = b"I" * 16
+ALL = 1 << 40
 ENVIRONMENT_KEY = EnvironmentKeyRow(1, 1, b"kek", b"kid", b"wrapped", 0, b"mac", None, 5)
 
 
@@ -96,7 +97,7 @@ class BackendConformance:
             assert await backend.unfinished() == []
             assert await backend.inbox(10) == []
             assert await backend.run(b"r" * 16) is None
-            assert await backend.pages(b"r" * 16, 1, 10) == []
+            assert await backend.pages(b"r" * 16, 1, 10, ALL) == []
             assert await backend.snapshot(b"r" * 16) is None
             assert await backend.flow(flow_id=b"f" * 16) is None
             assert await backend.flow(name_index=b"f" * 16) is None
@@ -140,7 +141,7 @@ class BackendConformance:
             assert await backend.version(flow, 1) == batch.versions[0]
             assert await backend.version(flow, 2) is None
             assert await backend.run(run) == batch.runs[0]
-            assert await backend.pages(run, 1, 10) == batch.pages
+            assert await backend.pages(run, 1, 10, ALL) == batch.pages
             assert await backend.snapshot(run) == batch.snapshots[run]
             assert [(item.number, item.row) for item in await backend.inbox(10)] == [(numbers[0], batch.inbox[0])]
 
@@ -158,15 +159,15 @@ class BackendConformance:
             await refused(backend.commit(failing), Conflict)
             assert await backend.run(other) is None
             assert await backend.keys(1, [other]) == []
-            assert [page.seq for page in await backend.pages(run, 1, 10)] == [1]
+            assert [page.seq for page in await backend.pages(run, 1, 10, ALL)] == [1]
             row = await backend.run(run)
             assert row is not None
             assert row.status == 1
             assert await backend.inbox(10) == []
             del failing.pages[-1]
             await backend.commit(failing)
-            assert [page.seq for page in await backend.pages(run, 1, 10)] == [1, 2]
-            assert [page.seq for page in await backend.pages(other, 1, 10)] == [1]
+            assert [page.seq for page in await backend.pages(run, 1, 10, ALL)] == [1, 2]
+            assert [page.seq for page in await backend.pages(other, 1, 10, ALL)] == [1]
 
     async def test_nothing_is_written_for_a_run_that_is_not_there(self, open_backend: OpenBackend) -> None:
         async with initialised(open_backend) as backend:
@@ -195,6 +196,14 @@ class BackendConformance:
             rows = [key_row(run, generation=generation) for generation in (1, 3, 2)]
             await backend.commit(Batch(keys=rows))
             assert await backend.keys(1, [run]) == [rows[1]]
+
+    async def test_scopes_of_flows_and_environments(self, open_backend: OpenBackend) -> None:
+        async with initialised(open_backend) as backend:
+            assert await backend.flow_scopes() == await backend.environment_scopes() == []
+            rows = [key_row(bytes([kind]) * 16, kind=kind) for kind in range(1, 7)]
+            await backend.commit(Batch(keys=[*rows, key_row(b"\2" * 16, kind=2, generation=2)]))
+            assert await backend.flow_scopes() == [b"\2" * 16]
+            assert await backend.environment_scopes() == [b"\4" * 16]
 
     async def test_keys_of_many_scopes(self, open_backend: OpenBackend) -> None:
         rows = [key_row(os.urandom(16)) for _ in range(1500)]
@@ -269,16 +278,24 @@ class BackendConformance:
         async with initialised(open_backend) as backend:
             await backend.commit(Batch(runs=[run_row(run), run_row(other)], pages=mixed[:101]))
             await backend.commit(Batch(pages=mixed[101:]))
-            assert await backend.pages(run, 1, 1000) == mine
-            assert await backend.pages(run, 4, 2) == mine[2:4]
-            assert await backend.pages(run, 600, 10) == []
+            assert await backend.pages(run, 1, 1000, ALL) == mine
+            assert await backend.pages(run, 4, 2, ALL) == mine[2:4]
+            assert await backend.pages(run, 600, 10, ALL) == []
+
+    async def test_pages_are_read_up_to_a_number_of_bytes(self, open_backend: OpenBackend) -> None:
+        run = os.urandom(16)
+        pages = [page_row(run, seq, 1000) for seq in range(1, 8)]
+        async with initialised(open_backend) as backend:
+            await backend.commit(Batch(runs=[run_row(run)], pages=pages))
+            assert await backend.pages(run, 1, 10, 2500) == pages[:3]
+            assert await backend.pages(run, 4, 10, 1) == pages[3:4]
 
     async def test_large_and_empty_records(self, open_backend: OpenBackend) -> None:
         run = os.urandom(16)
         pages = [page_row(run, 1, 20_000_000), page_row(run, 2, 0)]
         async with initialised(open_backend) as backend:
             await backend.commit(Batch(runs=[run_row(run)], pages=pages))
-            assert await backend.pages(run, 1, 10) == pages
+            assert await backend.pages(run, 1, 10, ALL) == pages
 
     async def test_a_snapshot_replaces_the_one_before(self, open_backend: OpenBackend) -> None:
         run = os.urandom(16)
@@ -303,8 +320,21 @@ class BackendConformance:
             await backend.commit(Batch(consumed=[numbers[2], 12345]))
             assert [item.number for item in await backend.inbox(10)] == [numbers[1]]
             assert await backend.keys(5, [row.item_id for row in rows]) == [keys[1]]
+            first, second = (await backend.commit(Batch(inbox=[inbox_row() for _ in range(2)])))[:2]
+            assert [item.number for item in await backend.inbox(1, after=numbers[1])] == [first]
+            assert [item.number for item in await backend.inbox(10, after=first)] == [second]
             later = await backend.commit(Batch(inbox=[again]))
             assert later[0] > numbers[2]
+
+    async def test_consuming_an_item_takes_no_other_key(self, open_backend: OpenBackend) -> None:
+        """Whatever an item says it is: here its id is that of a run."""
+        row = inbox_row()
+        run_key = key_row(row.item_id, kind=1)
+        async with initialised(open_backend) as backend:
+            numbers = await backend.commit(Batch(keys=[run_key, key_row(row.item_id, kind=5)], inbox=[row]))
+            await backend.commit(Batch(consumed=numbers))
+            assert await backend.keys(5, [row.item_id]) == []
+            assert await backend.keys(1, [row.item_id]) == [run_key]
 
     async def test_writers_at_once(self, open_backend: OpenBackend) -> None:
         """Two openings of the same store, as of two processes: short writes of both succeed."""
@@ -318,7 +348,7 @@ class BackendConformance:
             )
             assert sorted(await two.unfinished()) == sorted(runs)
             for run in runs:
-                assert len(await one.pages(run, 1, 10)) == 1
+                assert len(await one.pages(run, 1, 10, ALL)) == 1
 
     async def test_one_executor(self, open_backend: OpenBackend) -> None:
         async with opened(open_backend) as two:

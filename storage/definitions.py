@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 from .codec import pack, unpack
-from .envelope import ScopeKey, digest, random_id
-from .errors import Conflict, IntegrityError, NotARecord, RecordNotFound
+from .envelope import ScopeKey, digest, random_id, same
+from .errors import Conflict, IntegrityError, InvalidName, NotARecord, RecordNotFound
 from .keyring import Keyring
-from .port import Backend, Batch, FlowRow, VersionRow
+from .port import Backend, Batch, FlowRow, KeyRow, VersionRow
 from .purposes import Index, Kind, Purpose
 from .views import FlowDocument, FlowInfo, FlowVersion, Value
 
@@ -26,13 +26,18 @@ class Definitions:
         self._keyring = keyring
         self._now_ms = now_ms
         self._one_writer = asyncio.Lock()
+        # Rows whose blind index was found to be that of the sealed name: looking for a name that is not there asks for
+        # all of them.
+        self._verified: dict[bytes, FlowRow] = {}
 
     async def put(self, name: str, document: Value, meta: Value) -> FlowVersion:
         """Stores the next version, or answers with the current one if its document and meta are these already. Durable
         on return.
 
-        Raises NotStorable, Conflict (if other processes keep deploying the same flow).
+        Raises NotStorable, InvalidName, Conflict (if other processes keep deploying the same flow).
         """
+        if not name.strip():
+            raise InvalidName("A flow needs a name.")
         data = pack([document, meta])
         content = digest(data)
         async with self._one_writer:
@@ -46,7 +51,7 @@ class Definitions:
     async def _put(self, name: str, document: Value, meta: Value, content: bytes) -> FlowVersion:
         now = self._now_ms()
         index = self._keyring.name_index(Index.FLOW_NAME, name)
-        row = await self._backend.flow(name_index=index)
+        row = await self._find(index)
         batch = Batch()
         if row is None:
             flow_id, number, row_version, created_ms = random_id(), 1, 1, now
@@ -57,7 +62,7 @@ class Definitions:
             flow_id, number, row_version = row.flow_id, row.version + 1, row.row_version + 1
             domain = row.domain
             key = await self._key(flow_id)
-            info, current = _open_flow(key, row)
+            info, current = self._open(key, row)
             if current == content:
                 return FlowVersion(flow_id, info.name, row.version, created=False)
             name, created_ms = info.name, info.created_ms
@@ -72,51 +77,103 @@ class Definitions:
 
     async def all(self) -> list[FlowInfo]:
         """All flows, in the order of their first deployment."""
-        rows = await self._backend.flows()
-        keys = {row.scope: row for row in await self._backend.keys(Kind.FLOW, [row.flow_id for row in rows])}
-        infos = []
-        for row in rows:
-            if row.flow_id not in keys:
-                raise IntegrityError(f"The key of flow {row.flow_id.hex()} is missing.")
-            infos.append(_open_flow(self._keyring.open_scope(keys[row.flow_id]), row)[0])
-        return infos
+        infos = [info for info, _ in await self._open_all(await self._rows())]
+        # By what is sealed: the order of rows may have been changed.
+        return sorted(infos, key=lambda info: info.created_ms)
 
     async def one(self, name_or_id: str | bytes) -> FlowInfo:
         """A flow by its name (in any case) or its id. Raises RecordNotFound."""
         if isinstance(name_or_id, bytes):
             row = await self._backend.flow(flow_id=name_or_id)
         else:
-            row = await self._backend.flow(name_index=self._keyring.name_index(Index.FLOW_NAME, name_or_id))
+            row = await self._find(self._keyring.name_index(Index.FLOW_NAME, name_or_id))
+        if row is None and isinstance(name_or_id, bytes) and await self._backend.keys(Kind.FLOW, [name_or_id]):
+            # Row and key come in one commit, which may have happened between the two looks.
+            row = await self._backend.flow(flow_id=name_or_id)
+            if row is None:
+                raise IntegrityError(f"The row of flow {name_or_id.hex()} is missing.")
         if row is None:
             shown = name_or_id.hex() if isinstance(name_or_id, bytes) else name_or_id
             raise RecordNotFound(f"There is no flow {shown} in this environment.")
-        return _open_flow(await self._key(row.flow_id), row)[0]
+        return self._open(await self._key(row.flow_id), row)[0]
 
-    async def version(self, flow_id: bytes, number: int) -> FlowDocument:
-        """One version of a flow. Raises RecordNotFound, NotARecord, IntegrityError."""
-        row = await self._backend.version(flow_id, number)
+    async def version(self, flow_id: bytes, number: int, expected: bytes | None) -> FlowDocument:
+        """One version of a flow; with `expected`, the digest that a run was started with, exactly that one.
+
+        Raises RecordNotFound, NotARecord, IntegrityError.
+        """
+        name = f"Version {number} of flow {flow_id.hex()}"
+        row = await self._backend.version(flow_id, number) if 0 < number < 1 << 63 else None
+        flow = await self._backend.flow(flow_id=flow_id)  # after its version, so that it is never the older one
+        if row is None and flow is not None and number <= flow.version:
+            row = await self._backend.version(flow_id, number) if number > 0 else None
+            if row is None and number > 0:
+                raise IntegrityError(f"{name} is missing.")
         if row is None:
+            if expected:
+                raise IntegrityError(f"{name} is missing, and a run was started with it.")
             raise RecordNotFound(f"Flow {flow_id.hex()} has no version {number}.")
+        if flow is None:
+            raise IntegrityError(f"The row of flow {flow_id.hex()} is missing.")
         key = await self._key(flow_id)
         data = key.open(key.place(Purpose.VERSION, flow_id), number, 0, row.record)
         document, meta, created_ms, content = _fields(data, 4)
         if created_ms != row.created_ms:
-            raise IntegrityError(f"Version {number} of flow {flow_id.hex()}: its row says otherwise than its record.")
+            raise IntegrityError(f"{name}: its row says otherwise than its record.")
+        # The same number may have been sealed twice: in a store that was put back from a backup and deployed to again.
+        _, current = self._open(key, flow)
+        if number > flow.version or (number == flow.version and not same(content, current)):
+            raise IntegrityError(f"{name} is not the one that the flow names.")
+        if expected and not same(content, expected):
+            raise IntegrityError(f"{name} is not the one that the run was started with.")
         return FlowDocument(flow_id, number, document, meta, created_ms, content)
+
+    async def _find(self, index: bytes) -> FlowRow | None:
+        """The row of a name's index. Where there is none, the names themselves are asked, since somebody may have
+        changed an index to hide a flow.
+        """
+        row = await self._backend.flow(name_index=index)
+        if row is None:
+            rows = await self._rows()
+            await self._open_all([row for row in rows if self._verified.get(row.flow_id) != row])
+            self._verified = {row.flow_id: row for row in rows}
+            # Deployed in the meantime.
+            return next((row for row in rows if row.name_index == index), None)
+        return row
+
+    async def _rows(self) -> list[FlowRow]:
+        """All rows. A flow whose key is there has one."""
+        scopes = set(await self._backend.flow_scopes())  # first: row and key come in one commit
+        rows = await self._backend.flows()
+        for missing in scopes - {row.flow_id for row in rows}:
+            raise IntegrityError(f"The row of flow {missing.hex()} is missing.")
+        return rows
+
+    async def _open_all(self, rows: list[FlowRow]) -> list[tuple[FlowInfo, bytes]]:
+        stored = await self._backend.keys(Kind.FLOW, [row.flow_id for row in rows])
+        keys: dict[bytes, KeyRow] = {row.scope: row for row in stored}
+        opened = []
+        for row in rows:
+            if row.flow_id not in keys:
+                raise IntegrityError(f"The key of flow {row.flow_id.hex()} is missing.")
+            opened.append(self._open(self._keyring.open_scope(keys[row.flow_id]), row))
+        return opened
+
+    def _open(self, key: ScopeKey, row: FlowRow) -> tuple[FlowInfo, bytes]:
+        """The flow and its current version's digest, verified against the row's clear columns."""
+        data = key.open(key.place(Purpose.FLOW, row.flow_id), 0, row.row_version, row.record)
+        name, number, created_ms, updated_ms, content = _fields(data, 5)
+        sealed = (number, created_ms, updated_ms, key.domain)
+        index = self._keyring.name_index(Index.FLOW_NAME, name)
+        if sealed != (row.version, row.created_ms, row.updated_ms, row.domain) or not same(index, row.name_index):
+            raise IntegrityError(f"Flow {row.flow_id.hex()}: its row says otherwise than its record.")
+        return FlowInfo(row.flow_id, name, number, created_ms, updated_ms), content
 
     async def _key(self, flow_id: bytes) -> ScopeKey:
         rows = await self._backend.keys(Kind.FLOW, [flow_id])
         if not rows:
             raise IntegrityError(f"The key of flow {flow_id.hex()} is missing.")
         return self._keyring.open_scope(rows[0])
-
-
-def _open_flow(key: ScopeKey, row: FlowRow) -> tuple[FlowInfo, bytes]:
-    data = key.open(key.place(Purpose.FLOW, row.flow_id), 0, row.row_version, row.record)
-    name, number, created_ms, updated_ms, content = _fields(data, 5)
-    if (number, created_ms, updated_ms) != (row.version, row.created_ms, row.updated_ms):
-        raise IntegrityError(f"Flow {row.flow_id.hex()}: its row says otherwise than its record.")
-    return FlowInfo(row.flow_id, name, number, created_ms, updated_ms), content
 
 
 def _fields(data: bytes, count: int) -> list[Value]:

@@ -265,11 +265,17 @@ def same(left: bytes, right: bytes) -> bool:
     return isinstance(left, bytes) and isinstance(right, bytes) and hmac.compare_digest(left, right)
 
 
+def same_or_neither(left: bytes | None, right: bytes | None) -> bool:
+    """As `same`, where both may be missing."""
+    return right is None if left is None else same(left, right or b"")
+
+
 # --- the keystore's passphrase
 
 ARGON2_TIME: Final = 3
 ARGON2_MEMORY_KIB: Final = 64 * 1024
 ARGON2_LANES: Final = 4
+SALT_BYTES: Final = 16
 
 
 class PassphraseKey(_Secret):
@@ -282,7 +288,7 @@ class PassphraseKey(_Secret):
     def __init__(self, passphrase: str, salt: bytes | None = None) -> None:
         from argon2.low_level import Type, hash_secret_raw  # needed by few, and slow to import
 
-        self.salt = urandom(16) if salt is None else salt
+        self.salt = urandom(SALT_BYTES) if salt is None else salt
         secret = passphrase.encode("utf-8", "surrogatepass")
         key = hash_secret_raw(secret, self.salt, ARGON2_TIME, ARGON2_MEMORY_KIB, ARGON2_LANES, KEY_BYTES, Type.ID)
         self._aead = AESGCM(expand(key, b"passphrase"))

@@ -133,6 +133,13 @@ class RecordNotFound(StorageError):
     default_hint = None
 
 
+class InvalidName(StorageError):
+    """A name that nothing can have."""
+
+    code = "InvalidName"
+    default_hint = "Give it a name."
+
+
 class AlreadyThere(StorageError):
     """Something with this name or id is in the store already."""
 

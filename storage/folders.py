@@ -15,12 +15,12 @@ def make_folder(path: Path, what: str = "folder") -> None:
     Without the latter, a power cut may forget a folder whose files were written with every care. Raises
     StoreNotWritable, StoreFull.
     """
-    missing = []
-    folder = path
-    while not folder.is_dir() and folder != folder.parent:
-        missing.append(folder)
-        folder = folder.parent
     try:
+        missing = []
+        folder = path
+        while not folder.is_dir() and folder != folder.parent:
+            missing.append(folder)
+            folder = folder.parent
         for folder in reversed(missing):
             folder.mkdir(mode=0o700, exist_ok=True)
             sync_folder(folder.parent)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .codec import pack, pack_parts, unpack
 from .envelope import FIRST_LINK, ScopeKey, same
-from .errors import IntegrityError, NotARecord, RecordNotFound, StorageError, StoreClosed, TamperedHistory
+from .errors import IntegrityError, NotARecord, StorageError, StoreClosed, TamperedHistory
 from .journal import Journal
 from .port import Backend, Batch, KeyRow, PageRow, RunRow, RunUpdate, SnapshotRow
 from .purposes import Purpose
@@ -20,6 +20,7 @@ from .views import Page, RunInfo, Value
 
 PAGE_BYTES = 64 * 1024
 _PAGES_A_READ = 64
+_BYTES_A_READ = 8 * 1024 * 1024
 
 
 class Head(NamedTuple):
@@ -42,8 +43,9 @@ def open_head(key: ScopeKey, row: RunRow) -> Head:
         head = Head(*unpack(key.open(key.place(Purpose.HEAD, row.run_id), 0, row.head_version, row.head)))
     except (NotARecord, TypeError) as error:
         raise TamperedHistory("the sealed head was altered.", run=row.run_id.hex(), seq=0) from error
-    clear = (row.status, row.ended_ms, row.flow_id, row.version, row.started_ms, row.parent)
-    if clear != (head.status, head.ended_ms, head.flow_id, head.version, head.started_ms, head.parent):
+    clear = (row.status, row.ended_ms, row.flow_id, row.version, row.started_ms, row.parent, row.domain)
+    sealed = (head.status, head.ended_ms, head.flow_id, head.version, head.started_ms, head.parent, key.domain)
+    if clear != sealed:
         raise TamperedHistory("its row says otherwise than its sealed head.", run=row.run_id.hex(), seq=0)
     return head
 
@@ -56,8 +58,9 @@ def open_run_info(key: ScopeKey, row: RunRow) -> RunInfo:
     except NotARecord as error:
         raise TamperedHistory("its summary was altered.", run=row.run_id.hex(), seq=0) from error
     return RunInfo(
-        row.run_id, head.flow_id, head.version, head.status, head.started_ms, head.ended_ms, head.parent, summary
-    )
+        row.run_id, head.flow_id, head.version, head.status, head.started_ms, head.ended_ms, head.parent, summary,
+        head.definition_digest,
+    )  # fmt: skip
 
 
 class Chain:
@@ -112,22 +115,21 @@ class RunReader:
         return self._chain.seq
 
     async def pages(self) -> AsyncIterator[Page]:
-        """The pages that came since the last call, a few at a time in memory. Raises TamperedHistory,
-        RecordNotFound.
-        """
+        """The pages that came since the last call, a few at a time in memory. Raises TamperedHistory."""
         row = await self._backend.run(self.run_id)
-        if row is None:
-            raise RecordNotFound(f"There is no run {self.run_id.hex()}.")
+        if row is None:  # its key was there
+            raise TamperedHistory("its row is missing.", run=self.run_id.hex(), seq=0)
         # The head first: pages are only ever added, so whatever it names is there to be read afterwards.
         head = self.head = open_head(self._key, row)
         chain = self._chain
         while True:
-            rows = await self._backend.pages(self.run_id, chain.seq, _PAGES_A_READ)
+            rows = await self._backend.pages(self.run_id, chain.seq, _PAGES_A_READ, _BYTES_A_READ)
+            if not rows:
+                break
             for page_row in rows:
                 self._check(head)
                 yield chain.open(page_row)
-            if len(rows) < _PAGES_A_READ:
-                break
+            del rows, page_row  # before the next ones are read
         self._check(head)
         if chain.seq < head.seq:
             raise chain.tampered(f"the history ends here, but its head says record {head.seq - 1}.")
@@ -146,7 +148,7 @@ class RunLog:
 
     `seq` is the number of the next record (the first is 1), `durable_seq` the same for what is on disk; `bytes_written`
     counts sealed page bytes. `on_error` is called once if a commit fails: what was queued is lost then, and the log is
-    dead.
+    dead, since whatever it would seal next depends on that. Open the run again to go on from what is durable.
     """
 
     def __init__(

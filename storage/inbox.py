@@ -2,53 +2,95 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from .codec import pack, unpack
-from .envelope import random_id
+from .envelope import random_id, same_or_neither
 from .errors import IntegrityError
 from .keyring import Keyring
-from .port import Backend, Batch, InboxRow
+from .port import Backend, Batch, InboxRow, KeyRow, StoredInboxRow
 from .purposes import Index, Kind, Purpose
 from .views import InboxItem, Value
 
+log = logging.getLogger("sealflow")
+
 
 class Inbox:
-    """Adds and lists items. Each is sealed under a key of its own, which goes when the item is consumed."""
+    """Adds and lists items. Each is sealed under a key of its own, which goes when the item is consumed.
+
+    An item that does not verify blocks nobody: it is reported once, and `unreadable` names it for removal.
+    """
 
     def __init__(self, backend: Backend, keyring: Keyring, now_ms: Callable[[], int]) -> None:
         self._backend = backend
         self._keyring = keyring
         self._now_ms = now_ms
         self._consumed: set[int] = set()
+        self.unreadable: set[int] = set()
 
     async def add(self, kind: int, value: Value, run_id: bytes | None, dedupe: bytes | None) -> int:
         """Adds a request, durably, and returns its number. One with a `dedupe` that still waits is not added again."""
-        item_id = random_id()
+        item_id, now = random_id(), self._now_ms()
         key, key_row = self._keyring.new_scope(Kind.INBOX, item_id)
-        record = key.seal(key.place(Purpose.INBOX, item_id), 0, 0, pack([kind, run_id, value]))
-        index = None if dedupe is None else self._keyring.value_index(Index.INBOX_DEDUPE, dedupe)
-        row = InboxRow(item_id, kind, run_id, index, self._now_ms(), record)
+        record = key.seal(key.place(Purpose.INBOX, item_id), 0, 0, pack([kind, run_id, dedupe, now, value]))
+        row = InboxRow(item_id, kind, run_id, self._index(dedupe), now, record)
         return (await self._backend.commit(Batch(keys=[key_row], inbox=[row])))[0]
 
     async def items(self, limit: int) -> list[InboxItem]:
-        """The oldest items that were not consumed. Raises NotARecord, IntegrityError."""
-        stored = await self._backend.inbox(limit + len(self._consumed))
-        rows = [(number, row) for number, row in stored if number not in self._consumed][:limit]
-        keys = {row.scope: row for row in await self._backend.keys(Kind.INBOX, [row.item_id for _, row in rows])}
+        """The oldest items that were not consumed, without those that do not verify."""
+        items: list[InboxItem] = []
+        after = 0
+        while len(items) < limit:
+            stored = await self._backend.inbox(limit, after)
+            if not stored:
+                break
+            after = stored[-1].number
+            items += await self._opened(
+                [item for item in stored if item.number not in self._consumed and item.number not in self.unreadable]
+            )
+        return items[:limit]
+
+    async def _opened(self, stored: list[StoredInboxRow]) -> list[InboxItem]:
+        ids = [row.item_id for _, row in stored if isinstance(row.item_id, bytes)]
+        try:
+            keys = {row.scope: row for row in await self._backend.keys(Kind.INBOX, ids)}
+        except IntegrityError:  # of one of them: ask for each
+            keys = {}
+            for item_id in ids:
+                try:
+                    keys.update((row.scope, row) for row in await self._backend.keys(Kind.INBOX, [item_id]))
+                except IntegrityError:
+                    continue  # as if it were missing
         items = []
-        for number, row in rows:
+        for number, row in stored:
             if row.item_id not in keys:
-                # Consumed by the executor between the two reads? Then it is not among the oldest any more.
-                if all(number != other.number for other in await self._backend.inbox(len(stored))):
+                # Consumed by the executor between the two reads? Then the item is gone as well.
+                again = await self._backend.inbox(1, number - 1)
+                if not again or again[0].number != number:
                     continue
-                raise IntegrityError(f"The key of inbox item {number} is missing.")
-            key = self._keyring.open_scope(keys[row.item_id])
-            kind, run_id, value = unpack(key.open(key.place(Purpose.INBOX, row.item_id), 0, 0, row.record))
-            if (kind, run_id) != (row.kind, row.run_id):
-                raise IntegrityError(f"Inbox item {number}: its row says otherwise than its record.")
-            items.append(InboxItem(number, kind, run_id, value))
+            try:
+                items.append(self._open(number, row, keys.get(row.item_id)))
+            except IntegrityError as error:
+                self.unreadable.add(number)
+                log.error("inbox item %d was changed outside of Sealflow and is ignored: %s", number, error.message)
         return items
+
+    def _open(self, number: int, row: InboxRow, key_row: KeyRow | None) -> InboxItem:
+        if key_row is None:
+            raise IntegrityError("Its key is missing.")
+        key = self._keyring.open_scope(key_row)
+        fields = unpack(key.open(key.place(Purpose.INBOX, row.item_id), 0, 0, row.record))
+        if type(fields) is not list or len(fields) != 5:
+            raise IntegrityError("It has other fields than this version writes.")
+        kind, run_id, dedupe, created_ms, value = fields
+        unique = same_or_neither(self._index(dedupe), row.dedupe)
+        if not unique or (kind, run_id, created_ms) != (row.kind, row.run_id, row.created_ms):
+            raise IntegrityError("Its row says otherwise than its record.")
+        return InboxItem(number, kind, run_id, value)
+
+    def _index(self, dedupe: bytes | None) -> bytes | None:
+        return None if dedupe is None else self._keyring.value_index(Index.INBOX_DEDUPE, dedupe)
 
     def consume(self, number: int, batch: Batch) -> bool:
         """Puts the item's removal into the batch; False if that was done before."""
@@ -59,5 +101,6 @@ class Inbox:
         return True
 
     def forget(self, number: int) -> None:
-        """The removal is durable; numbers are never used again, so nothing needs to be remembered."""
+        """The removal is durable (numbers are never used again, so nothing needs to be remembered), or was lost."""
         self._consumed.discard(number)
+        self.unreadable.discard(number)

@@ -4,22 +4,29 @@ Everything queued while one commit is under way goes into the next, so the busie
 batches; there is no window and no timer to wait for. Callbacks run after the commit that made their records durable,
 never before and never without it.
 
-The first commit that fails ends the journal: everything queued is dropped, the runs concerned are told, and every later
-call raises the same error. Nothing is half-written, and what was acknowledged stays. Opening the vault again goes on
-from the last durable record.
+A store that is busy is tried again until it is not. Any other failure drops everything that is queued at that moment,
+and tells the runs concerned: their next page would continue one that is lost, so their logs are dead and must be opened
+again. Nothing is half-written, and what was acknowledged stays. The journal itself goes on: who has lost nothing may
+write as soon as the store can.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from .errors import StorageError, StoreBusy, StoreClosed
 from .port import Backend, Batch
 
 HEAD_SECONDS = 1.0
-_BUSY_ATTEMPTS = 3
+BUSY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""Pauses before a busy store is tried again; the last one repeats."""
+_BUSY_ATTEMPTS_AT_CLOSE = 3
+
+log = logging.getLogger("sealflow")
 
 
 class Source(Protocol):
@@ -56,6 +63,7 @@ class Journal:
         self._touched: dict[Source, None] = {}
         self._behind: dict[Source, None] = {}
         self._callbacks: list[Callable[[], None]] = []
+        self._regrets: list[Callable[[], None]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
@@ -70,13 +78,14 @@ class Journal:
             self._callbacks.append(on_durable)
         self.wake()
 
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        """Runs the callback once the current batch is durable."""
+    def after_commit(self, callback: Callable[[], None], regret: Callable[[], None]) -> None:
+        """Runs the callback once the current batch is durable, or the other one if it is lost."""
         self._callbacks.append(callback)
+        self._regrets.append(regret)
         self.wake()
 
     def wake(self) -> None:
-        """Lets the writer run. Raises the journal's error if it has failed or is closed."""
+        """Lets the writer run. Raises StoreClosed once the journal has ended."""
         if self.error is not None:
             raise self.error
         self._wake.set()
@@ -104,15 +113,14 @@ class Journal:
         await waiter
 
     async def close(self) -> None:
-        """Writes what is queued and the heads that are behind, and ends. Raises nothing for a journal that has failed
-        before.
-        """
+        """Writes what is queued and the heads that are behind, and ends. Raises the error of a commit that fails."""
         self._closing = True
         try:
             if self.error is None and self._writer is not None:
                 await self.flush()  # first, so that all that is behind is known
                 self.seal_heads()
-                await self.flush()
+                with suppress(StorageError):  # all that was appended is durable: a head only proves it sooner
+                    await self.flush()
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -131,16 +139,17 @@ class Journal:
                 # Whoever is ready to run may still join this batch.
                 await asyncio.sleep(0)
                 self._wake.clear()
-                if not await self._write_batch():
-                    return
+                await self._write_batch()
         finally:
             if self.error is None:  # cancelled, with the loop
-                self._fail(StoreClosed("The environment is closed."), {}, [])
+                self.error = StoreClosed("The environment is closed.")
+                self._fail(self.error, {}, [], [])
 
-    async def _write_batch(self) -> bool:
+    async def _write_batch(self) -> None:
         batch, self.batch = self.batch, Batch()
         touched, self._touched = self._touched, {}
         callbacks, self._callbacks = self._callbacks, []
+        regrets, self._regrets = self._regrets, []
         waiters, self._waiters = self._waiters, []
         size, self.pending_bytes = self.pending_bytes, 0
         try:
@@ -153,10 +162,11 @@ class Journal:
             if rows:
                 await self._commit(batch)
         except StorageError as error:
-            self._fail(error, touched, waiters)
-            return False
+            self._fail(error, touched, waiters, regrets)
+            return
         except BaseException:
-            self._fail(StoreClosed("The environment was closed during a commit."), touched, waiters)
+            self.error = StoreClosed("The environment was closed during a commit.")
+            self._fail(self.error, touched, waiters, regrets)
             raise
         if rows:
             self.commits += 1
@@ -171,28 +181,42 @@ class Journal:
                 waiter.set_result(None)
         if self._behind and self._timer is None and not self._closing:
             self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.seal_heads)
-        return True
 
     async def _commit(self, batch: Batch) -> None:
-        for attempt in range(1, _BUSY_ATTEMPTS + 1):
+        attempt = 0
+        while True:
             try:
                 await self._backend.commit(batch)
-                return
-            except StoreBusy:  # rolled back whole: the same batch may be tried again
-                if attempt == _BUSY_ATTEMPTS:
+                break
+            except StoreBusy as error:  # rolled back whole: the same batch may be tried again
+                attempt += 1
+                if self._closing and attempt >= _BUSY_ATTEMPTS_AT_CLOSE:
                     raise
+                if attempt == 1:
+                    log.warning("writing waits: %s", error.message)
+                await asyncio.sleep(BUSY_SECONDS[min(attempt, len(BUSY_SECONDS)) - 1])
+        if attempt:
+            log.warning("the store can be written again")
 
-    def _fail(self, error: StorageError, touched: dict[Source, None], waiters: list[asyncio.Future[None]]) -> None:
-        self.error = error
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _fail(
+        self,
+        error: StorageError,
+        touched: dict[Source, None],
+        waiters: list[asyncio.Future[None]],
+        regrets: list[Callable[[], None]],
+    ) -> None:
+        """Drops the failed batch and the one that was being filled: it may hold pages that continue lost ones."""
+        lost = {**touched, **self._touched}
         waiters = [*waiters, *self._waiters]
-        for source in {**touched, **self._touched}:
-            self._call(lambda source=source: source.failed(error))  # type: ignore[misc]
-        self.batch, self._touched, self._callbacks, self._waiters = Batch(), {}, [], []
-        self._behind.clear()
+        regrets = [*regrets, *self._regrets]
+        self.batch, self._touched, self._callbacks, self._waiters, self._regrets = Batch(), {}, [], [], []
         self.pending_bytes = 0
+        for source in lost:
+            self._behind.pop(source, None)
+        for source in lost:
+            self._call(lambda source=source: source.failed(error))  # type: ignore[misc]
+        for regret in regrets:
+            self._call(regret)
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_exception(error)

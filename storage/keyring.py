@@ -18,6 +18,7 @@ from .envelope import (
     number,
     random_key,
     same,
+    same_or_neither,
 )
 from .errors import IntegrityError
 from .port import EnvironmentKeyRow, KeyProvider, KeyRow, Wrapped
@@ -59,9 +60,7 @@ class Keyring:
         return Keyring(environment, [key]), [row._replace(mac=_row_mac(key, key, row))]
 
     @staticmethod
-    async def open(
-        environment: bytes, role: Role, provider: KeyProvider, rows: Iterable[EnvironmentKeyRow]
-    ) -> Keyring:
+    async def open(environment: bytes, role: Role, provider: KeyProvider, rows: Iterable[EnvironmentKeyRow]) -> Keyring:
         """The keyring of stored rows, each unwrapped and its MACs checked.
 
         Raises KeyMissing, WrongKey, or IntegrityError for rows that were altered, exchanged or planted, and for a store
@@ -87,7 +86,7 @@ class Keyring:
             if row.version > 1 and before is None:
                 raise IntegrityError("An environment key's predecessor is missing.")
             expected = None if before is None else _row_mac(before, key, row)
-            if expected != row.predecessor_mac and not same(expected or b"", row.predecessor_mac or b""):
+            if not same_or_neither(expected, row.predecessor_mac):
                 raise IntegrityError("An environment key was not made by its predecessor's holder.")
         return keyring
 

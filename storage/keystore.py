@@ -10,58 +10,66 @@ from __future__ import annotations
 
 import base64
 import binascii
-import errno
 import fcntl
 import json
+import logging
 import os
 import shlex
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .envelope import KEY_BYTES, KeyEncryptionKey, PassphraseKey, random_key
-from .errors import KeyMissing, KeystoreUnreadable, StorageError, StoreFull, StoreNotWritable, WrongKey
+from .envelope import KEY_BYTES, SALT_BYTES, KeyEncryptionKey, PassphraseKey, random_key
+from .errors import IntegrityError, KeyMissing, KeystoreUnreadable, WrongKey
+from .folders import make_folder, os_error, sync_folder
 from .port import Wrapped
+from .purposes import Role
 
 _FORMAT = 1
 
+log = logging.getLogger("sealflow")
+
 
 class Keystore:
-    """The keystore file at `path`. `passphrase` is asked for once, and only if the file is, or is to be, sealed with
-    one.
+    """The keystore file at `path`. `$SEALFLOW_PASSPHRASE`, else what `passphrase` answers, seals it.
 
-    `created` turns True when this object makes the file: the moment to show `first_run_notice`.
+    It is asked for once, and only if the file is, or is to be, sealed. A clear file becomes sealed with the next key
+    that is added to it. A `path` that is a symbolic link stays one: the file it names is read, locked and replaced.
+    `created` turns True when this object makes the file: the moment to show `first_run_notice`. Raises
+    KeystoreUnreadable if the variable is set but empty.
     """
 
     def __init__(self, path: Path, *, passphrase: Callable[[], str] | None = None) -> None:
-        self.path = Path(path).absolute()
+        self.path = Path(os.path.abspath(path))
+        # Once: what a link names later would be another keystore.
+        self._file = _resolved(self.path)
         self.created = False
-        self._passphrase = passphrase
+        self._passphrase = _from_environment() or passphrase
         self._secret: PassphraseKey | None = None
+        self._warned = False
 
     def __repr__(self) -> str:
         return f"Keystore({str(self.path)!r})"
 
     @classmethod
-    def default(cls, *, passphrase: Callable[[], str] | None = None) -> Keystore:
-        """The keystore of this user: `$SEALFLOW_KEYSTORE`, else keystore.json in the user's configuration directory.
+    def default(cls, path: Path | None = None, *, passphrase: Callable[[], str] | None = None) -> Keystore:
+        """The keystore of this user: `path`, else `$SEALFLOW_KEYSTORE`, else keystore.json in the user's configuration
+        directory.
 
-        `$SEALFLOW_PASSPHRASE` comes before `passphrase` (a prompt, which is called only for a keystore that is sealed
-        already).
+        `passphrase` is a prompt, which is called only for a keystore that is sealed already, and if
+        `$SEALFLOW_PASSPHRASE` is not set.
         """
         named = os.environ.get("SEALFLOW_KEYSTORE")
-        if named:
+        if path is None and named:
             path = Path(named).expanduser()
-        else:
+        elif path is None:
             from platformdirs import user_config_path
 
             path = user_config_path("sealflow", appauthor=False) / "keystore.json"
-        given = os.environ.get("SEALFLOW_PASSPHRASE")
-        if given:
-            return cls(path, passphrase=lambda: given)
         keystore = cls(path)
-        if passphrase is not None and keystore._is_sealed():
+        if keystore._passphrase is None and passphrase is not None and keystore._is_sealed():
             keystore._passphrase = passphrase
         return keystore
 
@@ -77,47 +85,61 @@ class Keystore:
         )
 
     def exists(self) -> bool:
-        return self.path.exists()
+        try:
+            return self._file.exists()
+        except OSError as error:  # a folder that may not be entered
+            raise KeystoreUnreadable(f"The keystore {self.path} cannot be read: {error.strerror}.") from error
 
     def refuse_inside(self, folder: Path) -> None:
         """Raises KeystoreUnreadable if the keystore lies in this folder: a key beside the data it protects is
         decoration.
         """
-        if self.path.resolve().is_relative_to(folder.resolve()):
-            raise KeystoreUnreadable(
-                f"The keystore {self.path} lies inside the store's folder {folder}.",
-                hint="Set SEALFLOW_KEYSTORE to a place outside of it.",
-            )
+        given = Path(os.path.abspath(folder))
+        for inside in (given, given.resolve()):
+            # A link in the folder does not put the key there, but whoever copies the folder by following links does.
+            for path in (self.path, _resolved(self.path.parent) / self.path.name, self._file):
+                if path.is_relative_to(inside):
+                    raise KeystoreUnreadable(
+                        f"The keystore {self.path} lies inside the store's folder {folder}.",
+                        hint="Set SEALFLOW_KEYSTORE to a place outside of it.",
+                    )
 
-    def provider(self, environment: bytes) -> ServiceKeys:
-        """The key provider of one environment."""
-        return ServiceKeys(self, environment)
+    def provider(self, environment: bytes, role: Role = Role.ENVIRONMENT) -> ServiceKeys:
+        """The key provider of one environment, or of a control store."""
+        return ServiceKeys(self, environment, role)
 
     def has(self, environment: bytes) -> bool:
         """Whether the keystore has a key for this environment."""
-        return self.exists() and environment.hex() in self._read()
+        return self.exists() and environment.hex() in self._read()["keys"]
 
-    def add(self, environment: bytes) -> None:
-        """Makes a key for a new environment, durably; one that is there already stays.
+    def add(self, environment: bytes, role: Role = Role.ENVIRONMENT) -> None:
+        """Makes a key for a new environment or control store, durably; one that is there already stays.
 
         Raises StoreNotWritable, StoreFull, WrongKey (passphrase), KeystoreUnreadable.
         """
         with self._locked():
             new = not self.exists()
-            keys = {} if new else self._read()
-            if environment.hex() in keys:
+            document = {"keys": {}} if new else self._read()
+            if environment.hex() in document["keys"]:
                 return
-            keys[environment.hex()] = base64.b64encode(random_key()).decode("ascii")
-            self._write(keys)
+            document["keys"][environment.hex()] = base64.b64encode(random_key()).decode("ascii")
+            if role == Role.CONTROL:
+                document["control"] = [*document.get("control", ()), environment.hex()]
+            self._write(document)
             self.created = self.created or new
 
-    def key(self, environment: bytes) -> KeyEncryptionKey:
-        """The key of an environment. Raises KeyMissing, WrongKey (passphrase), KeystoreUnreadable."""
+    def key(self, environment: bytes, role: Role = Role.ENVIRONMENT) -> KeyEncryptionKey:
+        """The key of an environment. Raises KeyMissing, WrongKey (passphrase), KeystoreUnreadable,
+        IntegrityError (it is the key of a control store, or the other way round).
+        """
         if not self.exists():
             raise KeyMissing(f"The keystore {self.path} is missing, but the store is there.")
-        entry = self._read().get(environment.hex())
+        document = self._read()
+        entry = document["keys"].get(environment.hex())
         if entry is None:
             raise KeyMissing(f"The keystore {self.path} has no key for this store: it was made with another keystore.")
+        if (environment.hex() in document.get("control", ())) != (role == Role.CONTROL):
+            raise IntegrityError("A control store and an environment's store were put in each other's place.")
         try:
             key = base64.b64decode(entry, validate=True)
         except (binascii.Error, ValueError, TypeError):
@@ -130,10 +152,12 @@ class Keystore:
 
     def _document(self) -> dict[str, Any]:
         try:
-            document = json.loads(self.path.read_bytes())
+            with self._file.open("rb") as file:
+                self._refuse_shared(os.fstat(file.fileno()))
+                document = json.loads(file.read())
         except OSError as error:
             raise KeystoreUnreadable(f"The keystore {self.path} cannot be read: {error.strerror}.") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise KeystoreUnreadable(
                 f"The keystore {self.path} is damaged.", hint="Restore it from its backup."
             ) from error
@@ -143,27 +167,46 @@ class Keystore:
             )
         return document
 
+    def _refuse_shared(self, found: os.stat_result) -> None:
+        """Raises KeystoreUnreadable for a file that others may read or write, or that is somebody else's."""
+        name = shlex.quote(str(self._file))
+        if found.st_uid != os.geteuid():
+            raise KeystoreUnreadable(
+                f"The keystore {self.path} belongs to another user.", hint=f"chown {os.geteuid()} {name}"
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            raise KeystoreUnreadable(
+                f"The keystore {self.path} is open to other users (mode {stat.S_IMODE(found.st_mode):04o}).",
+                hint=f"chmod 600 {name}",
+            )
+
     def _is_sealed(self) -> bool:
         return self.exists() and "sealed" in self._document()
 
-    def _read(self) -> dict[str, str]:
+    def _read(self) -> dict[str, Any]:
+        """The opened document: `keys` by id, and under `control` the ids of control stores."""
         document = self._document()
         if "sealed" in document:
             try:
                 salt = base64.b64decode(document["salt"], validate=True)
                 sealed = base64.b64decode(document["sealed"], validate=True)
+                if len(salt) != SALT_BYTES:
+                    raise ValueError("the salt's length")
                 document = json.loads(self._passphrase_key(salt).open(sealed))
             except (KeyError, ValueError, TypeError) as error:
-                raise KeystoreUnreadable(f"The keystore {self.path} is damaged.") from error
-        keys = document.get("keys")
-        if not isinstance(keys, dict):
+                raise KeystoreUnreadable(
+                    f"The keystore {self.path} is damaged.", hint="Restore it from its backup."
+                ) from error
+        elif self._passphrase is not None and not self._warned:
+            self._warned = True
+            log.warning("the keystore is not sealed yet: the passphrase will seal it when the next key is added")
+        if not isinstance(document.get("keys"), dict) or not isinstance(document.get("control", []), list):
             raise KeystoreUnreadable(f"The keystore {self.path} is damaged.", hint="Restore it from its backup.")
-        return keys
+        return document
 
-    def _write(self, keys: dict[str, str]) -> None:
-        sealed = self._is_sealed() if self.exists() else self._passphrase is not None
-        document: dict[str, Any] = {"format": _FORMAT, "keys": keys}
-        if sealed:
+    def _write(self, document: dict[str, Any]) -> None:
+        document = {"format": _FORMAT, "control": document.get("control", []), "keys": document["keys"]}
+        if self._passphrase is not None or self._is_sealed():
             key = self._secret or self._passphrase_key(None)
             document = {
                 "format": _FORMAT,
@@ -171,7 +214,7 @@ class Keystore:
                 "sealed": base64.b64encode(key.seal(json.dumps(document).encode("utf-8"))).decode("ascii"),
             }
         with _mapped(self.path):
-            _replace(self.path, json.dumps(document, indent=1).encode("utf-8"))
+            _replace(self._file, json.dumps(document, indent=1).encode("utf-8"))
 
     def _passphrase_key(self, salt: bytes | None) -> PassphraseKey:
         """The key of the passphrase, made once for a salt: it is slow by design."""
@@ -180,15 +223,19 @@ class Keystore:
                 raise WrongKey(
                     f"The keystore {self.path} is sealed with a passphrase.", hint="Set SEALFLOW_PASSPHRASE."
                 )
-            self._secret = PassphraseKey(self._passphrase(), salt)
+            passphrase = self._passphrase()
+            if not passphrase:
+                raise WrongKey("The passphrase is empty.", hint="Give one, or set SEALFLOW_PASSPHRASE.")
+            self._secret = PassphraseKey(passphrase, salt)
         return self._secret
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Processes that add keys at the same moment do so one after the other."""
+        make_folder(self._file.parent, "keystore's folder")
         with _mapped(self.path):
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            lock = self._file.with_name(self._file.name + ".lock")
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
@@ -201,42 +248,59 @@ class ServiceKeys:
 
     name = "service"
 
-    def __init__(self, keystore: Keystore, environment: bytes) -> None:
+    def __init__(self, keystore: Keystore, environment: bytes, role: Role) -> None:
         self._keystore = keystore
         self._environment = environment
+        self._role = role
 
     async def wrap(self, payload: bytes, context: bytes) -> Wrapped:
         """Wraps under this environment's entry. Raises KeyMissing without one."""
-        key = self._keystore.key(self._environment)
+        key = self._keystore.key(self._environment, self._role)
         return Wrapped(key.kid, key.wrap(context, payload))
 
     async def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
         """Raises KeyMissing, WrongKey (the entry is another key), IntegrityError (the row was altered)."""
-        key = self._keystore.key(self._environment)
+        key = self._keystore.key(self._environment, self._role)
         if key.kid != wrapped.kek:
             raise WrongKey(f"The key in {self._keystore.path} is not the one that made this store.")
         return key.unwrap(context, wrapped.data)
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Writes the file whole or not at all, durably: a crash leaves the old one."""
-    import tempfile  # slow to import, and only a new key needs it
-
-    handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # made with mode 0600
+    """Writes the file whole or not at all, durably: a crash leaves the old one. Called by the lock's holder only, so
+    the new file has a fixed name, and what a killed process left there does not stay.
+    """
+    new = path.with_name(path.name + ".new")
+    with suppress(FileNotFoundError):
+        new.unlink()
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(new, path)
     except BaseException:
-        os.unlink(name)
+        new.unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+def _resolved(path: Path) -> Path:
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # links in a circle, a folder that may not be entered
+        raise KeystoreUnreadable(f"The path of the keystore {path} leads nowhere.") from error
+
+
+def _from_environment() -> Callable[[], str] | None:
+    given = os.environ.get("SEALFLOW_PASSPHRASE")
+    if given == "":
+        # A variable that was meant to be filled in: a keystore that is silently not sealed would be the worse answer.
+        raise KeystoreUnreadable(
+            "SEALFLOW_PASSPHRASE is set but empty.", hint="Give it the passphrase, or unset it to work without one."
+        )
+    return None if given is None else lambda: given
 
 
 @contextmanager
@@ -245,10 +309,3 @@ def _mapped(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise os_error(error, path, "keystore") from error
-
-
-def os_error(error: OSError, path: Path, what: str) -> StorageError:
-    """The storage error of an operating system's error on writing."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreFull(f"The disk is full: the {what} {path} cannot be written.")
-    return StoreNotWritable(f"The {what} {path} cannot be written: {error.strerror}.")

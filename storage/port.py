@@ -170,7 +170,10 @@ class Backend(Protocol):
     `commit` is one transaction: all of the batch or nothing, durable when it returns. A row whose key is there already,
     or a flow whose `row_version` is not the next one, is a Conflict. It answers with the numbers of the batch's inbox
     rows (that of the row already there, for a repeated `dedupe`). Consuming an item also deletes the key rows of its
-    scope; an item that is gone is no error.
+    scope and kind; an item that is gone is no error.
+
+    A row whose columns hold values of other types than its tuple names is an IntegrityError. Reading does not wait for
+    a commit that is under way.
     """
 
     async def close(self) -> None: ...
@@ -182,6 +185,14 @@ class Backend(Protocol):
     async def environment_keys(self) -> list[EnvironmentKeyRow]: ...
 
     async def keys(self, kind: int, scopes: Sequence[bytes]) -> list[KeyRow]: ...
+
+    async def flow_scopes(self) -> list[bytes]:
+        """The scopes of all keys of flows: each has a row, or somebody has removed it."""
+        ...
+
+    async def environment_scopes(self) -> list[bytes]:
+        """The same of environments."""
+        ...
 
     async def environments(self) -> list[EnvironmentRow]: ...
 
@@ -209,13 +220,19 @@ class Backend(Protocol):
 
     async def unfinished(self) -> list[bytes]: ...
 
-    async def pages(self, run_id: bytes, from_seq: int, limit: int) -> list[PageRow]:
-        """Up to `limit` pages whose `seq` is at least `from_seq`, in order."""
+    async def pages(self, run_id: bytes, from_seq: int, limit: int, most_bytes: int) -> list[PageRow]:
+        """Up to `limit` pages whose `seq` is at least `from_seq`, in order; none after `most_bytes` were reached, but
+        one at least. An empty list says that there are no more.
+        """
         ...
 
     async def snapshot(self, run_id: bytes) -> SnapshotRow | None: ...
 
-    async def inbox(self, limit: int) -> list[StoredInboxRow]: ...
+    async def inbox(self, limit: int, after: int = 0) -> list[StoredInboxRow]:
+        """The oldest, with a number above `after`. The types of their columns are not checked: one damaged row must not
+        hide the others.
+        """
+        ...
 
     def try_become_executor(self) -> bool:
         """Takes the role of the environment's one executor, or says that somebody else has it. Given up by `close`."""

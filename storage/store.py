@@ -8,17 +8,19 @@ HOME/environments/<id>/executor.lock
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from .backends.sqlite import SQLiteBackend
 from .codec import pack, unpack
-from .envelope import random_id
-from .errors import AlreadyThere, Conflict, IntegrityError, RecordNotFound, StoreCorrupt
+from .envelope import random_id, same
+from .errors import AlreadyThere, Conflict, IntegrityError, InvalidName, RecordNotFound, StoreCorrupt
+from .folders import make_folder, os_error, sync_folder
 from .keyring import Keyring
-from .keystore import Keystore, os_error
+from .keystore import Keystore
 from .port import Backend, Batch, EnvironmentRow
-from .purposes import Index, Kind, Purpose
+from .purposes import Index, Kind, Purpose, Role
 from .vault import Vault, system_ms
 from .views import EnvironmentInfo
 
@@ -42,17 +44,19 @@ class Store:
         """Opens the folder, and makes it if it is not there and `create` says so.
 
         Raises RecordNotFound (no store there), KeyMissing, WrongKey, KeystoreUnreadable, StoreNotWritable, StoreFull,
-        StoreBusy, StoreCorrupt, StoreTooNew.
+        StoreBusy, StoreCorrupt (damaged, or the control store is missing beside environments), StoreTooNew.
         """
         home, path = _control(home)
         keystore.refuse_inside(home)
         if not path.exists():
             if not create:
                 raise RecordNotFound(f"There is no store in {home}.")
+            if _has_environments(home) and not path.exists():  # again: another process may be making both
+                raise _lost_control(path)
             _make_home(home)
         backend = await SQLiteBackend.open(path)
         try:
-            keyring = await _open_or_create(backend, keystore, now_ms())
+            keyring = await _open_or_create(home, backend, keystore, now_ms())
         except BaseException:
             await backend.close()
             raise
@@ -63,34 +67,54 @@ class Store:
         await self._backend.close()
 
     async def create_environment(self, name: str) -> EnvironmentInfo:
-        """A new environment with its own store and keys. Raises AlreadyThere for a name that exists, in any case."""
-        if not name:
-            raise ValueError("An environment needs a name.")
+        """A new environment with its own store and keys.
+
+        Raises AlreadyThere for a name that exists, in any case, InvalidName for none.
+        """
+        if not name.strip():
+            raise InvalidName("An environment needs a name.")
         index = self._keyring.name_index(Index.ENVIRONMENT_NAME, name)
-        if await self._backend.environment(index) is not None:
+        if await self._find(name) is not None:
             raise AlreadyThere(f"There is an environment {name} already.")
         info = EnvironmentInfo(random_id(), name, self._now_ms())
-        await self._create_environment_store(info)
+        try:
+            await self._create_environment_store(info)
+        except Exception:
+            self._remove_environment_store(info)
+            raise
         key, key_row = self._keyring.new_scope(Kind.ENVIRONMENT, info.id)
         record = key.seal(key.place(Purpose.ENVIRONMENT, info.id), 0, 1, pack([name, info.created_ms]))
         row = EnvironmentRow(info.id, index, 1, info.created_ms, record)
         try:
             # Last, so that an environment that is listed has its store; a crash before leaves an unused folder.
             await self._backend.commit(Batch(keys=[key_row], environments=[row]))
-        except Conflict as error:
+        except Conflict as error:  # somebody else was faster
+            self._remove_environment_store(info)
             raise AlreadyThere(f"There is an environment {name} already.") from error
         return info
 
     async def environments(self) -> list[EnvironmentInfo]:
         """All environments, oldest first."""
-        return [await self._open_row(row) for row in await self._backend.environments()]
+        scopes = set(await self._backend.environment_scopes())  # first: row and key come in one commit
+        rows = await self._backend.environments()
+        for missing in scopes - {row.environment_id for row in rows}:
+            raise IntegrityError(f"The row of environment {missing.hex()} is missing.")
+        return [await self._open_row(row) for row in rows]
 
     async def environment(self, name: str) -> EnvironmentInfo:
         """An environment by name, in any case. Raises RecordNotFound."""
-        row = await self._backend.environment(self._keyring.name_index(Index.ENVIRONMENT_NAME, name))
-        if row is None:
+        found = await self._find(name)
+        if found is None:
             raise RecordNotFound(f"There is no environment {name}.")
-        return await self._open_row(row)
+        return found
+
+    async def _find(self, name: str) -> EnvironmentInfo | None:
+        row = await self._backend.environment(self._keyring.name_index(Index.ENVIRONMENT_NAME, name))
+        if row is not None:
+            return await self._open_row(row)
+        # Not found by its index: the names themselves know better, should an index have been changed.
+        await self.environments()
+        return None
 
     async def open_vault(self, name: str) -> Vault:
         """The vault of an environment. Raises RecordNotFound, KeyMissing, WrongKey, StoreCorrupt and the store's
@@ -104,7 +128,8 @@ class Store:
         try:
             if await backend.identity() != info.id:
                 raise IntegrityError(f"{path} is not the store of environment {name}.")
-            keyring = await Keyring.open(info.id, self._keystore.provider(info.id), await backend.environment_keys())
+            provider = self._keystore.provider(info.id)
+            keyring = await Keyring.open(info.id, Role.ENVIRONMENT, provider, await backend.environment_keys())
         except BaseException:
             await backend.close()
             raise
@@ -112,15 +137,16 @@ class Store:
 
     async def _create_environment_store(self, info: EnvironmentInfo) -> None:
         path = self._path(info.id)
-        try:
-            path.parent.mkdir(mode=0o700, parents=True)
-        except OSError as error:
-            raise os_error(error, path.parent, "folder") from error
+        make_folder(path.parent)
         backend = await SQLiteBackend.open(path)
         try:
-            await _create(backend, self._keystore, info.id, info.created_ms)
+            await _create(backend, self._keystore, info.id, Role.ENVIRONMENT, info.created_ms)
         finally:
             await backend.close()
+
+    def _remove_environment_store(self, info: EnvironmentInfo) -> None:
+        """Of an environment that did not come to be. Its key stays in the keystore: losing keys is the worse risk."""
+        shutil.rmtree(self._path(info.id).parent, ignore_errors=True)
 
     async def _open_row(self, row: EnvironmentRow) -> EnvironmentInfo:
         keys = await self._backend.keys(Kind.ENVIRONMENT, [row.environment_id])
@@ -129,7 +155,8 @@ class Store:
         key = self._keyring.open_scope(keys[0])
         place = key.place(Purpose.ENVIRONMENT, row.environment_id)
         name, created_ms = unpack(key.open(place, 0, row.row_version, row.record))
-        if created_ms != row.created_ms:
+        index = self._keyring.name_index(Index.ENVIRONMENT_NAME, name)
+        if created_ms != row.created_ms or not same(index, row.name_index):
             raise IntegrityError(f"Environment {row.environment_id.hex()}: its row says otherwise than its record.")
         return EnvironmentInfo(row.environment_id, name, created_ms)
 
@@ -144,30 +171,51 @@ def _control(home: Path) -> tuple[Path, Path]:
 
 def _make_home(home: Path) -> None:
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(home)
         ignore = home / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", "ascii")
+            sync_folder(home)
     except OSError as error:
         raise os_error(error, home, "folder") from error
 
 
-async def _open_or_create(backend: Backend, keystore: Keystore, now_ms: int) -> Keyring:
+def _has_environments(home: Path) -> bool:
+    try:
+        return any((home / "environments").iterdir())
+    except OSError:  # there is no such folder
+        return False
+
+
+def _lost_control(path: Path) -> StoreCorrupt:
+    """Environments without a control store: a fresh one would look as if they had never been."""
+    return StoreCorrupt(
+        f"The control store {path} is missing or empty, but there are environments beside it.",
+        hint="Restore it from a backup, or choose another folder.",
+    )
+
+
+async def _open_or_create(home: Path, backend: Backend, keystore: Keystore, now_ms: int) -> Keyring:
     """The keyring of the control store; a new identity and key if it has none yet."""
     identity = await backend.identity()
+    if identity is None and _has_environments(home):
+        identity = await backend.identity()  # another process may have made it in the meantime
+        if identity is None:
+            raise _lost_control(home / "control.db")
     if identity is None:
         try:
-            return await _create(backend, keystore, random_id(), now_ms)
+            return await _create(backend, keystore, random_id(), Role.CONTROL, now_ms)
         except Conflict:  # another process was faster
             identity = await backend.identity()
             if identity is None:
                 raise
-    return await Keyring.open(identity, keystore.provider(identity), await backend.environment_keys())
+    provider = keystore.provider(identity, Role.CONTROL)
+    return await Keyring.open(identity, Role.CONTROL, provider, await backend.environment_keys())
 
 
-async def _create(backend: Backend, keystore: Keystore, identity: bytes, now_ms: int) -> Keyring:
+async def _create(backend: Backend, keystore: Keystore, identity: bytes, role: Role, now_ms: int) -> Keyring:
     # The key is safe in the keystore before anything is sealed under it.
-    keystore.add(identity)
-    keyring, rows = await Keyring.create(identity, keystore.provider(identity), now_ms)
+    keystore.add(identity, role)
+    keyring, rows = await Keyring.create(identity, role, keystore.provider(identity, role), now_ms)
     await backend.commit(Batch(identity=identity, environment_keys=rows))
     return keyring

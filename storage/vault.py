@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from .definitions import Definitions
 from .envelope import FIRST_LINK, ScopeKey
-from .errors import IntegrityError, RecordNotFound
+from .errors import IntegrityError, RecordNotFound, TamperedHistory
 from .history import Chain, Head, RunLog, RunReader, open_run_info
 from .inbox import Inbox
 from .journal import Journal
@@ -48,6 +48,7 @@ class Vault:
         self._journal = Journal(backend)
         self._definitions = Definitions(backend, keyring, now_ms)
         self._inbox = Inbox(backend, keyring, now_ms)
+        self._executor = False
 
     def __repr__(self) -> str:
         return f"<Vault of environment {self.environment.id.hex()}>"
@@ -58,7 +59,7 @@ class Vault:
         """Deploys a definition as the flow's next version; durable on return.
 
         If document and meta equal those of the current version, that is the answer, with `created` False. Names are
-        matched without regard to case; the first spelling stays. Raises NotStorable.
+        matched without regard to case; the first spelling stays. Raises NotStorable, InvalidName.
         """
         return await self._definitions.put(name, document, meta)
 
@@ -70,9 +71,13 @@ class Vault:
         """A flow by name (in any case) or id. Raises RecordNotFound."""
         return await self._definitions.one(name_or_id)
 
-    async def version(self, flow_id: bytes, number: int) -> FlowDocument:
-        """One version of a flow. Raises RecordNotFound."""
-        return await self._definitions.version(flow_id, number)
+    async def version(self, flow_id: bytes, number: int, *, digest: bytes | None = None) -> FlowDocument:
+        """One version of a flow. Raises RecordNotFound.
+
+        `digest` (RunInfo.definition_digest) says which content it must have: IntegrityError if it has another, or is
+        missing.
+        """
+        return await self._definitions.version(flow_id, number, digest)
 
     # --- runs
 
@@ -112,7 +117,7 @@ class Vault:
         key = await self._run_key(run_id)
         row = await self._backend.run(run_id)
         if row is None:
-            raise RecordNotFound(f"There is no run {run_id.hex()}.")
+            raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
         return await RunLog.open(self._journal, self._backend, key, row, from_snapshot=from_snapshot)
 
     async def reader(self, run_id: bytes) -> RunReader:
@@ -136,10 +141,11 @@ class Vault:
 
     async def run(self, run_id: bytes) -> RunInfo:
         """One run's row, verified against its sealed head. Raises RecordNotFound, TamperedHistory."""
+        key = await self._run_key(run_id)
         row = await self._backend.run(run_id)
         if row is None:
-            raise RecordNotFound(f"There is no run {run_id.hex()}.")
-        return open_run_info(await self._run_key(run_id), row)
+            raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
+        return open_run_info(key, row)
 
     async def runs(
         self,
@@ -186,8 +192,15 @@ class Vault:
         return await self._inbox.add(kind, item, run_id, dedupe)
 
     async def inbox(self, limit: int = 100) -> list[InboxItem]:
-        """The oldest requests that were not consumed yet."""
-        return await self._inbox.items(limit)
+        """The oldest requests that were not consumed yet.
+
+        One that was changed from outside is logged and left out; the executor removes it.
+        """
+        items = await self._inbox.items(limit)
+        if self._executor:
+            for number in self._inbox.unreadable:
+                self.consume(number)
+        return items
 
     def consume(self, item_id: int) -> None:
         """Removes a request with the next commit: in the same one as whatever is queued before control returns to the
@@ -195,7 +208,7 @@ class Vault:
         """
         self._journal.wake()
         if self._inbox.consume(item_id, self._journal.batch):
-            self._journal.after_commit(lambda: self._inbox.forget(item_id))
+            self._journal.after_commit(lambda: self._inbox.forget(item_id), lambda: self._inbox.forget(item_id))
 
     # --- durability
 
@@ -231,7 +244,8 @@ class Vault:
         """Takes the role of the one process that runs this environment's flows; False if another has it. Held until
         `close`.
         """
-        return self._backend.try_become_executor()
+        self._executor = self._backend.try_become_executor()
+        return self._executor
 
     def executor_pid(self) -> int | None:
         """The process that has that role, where known."""

@@ -53,7 +53,10 @@ class FlowDocument:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run as lists show it. `status` is the host's own number; `ended_ms` is None while the run goes on."""
+    """A run as lists show it. `status` is the host's own number; `ended_ms` is None while the run goes on.
+
+    `definition_digest` is that of the version it was started with, if that was given: hand it to `Vault.version`.
+    """
 
     run_id: bytes
     flow_id: bytes
@@ -63,6 +66,7 @@ class RunInfo:
     ended_ms: int | None
     parent: bytes | None
     summary: Value = field(repr=False)
+    definition_digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,19 @@ Standard `workflow.json` and an ARM template with a workflow in it. The definiti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import DefinitionError
-from .arm import resolve
+from .arm import Deployment
+from .arm_template import WORKFLOW, Template, Workflow, workflows_of
 from .definition import Dialect, JsonObject
 from .pointer import join
 from .problem import Problem
 from .text import examine, read_json
 
 Kind = Literal["definition", "power-automate", "standard", "arm"]
-
-WORKFLOW_RESOURCE = "microsoft.logic/workflows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,7 @@ class Source:
     `definition` is its JSON as it will be parsed (ARM strings resolved), `pointer` its place in the file,
     `parameters` the values the file gives to workflow parameters, `connections` the connection references by name.
     `dialect` is "auto" where the file does not say. `problems` were met while reading. `document` is the whole file.
+    `file` is its path in the package it came in; `aliases` are further names by which other flows may call this one.
     """
 
     kind: Kind
@@ -40,6 +40,8 @@ class Source:
     dialect: Dialect | Literal["auto"] = "auto"
     problems: tuple[Problem, ...] = ()
     document: Any = None
+    file: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 def read(text: str | bytes, *, name: str = "") -> Source:
@@ -123,7 +125,7 @@ def _wrapped(document: JsonObject, name: str) -> Source:
 def _exported(document: JsonObject, properties: JsonObject, name: str) -> Source:
     """What the two products' own interfaces return, and what solutions and packages of Power Automate hold."""
     resource = document.get("type")
-    logic = isinstance(resource, str) and resource.lower() == WORKFLOW_RESOURCE
+    logic = isinstance(resource, str) and resource.lower() == WORKFLOW
     references = properties.get("connectionReferences")
     given = _values(properties.get("parameters"))
     shown = properties.get("displayName")
@@ -142,67 +144,50 @@ def _exported(document: JsonObject, properties: JsonObject, name: str) -> Source
 
 
 def _arm(document: JsonObject, name: str) -> Source:
-    found = list(_workflows(document, "", 0))
-    if not found:
-        raise _no_definition("The template holds no resource of type Microsoft.Logic/workflows.", "/resources")
-    pointer, resource, template = found[0]
-    properties = resource.get("properties")
-    at = join(pointer, "properties")
-    if not isinstance(properties, dict):
-        raise _no_definition("The workflow resource has no 'properties'.", pointer)
-    problems: list[Problem] = []
-    if len(found) > 1:
-        more = ", ".join(where for where, _, _ in found[1:4])
-        problems.append(
-            Problem(
-                "SeveralWorkflows",
-                "warning",
-                pointer,
-                f"The template holds {len(found)} workflows; the first is used, not {more}.",
-            )
-        )
-    definition = resolve(properties.get("definition"), template, join(at, "definition"), problems)
+    template = workflows_of(document, Deployment())
+    if not template.workflows:
+        raise no_workflow(template)
+    first = template.workflows[0]
+    source = of_workflow(first, document, name)
+    if len(template.workflows) == 1:
+        return source
+    more = ", ".join(each.pointer for each in template.workflows[1:4])
+    several = Problem(
+        "SeveralWorkflows",
+        "warning",
+        first.pointer,
+        f"The template holds {len(template.workflows)} workflows; the first is used, not {more}.",
+        "`sealflow flow import` takes them all.",
+    )
+    return replace(source, problems=(several, *source.problems))
+
+
+def no_workflow(template: Template) -> DefinitionError:
+    """What to say of a template in which there is no workflow."""
+    reason = f" {template.problems[0].message}" if template.problems else ""
+    return _no_definition("The template holds no resource of type Microsoft.Logic/workflows." + reason, "/resources")
+
+
+def of_workflow(workflow: Workflow, document: JsonObject, name: str) -> Source:
+    """A template's workflow as a source. Raises DefinitionError: NoDefinition, TooDeep."""
+    if not isinstance(workflow.properties, dict):
+        raise _no_definition("The workflow resource has no 'properties'.", workflow.pointer)
+    definition = workflow.properties["definition"]
+    at = join(workflow.pointer, "properties", "definition")
     if not isinstance(definition, dict):
-        raise _no_definition("The workflow's 'definition' is no object.", join(at, "definition"))
-    unheard: list[
-        Problem
-    ] = []  # names and connection ids are not needed to run: what is unresolved there is no problem
-    given = _values(resolve(properties.get("parameters"), template, join(at, "parameters"), unheard))
-    shown = resolve(resource.get("name"), template, join(pointer, "name"), unheard)
+        raise _no_definition("The workflow's 'definition' is no object.", at)
+    examine(definition)  # what expressions have made of it may nest deeper than the file
     return Source(
         "arm",
-        shown if isinstance(shown, str) and shown and not shown.startswith("[") else name,
+        workflow.name or name,
         definition,
-        given,
-        join(at, "definition"),
-        _connections(given),
+        workflow.parameters,
+        at,
+        _connections(workflow.parameters),
         "logic-apps",
-        tuple(problems),
+        workflow.problems,
         document,
     )
-
-
-def _workflows(template: JsonObject, pointer: str, depth: int) -> Iterator[tuple[str, JsonObject, JsonObject]]:
-    """Workflow resources with the template they stand in: nested deployments have parameters of their own."""
-    resources = template.get("resources")
-    listed: Iterable[tuple[str | int, Any]] = ()
-    if isinstance(resources, list):
-        listed = enumerate(resources)
-    elif isinstance(resources, dict):  # templates of language version 2.0 name their resources
-        listed = resources.items()
-    for key, resource in listed:
-        if not isinstance(resource, dict):
-            continue
-        at = join(pointer, "resources", key)
-        kind = resource.get("type")
-        if not isinstance(kind, str):
-            continue
-        if kind.lower() == WORKFLOW_RESOURCE:
-            yield at, resource, template
-        properties = resource.get("properties")
-        inner = properties.get("template") if isinstance(properties, dict) else None
-        if kind.lower() == "microsoft.resources/deployments" and isinstance(inner, dict) and depth < 8:
-            yield from _workflows(inner, join(at, "properties", "template"), depth + 1)
 
 
 def _values(given: Any) -> dict[str, Any]:

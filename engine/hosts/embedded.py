@@ -11,6 +11,7 @@ Everything that touches a disk goes through the environment's vault; keys are ne
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,16 +83,14 @@ class Engine:
         self._store: Store | None = None
         self._keystore: Keystore | None = None
         self._environments: dict[bytes, Environment] = {}
+        self._opening = asyncio.Lock()
         self.connectors: Registry = standard()
 
     async def __aenter__(self) -> Engine:
         from ...storage import Keystore, Store
 
         options = self._options
-        if options.keystore is not None:
-            self._keystore = Keystore(options.keystore, passphrase=options.passphrase)
-        else:
-            self._keystore = Keystore.default(passphrase=options.passphrase)
+        self._keystore = Keystore.default(options.keystore, passphrase=options.passphrase)
         if not options.create and not (options.home / "control.db").exists():
             raise NotFound(
                 f"There is no store in {options.home}.",
@@ -140,7 +139,11 @@ class Engine:
 
     async def environment(self, name: str = DEFAULT_ENVIRONMENT, *, create: bool = True) -> Environment:
         """Open an environment, making it on first use. Raises NotFound without `create`."""
-        from ...storage import RecordNotFound
+        async with self._opening:  # two tasks that ask for one name get one object
+            return await self._environment(name, create)
+
+    async def _environment(self, name: str, create: bool) -> Environment:
+        from ...storage import AlreadyThere, RecordNotFound
 
         store = self.store
         try:
@@ -150,7 +153,10 @@ class Engine:
                 raise NotFound(
                     f"There is no environment '{name}'.", hint="`sealflow env list` shows the environments."
                 ) from None
-            info = await store.create_environment(name)
+            try:
+                info = await store.create_environment(name)
+            except AlreadyThere:  # another process was faster
+                info = await store.environment(name)
         known = self._environments.get(info.id)
         if known is None:
             known = Environment(

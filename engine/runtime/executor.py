@@ -88,7 +88,7 @@ class Executor:
             ) from None
         if info.ended_ms is not None:
             return None
-        plan = await self.library.plan(info.flow_id, info.version)
+        plan = await self.library.plan(info.flow_id, info.version, info.definition_digest)
         runlog = await self.vault.open_run(run_id)
         known = self.live.get(run_id)
         if known is not None:

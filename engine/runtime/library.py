@@ -13,6 +13,7 @@ from ...storage import FlowDocument, RecordNotFound, Vault
 from ..cloud import Definition, Source, check, parse
 from ..errors import DefinitionError, NotFound
 from ..kernel import Plan, build
+from .aliases import Aliases
 
 CACHED_PLANS: Final = 64
 
@@ -34,6 +35,7 @@ class Library:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+        self._aliases = Aliases(vault)
         self._plans: OrderedDict[tuple[bytes, int], Plan] = OrderedDict()
         self._documents: OrderedDict[tuple[bytes, int], FlowDocument] = OrderedDict()
 
@@ -50,21 +52,23 @@ class Library:
             more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
             raise DefinitionError(first.message + more, at=first.at, code=first.code, hint=first.hint)
         definition = parse(source.definition, dialect=source.dialect, pointer=source.pointer)
-        document = {
+        document: dict[str, Any] = {
             "definition": source.definition,
             "dialect": definition.dialect,
             "kind": source.kind,
             "pointer": source.pointer,
             "parameters": dict(source.parameters),
         }
+        if source.aliases:
+            document["aliases"] = [alias.lower() for alias in source.aliases]
         build(definition)  # what the checker lets through must be possible to run
         kept = await self._vault.put_flow(name, document)
         return Flow(kept.flow_id, kept.name, kept.version, kept.created, definition.dialect, source.kind)
 
     async def find(self, name_or_id: str, version: int | None = None) -> Flow:
-        """A deployed flow by name or id. Raises NotFound."""
+        """A deployed flow by name or id, or by an id it had in the package it came in. Raises NotFound."""
         try:
-            info = await self._vault.flow(name_or_id)
+            info = await self._aliases.find(name_or_id, self.document)
             number = version if version is not None else info.version
             document = await self.document(info.flow_id, number)
         except RecordNotFound:
@@ -74,20 +78,28 @@ class Library:
             ) from None
         return Flow(info.flow_id, info.name, number, False, document["dialect"], document["kind"])
 
-    async def document(self, flow_id: bytes, version: int) -> dict[str, Any]:
-        """What was deployed: `definition`, `dialect`, `kind`, `pointer` and `parameters`."""
-        return (await self._document(flow_id, version)).document  # type: ignore[no-any-return]
+    async def document(self, flow_id: bytes, version: int, digest: bytes | None = None) -> dict[str, Any]:
+        """What was deployed: `definition`, `dialect`, `kind`, `pointer` and `parameters`.
+
+        `digest` is that of a run (RunInfo.definition_digest): IntegrityError unless this is what the run was started
+        with.
+        """
+        return (await self._document(flow_id, version, digest)).document  # type: ignore[no-any-return]
 
     async def digest(self, flow_id: bytes, version: int) -> bytes:
         """The digest of what was deployed, which a run's sealed head binds."""
         return (await self._document(flow_id, version)).digest
 
-    async def plan(self, flow_id: bytes, version: int) -> Plan:
-        """The plan of one version; made once and shared by its runs."""
+    async def plan(self, flow_id: bytes, version: int, digest: bytes | None = None) -> Plan:
+        """The plan of one version; made once and shared by its runs. `digest` as for `document`."""
         key = (flow_id, version)
         plan = self._plans.get(key)
+        if plan is None or digest:
+            known = self._documents.get(key)
+            document = await self._document(flow_id, version, digest)
+            plan = self._plans.get(key) if document is known else None
         if plan is None:
-            plan = plan_of((await self._document(flow_id, version)).document)
+            plan = plan_of(document.document)
             self._plans[key] = plan
             if len(self._plans) > CACHED_PLANS:
                 self._plans.popitem(last=False)
@@ -111,11 +123,11 @@ class Library:
             names.update(dict.fromkeys(called_flows(definition)))
         return definitions
 
-    async def _document(self, flow_id: bytes, version: int) -> FlowDocument:
+    async def _document(self, flow_id: bytes, version: int, digest: bytes | None = None) -> FlowDocument:
         key = (flow_id, version)
         document = self._documents.get(key)
-        if document is None:
-            document = self._documents[key] = await self._vault.version(flow_id, version)
+        if document is None or (digest and document.digest != digest):
+            document = self._documents[key] = await self._vault.version(flow_id, version, digest=digest)
             if len(self._documents) > CACHED_PLANS:
                 self._documents.popitem(last=False)
         return document

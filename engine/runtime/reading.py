@@ -56,7 +56,7 @@ async def read_state(
 ) -> tuple[State, History]:
     """The state and history of a stored run."""
     info = await run_info(vault, run_id)
-    plan = await library.plan(info.flow_id, info.version)
+    plan = await library.plan(info.flow_id, info.version, info.definition_digest)
     return fold(plan, await read_records(vault, run_id), changed)
 
 

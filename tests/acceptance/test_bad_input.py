@@ -252,14 +252,15 @@ def test_a_store_made_by_another_key(place: Place, server: ForkServer) -> None:
 def test_keys_that_are_wrong_or_no_keys(place: Place) -> None:
     before = kept(place)
     good = place.keystore.read_bytes()
-    keys = json.loads(good)["keys"]
+    document = json.loads(good)
+    keys = document["keys"]
     for content in (
-        {"format": 1, "keys": dict.fromkeys(keys, "A" * 43 + "=")},  # another key under the same name
-        {"format": 1, "keys": dict(zip(keys, reversed(keys.values()), strict=True))},
-        {"format": 1, "keys": dict.fromkeys(keys, "?")},
-        {"format": 1, "keys": dict.fromkeys(keys, 5)},
-        {"format": 1, "keys": {}},
-        {"format": 1, "keys": []},
+        {**document, "keys": dict.fromkeys(keys, "A" * 43 + "=")},  # another key under the same name
+        {**document, "keys": dict(zip(keys, reversed(keys.values()), strict=True))},
+        {**document, "keys": dict.fromkeys(keys, "?")},
+        {**document, "keys": dict.fromkeys(keys, 5)},
+        {**document, "keys": {}},
+        {**document, "keys": []},
         {"format": 9},
         b"[]",
         b"",
@@ -270,7 +271,7 @@ def test_keys_that_are_wrong_or_no_keys(place: Place) -> None:
         written = place.keystore.read_bytes()
         for command in EVERYTHING if LONG else EVERYTHING[-1:]:
             error = place(*command, "--json").expect(4).error
-            assert error["code"] in ("WrongKey", "KeyMissing", "KeystoreUnreadable")
+            assert error["code"] in ("WrongKey", "KeyMissing", "KeystoreUnreadable"), (content, error)
             assert str(place.keystore) in error["message"]
         assert place.keystore.read_bytes() == written
     place.keystore.write_bytes(good)

@@ -32,8 +32,8 @@ WHAT = (
     "a child's input",
 )  # fmt: skip
 # Letters only, so that every encoding of names and headers takes them as they are; no canary is part of another.
-CANARIES = Canaries({what: f"Kanarie{number:02d}qzjxvw{what[-2:].strip()}Vogel" for number, what in enumerate(WHAT)})
-ENVIRONMENTS = Canaries({"the environment": "Kanarieomgevingqzjxvw"})
+CANARIES = Canaries({what: f"Kanarieqzjxvw{number:02d}Vogel" for number, what in enumerate(WHAT)})
+ENVIRONMENTS = Canaries({"the environment": "Kanarieqzjxvwomgeving"})
 C = CANARIES.texts
 
 
@@ -119,7 +119,7 @@ def test_the_search_would_find_them() -> None:
         lone = Canaries({what: text})
         for name, data in samples(text).items():
             assert bool(lone.found({name: data})) == (name != "not bz2"), name
-    assert CANARIES.found({"x": b"Kanarie and nothing else" * 100}) == []
+    assert CANARIES.found({"x": b"Kanarie and nothing else" * 100, "y": os.urandom(1 << 20)}) == []
 
 
 def test_nothing_is_in_the_clear(place: Place, service: str) -> None:

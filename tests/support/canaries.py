@@ -6,6 +6,7 @@ import base64
 import bz2
 import gzip
 import json
+import os
 import quopri
 import zlib
 from collections.abc import Iterator, Mapping
@@ -47,23 +48,29 @@ def forms(canary: str) -> dict[str, bytes]:
 
 
 class Canaries:
-    """Canaries by what they are planted in."""
+    """Canaries by what they are planted in. They begin alike, so that one search for their beginning looks for all."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.texts = dict(texts)
-        self._needles = [
-            (what, form, needle) for what, text in self.texts.items() for form, needle in forms(text).items()
-        ]
+        begin = os.path.commonprefix(list(self.texts.values()))  # noqa: RUF071 (letter by letter is what is meant)
+        assert len(begin) >= 12
+        self._begin = forms(begin)
+        self._whole = [(what, form, data) for what, text in self.texts.items() for form, data in forms(text).items()]
 
     def found(self, haystacks: Mapping[str, bytes]) -> list[str]:
         """Where any canary is, in any form, also in deflated parts."""
         return [
-            f"{what} as {form} in {place}{inside}"
+            f"{what} in {place}{inside}"
             for place, data in haystacks.items()
             for inside, part in [("", data), *((f" (deflated at {at})", part) for at, part in inflated(data))]
-            for what, form, needle in self._needles
-            if needle in part
+            for what in self._in(part)
         ]
+
+    def _in(self, data: bytes) -> list[str]:
+        begun = [form for form, needle in self._begin.items() if needle in data]
+        if not begun:
+            return []
+        return [f"{what} as {form}" for what, form, needle in self._whole if needle in data] or [f"some as {begun}"]
 
     def missing(self, data: bytes) -> list[str]:
         """Which canaries are not in this text: the control."""

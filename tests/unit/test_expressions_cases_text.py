@@ -176,7 +176,7 @@ TO_TEXT = [
     ("string(div(-1.0, 0))", "-Infinity"),
     ("string(decimal('1.50'))", "1.50"),
     ("string(createArray(1, 1.0, null, true, 'a'))", '[1,1.0,null,true,"a"]'),
-    ("string(json('{\"a\": {\"b\": [ ]}}'))", '{"a":{"b":[]}}'),
+    ('string(json(\'{"a": {"b": [ ]}}\'))', '{"a":{"b":[]}}'),
     ("string(createArray('é', '\"', '\\', '/'))", '["é","\\"","\\\\","/"]'),
     ("string(createArray('\t\n\r'))", '["\\t\\n\\r"]'),
     ("string(createArray('\u0001\u2028'))", '["\\u0001\\u2028"]'),

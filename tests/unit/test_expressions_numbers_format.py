@@ -49,7 +49,7 @@ FUNCTIONS = {function.name: function.implementation for function in numbers_form
         (0.1, "R", "0.1"),
         (255, "X", "FF"),
         (255, "x4", "00ff"),
-        (-1, "X", "FFFFFFFF"),
+        (-1, "X", "FFFFFFFFFFFFFFFF"),
         (-(2**40), "X", "FFFFFF0000000000"),
         (5, "B8", "00000101"),
         (float("nan"), "C", "NaN"),

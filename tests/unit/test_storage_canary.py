@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -22,7 +23,12 @@ FORMS = {
 
 
 def searched(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    # Read by another process: opening a database by hand and closing it would drop the locks that SQLite has here.
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): subprocess.run(["cat", path], capture_output=True, check=True).stdout
+        for path in paths
+    }
 
 
 def found(files: dict[str, bytes]) -> list[tuple[str, str]]:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealflow.storage import IntegrityError, KeyMissing, NotARecord, SealLimit, WrongKey, envelope
+from sealflow.storage import IntegrityError, NotARecord, SealLimit, WrongKey, envelope
 from sealflow.storage.keyring import Keyring
 from sealflow.storage.port import EnvironmentKeyRow, Wrapped
-from sealflow.storage.purposes import Domain, Index, Kind, Purpose
+from sealflow.storage.purposes import Domain, Index, Kind, Purpose, Role
 
 ENVIRONMENT = b"E" * 16
 RUN = b"R" * 16
@@ -106,7 +106,7 @@ def test_a_link_binds_what_came_before() -> None:
     "key",
     [
         scope_key(),
-        envelope.EnvironmentKey(bytes(32), ENVIRONMENT, 1, 1),
+        envelope.EnvironmentKey(bytes(32), ENVIRONMENT, Role.ENVIRONMENT, 1, 1),
         envelope.KeyEncryptionKey(bytes(32)),
     ],
     ids=lambda key: type(key).__name__,
@@ -123,25 +123,35 @@ def test_length_prefixes_are_unambiguous() -> None:
 
 
 def test_a_key_row_opens_for_its_own_scope_only() -> None:
-    key = envelope.EnvironmentKey(bytes(32), ENVIRONMENT, 1, 1)
+    key = envelope.EnvironmentKey(bytes(32), ENVIRONMENT, Role.ENVIRONMENT, 1, 1)
     scope, wrapped = key.new_scope(Kind.RUN, RUN)
-    assert key.open_scope(Kind.RUN, RUN, scope.kid, wrapped).kid == scope.kid
-    for kind, scope_id, kid, data in [
-        (Kind.FLOW, RUN, scope.kid, wrapped),
-        (Kind.RUN, b"S" * 16, scope.kid, wrapped),
-        (Kind.RUN, RUN, bytes(32), wrapped),
-        (Kind.RUN, RUN, scope.kid, wrapped[:-1]),
-        (Kind.RUN, RUN, scope.kid, b""),
+    assert key.open_scope(Kind.RUN, RUN, 1, scope.kid, wrapped).kid == scope.kid
+    for kind, scope_id, generation, kid, data in [
+        (Kind.FLOW, RUN, 1, scope.kid, wrapped),
+        (Kind.RUN, b"S" * 16, 1, scope.kid, wrapped),
+        (Kind.RUN, RUN, 2, scope.kid, wrapped),
+        (Kind.RUN, RUN, -1, scope.kid, wrapped),
+        (Kind.RUN, RUN, 1, bytes(32), wrapped),
+        (Kind.RUN, RUN, 1, scope.kid, wrapped[:-1]),
+        (Kind.RUN, RUN, 1, scope.kid, b""),
     ]:
         with pytest.raises(IntegrityError):
-            key.open_scope(kind, scope_id, kid, data)
+            key.open_scope(kind, scope_id, generation, kid, data)
+    # The same secret as an environment key of another domain, version or role.
+    for role, domain, version in [(Role.ENVIRONMENT, 2, 1), (Role.ENVIRONMENT, 1, 2)]:
+        with pytest.raises(IntegrityError):
+            envelope.EnvironmentKey(bytes(32), ENVIRONMENT, role, domain, version).open_scope(
+                Kind.RUN, RUN, 1, scope.kid, wrapped
+            )
     with pytest.raises(IntegrityError):
-        envelope.EnvironmentKey(b"1" * 32, ENVIRONMENT, 1, 1).open_scope(Kind.RUN, RUN, scope.kid, wrapped)
+        envelope.EnvironmentKey(b"1" * 32, ENVIRONMENT, Role.ENVIRONMENT, 1, 1).open_scope(
+            Kind.RUN, RUN, 1, scope.kid, wrapped
+        )
 
 
 def test_blind_indexes_differ_by_column_and_environment_key() -> None:
-    key = envelope.EnvironmentKey(bytes(32), ENVIRONMENT, 1, 1)
-    other = envelope.EnvironmentKey(b"1" * 32, ENVIRONMENT, 1, 1)
+    key = envelope.EnvironmentKey(bytes(32), ENVIRONMENT, Role.ENVIRONMENT, 1, 1)
+    other = envelope.EnvironmentKey(b"1" * 32, ENVIRONMENT, Role.ENVIRONMENT, 1, 1)
     indexes = {
         key.index(Index.FLOW_NAME, b"a"),
         key.index(Index.CONNECTION_NAME, b"a"),
@@ -170,43 +180,47 @@ class Provider:
 
 
 async def test_the_keyring_opens_what_it_made() -> None:
-    keyring, rows = await Keyring.create(ENVIRONMENT, Provider(), 5)
+    keyring, rows = await Keyring.create(ENVIRONMENT, Role.ENVIRONMENT, Provider(), 5)
     scope, row = keyring.new_scope(Kind.RUN, RUN)
-    again = await Keyring.open(ENVIRONMENT, Provider(), rows)
+    again = await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, Provider(), rows)
     assert again.open_scope(row).kid == scope.kid
     assert again.name_index(Index.FLOW_NAME, "Straße") == keyring.name_index(Index.FLOW_NAME, "STRASSE")
-    with pytest.raises(KeyMissing):
-        again.open_scope(row._replace(key_version=9))
+    for field in ("generation", "domain", "key_version", "kind"):
+        with pytest.raises(IntegrityError):
+            again.open_scope(row._replace(**{field: getattr(row, field) + 1}))
+    with pytest.raises(IntegrityError):
+        await Keyring.open(ENVIRONMENT, Role.CONTROL, Provider(), rows)
 
 
-@pytest.mark.parametrize("field", ["kid", "wrapped", "policy_epoch", "mac", "domain", "version"])
+@pytest.mark.parametrize("field", ["kid", "wrapped", "policy_epoch", "mac", "domain", "version", "created_ms"])
 async def test_an_altered_environment_key_row_is_refused(field: str) -> None:
-    _, (row,) = await Keyring.create(ENVIRONMENT, Provider(), 5)
+    _, (row,) = await Keyring.create(ENVIRONMENT, Role.ENVIRONMENT, Provider(), 5)
     value: Any = getattr(row, field)
     changed: Any = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
-    with pytest.raises((IntegrityError, KeyMissing)):
-        await Keyring.open(ENVIRONMENT, Provider(), [row._replace(**{field: changed})])
+    with pytest.raises(IntegrityError):
+        await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, Provider(), [row._replace(**{field: changed})])
 
 
 async def test_another_environments_key_row_is_refused() -> None:
-    _, rows = await Keyring.create(b"F" * 16, Provider(), 5)
+    _, rows = await Keyring.create(b"F" * 16, Role.ENVIRONMENT, Provider(), 5)
     with pytest.raises(IntegrityError):
-        await Keyring.open(ENVIRONMENT, Provider(), rows)
+        await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, Provider(), rows)
     with pytest.raises(WrongKey):
-        await Keyring.open(b"F" * 16, Provider(b"l" * 32), rows)
+        await Keyring.open(b"F" * 16, Role.ENVIRONMENT, Provider(b"l" * 32), rows)
 
 
 async def test_a_planted_second_version_is_refused() -> None:
     """Whoever can write rows and call the provider, but holds no environment key, cannot add one."""
-    _, rows = await Keyring.create(ENVIRONMENT, Provider(), 5)
-    payload = envelope.environment_key_payload(b"p" * 32, ENVIRONMENT, Domain.SERVICE, 2)
-    planted = envelope.environment_key_of(payload, ENVIRONMENT, Domain.SERVICE, 2)
-    context = envelope.lp(b"environment key", ENVIRONMENT, envelope.number(1), envelope.number(2))
+    _, rows = await Keyring.create(ENVIRONMENT, Role.ENVIRONMENT, Provider(), 5)
+    payload = envelope.environment_key_payload(b"p" * 32, ENVIRONMENT, Role.ENVIRONMENT, Domain.SERVICE, 2)
+    planted = envelope.environment_key_of(payload, ENVIRONMENT, Role.ENVIRONMENT, Domain.SERVICE, 2)
+    context = envelope.lp(b"environment key", ENVIRONMENT, *map(envelope.number, (2, 1, 2)))
     kek, wrapped = await Provider().wrap(payload, context)
-    fields = (envelope.number(1), envelope.number(2), planted.kid, kek, envelope.number(0))
+    numbers = tuple(map(envelope.number, range(10)))
+    fields = (numbers[2], numbers[1], numbers[2], planted.kid, kek, numbers[0], numbers[6])
     own = planted.certify(b"environment key row", *fields)
     row = EnvironmentKeyRow(1, 2, kek, planted.kid, wrapped, 0, own, own, 6)
-    first = (envelope.number(1), envelope.number(1), rows[0].kid, kek, envelope.number(0))
+    first = (numbers[2], numbers[1], numbers[1], rows[0].kid, kek, numbers[0], numbers[5])
     certified = rows[0]._replace(mac=planted.certify(b"environment key row", *first))
     with pytest.raises(IntegrityError, match="predecessor"):
-        await Keyring.open(ENVIRONMENT, Provider(), [certified, row])
+        await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, Provider(), [certified, row])

@@ -11,8 +11,14 @@ from pathlib import Path
 
 import pytest
 from sealflow.storage import IntegrityError, KeyMissing, Keystore, KeystoreUnreadable, StoreNotWritable, WrongKey
+from sealflow.storage.purposes import Role
 
 ENVIRONMENT = b"E" * 16
+
+
+@pytest.fixture(autouse=True)
+def no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEALFLOW_PASSPHRASE", raising=False)
 
 
 @pytest.fixture
@@ -81,15 +87,21 @@ def test_missing(path: Path) -> None:
         b'{"format": 1, "keys": []}',
         b'{"format": 1, "keys": {"45454545454545454545454545454545": "AAAA"}}',
         b'{"format": 1, "keys": {"45454545454545454545454545454545": 5}}',
+        b'{"format": 1, "keys": {}, "control": 5}',
         b'{"format": 1, "sealed": "AAAA"}',
+        b'{"format": 1, "sealed": "AAAA", "salt": "AAAA"}',
+        b'{"format": 1, "sealed": "AAAA", "salt": null}',
+        b"[" * 100_000,
         b"\xff\xfe",
     ],
 )
 def test_a_damaged_file_is_refused(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(KeystoreUnreadable):
+    path.chmod(0o600)
+    with pytest.raises(KeystoreUnreadable) as caught:
         Keystore(path, passphrase=lambda: "x").key(ENVIRONMENT)
+    assert "chmod" not in (caught.value.hint or "")
     assert path.read_bytes() == content
 
 
@@ -159,7 +171,18 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_never_inside_the_store(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "store")
-    for place in ("store/keystore.json", "store/deep/er/keystore.json", "link/keystore.json"):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "k.json").symlink_to(tmp_path / "elsewhere.json")
+    (tmp_path / "into.json").symlink_to(tmp_path / "store" / "keystore.json")
+    for place in (
+        "store/keystore.json",
+        "store/deep/er/keystore.json",
+        "link/keystore.json",
+        "other/../store/keystore.json",
+        "store/k.json",
+        "link/k.json",
+        "into.json",
+    ):
         with pytest.raises(KeystoreUnreadable, match="inside"):
             Keystore(tmp_path / place).refuse_inside(tmp_path / "store")
     Keystore(tmp_path / "store-keys" / "keystore.json").refuse_inside(tmp_path / "store")
@@ -189,3 +212,110 @@ def test_a_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.Monk
     assert caught.value.code == "StoreFull"  # type: ignore[attr-defined]
     assert path.read_bytes() == before
     assert len(list(path.parent.iterdir())) == 2
+
+
+def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
+    Keystore(path).add(ENVIRONMENT)
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    keystore = Keystore(link)
+    keystore.add(b"F" * 16)
+    assert not keystore.created
+    assert link.is_symlink()
+    assert len(json.loads(path.read_bytes())["keys"]) == 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["keys", "link.json"]
+    assert Keystore(link).has(ENVIRONMENT)
+
+
+@pytest.mark.parametrize("bits", [0o640, 0o604, 0o620, 0o610, 0o666])
+def test_one_that_others_may_use_is_refused(path: Path, bits: int) -> None:
+    Keystore(path).add(ENVIRONMENT)
+    path.chmod(bits)
+    for call in (Keystore(path).key, Keystore(path).add):
+        with pytest.raises(KeystoreUnreadable, match="other users") as caught:
+            call(ENVIRONMENT)
+        assert caught.value.hint == f"chmod 600 {path}"
+    path.chmod(0o400)
+    assert Keystore(path).key(ENVIRONMENT)
+
+
+def test_another_users_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Keystore(path).add(ENVIRONMENT)
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    with pytest.raises(KeystoreUnreadable, match="another user"):
+        Keystore(path).key(ENVIRONMENT)
+
+
+def test_every_way_to_make_one_asks_the_environment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEALFLOW_PASSPHRASE", "hunter2")
+    Keystore(path).add(ENVIRONMENT)
+    Keystore.default(path.with_name("b.json"), passphrase=lambda: "never asked").add(ENVIRONMENT)
+    for file in (path, path.with_name("b.json")):
+        assert "sealed" in json.loads(file.read_bytes())
+    monkeypatch.delenv("SEALFLOW_PASSPHRASE")
+    with pytest.raises(WrongKey):
+        Keystore(path).key(ENVIRONMENT)
+
+
+def test_a_passphrase_seals_a_clear_keystore_with_the_next_key(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Keystore(path).add(ENVIRONMENT)
+    kid = Keystore(path).key(ENVIRONMENT).kid
+    monkeypatch.setenv("SEALFLOW_PASSPHRASE", "hunter2")
+    keystore = Keystore(path)
+    assert keystore.key(ENVIRONMENT).kid == keystore.key(ENVIRONMENT).kid == kid
+    assert ["not sealed yet" in record.getMessage() for record in caplog.records] == [True]
+    keystore.add(b"F" * 16)
+    assert "sealed" in json.loads(path.read_bytes())
+    assert Keystore(path).key(ENVIRONMENT).kid == kid
+
+
+def test_an_empty_passphrase_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WrongKey, match="empty"):
+        Keystore(path, passphrase=lambda: "").add(ENVIRONMENT)
+    monkeypatch.setenv("SEALFLOW_PASSPHRASE", "")
+    with pytest.raises(KeystoreUnreadable, match="SEALFLOW_PASSPHRASE"):
+        Keystore(path)
+    with pytest.raises(KeystoreUnreadable, match="SEALFLOW_PASSPHRASE"):
+        Keystore.default(path)
+    assert not path.exists()
+
+
+def test_what_a_killed_process_left_does_not_stay(path: Path) -> None:
+    Keystore(path).add(ENVIRONMENT)
+    path.with_name("keystore.json.new").write_bytes(b"half of it")
+    Keystore(path).add(b"F" * 16)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["keystore.json", "keystore.json.lock"]
+
+
+def test_the_key_of_a_control_store_is_no_environments(path: Path) -> None:
+    keystore = Keystore(path)
+    keystore.add(ENVIRONMENT)
+    keystore.add(b"C" * 16, Role.CONTROL)
+    assert json.loads(path.read_bytes())["control"] == [(b"C" * 16).hex()]
+    assert keystore.key(ENVIRONMENT)
+    assert keystore.key(b"C" * 16, Role.CONTROL)
+    with pytest.raises(IntegrityError):
+        keystore.key(ENVIRONMENT, Role.CONTROL)
+    with pytest.raises(IntegrityError):
+        keystore.key(b"C" * 16)
+
+
+def test_links_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(KeystoreUnreadable, match="nowhere"):
+        Keystore(tmp_path / "a")
+
+
+def test_a_folder_that_may_not_be_entered(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keystore = Keystore(path)
+
+    def denied(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", denied)
+    for call in (keystore.key, keystore.has):
+        with pytest.raises(KeystoreUnreadable, match="denied"):
+            call(ENVIRONMENT)

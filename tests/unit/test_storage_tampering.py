@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sealflow.storage import IntegrityError, Keystore, NotARecord, Store, TamperedHistory, Vault, WrongKey
+from sealflow.storage import (
+    IntegrityError,
+    Keystore,
+    NotARecord,
+    RecordNotFound,
+    StorageError,
+    Store,
+    TamperedHistory,
+    Vault,
+    WrongKey,
+)
 
 FLOW = b"F" * 16
 Change = Callable[[sqlite3.Connection], object]
@@ -52,6 +62,7 @@ class Place:
         return self
 
     def change(self, change: str | Change, *parameters: Any) -> None:
+        """Changes the environment's store from outside."""
         (path,) = (self.folder / "home" / "environments").glob("*/store.db")
         connection = sqlite3.connect(path)
         with connection:
@@ -205,9 +216,23 @@ OTHERS: dict[str, str] = {
     "a version's time": "UPDATE versions SET created_ms = 1",
     "a flow's record as version": "UPDATE versions SET record = (SELECT record FROM flows)",
     "no record": "UPDATE versions SET record = x''",
-    "a request's kind": "UPDATE inbox SET kind = 2",
-    "a request's run": "UPDATE inbox SET run_id = NULL",
-    "a request": "UPDATE inbox SET record = zeroblob(100)",
+    "a flow's index": "UPDATE flows SET name_index = zeroblob(16)",
+    "a flow's domain": "UPDATE flows SET domain = 2",
+    "a flow's row": "DELETE FROM flows",
+    "a flow's id": "UPDATE flows SET flow_id = zeroblob(16)",
+    "a version's number": "UPDATE versions SET number = 7 WHERE number = 1",
+    "a run's parent": "UPDATE runs SET parent = x'' WHERE id = 1",
+    "a version's flow": "UPDATE versions SET flow_id = zeroblob(16) WHERE number = 1",
+    "a version": "DELETE FROM versions WHERE number = 2",
+    "a run's domain": "UPDATE runs SET domain = 2",
+    "a run's row": "DELETE FROM runs WHERE id = 1",
+    "a run's id": "UPDATE runs SET run_id = zeroblob(16) WHERE id = 1",
+    "a key's generation": "UPDATE keys SET generation = 99 WHERE kind = 1",
+    "a key's domain": "UPDATE keys SET domain = 2 WHERE kind = 1",
+    "a key's version": "UPDATE keys SET key_version = 2 WHERE kind = 2",
+    "a key's scope": "UPDATE keys SET scope = zeroblob(16) WHERE id = (SELECT min(id) FROM keys WHERE kind = 1)",
+    "an environment key's time": "UPDATE environment_keys SET created_ms = 1",
+    "an environment key's predecessor": "UPDATE environment_keys SET predecessor_mac = zeroblob(32)",
     "a run's key": "UPDATE keys SET wrapped = zeroblob(60) WHERE kind = 1",
     "keys exchanged": (
         "UPDATE keys SET (kid, wrapped) = (SELECT kid, wrapped FROM keys WHERE kind = 2) WHERE kind = 1"
@@ -230,6 +255,253 @@ async def test_other_changes_are_refused(place: Place, sql: str) -> None:
     place.change(sql)
     with pytest.raises(IntegrityError):
         await place.read_all()
+
+
+# Whatever type and value a column is made to hold, there is a storage error and no other one.
+ODD = ("NULL", "-1", "9223372036854775807", "-9223372036854775808", "1.5", "'text'", "x''", "x'ff'", "zeroblob(16)")
+COLUMNS = {
+    "flows": "flow_id name_index domain version row_version created_ms updated_ms record",
+    "versions": "flow_id number created_ms record",
+    "runs": "run_id flow_id version domain status started_ms ended_ms parent head_version head summary_version summary",
+    "pages": "run seq link record",
+    "snapshots": "seq record",
+    "keys": "kind scope generation domain key_version kid wrapped",
+    "environment_keys": "domain version kek kid wrapped policy_epoch mac predecessor_mac created_ms",
+    "meta": "environment_id",
+}
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+async def test_damaged_columns_are_refused_with_a_clear_error(place: Place, table: str) -> None:
+    (path,) = (place.folder / "home" / "environments").glob("*/store.db")
+    undamaged = path.read_bytes()
+    for column in COLUMNS[table].split():
+        for value in ODD:
+            path.write_bytes(undamaged)
+            connection = sqlite3.connect(path, isolation_level=None)
+            connection.execute("PRAGMA synchronous = OFF")
+            (row,) = connection.execute(f"SELECT min(rowid) FROM {table}").fetchone()
+            try:
+                before = connection.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", (row,)).fetchone()
+                connection.execute(f"UPDATE {table} SET {column} = {value} WHERE rowid = ?", (row,))
+                after = connection.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", (row,)).fetchone()
+            except sqlite3.IntegrityError:  # the schema refuses it
+                continue
+            finally:
+                connection.close()
+            if before == after:
+                continue
+            try:
+                await place.read_all()
+            except StorageError:
+                continue
+            raise AssertionError(f"{table}.{column} = {value} was accepted")
+
+
+async def test_names_are_not_exchanged(place: Place) -> None:
+    store, vault = await place.open()
+    await vault.put_flow("other", {"v": 9})
+    await vault.close()
+    await store.close()
+
+    def exchange(connection: sqlite3.Connection) -> None:
+        (one, first), (two, second) = connection.execute("SELECT id, name_index FROM flows").fetchall()
+        for number, index in ((one, b"aside"), (two, first), (one, second)):
+            connection.execute("UPDATE flows SET name_index = ? WHERE id = ?", (index, number))
+
+    place.change(exchange)
+    store, vault = await place.open()
+    for call in (vault.flow("flow"), vault.put_flow("flow", {"v": 3}), vault.flows(), vault.flow("missing")):
+        with pytest.raises(IntegrityError):
+            await call
+    await vault.close()
+    await store.close()
+
+
+async def test_a_hidden_name_is_not_taken_for_missing(place: Place) -> None:
+    place.change("UPDATE flows SET name_index = zeroblob(16)")
+    store, vault = await place.open()
+    for call in (vault.flow("flow"), vault.put_flow("flow", {"v": 3}), vault.put_flow("new", {"v": 3})):
+        with pytest.raises(IntegrityError):
+            await call
+    await vault.close()
+    await store.close()
+
+
+async def test_a_flow_or_run_whose_key_is_there_is_not_taken_for_missing(place: Place) -> None:
+    store, vault = await place.open()
+    flow = await vault.flow("flow")
+    await vault.close()
+    await store.close()
+    place.change("DELETE FROM flows")
+    place.change("DELETE FROM runs WHERE id = 1")
+    store, vault = await place.open()
+    for call in (vault.flow(flow.flow_id), vault.version(flow.flow_id, 1), vault.version(flow.flow_id, 2)):
+        with pytest.raises(IntegrityError, match="missing"):
+            await call
+    reader = await vault.reader(place.ids[0])
+    for look in (vault.run(place.ids[0]), vault.open_run(place.ids[0]), reader.read()):
+        with pytest.raises(TamperedHistory, match="missing"):
+            await look
+    await vault.close()
+    await store.close()
+
+
+async def test_environments_are_not_exchanged(place: Place) -> None:
+    store, vault = await place.open()
+    await vault.close()
+    await store.create_environment("b")
+    connection = sqlite3.connect(place.folder / "home" / "control.db", isolation_level=None)
+    (one, first), (two, second) = connection.execute("SELECT rowid, name_index FROM environments").fetchall()
+    for number, index in ((one, b"aside"), (two, first), (one, second)):
+        connection.execute("UPDATE environments SET name_index = ? WHERE rowid = ?", (index, number))
+    for name in ("a", "b", "missing"):
+        with pytest.raises(IntegrityError):
+            await store.environment(name)
+    with pytest.raises(IntegrityError):
+        await store.environments()
+    with pytest.raises(IntegrityError):
+        await store.create_environment("c")
+    connection.close()
+    await store.close()
+
+
+async def test_an_environment_whose_key_is_there_is_not_taken_for_missing(place: Place) -> None:
+    connection = sqlite3.connect(place.folder / "home" / "control.db", isolation_level=None)
+    connection.execute("DELETE FROM environments")
+    connection.close()
+    store = await Store.open(place.folder / "home", Keystore(place.folder / "k.json"))
+    for call in (store.environments(), store.environment("a"), store.create_environment("a")):
+        with pytest.raises(IntegrityError, match="missing"):
+            await call
+    await store.close()
+
+
+async def test_a_version_from_another_life_of_the_store_is_refused(place: Place) -> None:
+    """A store that was put back from a backup and deployed to again has sealed the same number twice."""
+    (path,) = (place.folder / "home" / "environments").glob("*/store.db")
+    backup = path.read_bytes()
+
+    async def deploy(content: str) -> tuple[bytes, bytes, Any, Any]:
+        store, vault = await place.open()
+        put = await vault.put_flow("flow", {"v": content})
+        digest = (await vault.version(put.flow_id, put.version)).digest
+        run_id = os.urandom(16)
+        vault.create_run(run_id, put.flow_id, put.version, 5, None, definition_digest=digest)
+        await vault.put_flow("flow", {"v": "later"})
+        await vault.close()
+        await store.close()
+        connection = sqlite3.connect(path)
+        rows = connection.execute("SELECT * FROM versions WHERE number >= 3 ORDER BY number").fetchall()
+        connection.close()
+        return run_id, put.flow_id, rows[0], rows[1]
+
+    _, _, first, _ = await deploy("first life")
+    path.write_bytes(backup)
+    run_id, flow_id, _, _ = await deploy("second life")
+
+    def put_back(connection: sqlite3.Connection) -> None:
+        statement = "UPDATE versions SET created_ms = ?, record = ? WHERE number = 3"
+        assert connection.execute(statement, first[2:]).rowcount == 1
+
+    place.change(put_back)
+    store, vault = await place.open()
+    info = await vault.run(run_id)
+    with pytest.raises(IntegrityError, match="started with"):
+        await vault.version(flow_id, 3, digest=info.definition_digest)
+    await vault.close()
+    await store.close()
+    # The current version is compared with the flow's own row, run or not.
+    place.change("UPDATE versions SET number = 5 WHERE number = 4")
+    with pytest.raises(IntegrityError):
+        await place.read_all()
+
+
+async def test_a_current_version_from_another_life_of_the_store_is_refused(place: Place) -> None:
+    (path,) = (place.folder / "home" / "environments").glob("*/store.db")
+    backup = path.read_bytes()
+    versions = []
+    for content in ("first life", "second life"):
+        path.write_bytes(backup)
+        store, vault = await place.open()
+        flow_id = (await vault.put_flow("flow", {"v": content})).flow_id
+        await vault.close()
+        await store.close()
+        connection = sqlite3.connect(path)
+        versions += connection.execute("SELECT created_ms, record FROM versions WHERE number = 3").fetchall()
+        connection.close()
+    place.change("UPDATE versions SET created_ms = ?, record = ? WHERE number = 3", *versions[0])
+    store, vault = await place.open()
+    with pytest.raises(IntegrityError, match="names"):
+        await vault.version(flow_id, 3)
+    await vault.close()
+    await store.close()
+
+
+async def test_a_run_whose_version_is_gone(place: Place) -> None:
+    store, vault = await place.open()
+    with pytest.raises(RecordNotFound):
+        await vault.version(FLOW, 1)
+    with pytest.raises(IntegrityError):
+        await vault.version(FLOW, 1, digest=b"d" * 32)
+    await vault.close()
+    await store.close()
+
+
+INBOX: dict[str, str] = {
+    "another kind": "UPDATE inbox SET kind = 2 WHERE id = 1",
+    "another run": "UPDATE inbox SET run_id = NULL WHERE id = 1",
+    "another time": "UPDATE inbox SET created_ms = 1 WHERE id = 1",
+    "unique for an empty reason": "UPDATE inbox SET dedupe = x'' WHERE id = 1",
+    "unique for another reason": "UPDATE inbox SET dedupe = zeroblob(16) WHERE id = 1",
+    "a run as text": "UPDATE inbox SET run_id = 'text' WHERE id = 1",
+    "a number as id": "UPDATE inbox SET item_id = 5 WHERE id = 1",
+    "another id": "UPDATE inbox SET item_id = zeroblob(16) WHERE id = 1",
+    "no record": "UPDATE inbox SET record = zeroblob(100) WHERE id = 1",
+    "a record as text": "UPDATE inbox SET record = 'text' WHERE id = 1",
+    "no key": "DELETE FROM keys WHERE scope = (SELECT item_id FROM inbox WHERE id = 1)",
+    "a key as text": "UPDATE keys SET kid = 'text' WHERE scope = (SELECT item_id FROM inbox WHERE id = 1)",
+}
+
+
+@pytest.mark.parametrize("sql", INBOX.values(), ids=INBOX)
+async def test_a_changed_request_blocks_no_other(place: Place, sql: str, caplog: pytest.LogCaptureFixture) -> None:
+    store, vault = await place.open()
+    await vault.inbox_add(2, "good", run_id=place.ids[1], dedupe=b"d")
+    await vault.close()
+    await store.close()
+    place.change(sql)
+    store, vault = await place.open()
+    for _ in range(2):
+        assert [item.value for item in await vault.inbox()] == ["good"]
+    assert [item.value for item in await vault.inbox(1)] == ["good"]
+    assert [record.levelname for record in caplog.records if record.name == "sealflow"] == ["ERROR"]
+    assert await _waiting(vault) == 2  # who is not the executor changes nothing
+    assert vault.try_become_executor()
+    await vault.inbox()
+    await vault.flush()
+    assert await _waiting(vault) == 1
+    assert [item.value for item in await vault.inbox()] == ["good"]
+    for run_id in place.ids:
+        await vault.run(run_id)  # no run lost its key
+    await vault.close()
+    await store.close()
+
+
+async def _waiting(vault: Vault) -> int:
+    return len(await vault._backend.inbox(10))
+
+
+async def test_a_request_that_names_a_run_as_itself_takes_no_key(place: Place) -> None:
+    place.change("UPDATE inbox SET item_id = ?", place.ids[0])
+    store, vault = await place.open()
+    assert vault.try_become_executor()
+    assert await vault.inbox() == []
+    await vault.flush()
+    assert await _waiting(vault) == 0
+    await vault.run(place.ids[0])
+    await vault.close()
+    await store.close()
 
 
 async def test_an_error_tells_nothing_of_the_contents(place: Place) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sealflow.storage import codec, envelope
-from sealflow.storage.purposes import Domain, Index, Kind, Purpose
+from sealflow.storage.purposes import Domain, Index, Kind, Purpose, Role
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 
@@ -73,26 +73,26 @@ def record_vectors() -> list[dict[str, Any]]:
 
 def key_vectors() -> dict[str, str]:
     """An environment key, what it wraps, finds and certifies, and its own wrapping, by hand."""
-    domain, version = n(1), n(3)
+    role, domain, version, kind, generation = n(2), n(1), n(3), n(1), n(1)
     wrap = hkdf_expand(KEY, lp(b"sealflow/1", b"wrap"), 32)
     index = hkdf_expand(KEY, lp(b"sealflow/1", b"index"), 32)
     mac = hkdf_expand(KEY, lp(b"sealflow/1", b"mac"), 32)
     scope_key = bytes(reversed(KEY))
+    context = b"scope key", ENVIRONMENT, domain, version, kind, generation, RUN
     kid = hkdf_expand(scope_key, lp(b"sealflow/1", b"kid", ENVIRONMENT, n(1), RUN), 32)
     column = hkdf_expand(index, lp(b"sealflow/1", b"column", n(2), n(1)), 32)
-    payload = lp(b"sealflow environment key", ENVIRONMENT, domain, version, KEY)
+    payload = lp(b"sealflow environment key", ENVIRONMENT, role, domain, version, KEY)
     kek = bytes([0x77]) * 32
     kek_wrap = hkdf_expand(kek, lp(b"sealflow/1", b"kek wrap"), 32)
     return {
         "environment_key": KEY.hex(),
         "environment": ENVIRONMENT.hex(),
+        "role": "2",
         "domain": "1",
         "version": "3",
-        "kid": hkdf_expand(KEY, lp(b"sealflow/1", b"environment kid", ENVIRONMENT, domain, version), 32).hex(),
+        "kid": hkdf_expand(KEY, lp(b"sealflow/1", b"environment kid", ENVIRONMENT, role, domain, version), 32).hex(),
         "scope_key": scope_key.hex(),
-        "wrapped_scope_key": (
-            NONCE + AESGCM(wrap).encrypt(NONCE, scope_key, lp(b"scope key", ENVIRONMENT, n(1), RUN, kid))
-        ).hex(),
+        "wrapped_scope_key": (NONCE + AESGCM(wrap).encrypt(NONCE, scope_key, lp(*context, kid))).hex(),
         "scope_kid": kid.hex(),
         "index_of_invoice": hmac.new(column, b"invoice", hashlib.sha256).digest()[:16].hex(),
         "certificate": hmac.new(mac, lp(b"label", ENVIRONMENT, b"field"), hashlib.sha256).digest().hex(),
@@ -165,19 +165,19 @@ def test_records_and_links() -> None:
 @pytest.mark.usefixtures("fixed_nonce")
 def test_keys() -> None:
     vector = json.loads((VECTORS / "keys_1.json").read_text())
-    key = envelope.EnvironmentKey(KEY, ENVIRONMENT, Domain.SERVICE, 3)
+    key = envelope.EnvironmentKey(KEY, ENVIRONMENT, Role.ENVIRONMENT, Domain.SERVICE, 3)
     assert key.kid.hex() == vector["kid"]
     scope, wrapped = key.new_scope(Kind.RUN, RUN)
     assert (scope.kid.hex(), wrapped.hex()) == (vector["scope_kid"], vector["wrapped_scope_key"])
-    assert key.open_scope(Kind.RUN, RUN, scope.kid, wrapped).kid == scope.kid
+    assert key.open_scope(Kind.RUN, RUN, 1, scope.kid, wrapped).kid == scope.kid
     assert key.index(Index.FLOW_NAME, b"invoice").hex() == vector["index_of_invoice"]
     assert key.certify(b"label", b"field").hex() == vector["certificate"]
     kek = envelope.KeyEncryptionKey(bytes.fromhex(vector["kek"]))
-    payload = envelope.environment_key_payload(KEY, ENVIRONMENT, 1, 3)
+    payload = envelope.environment_key_payload(KEY, ENVIRONMENT, 2, 1, 3)
     assert kek.kid.hex() == vector["kek_kid"]
     assert kek.wrap(b"context", payload).hex() == vector["wrapped_environment_key"]
     unwrapped = kek.unwrap(b"context", bytes.fromhex(vector["wrapped_environment_key"]))
-    assert envelope.environment_key_of(unwrapped, ENVIRONMENT, 1, 3).kid == key.kid
+    assert envelope.environment_key_of(unwrapped, ENVIRONMENT, 2, 1, 3).kid == key.kid
 
 
 def test_codec() -> None:

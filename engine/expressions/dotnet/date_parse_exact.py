@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .cultures import INVARIANT, Culture, FormatError
-from .date_format import FIXED, standard_pattern, tokens
+from .date_format import FIXED, MAXIMUM_PATTERN, standard_pattern, tokens
 from .date_parse import end_of_day, finish, full_year
 from .moment import Moment
 
@@ -18,6 +18,8 @@ def parse_exact(text: str, pattern: str, culture: Culture) -> Moment:
 
     Raises FormatError when it does not fit, and for a pattern that leaves no date.
     """
+    if len(pattern) > MAXIMUM_PATTERN:
+        raise FormatError(f"the format is longer than {MAXIMUM_PATTERN:,} characters")
     if len(pattern) == 1:
         if pattern in FIXED:
             culture = INVARIANT

@@ -17,6 +17,7 @@ Number = int | float | Decimal
 
 STANDARD = re.compile(r"([A-Za-z])([0-9]{0,9})")
 # .NET allows a precision of 999,999,999; a text that long is never meant.
+MAXIMUM_PATTERN = 8_192
 MAXIMUM_PRECISION = 100_000
 EXACT = Context(prec=110_000, Emax=999_999, Emin=-999_999)
 
@@ -30,6 +31,8 @@ def format_number(number: Number, pattern: str, culture: Culture) -> str:
     if isinstance(number, float) and (number != number or number in (float("inf"), float("-inf"))):
         return _special(number, rules)
     standard = STANDARD.fullmatch(pattern or "G")
+    if len(pattern) > MAXIMUM_PATTERN:
+        raise FormatError(f"it is longer than {MAXIMUM_PATTERN:,} characters")
     if standard is None:
         return format_custom(number, pattern, rules)
     precision = int(standard[2]) if standard[2] else None
@@ -88,9 +91,9 @@ def _integer(number: Number, letter: str, digits: int, rules: NumberRules) -> st
     if letter in "Dd":
         text = str(abs(number)).zfill(digits)
         return rules.minus + text if number < 0 else text
-    # Negative numbers are written as the two's complement of the smallest .NET integer that holds them.
+    # JSON integers are of 64 bits on the host (JValue), so negative ones are written as their two's complement.
     if number < 0:
-        number += 1 << (32 if number >= -(2**31) else 64)
+        number += 1 << 64
     text = format(number, {"x": "x", "X": "X", "b": "b", "B": "b"}[letter])
     return text.zfill(digits)
 

@@ -9,11 +9,14 @@ from functools import lru_cache
 
 from .cultures import Culture, FormatError
 
+MAXIMUM_LENGTH = 5_000
 WHITE = "\t\n\v\f\r "
 
 
 def parse_float(text: str, culture: Culture) -> float:
     """The double that a text stands for; a number too large is infinite. Raises FormatError when it is none."""
+    if len(text) > MAXIMUM_LENGTH:
+        raise FormatError(f"a number of more than {MAXIMUM_LENGTH:,} characters is not read")
     trimmed = text.strip(WHITE).rstrip("\0")
     special = _special(trimmed, culture)
     if special is not None:

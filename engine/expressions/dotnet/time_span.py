@@ -14,7 +14,7 @@ from .moment import DAY, SECOND
 LARGEST = 2**63 - 1
 # `d`, `[d.]hh:mm[:ss[.fffffff]]` and `d:hh:mm:ss[.fffffff]`, each perhaps negative.
 _SPAN = re.compile(
-    r"\s*(?P<sign>-?)(?:(?P<whole>\d{1,8})|(?:(?P<days>\d{1,8})[.:](?=\d+:\d+:|\d+:\d+\s*$))?"
+    r"\s*(?P<sign>-?)(?:(?P<whole>\d{1,8})|(?:(?P<days>\d{1,8})(?:\.(?=\d+:)|:(?=\d+:\d+:\d)))?"
     r"(?P<hours>\d{1,2}):(?P<minutes>\d{1,2})(?::(?P<seconds>\d{1,2})(?:\.(?P<fraction>\d{1,7}))?)?)\s*\Z",
     re.ASCII,
 )

@@ -16,6 +16,7 @@ XMLNS = "http://www.w3.org/2000/xmlns/"
 XML = "http://www.w3.org/XML/1998/namespace"
 WHITE = " \t\r\n"
 MAXIMUM_DEPTH = 200
+MAXIMUM_NODES = 250_000
 
 
 @dataclass(slots=True)
@@ -163,6 +164,8 @@ def _ignore(data: str) -> None:
 
 def read_document(text: str) -> Document:
     """The document of a text. Raises FormatError when it is not well-formed XML 1.0 with namespaces."""
+    if text.count("<") - text.count("</") > MAXIMUM_NODES:
+        raise FormatError(f"the XML has more than {MAXIMUM_NODES:,} elements")
     return _Reader(text.removeprefix("\ufeff")).read()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from .cultures import INVARIANT, FormatError
 from .number_format import format_number
 from .xml_document import (
+    MAXIMUM_NODES,
     XML,
     XMLNS,
     Attribute,
@@ -77,6 +78,7 @@ class _Scope:
     """Namespace declarations in force, the latest last (XmlNamespaceManager)."""
 
     def __init__(self) -> None:
+        self.nodes = 0
         self.declared: list[tuple[str, str]] = [("xmlns", XMLNS), ("xml", XML)]
 
     def namespace(self, before: str) -> str:
@@ -238,6 +240,9 @@ def from_json(value: Json) -> Document:
 
 
 def _add(parent: Document | Element, name: str, value: Json, scope: _Scope, depth: int) -> None:
+    scope.nodes += 1
+    if scope.nodes > MAXIMUM_NODES:
+        raise FormatError(f"it has more than {MAXIMUM_NODES:,} elements")
     if depth > MAXIMUM_DEPTH:
         raise FormatError(f"the JSON is nested deeper than {MAXIMUM_DEPTH} objects")
     if name in ("#text", "#cdata-section", "#whitespace", "#significant-whitespace"):

@@ -11,10 +11,9 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from ...errors import ExpressionError
-from ...values import Value, type_name
+from ...values import LONGEST_TEXT, Value, type_name
 
-# The documented bound on a built text: "Logic Apps, expression functions reference: concat".
-MAXIMUM_TEXT = 104_857_600
+MAXIMUM_TEXT = LONGEST_TEXT
 # The documented bound of `range`.
 MAXIMUM_RANGE = 100_000
 # No document bounds the arrays that split, chunk and the like create; memory does.

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from ...errors import ExpressionError
-from ...values import Value, compare, get, identity, same, to_text, type_name
+from ...values import Value, compare, get, identity, same, to_text, type_name, weigh
 from ..table import Family
 from . import utf16
 from .arguments import MAXIMUM_TEXT, array, bounded_items, bounded_length, fault, integer, mismatch, text, wrong
@@ -50,6 +50,8 @@ def contains(collection: Value, value: Value) -> bool:
             return value in collection
         if kind is int and value not in collection:
             return False  # what Python does find may still be a boolean, which is not the same
+        if kind is list or kind is dict:
+            weigh(value)
         return any(same(item, value) for item in collection)
     if type(collection) is dict:
         return text(value, "contains", 2) in collection
@@ -219,6 +221,8 @@ def union(*collections: Any) -> Value:
         bounded_items(sum(map(len, collections)), "union")
         if all(map(_simple, collections)):
             return list(dict.fromkeys(chain.from_iterable(collections)))
+        for collection in collections:
+            weigh(collection)
         seen: set[object] = set()
         items: list[Any] = []
         for collection in collections:
@@ -243,6 +247,8 @@ def intersection(*collections: Any) -> Value:
         if all(map(_simple, collections)):
             common = set(head).intersection(*others)
             return [item for item in dict.fromkeys(head) if item in common]
+        for collection in collections:
+            weigh(collection)
         wanted = [{identity(item) for item in other} for other in others]
         seen: set[object] = set()
         items: list[Any] = []

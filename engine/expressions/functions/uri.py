@@ -8,12 +8,13 @@ conversion functions".
 from __future__ import annotations
 
 import re
+from codecs import getincrementaldecoder
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 from ...values import Value, content_bytes, is_content, make_content, to_text
 from ..table import Family
-from .arguments import bounded, bounded_length, fault, mismatch, text
+from .arguments import bounded_length, fault, mismatch, text
 from .conversion import decoded
 
 FAMILY = Family("uri", "Logic Apps, expression functions reference: URI parsing functions")
@@ -140,7 +141,8 @@ def component(source: str, fn: str) -> str:
     return source
 
 
-_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_UNREADABLE = {0xDC00 + byte: f"%{byte:02X}" for byte in range(128, 256)}
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
 
 
 def unescape(value: str) -> str:
@@ -149,13 +151,15 @@ def unescape(value: str) -> str:
         return value
 
     def decode(match: re.Match[str]) -> str:
-        data = unquote_to_bytes(match[0])
-        try:
-            return data.decode("utf-8")
-        except UnicodeDecodeError:
-            # Bytes that are no UTF-8 come out as surrogates here, and as the escapes they were.
-            readable = data.decode("utf-8", "surrogateescape")
-            return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in readable)
+        # Bytes that are no UTF-8 come out as surrogates here, and as the escapes they were. In pieces, since a text of
+        # nothing else takes very much memory.
+        decoder = getincrementaldecoder("utf-8")("surrogateescape")
+        pieces: list[str] = []
+        for at in range(match.start(), match.end(), 3 * _PIECE):
+            end = min(at + 3 * _PIECE, match.end())
+            piece = decoder.decode(bytes.fromhex(value[at:end].replace("%", "")), end == match.end())
+            pieces.append(piece if piece.isascii() else piece.translate(_UNREADABLE))
+        return "".join(pieces)
 
     return _ESCAPES.sub(decode, value)
 
@@ -206,11 +210,12 @@ def data_uri(value: Value) -> str:
     if value is None:
         raise mismatch("dataUri", 0, "a string", value)
     if is_content(value):
-        content = make_content(str(value["$content-type"]), content_bytes(value))
+        media, data = str(value["$content-type"]), content_bytes(value)
     else:
-        media = "text/plain" if isinstance(value, str) else "application/json"
-        content = make_content(f"{media};charset=utf-8", to_text(value).encode("utf-8", "replace"))
-    return bounded(f"data:{content['$content-type']};base64,{content['$content']}", "dataUri")
+        media = f"{'text/plain' if isinstance(value, str) else 'application/json'};charset=utf-8"
+        data = to_text(value).encode("utf-8", "replace")
+    bounded_length(len(data) * 4 // 3, "dataUri")
+    return f"data:{media};base64,{make_content(media, data)['$content']}"
 
 
 @FAMILY.function("dataUriToBinary", 1, aliases=("decodeDataUri",), source=_CONVERSION)

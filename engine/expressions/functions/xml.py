@@ -12,7 +12,7 @@ from typing import Any
 
 from ...values import Value, content_bytes, is_content, make_content
 from ..dotnet import FormatError
-from ..dotnet.xml_document import Document, Element, read_document, write
+from ..dotnet.xml_document import MAXIMUM_NODES, Document, Element, read_document, write
 from ..dotnet.xml_json import decode_name, encode_name, from_json, to_json
 from ..table import DESIGNER, Family
 from .arguments import bounded, bounded_length, fault, text, wrong
@@ -153,6 +153,7 @@ def _found(document: Document, query: str) -> Value:
         raise FormatError(f"the XML is not well-formed: {error}") from None
     if query.strip() == "/":
         return [_content(document)]
+    _affordable(query, sum(1 for _ in tree.getroottree().iter()))
     try:
         result = tree.getroottree().xpath(query)
     except (etree.XPathError, ValueError) as error:
@@ -163,8 +164,17 @@ def _found(document: Document, query: str) -> Value:
         return result
     if isinstance(result, str):
         return str(result)
+    if len(result) > MAXIMUM_NODES:
+        raise FormatError(f"'{query[:100]}' finds more than {MAXIMUM_NODES:,} nodes")
     own = dict(zip(tree.getroottree().iter(etree.Element), _elements(document.root), strict=True))
-    return [_item(item, own, etree) for item in result]
+    items: list[Any] = []
+    size = 0
+    for item in result:
+        found = _item(item, own, etree)
+        size += len(found["$content"]) if isinstance(found, dict) else len(str(found))
+        bounded_length(size, "xpath")
+        items.append(found)
+    return items
 
 
 def _before_root(node: object) -> bool:
@@ -178,6 +188,36 @@ def _elements(root: Element | None) -> Iterator[Element]:
         element = pending.pop()
         yield element
         pending.extend(child for child in reversed(element.children) if isinstance(child, Element))
+
+
+# Axes that visit the whole document, or could.
+_WIDE = re.compile(r"//|\b(?:descendant|descendant-or-self|following|preceding)\s*::")
+_STEPS = 100_000_000
+
+
+def _affordable(query: str, nodes: int) -> None:
+    """Raise FormatError where a query would visit the nodes far too often: it cannot be stopped once it runs.
+
+    Predicates that search the document, inside of predicates that do, multiply; so do wide axes one behind the other.
+    """
+    if len(query) > _LONGEST_QUERY:
+        raise FormatError(f"a query may have at most {_LONGEST_QUERY:,} characters")
+    searches = [0]  # how many times each open level visits all nodes, the outermost first
+    power = 1
+    for part in re.findall(r"'[^']*'|\"[^\"]*\"|//|[\w-]+\s*::|[\[\]]", query):
+        if part == "[":
+            searches.append(0)
+        elif part == "]":
+            searches.pop() if len(searches) > 1 else None
+        elif part == "//" or _WIDE.match(part):
+            # A descendant of a descendant is found once; what follows or precedes is looked for from every node.
+            searches[-1] = searches[-1] + 1 if part.startswith(("following", "preceding")) else max(searches[-1], 1)
+            power = max(power, sum(searches))
+    if nodes**power > _STEPS:
+        raise FormatError(f"'{query[:100]}' would take too many steps on {nodes:,} nodes")
+
+
+_LONGEST_QUERY = 8_192
 
 
 def _item(item: Any, own: dict[Any, Element], etree: Any) -> Value:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import check, env, flow, replay, run, runs
+from . import check, env, flow, flow_import, replay, run, runs
 from . import eval as evaluation
 from .errors import FAILED, INTERRUPTED, OK, UsageError, report
 from .output import note, say
@@ -50,6 +50,8 @@ app.command("check")(check.check)
 app.command("eval")(evaluation.evaluate)
 app.command("replay")(replay.replay)
 app.add_typer(runs.app, name="runs")
+flow.app.command("import")(flow_import.import_)
+flow.app.command("export")(flow_import.export)
 app.add_typer(flow.app, name="flow")
 app.add_typer(env.app, name="env")
 

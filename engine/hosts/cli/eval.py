@@ -1,4 +1,4 @@
-"""`sealflow eval`: one expression, or a file of them, in a context given as JSON. Opens no store."""
+"""`sealflow eval`: one expression, a file of them or a prompt, in a context given as JSON. Opens no store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import SealflowError
 from . import options
 from .arguments import json_object, json_value
 from .errors import INVALID, OK, UsageError, error_json, of_os_error, report
-from .output import json_text, printable, say, say_json, shown
+from .output import json_text, note, one_line, paint, printable, say, say_json, shown
 
 
 def evaluate(
@@ -31,12 +31,15 @@ def evaluate(
         str | None,
         typer.Option("--batch", metavar="FILE", help="JSON lines to evaluate; '-' reads stdin.", show_default=False),
     ] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Show every sub-expression with its value.")] = False,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
     """Evaluate an expression of the cloud language.
 
-    With --json: {"value":...} or {"error":{"code","message"}}. Without, the value: texts as they are, the rest as JSON.
+    With --json: {"value":...} or {"error":{"code","message"}}, and with --trace also
+    "trace":[{"expression","value"}], innermost first. Without, the value: texts as they are, the rest as JSON.
+    Without EXPRESSION, on a terminal, it asks for one after the other.
 
     --batch reads lines {"expression","context"?} and writes one such object for each, in order; a broken line gives
     an error object and the rest goes on. The exit code is then 0.
@@ -45,37 +48,72 @@ def evaluate(
     "actions":{NAME:{"status","inputs","outputs"}}, "item":..., "items":{LOOP:...}, "iterationIndexes":{LOOP:0},
     "now":"2026-01-31T08:00:00Z"}. Without "now" it is the current time.
     """
-    if (expression is None) == (batch is None):
+    interactive = expression is None and batch is None and not json and sys.stdin.isatty() and sys.stdout.isatty()
+    if (expression is None) == (batch is None) and not interactive:
         raise UsageError("Give either an EXPRESSION or --batch FILE.", hint="sealflow eval '@add(1, 2)'")
-    if context == "-" and batch == "-":
-        raise UsageError("Only one of --context and --batch can read stdin.")
+    if context == "-" and (batch == "-" or interactive):
+        raise UsageError("Only one of --context and --batch can read stdin, and no prompt beside it.")
+    if trace and batch is not None:
+        raise UsageError("--trace shows one expression, not a --batch.")
     given = json_object(context, "--context") if context is not None else {}
     if batch is not None:
         return _batch(batch, given)
+    if interactive:
+        from .prompt import prompt
+
+        return prompt(given, trace=trace)
+    return answer(expression, given, trace=trace, as_json=json)
+
+
+def answer(expression: str | None, context: dict[str, Any], *, trace: bool, as_json: bool = False) -> int:
+    """Evaluate, and print the value or the error; the exit code."""
+    steps: list[tuple[str, Any]] = []
+    more: dict[str, Any] = {}
     try:
-        value = _value(expression, given)
+        value = _value(expression, context, steps if trace else None)
     except SealflowError as error:
-        if not json:
-            return report(error, as_json=False)
-        say_json({"error": error_json(error)})
-        return INVALID
-    if json:
-        say_json({"value": value})
-    elif isinstance(value, str):
+        if as_json:
+            more = {"trace": _steps_json(steps)} if trace else {}
+            say_json({"error": error_json(error), **more})
+            return INVALID
+        _show_steps(steps)
+        return report(error, as_json=False)
+    if as_json:
+        more = {"trace": _steps_json(steps)} if trace else {}
+        say_json({"value": value, **more})
+        return OK
+    _show_steps(steps)
+    if isinstance(value, str):
         say(printable(value) if sys.stdout.isatty() else value)
     else:
         say(shown(value, full=True))
     return OK
 
 
-def _value(expression: Any, context: Any) -> Any:
-    from ...expressions.context import evaluate_text
+def _steps_json(steps: list[tuple[str, Any]]) -> list[dict[str, Any]]:
+    return [{"expression": expression, "value": value} for expression, value in steps]
+
+
+def _show_steps(steps: list[tuple[str, Any]]) -> None:
+    for expression, value in steps:
+        written = json_text(value) if not isinstance(value, str) else f"'{value}'"
+        note(f"{paint(one_line(expression, 100), 'cyan', sys.stderr)} = {one_line(written, 200)}")
+
+
+def _value(expression: Any, context: Any, steps: list[tuple[str, Any]] | None = None) -> Any:
+    from ...expressions.context import ContextScope, compile_text, evaluate_text
+    from ...expressions.syntax import unparse
 
     if not isinstance(expression, str):
         raise UsageError("'expression' must be a text.")
     if not isinstance(context, dict):
         raise UsageError("'context' must be an object.")
-    return evaluate_text(expression, context if "now" in context else {**context, "now": _now()})
+    used = context if "now" in context else {**context, "now": _now()}
+    if steps is None:
+        return evaluate_text(expression, used)
+    seen = steps
+    compiled = compile_text(expression, ContextScope(), observe=lambda node, value: seen.append((unparse(node), value)))
+    return compiled.evaluate(used)
 
 
 def _now() -> str:

@@ -18,7 +18,7 @@ from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
     from ...kernel import Entry
-    from ...runtime.environment import RunSummary
+    from ...runtime.environment import Environment, RunSummary
     from ...runtime.reading import RunResult
     from ...runtime.run import Run
     from .watching import Watch
@@ -262,9 +262,19 @@ async def _resume(run_id: str | None, watch: Watch) -> int:
             return [found]
 
         code = await watch.carry_out(begin, _headline)
+        if run_id is None:
+            await _tell_left(env, {run.id for run in watch.runs})
         if not watch.runs:
             note("no unfinished runs")
         return code
+
+
+async def _tell_left(env: Environment, resumed: set[str]) -> None:
+    """Raises the error of a run that could not be resumed with the others."""
+    for status in ("Running", "Waiting"):
+        for left in await env.runs(status=status, limit=1_000_000):
+            if left.id not in resumed:
+                await (await env.run(left.id)).resume()
 
 
 async def _headline(run: Run) -> str:

@@ -1,5 +1,5 @@
-"""The SQLite backend: rows in, rows out. One connection, driven by aiosqlite's thread; one trip to the thread for each
-commit.
+"""The SQLite backend: rows in, rows out. One connection that writes and one that reads, each driven by a thread of
+aiosqlite, so that nobody who reads waits behind a long commit; one trip to the thread for each commit.
 
 It knows nothing of what the bytes mean. The integer row numbers of runs are its own business and never leave it.
 """
@@ -7,16 +7,18 @@ It knows nothing of what the bytes mean. The integer row numbers of runs are its
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
+from weakref import WeakSet
 
 import aiosqlite
 
-from ...errors import Conflict, RecordNotFound, StoreClosed
+from ...errors import Conflict, RecordNotFound, StoreClosed, StoreCorrupt
 from ...port import (
     Batch,
     EnvironmentKeyRow,
@@ -30,11 +32,14 @@ from ...port import (
     StoredInboxRow,
     VersionRow,
 )
+from ...purposes import Kind
 from .connection import connect, mapped, system_error
 from .lock import ExecutorLock
 from .queries import named_queries
+from .rows import all_checked, checked, identifier, of_run
 
 T = TypeVar("T")
+Row = TypeVar("Row", bound=NamedTuple)
 
 _ROWS_A_STATEMENT = 128
 _SQL = named_queries()
@@ -43,12 +48,15 @@ _SQL = named_queries()
 class SQLiteBackend:
     """A store in one SQLite file (WAL, synchronous=FULL), with `executor.lock` beside it."""
 
-    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+    def __init__(self, path: Path, connection: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._reader = reader
         self._runs: dict[bytes, int] = {}  # row numbers of runs being written; used in the connection's thread only
         self._lock = ExecutorLock(path.with_name("executor.lock"))
         self._closed = False
+        self._ended: asyncio.Future[None] | None = None
+        _open.add(self)
 
     @classmethod
     async def open(cls, path: Path) -> SQLiteBackend:
@@ -56,21 +64,38 @@ class SQLiteBackend:
 
         Raises StoreNotWritable, StoreFull, StoreBusy, StoreCorrupt, StoreTooNew.
         """
-        # Opened before aiosqlite starts its thread: when opening fails, there is no thread to be ended.
-        ready = await asyncio.to_thread(connect, path)
-        connection = aiosqlite.Connection(lambda: ready, iter_chunk_size=64)
-        # A program that ends without closing its store (an error, Ctrl-C) must end and not wait for this thread:
-        # what was acknowledged is on disk, and SQLite rolls the rest back.
-        # (Before aiosqlite 0.22 the connection is the thread itself.)
-        cast(Thread, getattr(connection, "_thread", connection)).daemon = True
-        return cls(path, await connection)
+        # Opened before aiosqlite starts its threads: when opening fails, there is no thread to be ended.
+        writer, reader = await asyncio.to_thread(_connect_both, path)
+        return cls(path, await _driven(writer), await _driven(reader))
 
     async def close(self) -> None:
-        if not self._closed:
+        """Closes once what is under way is written. Whoever is cancelled while waiting for that cancels nothing."""
+        if self._ended is None:
+            if self._closed:  # a fork's copy
+                return
             self._closed = True
+            self._ended = asyncio.ensure_future(self._end())
+        await asyncio.shield(self._ended)
+
+    async def _end(self) -> None:
+        with mapped(self.path):
+            try:
+                await self._reader.close()  # first: the last one to close tidies the write-ahead log up
+            finally:
+                try:
+                    await self._connection._execute(  # type: ignore[no-untyped-call]
+                        self._close_writer, self._connection._conn
+                    )
+                finally:
+                    await self._connection.close()
+
+    def _close_writer(self, connection: sqlite3.Connection) -> None:
+        # In the writer's thread, behind all commits: the executor's role is given up when nothing can be written any
+        # more, even if the event loop has ended by then.
+        try:
+            connection.close()
+        finally:
             self._lock.release()
-            with mapped(self.path):
-                await self._connection.close()
 
     def try_become_executor(self) -> bool:
         try:
@@ -89,17 +114,24 @@ class SQLiteBackend:
         if self._closed:
             raise StoreClosed(f"The store {self.path} is closed.")
         with mapped(self.path):
-            result: T = await self._connection._execute(  # type: ignore[no-untyped-call]
-                work, self._connection._conn, *arguments
-            )
+            connection = self._connection
+            result: T = await connection._execute(work, connection._conn, *arguments)  # type: ignore[no-untyped-call]
+            return result
+
+    async def _reading(self, work: Callable[..., T], *arguments: Any) -> T:
+        if self._closed:
+            raise StoreClosed(f"The store {self.path} is closed.")
+        with mapped(self.path):
+            reader = self._reader
+            result: T = await reader._execute(work, reader._conn, *arguments)  # type: ignore[no-untyped-call]
             return result
 
     async def _all(self, name: str, *parameters: Any) -> list[Any]:
-        return await self._in_thread(_fetch_all, _SQL[name], parameters)
+        return await self._reading(_fetch_all, _SQL[name], parameters)
 
-    async def _one(self, name: str, *parameters: Any) -> Any:
+    async def _one(self, kind: type[Row], name: str, *parameters: Any) -> Row | None:
         rows = await self._all(name, *parameters)
-        return rows[0] if rows else None
+        return checked(kind, rows[0]) if rows else None
 
     # --- writing
 
@@ -145,17 +177,19 @@ class SQLiteBackend:
         if batch.runs:
             self._write_runs(connection, batch.runs)
         if batch.pages:
-            number = self._number
-            pages = [(number(connection, run), seq, link, record) for run, seq, link, record in batch.pages]
+            number_of = self._number
+            pages = [(number_of(connection, run), seq, link, record) for run, seq, link, record in batch.pages]
             _insert(connection, "insert_pages", pages)
         for update in batch.run_updates:
-            execute(_SQL["update_run"], (*update[1:], self._number(connection, update.run_id)))
+            number = self._number(connection, update.run_id)
+            if execute(_SQL["update_run"], (*update[1:], number)).rowcount != 1:
+                raise RecordNotFound(f"There is no run {update.run_id.hex()}.")
         if batch.snapshots:
             rows = [(self._number(connection, row.run_id), row.seq, row.record) for row in batch.snapshots.values()]
             _insert(connection, "put_snapshots", rows)
         numbers = [_add_to_inbox(connection, row) for row in batch.inbox]
         for item in batch.consumed:
-            execute(_SQL["delete_item_keys"], (item,))
+            execute(_SQL["delete_item_keys"], (item, Kind.INBOX))
             execute(_SQL["delete_inbox"], (item,))
         return numbers
 
@@ -178,41 +212,46 @@ class SQLiteBackend:
     # --- reading
 
     async def identity(self) -> bytes | None:
-        row = await self._one("identity")
-        return row[0] if row else None
+        rows = await self._all("identity")
+        return identifier(rows[0][0]) if rows else None
 
     async def environment_keys(self) -> list[EnvironmentKeyRow]:
-        return [EnvironmentKeyRow(*row) for row in await self._all("environment_keys")]
+        return all_checked(EnvironmentKeyRow, await self._all("environment_keys"))
 
     async def keys(self, kind: int, scopes: Sequence[bytes]) -> list[KeyRow]:
         rows: list[KeyRow] = []
         for start in range(0, len(scopes), 500):
             part = scopes[start : start + 500]
             sql = _SQL["keys"].replace("{scopes}", _marks(len(part)))
-            rows += (KeyRow(*row) for row in await self._in_thread(_fetch_all, sql, (kind, *part)))
+            rows += all_checked(KeyRow, await self._reading(_fetch_all, sql, (kind, *part)))
         return rows
 
+    async def flow_scopes(self) -> list[bytes]:
+        return [identifier(scope) for (scope,) in await self._all("flow_scopes")]
+
+    async def environment_scopes(self) -> list[bytes]:
+        return [identifier(scope) for (scope,) in await self._all("environment_scopes")]
+
     async def environments(self) -> list[EnvironmentRow]:
-        return [EnvironmentRow(*row) for row in await self._all("environments")]
+        return all_checked(EnvironmentRow, await self._all("environments"))
 
     async def environment(self, name_index: bytes) -> EnvironmentRow | None:
-        row = await self._one("environment", name_index)
-        return EnvironmentRow(*row) if row else None
+        return await self._one(EnvironmentRow, "environment", name_index)
 
     async def flows(self) -> list[FlowRow]:
-        return [FlowRow(*row) for row in await self._all("flows")]
+        return all_checked(FlowRow, await self._all("flows"))
 
     async def flow(self, *, flow_id: bytes | None = None, name_index: bytes | None = None) -> FlowRow | None:
-        row = await (self._one("flow_by_id", flow_id) if flow_id is not None else self._one("flow_by_name", name_index))
-        return FlowRow(*row) if row else None
+        if flow_id is not None:
+            return await self._one(FlowRow, "flow_by_id", flow_id)
+        return await self._one(FlowRow, "flow_by_name", name_index)
 
     async def version(self, flow_id: bytes, number: int) -> VersionRow | None:
-        row = await self._one("version", flow_id, number)
-        return VersionRow(*row) if row else None
+        return await self._one(VersionRow, "version", flow_id, number)
 
     async def run(self, run_id: bytes) -> RunRow | None:
-        row = await self._one("run", run_id)
-        return RunRow(*row) if row else None
+        rows = await self._all("run", run_id)
+        return checked(RunRow, rows[0], of_run(run_id)) if rows else None
 
     async def runs(
         self,
@@ -238,29 +277,71 @@ class SQLiteBackend:
             conditions.append(_SQL["runs_where_before"])
             parameters.append(before)
         sql = _SQL["runs"].replace("{conditions}", " AND ".join(conditions))
-        return [RunRow(*row) for row in await self._in_thread(_fetch_all, sql, (*parameters, limit))]
+        rows = await self._reading(_fetch_all, sql, (*parameters, limit))
+        return [checked(RunRow, row, of_run(identifier(row[0]))) for row in rows]
 
     async def unfinished(self) -> list[bytes]:
-        return [run_id for (run_id,) in await self._all("unfinished")]
+        return [identifier(run_id) for (run_id,) in await self._all("unfinished")]
 
-    async def pages(self, run_id: bytes, from_seq: int, limit: int) -> list[PageRow]:
-        return await self._in_thread(self._pages, run_id, from_seq, limit)
-
-    def _pages(self, connection: sqlite3.Connection, run_id: bytes, from_seq: int, limit: int) -> list[PageRow]:
-        row = connection.execute(_SQL["run_number"], (run_id,)).fetchone()
-        rows = _fetch_all(connection, _SQL["pages"], (row[0], from_seq, limit)) if row else []
-        return [PageRow(run_id, *row) for row in rows]
+    async def pages(self, run_id: bytes, from_seq: int, limit: int, most_bytes: int) -> list[PageRow]:
+        return await self._reading(_pages, run_id, from_seq, limit, most_bytes)
 
     async def snapshot(self, run_id: bytes) -> SnapshotRow | None:
-        return await self._in_thread(self._snapshot, run_id)
+        return await self._reading(_snapshot, run_id)
 
-    def _snapshot(self, connection: sqlite3.Connection, run_id: bytes) -> SnapshotRow | None:
-        row = connection.execute(_SQL["run_number"], (run_id,)).fetchone()
-        rows = _fetch_all(connection, _SQL["snapshot"], (row[0],)) if row else []
-        return SnapshotRow(run_id, *rows[0]) if rows else None
+    async def inbox(self, limit: int, after: int = 0) -> list[StoredInboxRow]:
+        return [StoredInboxRow(row[0], InboxRow._make(row[1:])) for row in await self._all("inbox", after, limit)]
 
-    async def inbox(self, limit: int) -> list[StoredInboxRow]:
-        return [StoredInboxRow(row[0], InboxRow(*row[1:])) for row in await self._all("inbox", limit)]
+
+_open: WeakSet[SQLiteBackend] = WeakSet()
+
+
+def _after_fork() -> None:
+    # A fork has neither the threads nor the locks, and whoever would wait for them there would wait for ever.
+    for backend in list(_open):
+        backend._closed = True
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _connect_both(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    writer = connect(path)
+    try:
+        return writer, connect(path, read_only=True)
+    except BaseException:
+        writer.close()
+        raise
+
+
+async def _driven(ready: sqlite3.Connection) -> aiosqlite.Connection:
+    connection = aiosqlite.Connection(lambda: ready, iter_chunk_size=64)
+    # A program that ends without closing its store (an error, Ctrl-C) must end and not wait for this thread:
+    # what was acknowledged is on disk, and SQLite rolls the rest back.
+    # (Before aiosqlite 0.22 the connection is the thread itself.)
+    cast(Thread, getattr(connection, "_thread", connection)).daemon = True
+    return await connection
+
+
+def _pages(connection: sqlite3.Connection, run_id: bytes, from_seq: int, limit: int, most_bytes: int) -> list[PageRow]:
+    row = connection.execute(_SQL["run_number"], (run_id,)).fetchone()
+    if row is None:
+        return []
+    fail = of_run(run_id, from_seq)
+    pages: list[PageRow] = []
+    for found in connection.execute(_SQL["pages"], (row[0], from_seq, limit)):
+        page = checked(PageRow, (run_id, *found), fail)
+        pages.append(page)
+        most_bytes -= len(page.record)
+        if most_bytes <= 0:
+            break
+    return pages
+
+
+def _snapshot(connection: sqlite3.Connection, run_id: bytes) -> SnapshotRow | None:
+    row = connection.execute(_SQL["run_number"], (run_id,)).fetchone()
+    rows = _fetch_all(connection, _SQL["snapshot"], (row[0],)) if row else []
+    return checked(SnapshotRow, (run_id, *rows[0]), of_run(run_id)) if rows else None
 
 
 def _fetch_all(connection: sqlite3.Connection, sql: str, parameters: Iterable[Any]) -> list[Any]:
@@ -275,14 +356,15 @@ def _insert(connection: sqlite3.Connection, name: str, rows: Sequence[tuple[Any,
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
         part = rows[start : start + _ROWS_A_STATEMENT]
         sql = f"{_SQL[name]} {row}{(',' + row) * (len(part) - 1)}"
-        connection.execute(sql, tuple(chain.from_iterable(part)))
+        if connection.execute(sql, tuple(chain.from_iterable(part))).rowcount != len(part):
+            raise StoreCorrupt("The database did not store what it was given.")
 
 
 def _add_to_inbox(connection: sqlite3.Connection, row: InboxRow) -> int:
     if row.dedupe is not None:
         there = connection.execute(_SQL["inbox_by_dedupe"], (row.dedupe,)).fetchone()
         if there is not None:
-            connection.execute(_SQL["delete_scope_keys"], (row.item_id,))
+            connection.execute(_SQL["delete_scope_keys"], (row.item_id, Kind.INBOX))
             return int(there[0])
     number = connection.execute(_SQL["insert_inbox"], row).lastrowid
     if number is None:  # an INSERT that succeeded always has one

@@ -8,10 +8,13 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from ...errors import (
     Conflict,
+    NotStorable,
     StorageError,
     StoreBusy,
     StoreClosed,
@@ -20,6 +23,7 @@ from ...errors import (
     StoreNotWritable,
     StoreTooNew,
 )
+from ...folders import sync_folder
 from .queries import migrations, statements
 
 BUSY_SECONDS = 5.0
@@ -27,6 +31,7 @@ BUSY_SECONDS = 5.0
 # secure_delete and temp_store belong to the connection: deleted key rows are overwritten, and no sort or index ever
 # spills to a file.
 _SETTINGS = (
+    "PRAGMA trusted_schema = OFF",
     "PRAGMA page_size = 8192",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -35,34 +40,65 @@ _SETTINGS = (
     "PRAGMA foreign_keys = ON",
 )
 
+_creating = Lock()
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection to the store at `path`, made and migrated where needed. Raises the errors of storage only."""
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection to the store at `path`, made and migrated where needed. Raises the errors of storage only.
+
+    `read_only` is for a second connection beside one that was opened before: it writes nothing.
+    """
     with mapped(path):
-        try:
-            # SQLite would make the file readable for others.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise system_error(error, path, "written") from error
+        if not read_only:
+            _create(path)
         connection = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
         )
+        # No column is text. Where somebody made one so, its bytes are judged like any others.
+        connection.text_factory = bytes
         try:
-            _set_up(connection)
-            _migrate(connection, path)
-            # No column is text. Where somebody made one so, its bytes are judged like any others.
-            connection.text_factory = bytes
-        except BaseException:
+            _set_up(connection, path)
+            if read_only:
+                connection.execute("PRAGMA query_only = ON").close()
+            else:
+                _migrate(connection, path)
+                _check_schema(connection, path)
+        except BaseException as error:
             connection.close()
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+                # These few statements are right: it is the schema that cannot be read.
+                raise StoreCorrupt(f"The schema of {path} is damaged.") from error
             raise
         return connection
 
 
-def _set_up(connection: sqlite3.Connection) -> None:
+def _create(path: Path) -> None:
+    """Makes the file if it is not there, since SQLite would make it readable for others.
+
+    A file that is there is never opened here: closing it again would drop the locks of every SQLite connection that
+    this process has to it (https://sqlite.org/howtocorrupt.html, 2.2), and another process would then remove the
+    write-ahead log under them. For the same reason nobody may connect between making and closing.
+    """
+    with _creating:
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            sync_folder(path.parent)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise system_error(error, path, "written") from error
+
+
+def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     for attempt in range(50):
         try:
             for setting in _SETTINGS:
-                connection.execute(setting).close()
+                answer = connection.execute(setting).fetchone()
+                if "journal_mode" in setting and answer != (b"wal",):
+                    raise StorageError(
+                        f"The store {path} lies on a file system that has no shared memory.",
+                        hint="Choose a folder on a local disk.",
+                    )
             return
         except sqlite3.OperationalError as error:
             # Switching a new file to WAL does not wait for the process that is doing the same.
@@ -74,7 +110,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
 def _version(connection: sqlite3.Connection) -> int | None:
     """The schema's version; 0 for an empty file, None for somebody else's database."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if "schema_version" in tables:
+    if b"schema_version" in tables:
         return int(connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()[0])
     return None if tables else 0
 
@@ -91,18 +127,53 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             raise StoreCorrupt(f"{path} is a database of another program.", hint="Choose another folder.")
         if version > newest:
             raise StoreTooNew(f"The store {path} has schema {version}; this Sealflow knows up to {newest}.")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL)"
-        )
-        for number, script in steps:
-            if number > version:
-                for statement in statements(script):
-                    connection.execute(statement)
-                connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, time.time_ns() // 1_000_000))
+        _apply(connection, version)
         connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
         raise
+
+
+def _apply(connection: sqlite3.Connection, version: int) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL)"
+    )
+    for number, script in migrations():
+        if number > version:
+            for statement in statements(script):
+                connection.execute(statement)
+            connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, time.time_ns() // 1_000_000))
+
+
+Schema = dict[bytes, tuple[object, ...]]
+
+
+def _schema(connection: sqlite3.Connection) -> Schema:
+    rows = connection.execute("SELECT name, type, tbl_name, sql FROM sqlite_master").fetchall()
+    # Statistics are made by ANALYZE, which an administrator may run.
+    return {name: tuple(row) for name, *row in rows if name not in (b"sqlite_stat1", b"sqlite_stat4")}
+
+
+@cache
+def _expected_schema() -> Schema:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.text_factory = bytes
+    try:
+        _apply(connection, 0)
+        return _schema(connection)
+    finally:
+        connection.close()
+
+
+def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """The database has what the migrations made and nothing else: a planted trigger or view would change what is
+    written, a missing index what is unique.
+    """
+    found, expected = _schema(connection), _expected_schema()
+    if found != expected:
+        names = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+        shown = ", ".join(name.decode("ascii", "replace") for name in names[:3])
+        raise StoreCorrupt(f"The schema of {path} was changed: {shown}.")
 
 
 @contextmanager
@@ -112,6 +183,10 @@ def mapped(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise storage_error(error, path) from error
+    except UnicodeDecodeError as error:  # in the driver's own messages
+        raise StoreCorrupt(f"The store {path} is damaged.") from error
+    except OverflowError as error:
+        raise NotStorable("A number is too large for the store.") from error
 
 
 def system_error(error: OSError, path: Path, what: str) -> StorageError:

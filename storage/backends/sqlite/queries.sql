@@ -20,11 +20,19 @@ INSERT INTO keys (kind, scope, generation, domain, key_version, kid, wrapped) VA
 SELECT kind, scope, max(generation), domain, key_version, kid, wrapped FROM keys
 WHERE kind = ? AND scope IN ({scopes}) GROUP BY kind, scope
 
+-- name: flow_scopes
+SELECT DISTINCT scope FROM keys WHERE kind = 2
+
+-- name: environment_scopes
+-- In the control store, which has no other keys.
+SELECT DISTINCT scope FROM keys WHERE kind = 4
+
 -- name: delete_item_keys
-DELETE FROM keys WHERE scope = (SELECT item_id FROM inbox WHERE id = ?)
+-- Of an inbox item's kind only: an item that was made to name a run must not take the run's key with it.
+DELETE FROM keys WHERE scope = (SELECT item_id FROM inbox WHERE id = ?) AND kind = ?
 
 -- name: delete_scope_keys
-DELETE FROM keys WHERE scope = ?
+DELETE FROM keys WHERE scope = ? AND kind = ?
 
 -- name: insert_environments
 INSERT INTO environments (environment_id, name_index, row_version, created_ms, record) VALUES
@@ -113,7 +121,7 @@ INSERT INTO inbox (item_id, kind, run_id, dedupe, created_ms, record) VALUES (?,
 SELECT id FROM inbox WHERE dedupe = ?
 
 -- name: inbox
-SELECT id, item_id, kind, run_id, dedupe, created_ms, record FROM inbox ORDER BY id LIMIT ?
+SELECT id, item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE id > ? ORDER BY id LIMIT ?
 
 -- name: delete_inbox
 DELETE FROM inbox WHERE id = ?

@@ -31,6 +31,7 @@ CREATE TABLE keys (
     FOREIGN KEY (domain, key_version) REFERENCES environment_keys (domain, version)
 );
 CREATE UNIQUE INDEX keys_by_scope ON keys (scope, kind, generation);
+CREATE INDEX keys_of_flows ON keys (scope) WHERE kind = 2;
 
 -- Filled in the control store only.
 CREATE TABLE environments (

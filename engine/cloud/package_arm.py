@@ -1,0 +1,136 @@
+"""ARM templates as packages: every workflow of every template, with the values of a parameter file beside it.
+
+A package of a single file that holds any other kind of definition is read here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import DefinitionError
+from .arm import Deployment
+from .arm_template import workflows_of
+from .definition import JsonObject
+from .package import Package, with_parameters
+from .package_files import PackageFiles
+from .package_solution import flow_connections
+from .pointer import join
+from .problem import Problem
+from .source import Source, no_workflow, of_workflow
+from .source import read as read_source
+from .text import read_json
+
+
+def read(files: PackageFiles, name: str, deployment: Deployment) -> Package | None:
+    """The workflows of the package's templates, or the one flow of its one file; None where there is neither.
+
+    Raises as `open_package` does.
+    """
+    paths = [path for path, _ in files.matching(r"(?:[^/]+/)*[^/]+\.json|[^/]+")]
+    documents: dict[str, JsonObject] = {}
+    for path in paths:
+        try:
+            document = read_json(files.bytes(path)).value
+        except DefinitionError:
+            if len(paths) == 1 and not _is_binary(files.bytes(path)):
+                raise
+            continue  # an archive of anything may hold JSON that is none
+        if isinstance(document, dict):
+            documents[path] = document
+    templates = [path for path, document in documents.items() if isinstance(document.get("resources"), list | dict)]
+    if templates:
+        return _templates(files, {path: documents[path] for path in templates}, documents, name, deployment)
+    flows = []
+    for path in documents:
+        try:
+            source = read_source(files.bytes(path), name=name)
+        except DefinitionError:
+            if len(paths) == 1:
+                raise
+            continue
+        flows.append(replace(source, file=files.place(path)))
+    if len(flows) != 1:
+        return None
+    sources = with_parameters(flows, deployment.parameters)
+    return Package("definition", sources[0].name or name, "", tuple(sources), (), tuple(_unique_connections(sources)))
+
+
+def _is_binary(data: bytes) -> bool:
+    return b"\0" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
+def _templates(
+    files: PackageFiles,
+    templates: Mapping[str, JsonObject],
+    documents: Mapping[str, JsonObject],
+    name: str,
+    deployment: Deployment,
+) -> Package:
+    problems: list[Problem] = []
+    sources: list[Source] = []
+    left = dict(deployment.parameters)
+    names: list[str] = []
+    empty = None
+    for path, document in templates.items():
+        given = {**_parameter_file(files, path, documents, problems), **deployment.parameters}
+        declared = document.get("parameters")
+        names += declared if isinstance(declared, dict) else ()
+        known = {each.lower() for each in names}
+        left = {each: value for each, value in left.items() if each.lower() not in known}
+        template = workflows_of(document, replace(deployment, parameters=given))
+        problems += [replace(each, at=files.place(path, each.at)) for each in template.problems]
+        if not template.workflows:
+            empty = no_workflow(template)
+        for workflow in template.workflows:
+            try:
+                source = of_workflow(workflow, document, name)
+            except DefinitionError as error:
+                files.refuse(path, error)
+                continue
+            sources.append(replace(source, file=files.place(path)))
+            if workflow.placeholders:
+                problems.append(
+                    Problem(
+                        "ArmPlaceholder",
+                        "info",
+                        files.place(path, source.pointer),
+                        "Parts of the deployment are not known and stand as placeholders: "
+                        f"{', '.join(workflow.placeholders)}.",
+                        "Give them: --subscription, --resource-group, --location, --tenant.",
+                    )
+                )
+    if not sources and not files.problems and empty is not None:
+        raise empty
+    # What is no parameter of a template may be one of a workflow.
+    sources = with_parameters(sources, left)
+    return Package("arm", name, "", tuple(sources), (*files.problems, *problems), tuple(_unique_connections(sources)))
+
+
+def _parameter_file(
+    files: PackageFiles, path: str, documents: Mapping[str, JsonObject], problems: list[Problem]
+) -> dict[str, Any]:
+    """Values of `name.parameters.json` beside `name.json`."""
+    wanted = path[: -len(".json")].lower() + ".parameters.json"
+    beside = next((each for each in documents if each.lower() == wanted), None)
+    entries = documents[beside].get("parameters") if beside is not None else None
+    values: dict[str, Any] = {}
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if isinstance(entry, dict) and "value" in entry:
+            values[name] = entry["value"]
+        elif beside is not None:
+            problems.append(
+                Problem(
+                    "ParameterWithoutValue",
+                    "warning",
+                    files.place(beside, join("/parameters", name)),
+                    f"The parameter '{name}' has no value here (a key vault's secret is not fetched).",
+                    f"Give it one: --parameter {name}=JSON.",
+                )
+            )
+    return values
+
+
+def _unique_connections(sources: list[Source]) -> list[Any]:
+    return list({connection.name.lower(): connection for connection in flow_connections(sources)}.values())
