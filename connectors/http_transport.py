@@ -148,7 +148,7 @@ class _Stream(httpx.AsyncByteStream):
             yield chunk
 
 
-class _Refused(Exception):  # noqa: N818 - never seen outside of this file
+class _Refused(Exception):
     """The egress policy forbids the address."""
 
 
@@ -163,7 +163,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the library's signature
+        timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:

@@ -91,7 +91,7 @@ class Reply:
     empty: bool = False
 
 
-class Failure(SealflowError):  # noqa: N818 - a call's outcome, and the word of the run history
+class Failure(SealflowError):
     """A call without an answer, or one that was never made.
 
     ConnectionFailed, ConnectionTimedOut and RequestTimedOut are tried again as the action's retry policy says, other

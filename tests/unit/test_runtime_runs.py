@@ -666,9 +666,8 @@ async def test_a_bundle_that_somebody_damaged_is_refused_or_differs(tmp_path: An
         damage(content, chance)
         try:
             await sealflow.replay(json.dumps(content).encode())
-        except SealflowError as error:
+        except SealflowError:  # any other exception fails the test
             refused += 1
-            assert error.code in ("UnreadableBundle", "InvalidTemplate", "InvalidDefinition", "NotYetSupported")
     assert refused > 50
 
 
