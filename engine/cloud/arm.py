@@ -16,6 +16,7 @@ from typing import Any, Final
 from ..errors import ExpressionError
 from ..expressions.parser import parse_expression
 from ..expressions.syntax import Access, Call, Literal, Node
+from ..values import HIGHEST_INTEGER, LOWEST_INTEGER
 from .arm_functions import FUNCTIONS, CannotEvaluateError, to_text
 from .pointer import join
 from .problem import Problem
@@ -189,6 +190,8 @@ class Resolver:
             raise CannotEvaluateError(f"{node.name}(): {error}") from None
         except (TypeError, ValueError, LookupError, AttributeError, StopIteration, ArithmeticError) as error:
             raise CannotEvaluateError(f"{node.name}() cannot be called like this.") from error
+        if isinstance(found, int) and not LOWEST_INTEGER <= found <= HIGHEST_INTEGER:
+            raise CannotEvaluateError(f"{node.name}(): the number is too large.")
         for each in (found, *arguments):
             self._count(each)
         if isinstance(found, list | dict):

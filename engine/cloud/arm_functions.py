@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, urljoin
 
+from ..errors import DefinitionError
 from . import arm_names
+from .text import read_json
 
 if TYPE_CHECKING:
     from .arm import Deployment
@@ -212,8 +214,8 @@ def _extreme(choose: Callable[[list[int]], int]) -> Callable[..., int]:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        return read_json(text).value
+    except DefinitionError:
         raise CannotEvaluateError("the text is no JSON.") from None
 
 

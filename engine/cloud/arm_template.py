@@ -89,7 +89,7 @@ class _Walk:
         try:
             for _ in resolver.iterations(str(loop.get("name", "")), loop.get("count")):
                 yield _read(resource, resolver, at)
-        except (CannotEvaluateError, ExpressionError) as reason:
+        except (CannotEvaluateError, ExpressionError, RecursionError) as reason:
             self._unresolved(join(at, "copy"), reason)
 
     def nested(self, resource: dict[str, Any], resolver: Resolver, at: str, depth: int) -> Iterator[Workflow]:

@@ -104,7 +104,7 @@ def _templates(
     if not sources and not files.problems and empty is not None:
         raise empty
     # What is no parameter of a template may be one of a workflow.
-    sources = with_parameters(sources, left)
+    sources = with_parameters(sources, left, others=names)
     return Package("arm", name, "", tuple(sources), (*files.problems, *problems), tuple(_unique_connections(sources)))
 
 

@@ -178,10 +178,12 @@ class Folder(Mapping[str, bytes]):
             return self._cache[path]
         if path not in self._paths:
             raise KeyError(path)
-        # The link is looked for again: the folder may have changed since.
-        handle = os.open(self._root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as stream:
-            data = stream.read(MAXIMUM_ENTRY + 1)
+        try:  # a link is looked for again: the folder may have changed since
+            handle = os.open(self._root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as stream:
+                data = stream.read(MAXIMUM_ENTRY + 1)
+        except OSError as error:
+            raise PackageError(f"The file cannot be read: {error.strerror}.", code="UnreadableFile", at=path) from None
         self._read += len(data)
         if len(data) > MAXIMUM_ENTRY or self._read > MAXIMUM_READ:
             raise _too_large(f"The files that are needed have more than {MAXIMUM_ENTRY:,} bytes.", path)

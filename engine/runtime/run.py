@@ -155,7 +155,7 @@ class Run:
         """The run's history as a bundle for replay, sealed to the environment unless `plaintext` is asked for."""
         env = self._environment
         info = await run_info(env._vault, self._id)
-        document = await env._library.document(info.flow_id, info.version)
+        document = await env._library.document(info.flow_id, info.version, info.definition_digest)
         return await bundles.export(env._vault, info, await self.flow(), document, plaintext=plaintext)
 
     async def _adopt(self) -> None:

@@ -48,8 +48,11 @@ def contains(collection: Value, value: Value) -> bool:
         kind = type(value)
         if kind is str:
             return value in collection
-        if kind is int and value not in collection:
-            return False  # what Python does find may still be a boolean, which is not the same
+        if kind is int:
+            if value not in collection:
+                return False
+            if type(collection[collection.index(value)]) is not bool:
+                return True  # a boolean equals 1 or 0 for Python, but is not the same
         if kind is list or kind is dict:
             weigh(value)
         return any(same(item, value) for item in collection)
@@ -128,8 +131,8 @@ def chunk(collection: Value, size: Value) -> list[Any]:
 @FAMILY.function("join", 2)
 def join(collection: Value, delimiter: Value) -> str:
     """The items as text, by the rule of string(), with the delimiter between them."""
-    items = array(collection, "join", 1)
-    between = text(delimiter, "join", 2)
+    items = collection if type(collection) is list else array(collection, "join", 1)
+    between = delimiter if type(delimiter) is str else text(delimiter, "join", 2)
     size = max(len(items) - 1, 0) * len(between)
     try:
         if size + sum(map(len, items)) <= MAXIMUM_TEXT:

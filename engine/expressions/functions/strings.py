@@ -86,7 +86,9 @@ def trim(value: Value) -> str:
 @FAMILY.function("replace", 3)
 def replace(value: Value, old: Value, new: Value) -> str:
     """The text with every `old` replaced; case-sensitive. An empty `old` is an error."""
-    source, wanted, other = text(value, "replace", 1), text(old, "replace", 2), text(new, "replace", 3)
+    source = value if type(value) is str else text(value, "replace", 1)
+    wanted = old if type(old) is str else text(old, "replace", 2)
+    other = new if type(new) is str else text(new, "replace", 3)
     if not wanted:
         raise fault("replace", "expects its second parameter not to be empty: a string cannot be of zero length.")
     if len(other) > len(wanted) and len(source) * len(other) > 1_000_000:
@@ -97,7 +99,8 @@ def replace(value: Value, old: Value, new: Value) -> str:
 @FAMILY.function("split", 2)
 def split(value: Value, delimiter: Value) -> list[Any]:
     """The pieces between the delimiters; case-sensitive. An empty delimiter gives the whole text as the one piece."""
-    source, between = text(value, "split", 1), text(delimiter, "split", 2)
+    source = value if type(value) is str else text(value, "split", 1)
+    between = delimiter if type(delimiter) is str else text(delimiter, "split", 2)
     if not between:
         return [source]
     if len(source) > 1_000_000:
@@ -163,7 +166,8 @@ def ends_with(value: Value, wanted: Value) -> bool:
 @FAMILY.function("indexOf", 2)
 def index_of(value: Value, wanted: Value) -> int:
     """The position of the first occurrence, -1 where there is none; not case-sensitive. An empty search is at 0."""
-    source, other = text(value, "indexOf", 1), text(wanted, "indexOf", 2)
+    source = value if type(value) is str else text(value, "indexOf", 1)
+    other = wanted if type(wanted) is str else text(wanted, "indexOf", 2)
     if source.isascii() and other.isascii():
         return source.lower().find(other.lower())
     return utf16.position(source, upper(source).find(upper(other)))
