@@ -288,7 +288,10 @@ def _replace(path: Path, data: bytes) -> None:
 
 def _resolved(path: Path) -> Path:
     try:
-        return path.resolve()
+        resolved = path.resolve()
+        if resolved.is_symlink():  # from Python 3.13 on, links in a circle are handed back as they are
+            raise RuntimeError("links in a circle")
+        return resolved
     except (OSError, RuntimeError) as error:  # links in a circle, a folder that may not be entered
         raise KeystoreUnreadable(f"The path of the keystore {path} leads nowhere.") from error
 
