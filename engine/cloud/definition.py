@@ -127,7 +127,7 @@ class Parameter:
     """One workflow parameter.
 
     `type` is lower-case: string, securestring, int, float, bool, array, object or secureobject, any other only in a
-    definition that `check` refuses.
+    definition that `check` refuses. `allowed` are the only values it may have, None where all are.
     """
 
     name: str
@@ -136,6 +136,7 @@ class Parameter:
     default: Value
     has_default: bool
     pointer: str
+    allowed: tuple[Value, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,6 +260,7 @@ class _Walker:
                     default=body.get("defaultValue"),
                     has_default="defaultValue" in body,
                     pointer=at,
+                    allowed=tuple(allowed) if isinstance(allowed := body.get("allowedValues"), list) else None,
                 )
             )
         return tuple(found)

@@ -150,6 +150,7 @@ def scheduled(state: State, frame: Frame, node: Node, record: Record) -> Open:
     if node.op == WAIT:
         entry.phase = DELAYED
         entry.due = due
+        entry.deadline = retry
     else:
         entry.deadline = due
         entry.retry = retry

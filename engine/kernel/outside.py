@@ -56,10 +56,11 @@ def call(node: Node, action: Action, scope: ActionScope) -> Prepare:
 
 
 def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
-    """Delay and Delay until: the inputs, and when it is over. A time that has passed is over at once."""
+    """Delay and Delay until: the inputs, when it is over, and when its limit lapses. A past time is over at once."""
     evaluate = compile_value(action.inputs, scope).evaluate
+    limit = _timeout(action, scope)
 
-    def prepare(frame: Frame) -> tuple[Value, int, None]:
+    def prepare(frame: Frame) -> tuple[Value, int, int | None]:
         inputs: Any = evaluate(frame)
         now = frame.state.now
         interval = inputs.get("interval") if isinstance(inputs, dict) else None
@@ -72,7 +73,7 @@ def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
             raise ExpressionError(
                 f"'{node.name}' must have an 'interval' with count and unit, or 'until' with a timestamp."
             )
-        return inputs, max(due, now), None
+        return inputs, max(due, now), None if limit is None else now + duration(limit.evaluate(frame))
 
     return prepare
 

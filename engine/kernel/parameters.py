@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..cloud import Definition, Parameter
 from ..errors import DefinitionError
-from ..values import type_name
+from ..values import to_json, type_name
 
 _EMPTY: Final[dict[str, Any]] = {
     "string": "",
@@ -90,6 +90,14 @@ def _checked(parameter: Parameter, value: Any) -> Any:
             code="InvalidParameterType",
             at=parameter.pointer,
             hint="A value is JSON: strings stand in double quotes.",
+        )
+    allowed = parameter.allowed
+    if allowed is not None and not any(type(each) is type(value) and each == value for each in allowed):
+        raise DefinitionError(
+            f"The parameter '{parameter.name}' must have one of the values that its definition allows.",
+            code="ValueNotAllowed",
+            at=parameter.pointer,
+            hint=f"Allowed are {', '.join(map(to_json, allowed[:20]))}.",
         )
     return float(value) if kind == "float" else value
 

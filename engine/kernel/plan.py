@@ -37,7 +37,7 @@ Outcome = tuple[int, str, Any, Any, "dict[str, Any] | None"]
 
 Work = Callable[["Frame"], Outcome]
 Prepare = Callable[["Frame"], tuple[Any, "int | None", Any]]
-"""Evaluates what goes outside: inputs, when a delay or deadline is due (ticks), the retry policy (None: default)."""
+"""Evaluates what goes outside: inputs, when a delay or deadline is due (ticks), retry policy or a delay's deadline."""
 
 Predecessor = tuple["Node", frozenset[int]]
 

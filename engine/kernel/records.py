@@ -20,7 +20,7 @@ Every record starts with the version of its layout and its kind. Times are ticks
 | STOP | at, status, code, message |
 
 `due` of SCHEDULED is when a delay ends, or the deadline of a call, or None; `retry` the call's retry policy as it was
-evaluated then, None for the default. `retry_due` is None in an event: `decide`
+evaluated then, None for the default; of a delay the deadline. `retry_due` is None in an event: `decide`
 fills it in when the action's retry policy grants another attempt. A DONE happened at the time of the event before it.
 """
 

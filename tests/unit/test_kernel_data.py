@@ -280,6 +280,15 @@ def test_parameters_are_typed_and_found_without_case() -> None:
         assert caught.value.at.startswith("/parameters")
 
 
+def test_a_parameter_may_have_only_allowed_values() -> None:
+    allowed = {"c": {"type": "String", "defaultValue": "a", "allowedValues": ["a", "b"]}}
+    it = plan({"type": "Request"}, parameters=allowed).definition
+    assert kernel.resolve(it, {"c": "b"})["c"] == "b"
+    with pytest.raises(DefinitionError, match="allows") as caught:
+        kernel.resolve(it, {"c": "x"})
+    assert caught.value.code == "ValueNotAllowed"
+
+
 def test_connections_are_filled_in() -> None:
     actions = {"a": compose("@parameters('$connections')['office365']['connectionId']")}
     run = Driver(actions, parameters=None, pins={})

@@ -259,6 +259,20 @@ async def test_a_deadline_gives_the_call_up(tmp_path: Any) -> None:
         assert result.status == "Failed"
 
 
+@pytest.mark.parametrize("simulate", [None, True])
+async def test_a_delay_has_a_limit_too(tmp_path: Any, simulate: bool | None) -> None:
+    actions = {
+        "w": {**wait(5), "limit": {"timeout": "PT1H"}},
+        "t": {"type": "Compose", "inputs": "@utcNow()", "runAfter": {"w": ["TimedOut"]}},
+    }
+    async with opened(tmp_path) as (_, env):
+        await env.deploy("f", definition(actions))
+        (run,) = await env.start("f", simulate=simulate)
+        result = await run.result()
+        assert [action["status"] for action in result.actions] == ["TimedOut", "Succeeded"]
+        assert result.actions[1]["outputs"] == "2023-11-14T23:13:20.0000000Z"
+
+
 async def test_the_response_is_there_before_the_run_ends(tmp_path: Any) -> None:
     world = World()
     world.gate = asyncio.Event()

@@ -121,14 +121,13 @@ async def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Pa
     assert process.stdout is not None
     assert process.stdin is not None
     acknowledged = [0] * 8
-    for count, line in enumerate(process.stdout, 1):
-        run, seq = map(int, line.split())
-        acknowledged[run] = seq
-        if count == kill_after:
-            process.kill()
-    process.wait()
-    process.stdin.close()
-    process.stdout.close()
+    with process:
+        for count, line in enumerate(process.stdout, 1):
+            if not line.endswith("\n") or len(parts := line.split()) != 2:
+                break  # the last line may have been cut by the kill
+            acknowledged[int(parts[0])] = int(parts[1])
+            if count == kill_after:
+                process.kill()
     assert sum(acknowledged) >= kill_after
 
     vault = await store.open_vault("a")

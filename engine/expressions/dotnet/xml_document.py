@@ -106,9 +106,10 @@ def is_name(text: str) -> bool:
 
 # --- reading
 
-# Line ends are normalised by the parser, but not by .NET here: they travel through it as these private characters.
-_MASK = {"\r": "\uf8f1", "\n": "\uf8f2", "\t": "\uf8f3"}
-_UNMASK = {ord(mask): char for char, mask in _MASK.items()}
+# Line ends are normalised by the parser, but not by .NET here: they travel through it as private characters.
+_CONTENT = "\r\n\t"
+_PRIVATE = range(0xE000, 0xF900)
+_REFERENCE = re.compile(r"&#(?:x0*([0-9a-f]{1,6})|0*([0-9]{1,7}));", re.IGNORECASE)
 _PARTS = re.compile(
     r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>|<(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>|[^<]+",
     re.DOTALL,
@@ -116,26 +117,34 @@ _PARTS = re.compile(
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
-def _masked(text: str) -> str:
-    """The text with line ends and tabs masked where they are content; a text without any comes back as it is."""
-    if not any(char in text for char in _MASK) or any(mask in text for mask in _MASK.values()):
-        return text
-    if not _well_formed(text):
-        # The parser will say what is wrong; the pattern below may take long over what is never closed.
-        return text
+def _masks(text: str) -> dict[str, str]:
+    """Three private characters that the text does not have, to stand for line ends and tabs.
+
+    Empty where none are needed, or to be had.
+    """
+    if not any(char in text for char in _CONTENT):
+        return {}
+    used = set(text)
+    used.update(chr(min(int(one, 16) if one else int(other), 0x10FFFF)) for one, other in _REFERENCE.findall(text))
+    free = [chr(code) for code in _PRIVATE if chr(code) not in used][: len(_CONTENT)]
+    return dict(zip(_CONTENT, free, strict=True)) if len(free) == len(_CONTENT) else {}
+
+
+def _masked(text: str, masks: dict[str, str]) -> str:
+    """The text with line ends and tabs masked where they are content."""
     depth = 0
 
     def attribute(found: re.Match[str]) -> str:
-        return re.sub(r"[\t\r\n]", lambda char: _MASK[char[0]], found[0])
+        return re.sub(r"[\t\r\n]", lambda char: masks[char[0]], found[0])
 
     def part(found: re.Match[str]) -> str:
         nonlocal depth
         piece = found[0]
         if piece.startswith(("<!--", "<![CDATA[")):
-            return piece.replace("\r", _MASK["\r"])
+            return piece.replace("\r", masks["\r"])
         if not piece.startswith("<"):
             # Outside of the root a private character would be text, which may not stand there.
-            return piece.replace("\r", _MASK["\r"]) if depth else piece
+            return piece.replace("\r", masks["\r"]) if depth else piece
         if piece.startswith(("<!", "<?")):
             return piece
         if piece.startswith("</"):
@@ -173,7 +182,11 @@ class _Reader:
     def __init__(self, text: str) -> None:
         if any("\ud800" <= char <= "\udfff" for char in text):
             raise FormatError("the XML holds a lone surrogate")
-        self.source = _masked(text).encode()
+        masks = _masks(text)
+        if masks and not _well_formed(text):
+            masks = {}  # the parser will say what is wrong; the pattern may take long over what is never closed
+        self.unmask = {ord(mask): char for char, mask in masks.items()}
+        self.source = (_masked(text, masks) if masks else text).encode()
         self.document = Document()
         self.open: list[Element] = []
         self.scopes: list[dict[str, str]] = [{"xml": XML, "xmlns": XMLNS, "": ""}]
@@ -237,7 +250,7 @@ class _Reader:
         scope, keep = self.scopes[-1], self.keep[-1]
         attributes = []
         for index in range(0, len(pairs), 2):
-            attribute = Attribute(pairs[index], pairs[index + 1].translate(_UNMASK))
+            attribute = Attribute(pairs[index], pairs[index + 1].translate(self.unmask))
             attributes.append(attribute)
             if attribute.name == "xmlns" or attribute.name.startswith("xmlns:"):
                 attribute.namespace = XMLNS
@@ -278,7 +291,7 @@ class _Reader:
     def _flush(self) -> None:
         if not self.text:
             return
-        value = "".join(self.text).translate(_UNMASK)
+        value = "".join(self.text).translate(self.unmask)
         self.text.clear()
         if self.cdata:
             self._place(Leaf("cdata", value))
@@ -301,7 +314,7 @@ class _Reader:
         if self.type_start >= 0:
             return
         self._flush()
-        self._place(Leaf(kind, value.translate(_UNMASK), target))
+        self._place(Leaf(kind, value.translate(self.unmask), target))
 
     def _other(self, data: str) -> None:
         if self.open and data.startswith("&") and data.endswith(";"):
