@@ -14,6 +14,7 @@ from ..engine.values import Value
 from .port import Failure
 
 _PLAIN = frozenset({type(None), bool, int, float, Decimal, str})
+_TEXT = frozenset({str})
 # What is deeper could not be read back by every part of the engine; JSON text in definitions ends there, too.
 _DEEPEST = 200
 
@@ -49,6 +50,8 @@ def _value(given: object, what: str, at: str, depth: int) -> Value:
 
 
 def _list(given: list[object] | tuple[object, ...], what: str, at: str, depth: int) -> Value:
+    if type(given) is list and _PLAIN.issuperset(map(type, given)):
+        return given
     changed = type(given) is tuple
     members: list[Value] = []
     for place, member in enumerate(given):
@@ -59,6 +62,9 @@ def _list(given: list[object] | tuple[object, ...], what: str, at: str, depth: i
 
 
 def _object(given: Mapping[object, object], what: str, at: str, depth: int) -> Value:
+    # Most objects are flat and plain; these two passes stay inside of the interpreter.
+    if type(given) is dict and _TEXT.issuperset(map(type, given)) and _PLAIN.issuperset(map(type, given.values())):
+        return given
     changed = type(given) is not dict
     members: dict[str, Value] = {}
     for name, member in given.items():

@@ -13,6 +13,7 @@ from ..cloud import Action, Definition
 from ..errors import ExpressionError, NotYetSupported
 from . import branching, data, outside, static, variables
 from .names import ActionScope
+from .parameters import connection_names
 from .plan import (
     CALL,
     FOREACH,
@@ -65,7 +66,7 @@ SUPPORTED: Final = frozenset(_WORK) | outside.CONNECTOR_TYPES | {"http", "workfl
 
 def build(definition: Definition) -> Plan:
     """The plan of a definition. Raises NotYetSupported for an action type that this version does not run."""
-    plan = Plan(definition, Box(0, None))
+    plan = Plan(definition, Box(0, None), connections=connection_names(definition))
     plan.boxes.append(plan.root)
     pairs = _lay_out(plan, definition)
     actions = {node.index: action for node, action in pairs}

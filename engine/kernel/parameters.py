@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..cloud import Definition, Parameter
@@ -29,12 +29,19 @@ _INJECTED: Final = frozenset({"$connections", "$authentication"})
 _CONNECTION: Final = re.compile(r"parameters\('\$connections'\)\s*\??\[\s*'((?:[^']|'')+)'", re.IGNORECASE)
 
 
-def resolve(definition: Definition, given: Mapping[str, Any], *, simulate: bool = False) -> dict[str, Any]:
+def resolve(
+    definition: Definition,
+    given: Mapping[str, Any],
+    *,
+    simulate: bool = False,
+    connections: Iterable[str] | None = None,
+) -> dict[str, Any]:
     """Values by lower-case name: the given one, else the default.
 
     In a simulation a missing value is an empty one of its type.
 
-    Raises DefinitionError: UnknownParameter, MissingParameter, InvalidParameterType.
+    `connections` are the definition's `connection_names`, where they are known already. Raises DefinitionError:
+    UnknownParameter, MissingParameter, InvalidParameterType, ValueNotAllowed.
     """
     declared = {parameter.key: parameter for parameter in definition.parameters}
     wanted = {name.lower(): (name, value) for name, value in given.items()}
@@ -67,7 +74,8 @@ def resolve(definition: Definition, given: Mapping[str, Any], *, simulate: bool 
                 hint=f"Give one, e.g. --parameter {parameter.name}=VALUE.",
             )
     values["$authentication"] = values.get("$authentication") or {}
-    values["$connections"] = _connections(definition, values.get("$connections"))
+    names = connections if connections is not None else connection_names(definition)
+    values["$connections"] = _connections(names, values.get("$connections"))
     return values
 
 
@@ -102,12 +110,12 @@ def _checked(parameter: Parameter, value: Any) -> Any:
     return float(value) if kind == "float" else value
 
 
-def _connections(definition: Definition, given: Any) -> dict[str, Any]:
+def _connections(names: Iterable[str], given: Any) -> dict[str, Any]:
     """`$connections` with an entry for each connection that the definition names."""
     connections = dict(given) if isinstance(given, dict) else {}
     if set(connections) == {"value"} and isinstance(connections["value"], dict):
         connections = dict(connections["value"])  # as ARM templates nest it
-    for name in _names(definition.raw):
+    for name in names:
         connections.setdefault(
             name,
             {"connectionId": f"/connections/{name}", "connectionName": name, "id": f"/managedApis/{name}"},
@@ -115,9 +123,10 @@ def _connections(definition: Definition, given: Any) -> dict[str, Any]:
     return connections
 
 
-def _names(value: Any) -> list[str]:
+def connection_names(definition: Definition) -> tuple[str, ...]:
+    """The connections that a definition names as `parameters('$connections')['name']`."""
     found: dict[str, None] = {}
-    todo = [value]
+    todo: list[Any] = [definition.raw]
     while todo:
         each = todo.pop()
         if isinstance(each, str):
@@ -127,4 +136,4 @@ def _names(value: Any) -> list[str]:
             todo.extend(each.values())
         elif isinstance(each, list):
             todo.extend(each)
-    return list(found)
+    return tuple(found)

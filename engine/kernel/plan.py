@@ -165,6 +165,7 @@ class Plan:
     nodes: list[Node] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
     by_key: dict[str, Node] = field(default_factory=dict)
+    connections: tuple[str, ...] = ()
 
     def path(self, node: Node, it: Iteration) -> str:
         """`/Scope/Loop[3]/Action`:

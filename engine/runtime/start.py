@@ -75,7 +75,7 @@ def plan_starts(
 
     Raises DefinitionError for parameters that do not fit, ExpressionError for a trigger that cannot be evaluated.
     """
-    values = resolve(plan.definition, parameters or {}, simulate=simulate is not None)
+    values = resolve(plan.definition, parameters or {}, simulate=simulate is not None, connections=plan.connections)
     given = not isinstance(body, Unset)
     first = run_id if run_id is not None else new_run_id(at)
     pins = _pins(plan, flow, environment, first, values, simulate, tracking)
