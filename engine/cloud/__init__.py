@@ -19,6 +19,7 @@ from .duration import seconds
 from .literal import fits
 from .parse import Parsed, parse, parse_leniently
 from .problem import Problem
+from .sarif import sarif
 from .source import Source, read, read_object
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "read",
     "read_object",
     "report",
+    "sarif",
     "seconds",
     "walk",
 ]

@@ -20,6 +20,10 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Flow files; '-' reads one from stdin.")],
     json: options.Json = False,
     home: options.Home = None,
+    format: Annotated[
+        str,
+        typer.Option("--format", metavar="text|json|sarif", help="How to print what was found; sarif for scanners."),
+    ] = "text",
 ) -> int:
     """Check flow files: structure, references, expressions, limits, and what this version cannot run yet.
 
@@ -28,22 +32,39 @@ def check(
 
     With --json, one line for each file:
     {"file","ok","kind","actions","problems":[{"code","severity","at","message"}]}
+    With --format sarif, one SARIF 2.1.0 log for all files.
     """
+    if format not in ("text", "json", "sarif"):
+        raise typer.BadParameter(f"'{format}' is not text, json or sarif.", param_hint="'--format'")
+    json = json or format == "json"
     reports = []
+    texts = []
     for file in files:
-        found = _report(file)
-        if json:
+        found, text = _report(file)
+        if format == "sarif":
+            texts.append(text)
+        elif json:
             say_json(found)
         else:
             _show(found)
         sys.stdout.flush()
         reports.append(found)
-    if not json and len(files) > 1:
+    if format == "sarif":
+        say_json(_sarif(reports, texts))
+    elif not json and len(files) > 1:
         say(_summary(reports))
     return OK if all(each["ok"] for each in reports) else INVALID
 
 
-def _report(file: str) -> dict[str, Any]:
+def _sarif(reports: list[dict[str, Any]], texts: list[str]) -> dict[str, Any]:
+    from .... import __version__
+    from ...cloud import sarif
+
+    return sarif(zip(reports, texts, strict=True), __version__)
+
+
+def _report(file: str) -> tuple[dict[str, Any], str]:
+    """The report of a file and its text, "" where it cannot be read."""
     from ...cloud.check import report
 
     try:
@@ -52,8 +73,8 @@ def _report(file: str) -> dict[str, Any]:
         problem = {"code": error.code, "severity": "error", "at": "", "message": error.message}
         if error.hint:
             problem["hint"] = error.hint
-        return {"file": file, "ok": False, "kind": "unknown", "actions": 0, "problems": [problem]}
-    return report(text, file)
+        return {"file": file, "ok": False, "kind": "unknown", "actions": 0, "problems": [problem]}, ""
+    return report(text, file), text.decode("utf-8-sig", "replace") if isinstance(text, bytes) else text
 
 
 def _show(found: dict[str, Any]) -> None:
