@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 from ..errors import ExpressionError
-from ..values import Value
+from ..values import Value, type_name
 from .compile import Compiled, Compiler, Observer
 from .evaluators import Evaluator
 from .functions.arguments import RandomSource
@@ -142,6 +142,22 @@ def _member(record: Evaluator, key: str) -> Evaluator:
     return read
 
 
+_SECTIONS = ("variables", "parameters", "trigger", "actions", "items", "iterationIndexes")
+
+
+def check_context(context: Any) -> None:
+    """Raise ExpressionError, code InvalidContext, for a context whose sections are not objects."""
+    if not isinstance(context, dict):
+        raise ExpressionError("The context must be a JSON object.", code="InvalidContext")
+    for name in _SECTIONS:
+        if not isinstance(context.get(name), dict | None):
+            raise ExpressionError(
+                f"'{name}' of the context must be an object, not {type_name(context[name])}.", code="InvalidContext"
+            )
+    if not isinstance(context.get("now"), str | None):
+        raise ExpressionError("'now' of the context must be an ISO 8601 time, as text.", code="InvalidContext")
+
+
 def compile_text(text: str, scope: Scope, *, template: bool | None = None, observe: Observer | None = None) -> Compiled:
     """Compile what a person typed: see `evaluate_text`. `observe` is told of every sub-expression with its value."""
     if template is None:
@@ -168,6 +184,7 @@ def evaluate_text(text: str, context: dict[str, Any], *, template: bool | None =
 
     Text that starts like a call, `name(`, is a bare expression; everything else is a JSON string value, in which `@`
     and `@{}` mark expressions. `template` True takes any text as a string value, False as a bare expression. Raises
-    ExpressionError.
+    ExpressionError, with the code InvalidContext for a context of another shape.
     """
+    check_context(context)
     return compile_text(text, ContextScope(), template=template).evaluate(context)

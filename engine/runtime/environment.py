@@ -264,12 +264,19 @@ class Environment:
                     await self._executor.resume_all()
             return self._executor
 
+    async def _latest(self) -> RunInfo:
+        """The run that was started last, not counting those that flows start."""
+        before: bytes | None = None
+        while page := await self._vault.runs(limit=30, before=before):
+            for info in page:
+                if info.parent is None:
+                    return info
+            before = page[-1].run_id
+        raise NotFound("There are no runs in this environment yet.")
+
     async def _find_run(self, run_id: str) -> RunInfo:
         if run_id == "latest":
-            newest = await self._vault.runs(limit=1)
-            if not newest:
-                raise NotFound("There are no runs in this environment yet.")
-            return newest[0]
+            return await self._latest()
         text = run_id.replace("-", "").lower()
         if not text or any(digit not in "0123456789abcdef" for digit in text) or len(text) > 32:
             raise NotFound(f"'{run_id}' is not the id of a run.", hint="`sealflow runs list` shows the runs.")

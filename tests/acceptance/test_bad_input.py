@@ -478,3 +478,36 @@ def test_a_disk_that_is_really_full(place: Place, small_disk: Path) -> None:
     place("runs", "resume", "--all", "--json").expect(0)
     place("run", flow, "--input", "1", "--json").expect(0)
     place("runs", "export", "latest", "--out", str(small_disk / "bundle"), "--json").expect(0)
+
+
+def test_what_cannot_be_written_to_stdout_is_an_error(place: Place) -> None:
+    """/dev/full refuses every byte."""
+    if not Path("/dev/full").is_char_device():
+        pytest.skip("there is no /dev/full here")
+    flow = place.flow("f", {"A": {"type": "Compose", "inputs": 1}})
+    place("run", flow).expect(0)
+    command = Path(sys.executable).parent / "sealflow"
+    for arguments in (["runs", "list", "--json"], ["eval", "add(1,2)"], ["--help"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [command, *arguments],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env=place.environment,
+                cwd=place.work,
+                check=False,
+            )
+        assert done.returncode == 4
+        assert b"disk is full" in done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+def test_a_device_is_written_to_and_not_replaced(place: Place) -> None:
+    flow = place.flow("f", {"A": {"type": "Compose", "inputs": 1}})
+    place("run", flow).expect(0)
+    pipe = place.work / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
+    place("runs", "export", "latest", "--out", str(pipe)).expect(0)
+    assert len(reader.communicate(timeout=30)[0]) > 500
+    assert pipe.is_fifo()

@@ -134,3 +134,13 @@ def test_names_of_the_documented_context_functions() -> None:
         "triggerMultipartBody triggerOutputs variables workflow"
     )
     assert {name.lower() for name in documented.split()} <= set(CONTEXT_FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [{"variables": [1]}, {"items": 5}, {"iterationIndexes": 5}, {"parameters": 5}, {"actions": "x"}, {"now": 5}, []],
+)
+def test_a_context_of_another_shape_is_refused(context: Any) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        evaluate_text("@variables('a')", context)
+    assert caught.value.code == "InvalidContext"

@@ -324,6 +324,7 @@ async def test_a_child_flow_answers_its_parent(tmp_path: Any) -> None:
         assert result.actions[1]["outputs"] == 7
         child, parent = sorted(await env.runs(), key=lambda each: each.flow)
         assert child.parent == parent.id
+        assert (await env.run("latest")).id == parent.id
 
 
 async def test_a_child_is_found_again_after_a_restart(tmp_path: Any) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from . import check, env, flow, flow_import, replay, run, runs
 from . import eval as evaluation
-from .errors import FAILED, INTERRUPTED, OK, UsageError, report
+from .errors import FAILED, INTERRUPTED, OK, UsageError, of_os_error, report
 from .output import note, say
 
 app = typer.Typer(
@@ -71,7 +71,17 @@ def execute(arguments: Sequence[str] | None = None) -> int:
         note("interrupted")
         return INTERRUPTED
     except Exception as error:
-        return report(_usage(error), as_json=as_json)
+        code = report(_usage(error), as_json=as_json)
+    return _flushed(code)
+
+
+def _flushed(code: int) -> int:
+    """The exit code, once all output is written; a result that could not be written is an error of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return max(code, report(of_os_error(error, "stdout"), as_json=False))
     return code
 
 

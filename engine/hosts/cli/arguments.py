@@ -33,6 +33,11 @@ def write_file(name: str, data: bytes, *, secret: bool = False) -> None:
 
     target = Path(name)
     try:
+        if target.exists() and not target.is_file():
+            # A device or a pipe is written to; putting a file in its place would take it away from everybody.
+            with target.open("wb") as stream:
+                stream.write(data)
+            return
         handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "wb") as stream:

@@ -77,8 +77,11 @@ def report(error: BaseException, *, as_json: bool) -> int:
     if told.code == "InternalError" and os.environ.get("SEALFLOW_DEBUG"):
         note("".join(traceback.format_exception(error)))
     if as_json:
-        say_json({"error": error_json(told)})
-        sys.stdout.flush()
+        try:
+            say_json({"error": error_json(told)})
+            sys.stdout.flush()
+        except OSError:
+            pass  # stdout is what failed; stderr has told of it
     return exit_code(told)
 
 
@@ -126,7 +129,7 @@ def _known(error: BaseException) -> Any:
 
 def of_os_error(error: OSError, what: str) -> SealflowError:
     """An error of the operating system about `what`, a file's name."""
-    name = what or str(error.filename or "a file")
+    name = what or str(error.filename or "the output")
     if isinstance(error, FileNotFoundError):
         return NotFound(f"'{name}' is not there.", hint="Check the spelling, and the folder you are in.")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
