@@ -155,7 +155,7 @@ def test_follow_a_run_that_nobody_executes(unfinished: Cli, monkeypatch: pytest.
     monkeypatch.setattr(watching, "QUIET", 0.0)
     done = unfinished("runs", "follow", "latest", "--timeout", "0.3")
     assert done.code == 124
-    assert "sealflow runs follow" in done.err
+    assert "sealflow runs resume" in done.err
 
 
 def test_cancel(unfinished: Cli) -> None:

@@ -114,10 +114,10 @@ class Watch:
     def _next(self) -> str | None:
         if not self.runs:
             return None
-        verb = "resume" if any(run.here for run in self.runs) else "follow"
+        # Resuming follows a run that another process executes, and takes it up where none does any more.
         if len(self.runs) == 1:
-            return self._command(f"runs {verb} {self.runs[0].id}")
-        return self._command("runs resume --all" if verb == "resume" else "runs list")
+            return self._command(f"runs resume {self.runs[0].id}")
+        return self._command("runs resume --all")
 
     def _command(self, command: str) -> str:
         return again(command, home=self.home, environment=self.environment)
