@@ -87,10 +87,9 @@ def _take(state: State, event: Record, commands: list[Command]) -> Record | None
     if kind == TIMER:
         entry = state.open.get((event[2], event[3]))
         if entry is not None and entry.phase == CALLING:
-            commands.append(Invoke(state, entry.node, entry.frame.it, entry.attempt, entry.inputs, entry.deadline))
+            commands.append(_command(state, entry))
     elif kind == RESULT and event[10] is not None:
-        entry = state.open[(event[2], event[3])]
-        commands.append(Sleep(state, entry.node, entry.frame.it, entry.attempt, event[10]))
+        commands.append(_command(state, state.open[(event[2], event[3])]))
     return event
 
 
@@ -124,7 +123,7 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
         try:
             if node.op == CALL or node.op == WAIT:
                 try:
-                    inputs, due, retry = node.prepare(frame)  # type: ignore[misc]
+                    inputs, due, deadline, retry = node.prepare(frame)  # type: ignore[misc]
                 except Suspend:
                     raise
                 except Exception as error:
@@ -132,11 +131,11 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
                 else:
                     state.left -= 1
                     ready.popleft()
-                    scheduled = (VERSION, SCHEDULED, node.index, frame.it, 1, inputs, due, retry)
+                    scheduled = (VERSION, SCHEDULED, node.index, frame.it, 1, inputs, due, deadline, retry)
                     records.append(scheduled)
-                    moves.scheduled(state, frame, node, scheduled)
+                    entry = moves.scheduled(state, frame, node, scheduled)
                     state.seq += 1
-                    commands.append(_command(state, frame, node, inputs, due))
+                    commands.append(_command(state, entry))
                     continue
             else:
                 outcome = _evaluate(frame, node)
@@ -153,10 +152,11 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
             commands.append(Respond(state, node, frame.it, outcome[3]))
 
 
-def _command(state: State, frame: Frame, node: Node, inputs: Any, due: int | None) -> Command:
-    if node.op == WAIT:
-        return Sleep(state, node, frame.it, 1, due or 0)
-    return Invoke(state, node, frame.it, 1, inputs, due)
+def _command(state: State, entry: Open) -> Command:
+    """What an open action asks of the host."""
+    if entry.phase == CALLING:
+        return Invoke(state, entry.node, entry.frame.it, entry.attempt, entry.inputs, entry.deadline)
+    return Sleep(state, entry.node, entry.frame.it, entry.attempt, entry.due or 0)
 
 
 def _evaluate(frame: Frame, node: Node) -> Outcome:
@@ -240,15 +240,7 @@ def apply(plan: Plan, state: State, record: Record) -> None:
 
 def pending(state: State) -> list[Command]:
     """The commands of everything that is open: for recovery, after the records have been folded."""
-    commands: list[Command] = []
-    if state.end is not None:
-        return commands
-    for entry in state.open.values():
-        if entry.phase == CALLING:
-            commands.append(Invoke(state, entry.node, entry.frame.it, entry.attempt, entry.inputs, entry.deadline))
-        else:
-            commands.append(Sleep(state, entry.node, entry.frame.it, entry.attempt, entry.due or 0))
-    return commands
+    return [] if state.end is not None else [_command(state, entry) for entry in state.open.values()]
 
 
 def needs_tick(state: State) -> bool:

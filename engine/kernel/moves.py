@@ -145,15 +145,9 @@ _SUCCEED = {
 
 def scheduled(state: State, frame: Frame, node: Node, record: Record) -> Open:
     """An action goes outside: SCHEDULED."""
-    _, _, _, _, attempt, inputs, due, retry = record
-    entry = Open(frame, node, attempt, inputs, CALLING, state.now)
-    if node.op == WAIT:
-        entry.phase = DELAYED
-        entry.due = due
-        entry.deadline = retry
-    else:
-        entry.deadline = due
-        entry.retry = retry
+    _, _, _, _, attempt, inputs, due, deadline, retry = record
+    entry = Open(frame, node, attempt, inputs, DELAYED if node.op == WAIT else CALLING, state.now)
+    entry.due, entry.deadline, entry.retry = due, deadline, retry
     state.open[(node.index, frame.it)] = entry
     if node.keep or state.watch is not None:
         note_start(state, frame, node, inputs)

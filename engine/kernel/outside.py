@@ -9,11 +9,12 @@ have it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from ..cloud import Action
 from ..errors import ExpressionError
-from ..expressions import Compiled, compile_value
+from ..expressions import compile_value
 from ..values import Value
 from .names import ActionScope
 from .plan import Node, Operation, Prepare
@@ -47,10 +48,8 @@ def call(node: Node, action: Action, scope: ActionScope) -> Prepare:
     policy = compile_value(given.get("retryPolicy"), scope).evaluate
     limit = _timeout(action, scope)
 
-    def prepare(frame: Frame) -> tuple[Value, int | None, Value]:
-        inputs = evaluate(frame)
-        due = None if limit is None else frame.state.now + duration(limit.evaluate(frame))
-        return inputs, due, policy(frame)
+    def prepare(frame: Frame) -> tuple[Value, None, int | None, Value]:
+        return evaluate(frame), None, limit(frame), policy(frame)
 
     return prepare
 
@@ -60,7 +59,7 @@ def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
     evaluate = compile_value(action.inputs, scope).evaluate
     limit = _timeout(action, scope)
 
-    def prepare(frame: Frame) -> tuple[Value, int, int | None]:
+    def prepare(frame: Frame) -> tuple[Value, int, int | None, None]:
         inputs: Any = evaluate(frame)
         now = frame.state.now
         interval = inputs.get("interval") if isinstance(inputs, dict) else None
@@ -73,16 +72,18 @@ def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
             raise ExpressionError(
                 f"'{node.name}' must have an 'interval' with count and unit, or 'until' with a timestamp."
             )
-        return inputs, max(due, now), None if limit is None else now + duration(limit.evaluate(frame))
+        return inputs, max(due, now), limit(frame), None
 
     return prepare
 
 
-def _timeout(action: Action, scope: ActionScope) -> Compiled | None:
+def _timeout(action: Action, scope: ActionScope) -> Callable[[Frame], int | None]:
+    """When the action's `limit.timeout` lapses, in ticks; None where it has none."""
     limit = action.raw.get("limit")
     if not isinstance(limit, dict) or limit.get("timeout") is None:
-        return None
-    return compile_value(limit["timeout"], scope)
+        return lambda frame: None
+    evaluate = compile_value(limit["timeout"], scope).evaluate
+    return lambda frame: frame.state.now + duration(evaluate(frame))
 
 
 def _operation(action: Action) -> Operation:

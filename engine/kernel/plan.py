@@ -36,8 +36,8 @@ Outcome = tuple[int, str, Any, Any, "dict[str, Any] | None"]
 """What evaluating an action gave: status, code, inputs, outputs, error. Inputs None where the outputs tell them."""
 
 Work = Callable[["Frame"], Outcome]
-Prepare = Callable[["Frame"], tuple[Any, "int | None", Any]]
-"""Evaluates what goes outside: inputs, when a delay or deadline is due (ticks), retry policy or a delay's deadline."""
+Prepare = Callable[["Frame"], tuple[Any, "int | None", "int | None", Any]]
+"""Evaluates what goes outside: inputs, when a delay is over, when the limit lapses (ticks), and the retry policy."""
 
 Predecessor = tuple["Node", frozenset[int]]
 

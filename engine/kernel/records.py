@@ -11,7 +11,7 @@ Every record starts with the version of its layout and its kind. Times are ticks
 | kind | fields after (version, kind) |
 |---|---|
 | START | at, trigger, pins |
-| SCHEDULED | node, it, attempt, inputs, due, retry |
+| SCHEDULED | node, it, attempt, inputs, due, deadline, retry |
 | RESULT | node, it, attempt, at, status, code, outputs, error, retry_due |
 | DONE | node, it, status, code, inputs, outputs, error |
 | TIMER | node, it, attempt, at |
@@ -19,8 +19,8 @@ Every record starts with the version of its layout and its kind. Times are ticks
 | TICK | at |
 | STOP | at, status, code, message |
 
-`due` of SCHEDULED is when a delay ends, or the deadline of a call, or None; `retry` the call's retry policy as it was
-evaluated then, None for the default; of a delay the deadline. `retry_due` is None in an event: `decide`
+`due` of SCHEDULED is when a delay ends (None for a call), `deadline` when the action's `limit.timeout` lapses, `retry`
+the call's retry policy as it was evaluated then, None for the default. `retry_due` is None in an event: `decide`
 fills it in when the action's retry policy grants another attempt. A DONE happened at the time of the event before it.
 """
 
@@ -53,7 +53,7 @@ KIND_NAMES: Final = {
     STOP: "Stop",
 }
 
-_LENGTHS: Final = {START: 5, SCHEDULED: 8, RESULT: 11, DONE: 9, TIMER: 6, DEADLINE: 6, TICK: 3, STOP: 6}
+_LENGTHS: Final = {START: 5, SCHEDULED: 9, RESULT: 11, DONE: 9, TIMER: 6, DEADLINE: 6, TICK: 3, STOP: 6}
 
 Record = tuple[Any, ...]
 Iteration = tuple[int, ...] | None

@@ -151,7 +151,7 @@ def _shown(plan: Plan, record: Record | None) -> dict[str, Any] | None:
             status=NAMES[record[6]], code=record[7], outputs=record[8], error=record[9], retry=record[10] is not None
         )
     elif kind == SCHEDULED:
-        shown.update(attempt=record[4], inputs=record[5], due=record[6], retryPolicy=record[7])
+        shown.update(attempt=record[4], inputs=record[5], due=record[6], deadline=record[7], retryPolicy=record[8])
     elif kind == STOP:
         shown.update(status=NAMES[record[3]], code=record[4])
     return Secured(plan.definition).hide(shown, plan.nodes[record[2]]) if kind in _ABOUT_ACTION else shown

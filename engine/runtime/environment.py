@@ -167,8 +167,9 @@ class Environment:
             simulate=simulation.to_json() if simulation is not None else None,
         )
         executor = await self._execute()
-        for start in starts:
-            ensure_storable(start.to_json())  # all of them, or none is started
+        if len(starts) > 1:
+            for start in starts:
+                ensure_storable(start.to_json())  # all of them, or none is started
         runs = []
         for start in starts:
             if executor is None:
