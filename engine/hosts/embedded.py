@@ -15,17 +15,19 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from ..errors import NotFound, SealflowError
 from ..runtime.environment import Environment
+from ..runtime.expiry import in_ticks
 from ..runtime.start import UNSET, Unset
 
 if TYPE_CHECKING:
     from ...connectors import Registry
-    from ...storage import EnvironmentInfo, Keystore, Store
+    from ...storage import Actor, Administration, EnvironmentInfo, EnvironmentStatus, Keystore, Store
     from ..runtime.clock import Clock
 
 __all__ = ["UNSET", "Engine", "Environment", "Unset", "open"]
@@ -47,6 +49,7 @@ class _Options:
     resume: bool
     clock: Clock | None
     create: bool
+    run_duration: timedelta | None
 
 
 def open(
@@ -57,16 +60,28 @@ def open(
     resume: bool = True,
     clock: Clock | None = None,
     create: bool = True,
+    run_duration: timedelta | None = None,
 ) -> Engine:
     """An engine on the store in `home`, made on first use. Use it with `async with`.
 
     `keystore` is the service keystore's file (default: $SEALFLOW_KEYSTORE, else the user's configuration folder);
     `passphrase` is asked when that file is protected by one and $SEALFLOW_PASSPHRASE is not set. With `resume`,
     unfinished runs of an environment go on as soon as this process becomes its executor. `clock` replaces the
-    system's, for tests. Without `create` a store must exist.
+    system's, for tests. Without `create` a store must exist. A run that has not ended after `run_duration` ends as
+    TimedOut; the default is that of the products: 30 days for flows of Power Automate, 90 for those of Logic Apps.
+    Raises SealflowError, code `InvalidRunDuration`, for one that is not longer than nothing.
     """
+    in_ticks(run_duration)
     return Engine(
-        _Options(home_folder(home), Path(keystore) if keystore is not None else None, passphrase, resume, clock, create)
+        _Options(
+            home_folder(home),
+            Path(keystore) if keystore is not None else None,
+            passphrase,
+            resume,
+            clock,
+            create,
+            run_duration,
+        )
     )
 
 
@@ -137,6 +152,26 @@ class Engine:
         except AlreadyThere:
             raise SealflowError(f"There is an environment '{name}' already.", code="AlreadyExists") from None
 
+    def administration(self, actor: Actor | str | None = None, *, limit: int | None = None) -> Administration:
+        """Policies, keys, locks and the audit of this store, in the name of `actor`.
+
+        That is advisory: whoever may read the keystore holds the keys. The default is $SEALFLOW_ACTOR, else the user of
+        the operating system. `limit` is how many environments may be under a policy at the same time; the default is
+        $SEALFLOW_POLICY_LIMIT, else 25. Raises SealflowError, code `InvalidActor` or `InvalidPolicyLimit`.
+        """
+        from ..runtime.administration import administration
+
+        return administration(self.store, actor, limit)
+
+    async def environment_status(self, name: str = DEFAULT_ENVIRONMENT) -> EnvironmentStatus:
+        """Which keys an environment has and what each seals; of a locked one too. Raises NotFound."""
+        from ...storage import RecordNotFound, environment_status
+
+        try:
+            return await environment_status(self.store, name)
+        except RecordNotFound:
+            raise _no_environment(name) from None
+
     async def environment(self, name: str = DEFAULT_ENVIRONMENT, *, create: bool = True) -> Environment:
         """Open an environment, making it on first use. Raises NotFound without `create`."""
         async with self._opening:  # two tasks that ask for one name get one object
@@ -150,9 +185,7 @@ class Engine:
             info = await store.environment(name)
         except RecordNotFound:
             if not create:
-                raise NotFound(
-                    f"There is no environment '{name}'.", hint="`sealflow env list` shows the environments."
-                ) from None
+                raise _no_environment(name) from None
             try:
                 info = await store.create_environment(name)
             except AlreadyThere:  # another process was faster
@@ -164,6 +197,7 @@ class Engine:
                 self.connectors,
                 clock=self._options.clock,
                 resume=self._options.resume,
+                run_duration=self._options.run_duration,
             )
             self._environments[info.id] = known
         return known
@@ -176,3 +210,7 @@ class Engine:
                 "The engine is not open.", hint="Use it inside of `async with sealflow.open() as engine:`."
             )
         return self._store
+
+
+def _no_environment(name: str) -> NotFound:
+    return NotFound(f"There is no environment '{name}'.", hint="`sealflow env list` shows the environments.")

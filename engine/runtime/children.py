@@ -54,6 +54,7 @@ class Children:
             run = await executor.resume(child_id)
         else:
             try:
+                await executor.triggers.refuse(flow, plan)
                 document = await executor.library.document(flow.id, flow.version)
                 starts = plan_starts(
                     plan,

@@ -8,25 +8,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...connectors import Services
 from ...storage import RunInfo, Vault, ensure_storable, open_bundle
 from ..cloud import Source, read, read_object
-from ..errors import DefinitionError, NotFound, SealflowError
-from ..kernel import Entry, History
+from ..cloud.artifacts import Artifacts, read_artifacts
+from ..errors import DefinitionError, Denied, NotFound, SealflowError
+from ..kernel import Entry, History, Plan
+from ..kernel.polling import kind_of
 from ..kernel.status import NAMES, RUNNING, code_of
+from .callbacks import UNKNOWN, Address, Delivery, answer_to, leave
 from .clock import Clock, SystemClock
+from .connections import Connections
 from .executor import Executor
+from .expiry import in_ticks
+from .finding import find_run
+from .key_work import Keys
 from .library import Flow, Library
+from .packages import read_package
 from .perform import Performer
 from .reading import run_info
-from .requests import RESUME, START
+from .registration import Registration
+from .requests import DEPLOYED, RESUME, START
 from .run import Run
 from .simulate import Simulation
-from .start import UNSET, plan_starts, run_name
+from .start import UNSET, declared, plan_starts, run_name
+from .trigger_info import TriggerInfo, called_back, info_of, switch_elsewhere
+from .triggers import Fired, disabled
 
 if TYPE_CHECKING:
     from ...connectors import Registry
@@ -48,6 +60,7 @@ class FlowDetail:
     dialect: str
     kind: str
     created_ms: int
+    artifacts: Artifacts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,7 @@ class FlowSummary:
     version: int
     created_ms: int
     updated_ms: int
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +91,21 @@ class RunSummary:
 class Environment:
     """One environment: its flows and runs."""
 
-    def __init__(self, vault: Vault, connectors: Registry, *, clock: Clock | None = None, resume: bool = True) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        connectors: Registry,
+        *,
+        clock: Clock | None = None,
+        resume: bool = True,
+        run_duration: timedelta | None = None,
+    ) -> None:
         self._vault = vault
         self._library = Library(vault)
         self._connectors = connectors
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._resume = resume
+        self._run_duration = in_ticks(run_duration)
         self._executor: Executor | None = None
         self._lock = asyncio.Lock()
 
@@ -97,20 +120,40 @@ class Environment:
     # ---- flows
 
     async def deploy(
-        self, name: str, source: Source | Mapping[str, Any] | Path | str, *, dialect: str = "auto"
+        self,
+        name: str,
+        source: Source | Mapping[str, Any] | Path | str,
+        *,
+        dialect: str = "auto",
+        artifacts: Artifacts | Path | str | None = None,
     ) -> Flow:
         """Check and keep a flow under `name`.
 
         `source`: a definition as a dict (any form of file is accepted), or a file's path.
-        The same content again is the same version. Raises DefinitionError with the first fault, NotFound for a missing
-        file.
+        `artifacts`: its maps and schemas, as `{"maps": {name: text}, "schemas": {name: text}}` or a folder of the
+        layout of a Standard project's `Artifacts`. The same content again is the same version. Raises DefinitionError
+        with the first fault, NotFound for a missing file.
         """
-        return await self._library.deploy(name, await _source(source, name), dialect=dialect)
+        found = await _source(source, name)
+        if artifacts is not None:
+            found = replace(found, artifacts=await _artifacts(artifacts))
+        flow = await self._library.deploy(name, found, dialect=dialect)
+        if flow.created:
+            await self._deployed(flow.id)
+        return flow
 
     async def flows(self) -> list[FlowSummary]:
         """The deployed flows."""
+        disabled = {state.flow_id for state in await self._vault.triggers() if not state.value["enabled"]}
         return [
-            FlowSummary(flow.name, flow.flow_id.hex(), flow.version, flow.created_ms, flow.updated_ms)
+            FlowSummary(
+                flow.name,
+                flow.flow_id.hex(),
+                flow.version,
+                flow.created_ms,
+                flow.updated_ms,
+                flow.flow_id not in disabled,
+            )
             for flow in await self._vault.flows()
         ]
 
@@ -128,7 +171,67 @@ class Environment:
             found.dialect,
             found.kind,
             info.created_ms,
+            document.get("artifacts", {}),
         )
+
+    # ---- triggers
+
+    async def trigger(self, flow: str) -> TriggerInfo:
+        """How a flow's trigger stands: enabled or not, when it fires next, how it fired lately. Raises NotFound."""
+        found = await self._library.find(flow)
+        plan = await self._library.plan(found.id, found.version)
+        return info_of(Registration.of(found.id, await self._vault.trigger(found.id)), kind_of(plan))
+
+    async def enable(self, flow: str) -> None:
+        """Let a flow start runs again; deploying a new flow enables it. Durable on return. Raises NotFound."""
+        await self._switch(flow, True)
+
+    async def disable(self, flow: str) -> None:
+        """Keep a flow from starting runs: by its trigger, by hand, or for another flow. Runs under way go on.
+
+        Durable on return. Raises NotFound.
+        """
+        await self._switch(flow, False)
+
+    async def watch_triggers(
+        self, *, fired: Callable[[Fired], None] | None = None, ended: Callable[[str, str, str], None] | None = None
+    ) -> None:
+        """Fire the triggers of all enabled flows by themselves, from now on until the engine closes.
+
+        `fired` is called with every firing, `ended` with the id, flow and status of every run that ends here. Raises
+        Denied `ExecutedElsewhere` where another process executes this environment.
+        """
+        await (await self._executing(fired, ended)).watch_triggers()
+
+    async def fire_due(
+        self, *, fired: Callable[[Fired], None] | None = None, ended: Callable[[str, str, str], None] | None = None
+    ) -> None:
+        """Fire what is due now once, however late it is, and return when all runs have ended: for cron and for tests.
+
+        Arguments and errors as for `watch_triggers`.
+        """
+        await (await self._executing(fired, ended)).fire_due()
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Return when no run goes on in this process."""
+        while self._executor is not None and self._executor.live:
+            await asyncio.gather(*(run.ended.wait() for run in self._executor.live.values()))
+
+    async def stop_triggers(self) -> None:
+        """Fire nothing more; what is being fired is finished first."""
+        if self._executor is not None and self._executor.scheduler is not None:
+            await self._executor.scheduler.close()
+            self._executor.scheduler = None
+
+    async def trigger_callback(
+        self, address: str, *, body: Any = UNSET, headers: Mapping[str, Any] | None = None
+    ) -> list[Run]:
+        """Fire a webhook trigger: `address` is the URL that its `listCallbackUrl()` gave when it subscribed.
+
+        Gives what `start` gives, and raises the same; NotFound for an address that no trigger has.
+        """
+        return await self.start(await called_back(self._vault, address), body, headers=headers)
 
     # ---- runs
 
@@ -163,10 +266,11 @@ class Environment:
             at=self._clock.now(),
             body=body,
             headers=dict(headers) if headers is not None else None,
-            parameters={**_declared(document["parameters"], plan.definition.parameters), **(parameters or {})},
+            parameters={**declared(document, plan), **(parameters or {})},
             simulate=simulation.to_json() if simulation is not None else None,
         )
         executor = await self._execute()
+        await self._refuse(executor, found, plan)
         if len(starts) > 1:
             for start in starts:
                 ensure_storable(start.to_json())  # all of them, or none is started
@@ -189,7 +293,7 @@ class Environment:
 
     async def run(self, run_id: str) -> Run:
         """A run by its id, by an unambiguous beginning of it, or `latest`. Raises NotFound."""
-        info = await self._find_run(run_id)
+        info = await find_run(self._vault, run_id)
         live = self._executor.live.get(info.run_id) if self._executor is not None else None
         return Run(self, info, live, None)
 
@@ -241,6 +345,27 @@ class Environment:
             Run(self, await run_info(self._vault, live.log.run_id), live, None) for live in await executor.resume_all()
         ]
 
+    async def callback(
+        self, address: str, *, body: Any = UNSET, headers: Mapping[str, Any] | None = None, status: int = 200
+    ) -> Delivery:
+        """Answer a webhook action: `address` is the URL that its `listCallbackUrl()` gave, or the last two parts of it.
+
+        `body` becomes the body of its outputs; with a `status` of 400 or more the action fails. A run that waits in no
+        process is brought back for it, unless the engine was opened with `resume=False`. What became of it says
+        `Delivery.status`, which an HTTP host answers as it is; what counts is durable when this returns. Raises
+        InvalidCallback for a status, headers or body that are none, NotStorable for a body that cannot be kept.
+        """
+        answer = answer_to(body, headers, status)
+        known = Address.read(address)
+        if known is None:
+            return Delivery(UNKNOWN)
+        executor = await self._execute() if self._resume else self._executor
+        if executor is None:
+            return await leave(self._vault, self._library, known, answer)
+        delivery = await executor.call_back(known, answer)
+        await self._vault.flush()
+        return delivery
+
     async def open_bundle(self, data: bytes) -> Any:
         """The content of a bundle that was sealed to this environment. Raises WrongKey for another one's."""
         return await open_bundle(self._vault, data)
@@ -252,46 +377,71 @@ class Environment:
             self._executor = None
         await self._vault.close()
 
+    # ---- connections and keys
+
+    @property
+    def connections(self) -> Connections:
+        """The connections of this environment."""
+        return Connections(self._vault)
+
+    @property
+    def keys(self) -> Keys:
+        """The work on the keys of this environment."""
+        return Keys(self._vault, self._executor, self._execute, resume=self._resume)
+
+    # ---- for triggers
+
+    async def _switch(self, name: str, enabled: bool) -> None:
+        flow = await self._library.find(name)
+        executor = await self._execute()
+        if executor is None:
+            await switch_elsewhere(self._vault, flow.id, enabled, self._execute)
+        else:
+            await executor.triggers.switch(flow.id, enabled)
+
+    async def _refuse(self, executor: Executor | None, flow: Flow, plan: Plan) -> None:
+        if executor is not None:
+            await executor.triggers.refuse(flow, plan)
+        elif not Registration.of(flow.id, await self._vault.trigger(flow.id)).enabled:
+            raise disabled(flow.name)
+
+    async def _deployed(self, flow_id: bytes) -> None:
+        if self._executor is not None:
+            await self._executor.deployed(flow_id)
+        elif self._vault.executor_pid() is not None:
+            await self._vault.inbox_add(DEPLOYED, flow_id)
+
+    async def _executing(
+        self, fired: Callable[[Fired], None] | None, ended: Callable[[str, str, str], None] | None
+    ) -> Executor:
+        executor = await self._execute()
+        if executor is None:
+            raise Denied(
+                f"Another process executes the environment '{self.name}': triggers fire there, or nowhere.",
+                code="ExecutedElsewhere",
+                hint="End that process first; there can be one worker for each environment.",
+            )
+        executor.triggers.fired = fired
+        if ended is not None:
+            loop = asyncio.get_running_loop()
+            # Two turns later, so that whoever waits for the same commit is told first: a firing comes before its runs.
+            executor.ended = lambda run: loop.call_soon(loop.call_soon, ended, run.id, run.flow, run.outcome)
+        return executor
+
     # ---- for Run
 
     async def _execute(self) -> Executor | None:
         """The executor, if this process is or becomes it; None while another process is."""
         async with self._lock:
             if self._executor is None and self._vault.try_become_executor():
+                await self._vault.look_again()
                 performer = Performer(self._connectors, Services(clock=self._clock))
-                self._executor = Executor(self._vault, self._library, self._clock, performer)
+                self._executor = Executor(self._vault, self._library, self._clock, performer, self._run_duration)
                 self._executor.watch_inbox()
+                await self._executor.key_work.resume()
                 if self._resume:
                     await self._executor.resume_all()
             return self._executor
-
-    async def _latest(self) -> RunInfo:
-        """The run that was started last, not counting those that flows start."""
-        before: bytes | None = None
-        while page := await self._vault.runs(limit=30, before=before):
-            for info in page:
-                if info.parent is None:
-                    return info
-            before = page[-1].run_id
-        raise NotFound("There are no runs in this environment yet.")
-
-    async def _find_run(self, run_id: str) -> RunInfo:
-        if run_id == "latest":
-            return await self._latest()
-        text = run_id.replace("-", "").lower()
-        if not text or any(digit not in "0123456789abcdef" for digit in text) or len(text) > 32:
-            raise NotFound(f"'{run_id}' is not the id of a run.", hint="`sealflow runs list` shows the runs.")
-        if len(text) == 32:
-            return await run_info(self._vault, bytes.fromhex(text))
-        before: bytes | None = None
-        matches: list[RunInfo] = []
-        while page := await self._vault.runs(limit=200, before=before):
-            matches += [info for info in page if info.run_id.hex().startswith(text)]
-            before = page[-1].run_id
-        if len(matches) != 1:
-            reason = f"{len(matches)} runs begin with" if matches else "There is no run that begins with"
-            raise NotFound(f"{reason} '{run_id}'.", hint="`sealflow runs list` shows the runs.")
-        return matches[0]
 
 
 async def _source(source: Source | Mapping[str, Any] | Path | str, name: str) -> Source:
@@ -300,6 +450,12 @@ async def _source(source: Source | Mapping[str, Any] | Path | str, name: str) ->
     if isinstance(source, Mapping):
         return read_object(dict(source), name=name)
     return read(await asyncio.to_thread(read_file, Path(source)), name=name)
+
+
+async def _artifacts(given: Artifacts | Path | str) -> Artifacts:
+    if isinstance(given, Mapping):
+        return given
+    return read_artifacts(await asyncio.to_thread(read_package, Path(given)))
 
 
 def read_file(path: Path) -> bytes:
@@ -318,12 +474,6 @@ def _simulation(given: Simulation | Mapping[str, Any] | bool | None) -> Simulati
     if isinstance(given, Simulation):
         return given
     return Simulation(None if given is True else dict(given))
-
-
-def _declared(values: Mapping[str, Any], parameters: Any) -> dict[str, Any]:
-    """Of the values that a file gives, those whose parameter the definition has."""
-    known = {parameter.key for parameter in parameters}
-    return {name: value for name, value in values.items() if name.lower() in known}
 
 
 def _summary(info: RunInfo, names: Mapping[bytes, str]) -> RunSummary:

@@ -40,12 +40,14 @@ class Library:
         self._documents: OrderedDict[tuple[bytes, int], FlowDocument] = OrderedDict()
 
     async def deploy(self, name: str, source: Source, *, dialect: str = "auto") -> Flow:
-        """Check a definition and keep it; the same content again is the same version.
+        """Check a definition and keep it with its artifacts; the same content again is the same version.
 
         Raises DefinitionError with the first problem that the checker calls an error.
         """
         if dialect != "auto":
             source = replace(source, dialect=dialect)  # type: ignore[arg-type]
+        if source.artifacts is None:
+            source = replace(source, artifacts={})  # what is not given now will not be there
         faults = [problem for problem in check(source) if problem.severity == "error"]
         if faults:
             first = faults[0]
@@ -59,6 +61,8 @@ class Library:
             "pointer": source.pointer,
             "parameters": dict(source.parameters),
         }
+        if source.artifacts is not None and any(source.artifacts.values()):
+            document["artifacts"] = {kind: dict(texts) for kind, texts in source.artifacts.items()}
         if source.aliases:
             document["aliases"] = [alias.lower() for alias in source.aliases]
         build(definition)  # what the checker lets through must be possible to run
@@ -79,7 +83,7 @@ class Library:
         return Flow(info.flow_id, info.name, number, False, document["dialect"], document["kind"])
 
     async def document(self, flow_id: bytes, version: int, digest: bytes | None = None) -> dict[str, Any]:
-        """What was deployed: `definition`, `dialect`, `kind`, `pointer` and `parameters`.
+        """What was deployed: `definition`, `dialect`, `kind`, `pointer` and `parameters`, and `artifacts` if it has any.
 
         `digest` is that of a run (RunInfo.definition_digest): IntegrityError unless this is what the run was started
         with.
@@ -154,4 +158,6 @@ def flow_name(inputs: dict[str, Any]) -> str:
 
 def plan_of(document: dict[str, Any]) -> Plan:
     """The plan of a deployed document."""
-    return build(parse(document["definition"], dialect=document["dialect"], pointer=document["pointer"]))
+    plan = build(parse(document["definition"], dialect=document["dialect"], pointer=document["pointer"]))
+    plan.artifacts = document.get("artifacts", {})
+    return plan

@@ -10,14 +10,19 @@ import asyncio
 import heapq
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from ...storage import NotStorable, RunLog
 from ..errors import SealflowError
 from ..kernel import (
+    Abandon,
     Command,
+    Expire,
     Invoke,
+    Large,
+    Listen,
+    Open,
     Plan,
     Record,
     Respond,
@@ -27,14 +32,21 @@ from ..kernel import (
     decide,
     dump,
     needs_tick,
+    relieve,
     supply,
+    unfinished,
 )
 from ..kernel import records as event
-from ..kernel.status import FAILED, RUNNING, WAITING
+from ..kernel.batch import BATCH
+from ..kernel.inline import INLINE
+from ..kernel.state import SUBSCRIBED
+from ..kernel.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
+from . import expiry
 from .perform import Answer
-from .reading import read_records
+from .reading import load, stored_records
 from .simulate import Simulation
 from .start import run_name
+from .tasks import ActionKey, RunTasks
 
 if TYPE_CHECKING:
     from .executor import Executor
@@ -56,7 +68,16 @@ class LiveRun:
     """
 
     def __init__(
-        self, executor: Executor, plan: Plan, state: State, log: RunLog, flow: str, simulation: Simulation | None
+        self,
+        executor: Executor,
+        plan: Plan,
+        state: State,
+        log: RunLog,
+        flow: str,
+        simulation: Simulation | None,
+        *,
+        started: int,
+        held: bool = False,
     ) -> None:
         self.executor = executor
         self.plan = plan
@@ -67,23 +88,38 @@ class LiveRun:
         self.ended = asyncio.Event()
         self.responded = asyncio.Event()
         self.failure: Exception | None = None
-        self._status = RUNNING
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.held = held
+        """Whether other runs of the flow have to end before anything is decided, see `admission`."""
+        self._status = WAITING if held else RUNNING
+        self._tasks = RunTasks(self._task_ended)
+        # Containers whose limit has a timer among the tasks.
+        self._lapsing: set[ActionKey] = set()
         self._calls: dict[str, int] = {}
+        self._effects: dict[ActionKey, Callable[[], None]] = {}
         self._ticking = False
         self._unwritten = 0
-        # While values are loaded: events that came meanwhile, and what was decided before the kernel stopped.
+        # While a turn pauses: events that came meanwhile.
         self._loading = False
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._held: deque[Record] = deque()
-        self._begun: tuple[list[Record], list[Command]] = ([], [])
         # Of a simulation: who sleeps until when.
         self._sleepers: list[tuple[int, int, Record]] = []
         self._slept = 0
+        self._started = started
+        self.expires = started + executor.run_duration(plan)
+        if simulation is not None:
+            self._sleep_virtually(self.expires, self._expiry(self.expires))
         log.on_error = self._broken
 
     @property
     def id(self) -> str:
         return run_name(self.log.run_id)
+
+    @property
+    def outcome(self) -> str:
+        """The status that the run ended with; `Interrupted` where it cannot go on here."""
+        return NAMES[self.state.end.status] if self.state.end is not None else "Interrupted"
 
     # ---- decide, write
 
@@ -91,27 +127,47 @@ class LiveRun:
         """Take an event in: held back while a value is loaded, ignored when the run has ended or cannot go on here."""
         if self.failure is not None or self.state.end is not None:
             return
+        if record[1] != event.START and self.simulation is None and self.now() >= self.expires:
+            record = self._expiry(self.now())
         if self._loading:
             self._held.append(record)
         else:
             self._turn(record)
 
+    async def settled(self) -> None:
+        """Return when nothing is held back: all that was fed is decided and queued to be written, or never will be."""
+        await self._quiet.wait()
+
+    def _hold(self) -> None:
+        self._loading = True
+        self._quiet.clear()
+
+    def with_result(self, command: Invoke, effect: Callable[[], None]) -> None:
+        """Carry out `effect` when the result of this call is queued to be written: in the same commit, or never."""
+        self._effects[(command.node.index, command.it)] = effect
+
+    def expire(self) -> None:
+        """End the run: it has outlived its limit."""
+        self.feed(self._expiry(self.now()))
+
+    def _expiry(self, at: int) -> Record:
+        return event.stop(at, TIMED_OUT, expiry.CODE, expiry.message(self._started, self.expires))
+
     def _turn(self, record: Record) -> None:
         """Decide, and queue what comes of it. A fault stops this run, never the others."""
         try:
+            self.state.room = room = self.executor.room
             records, commands = decide(self.plan, self.state, record)
-            begun, self._begun = self._begun, ([], [])
-            records, commands = begun[0] + records, begun[1] + commands
-            if self.state.need:
-                # Nothing of this turn is written before it is whole, so that a crash here cannot split it.
-                self._begun = (records, commands)
-                self._loading = True
-                self.spawn(self._load())
-            elif records:
+            if records:
                 self._write(records, commands)
+            if unfinished(self.state):
+                self._hold()
+                self._tasks.spawn(self._go_on_with_turn(room))
+            elif self.state.resident > room:
+                relieve(self.state, room // 2)
         except NotStorable as error:
-            self._loading = True
-            self.spawn(self._end_unstorable(error, record))
+            self._hold()
+            self._tasks.spawn(self._end_unstorable(error, record))
         except Exception as error:
             self._broken(error)
 
@@ -124,8 +180,10 @@ class LiveRun:
         if end is not None:
             status, ended_ms = end.status, state.now // 10_000
             summary = {"flow": self.flow, "code": end.code, "error": end.error}
-        elif self._status == WAITING:
+        elif self._status == WAITING and not self.held:
             status = RUNNING
+        if self._effects:
+            self._take_effect(records)
         self.log.append(
             records,
             status=status,
@@ -135,10 +193,18 @@ class LiveRun:
             on_durable=lambda: self._durable(commands),
         )
         self._unwritten += 1
+        if self._lapsing:
+            self._drop_limits()
         if status is not None:
             self._status = status
-        if needs_tick(state) and self.executor.vault.pending_bytes < UNCOMMITTED:
+        if self._wants_tick() and self.executor.vault.pending_bytes < UNCOMMITTED:
             self._tick_soon()
+
+    def _take_effect(self, records: list[Record]) -> None:
+        for record in records:
+            effect = self._effects.pop((record[2], record[3]), None) if record[1] == event.RESULT else None
+            if effect is not None:
+                effect()
 
     def _tick_soon(self) -> None:
         if not self._ticking:
@@ -147,8 +213,16 @@ class LiveRun:
 
     def _tick(self) -> None:
         self._ticking = False
-        if needs_tick(self.state):
+        if self._wants_tick():
             self.feed(event.tick(self.now()))
+
+    def _wants_tick(self) -> bool:
+        return needs_tick(self.state) and not self.held
+
+    def begin(self) -> None:
+        """Go on with a run that was held."""
+        self.held = False
+        self._tick_soon()
 
     def now(self) -> int:
         """The time of the next event: never before the last one; a simulation's time only moves by its delays."""
@@ -156,12 +230,13 @@ class LiveRun:
             return self.state.now
         return max(self.executor.clock.now(), self.state.now)
 
-    async def _load(self) -> None:
-        """Read the values that the kernel asked for, then go on where it stopped."""
-        values = {}
-        for large in list(self.state.need):
-            values[large.seq] = await stored_value(self.executor, self.log.run_id, large.seq)
-        supply(self.state, values)
+    async def _go_on_with_turn(self, room: int) -> None:
+        """The kernel pauses: make room, read the values that it asked for, then go on where it stopped."""
+        vault = self.executor.vault
+        if self.state.need or vault.pending_bytes > UNCOMMITTED:
+            await vault.flush()
+        relieve(self.state, room // 2)
+        supply(self.state, await load(self.log, self.state.need))
         self._go_on(event.resume())
 
     async def _end_unstorable(self, error: NotStorable, record: Record) -> None:
@@ -169,28 +244,32 @@ class LiveRun:
         await self.executor.vault.flush()
         state = State(self.plan)
         records: list[Record] = []
-        for stored in await read_records(self.executor.vault, self.log.run_id):
+        async for stored in stored_records(self.executor.vault, self.log.run_id):
             apply(self.plan, state, stored)
         if state.seq == 0:
             apply(self.plan, state, record)  # the start itself could be stored, see Executor.start
             records.append(record)
-        self.state, self._begun = state, ([], [])
+        self.state = state
         stop, _ = decide(self.plan, state, event.stop(self.now(), FAILED, "ValueNotStorable", str(error)))
         self._write(records + stop, [])
+        self._quiet.set()
 
     def _go_on(self, record: Record) -> None:
         self._loading = False
         self._turn(record)
         while self._held and not self._loading:
             self.feed(self._held.popleft())
+        if not self._loading:
+            self._quiet.set()
 
     def _broken(self, error: Exception) -> None:
         """The run cannot go on here: the store refused a commit, or something failed that should not."""
         if self.failure is not None or self.ended.is_set():
             return
         self.failure = error
+        self._quiet.set()
         log.warning("run %s cannot go on: %s", self.id, type(error).__name__)
-        self._give_up_tasks()
+        self._tasks.give_up_all()
         self.executor.forget(self)
         self.responded.set()
         self.ended.set()
@@ -206,7 +285,7 @@ class LiveRun:
         if self.state.end is not None:
             if not self._unwritten:
                 self._finished()
-        elif needs_tick(self.state):
+        elif self._wants_tick():
             self._tick_soon()
         elif self.simulation is not None:
             self._advance_soon()
@@ -219,8 +298,33 @@ class LiveRun:
             self.responded.set()
         elif isinstance(command, Sleep):
             self._sleep(command)
+        elif isinstance(command, Listen):
+            if command.deadline is not None:
+                key = (command.node.index, command.it)
+                lapse = event.deadline(*key, command.attempt, command.deadline)
+                self._tasks.spawn(self._wake(lapse, command.deadline), key)
         elif isinstance(command, Invoke):
-            self.spawn(self._invoke(command))
+            self._call(command)
+        elif isinstance(command, Expire):
+            self._expire(command)
+        elif isinstance(command, Abandon):
+            self._tasks.give_up((command.node.index, command.it))
+
+    def _call(self, command: Invoke) -> None:
+        key = (command.node.index, command.it)
+        if self.state.end is None:
+            if command.unsubscribes:
+                self._tasks.give_up(key)  # a timer of the time before
+            self._tasks.spawn(self._invoke(command), key)
+        elif command.unsubscribes and self.simulation is None:
+            self.executor.part(command)
+
+    def call_back(self, entry: Open, answer: Answer) -> None:
+        """Take the callback of an open action in."""
+        node, it = key = (entry.node.index, entry.frame.it)
+        self.feed(event.callback(node, it, entry.attempt, self.now(), *answer))
+        if key not in self.state.open:
+            self._tasks.give_up(key)  # the timer of its limit
 
     def _sleep(self, command: Sleep) -> None:
         node, it, attempt = command.node.index, command.it, command.attempt
@@ -231,10 +335,30 @@ class LiveRun:
         else:
             wake, due = event.timer(node, it, attempt, command.due), command.due
         if self.simulation is not None:
-            self._slept += 1
-            heapq.heappush(self._sleepers, (due, self._slept, wake))
+            self._sleep_virtually(due, wake)
         else:
-            self.spawn(self._wake(wake, due))
+            self._tasks.spawn(self._wake(wake, due), (node, it))
+
+    def _expire(self, command: Expire) -> None:
+        key = (command.node.index, command.it)
+        if key not in self.state.limits:
+            return  # ended while its page was written
+        lapse = event.deadline(*key, command.attempt, command.due)
+        if self.simulation is not None:
+            self._sleep_virtually(command.due, lapse)
+        else:
+            self._lapsing.add(key)
+            self._tasks.spawn(self._wake(lapse, command.due), key)
+
+    def _drop_limits(self) -> None:
+        """Containers that have ended leave no timer."""
+        for key in [key for key in self._lapsing if key not in self.state.limits]:
+            self._lapsing.discard(key)
+            self._tasks.give_up(key)
+
+    def _sleep_virtually(self, due: int, wake: Record) -> None:
+        self._slept += 1
+        heapq.heappush(self._sleepers, (due, self._slept, wake))
 
     async def _wake(self, wake: Record, due: int) -> None:
         await self.executor.clock.sleep_until(due)
@@ -247,12 +371,16 @@ class LiveRun:
     def _advance(self) -> None:
         """A simulation's time moves on to its next sleeper when nothing else is left to do."""
         busy = self._tasks or self._unwritten or self._loading or needs_tick(self.state)
-        if self._sleepers and not busy and self.failure is None:
+        seq = self.state.seq
+        # A sleeper that is over, since a limit around it has lapsed or its container has ended, moves nothing.
+        while self._sleepers and not busy and self.failure is None and self.state.seq == seq:
             due, _, wake = heapq.heappop(self._sleepers)
-            self.feed((*wake[:5], max(due, self.now())))
+            self.feed(wake if wake[1] == event.STOP else (*wake[:5], max(due, self.now())))
 
     async def _invoke(self, command: Invoke) -> None:
         node, it, attempt = command.node.index, command.it, command.attempt
+        if isinstance(command.inputs, Large):
+            command.inputs = (await load(self.log, [command.inputs]))[command.inputs.at]
         if command.deadline is None or self.simulation is not None:
             answer: Answer | None = await self._answer(command)
         else:
@@ -274,11 +402,14 @@ class LiveRun:
             answer.cancel()
 
     async def _answer(self, command: Invoke) -> Answer:
+        if command.operation.kind == BATCH and not (self.simulation and self.simulation.covers(command)):
+            return await self.executor.batches.send(self, command)
         if command.operation.kind == "workflow" and not (self.simulation and self.simulation.covers(command)):
             answer = await self.executor.children.call(self, command)
             if answer is not None:
                 return answer
-        if self.simulation is not None:
+        inline = command.operation.kind == INLINE
+        if self.simulation is not None and (not inline or self.simulation.covers(command)):
             key = command.node.key
             earlier = self._calls.get(key, 0)
             self._calls[key] = earlier + 1
@@ -291,7 +422,9 @@ class LiveRun:
         if self._status == WAITING or self._unwritten or state.ready or not state.open:
             return
         far = self.executor.clock.now() + LONG_SLEEP
-        if not all(entry.due is not None and entry.due > far for entry in state.open.values()):
+        if not all(_sleeps(entry, far) for entry in state.open.values()):
+            return
+        if not all(limit.due > far for limit in state.limits.values()):
             return
         try:
             self.log.snapshot(dump(state))
@@ -308,6 +441,8 @@ class LiveRun:
         self._calls = calls
         if self.state.response is not None:
             self.responded.set()
+        if unfinished(self.state):
+            self._turn(event.resume())  # the crash came in the middle of a turn
         for command in commands:
             interrupted = self.executor.performer.interrupted(command) if isinstance(command, Invoke) else None
             if interrupted is not None and self.simulation is None:
@@ -321,7 +456,7 @@ class LiveRun:
             self._advance_soon()
 
     def _finished(self) -> None:
-        self._give_up_tasks()
+        self._tasks.give_up_all()
         self.executor.forget(self)
         self.responded.set()
         self.ended.set()
@@ -329,47 +464,28 @@ class LiveRun:
 
     # ---- tasks
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, Exception):
+    def _task_ended(self, error: Exception | None) -> None:
+        if error is not None:
             self._broken(error)
         elif self.simulation is not None:
             self._advance_soon()
 
-    def _give_up_tasks(self) -> None:
-        if self._tasks:
-            current = asyncio.current_task()
-            for task in list(self._tasks):
-                if task is not current:
-                    task.cancel()
-
     async def abandon(self) -> None:
         """Stop driving the run: nothing is decided or done any more, and whoever waits for it is told."""
-        tasks = list(self._tasks)
         if self.failure is None and not self.ended.is_set():
             self.failure = SealflowError(
                 f"The engine was closed while the run {self.id} was going on.",
                 code="EngineClosed",
                 hint="Open the engine again; the run goes on where it stood.",
             )
-        self._give_up_tasks()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.give_up_all(), return_exceptions=True)
+        self._quiet.set()
         self.responded.set()
         self.ended.set()
 
 
-async def stored_value(executor: Executor, run_id: bytes, seq: int) -> Any:
-    """The large value of record number `seq` (the kernel's count): outputs, or the trigger's record."""
-    async for page in executor.vault.read_run(run_id, after_seq=seq):
-        record = event.from_stored(page.records[seq + 1 - page.seq])
-        return record[_VALUE_AT[record[1]]]
-    raise LookupError(f"record {seq} is not stored")
-
-
-_VALUE_AT: Final = {event.START: 3, event.DONE: 7, event.RESULT: 8}
+def _sleeps(entry: Open, far: int) -> bool:
+    """Whether nothing is due of an action before the time `far`."""
+    if entry.phase == SUBSCRIBED:
+        return entry.deadline is None or entry.deadline > far
+    return entry.due is not None and entry.due > far

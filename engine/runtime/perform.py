@@ -6,15 +6,20 @@ is an outcome of the action: a connector that breaks fails its action, never the
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Awaitable
+from typing import Any, Final, NamedTuple
 
-from ...connectors import Call, Failure, Registry, Reply, Services, status_name
+from ...connectors import Call, Failure, Registry, Reply, Services, Subscribed, status_name
 from ...connectors.answers import as_value
 from ..errors import ExpressionError, SealflowError
 from ..kernel import Invoke
-from ..kernel.status import FAILED, SUCCEEDED
+from ..kernel.inline import INLINE
+from ..kernel.plan import Operation
+from ..kernel.polling import Request
+from ..kernel.status import FAILED, SUCCEEDED, WAITING
 from ..kernel.timing import SECOND, duration
 from ..values import Value
+from .artifacts import artifact_of
 
 
 class Answer(NamedTuple):
@@ -35,30 +40,52 @@ class Performer:
 
     async def perform(self, command: Invoke) -> Answer:
         """Make the call once and say how it went. Raises nothing but CancelledError, which gives the call up."""
+        return await _told(command.operation, self._perform(command))
+
+    async def _perform(self, command: Invoke) -> Answer:
         operation = command.operation
-        try:
-            connector = self.registry.find(operation.connector)
-            call = Call(
-                connector=operation.connector,
-                operation=operation.name,
-                inputs=command.inputs,
-                key=command.key,
-                path=command.path,
-                attempt=command.attempt,
-                options=operation.options,
-                settings=operation.settings,
-                webhook=operation.webhook,
-                timeout=_timeout(operation.settings),
-            )
-            return answer_of(await connector.invoke(call, self.services), operation.connector)
-        except Failure as failure:
-            return _failed(failure.code, failure, failure.outputs)
-        except SealflowError as error:
-            return _failed(error.code, error, None)
-        except Exception as error:
-            # Only the type: a message from elsewhere may quote what was sent.
-            message = f"The connector '{operation.connector}' broke with {type(error).__name__}."
-            return Answer(FAILED, "ConnectorFailed", None, {"code": "ConnectorFailed", "message": message})
+        connector = self.registry.find(operation.connector)
+        call = Call(
+            connector=operation.connector,
+            operation=operation.name,
+            inputs={**operation.fixed, **command.inputs} if operation.fixed else command.inputs,
+            key=command.key,
+            path=command.path,
+            attempt=command.attempt,
+            options=operation.options | _AT_ONCE if operation.webhook else operation.options,
+            settings=operation.settings,
+            webhook=operation.webhook,
+            callback_url=command.callback_url,
+            timeout=_timeout(operation.settings),
+            artifact=artifact_of(command),
+        )
+        return _outcome(command, await connector.invoke(call, self.services))
+
+    async def ask(self, request: Request, *, key: str, trigger: str, callback_url: str = "") -> Answer:
+        """What a trigger asks outside: once, judged like the call of an action; raises nothing either.
+
+        A connector that subscribed is a success without outputs.
+        """
+        return await _told(request.operation, self._ask(request, key, trigger, callback_url))
+
+    async def _ask(self, request: Request, key: str, trigger: str, callback_url: str) -> Answer:
+        operation = request.operation
+        call = Call(
+            connector=operation.connector,
+            operation=operation.name,
+            inputs=request.inputs,
+            key=key,
+            path=trigger,
+            options=operation.options | _AT_ONCE,
+            settings=operation.settings,
+            webhook=bool(callback_url) and operation.webhook,
+            callback_url=callback_url,
+            timeout=_timeout(operation.settings),
+        )
+        reply = await self.registry.find(operation.connector).invoke(call, self.services)
+        if isinstance(reply, Subscribed):
+            return Answer(SUCCEEDED, SUBSCRIBED, None, None)
+        return answer_of(reply, operation.connector)
 
     def interrupted(self, command: Invoke) -> Answer | None:
         """The outcome of a call that was under way when the process died, None where it is simply made again.
@@ -71,6 +98,47 @@ class Performer:
             return None
         message = f"The call to '{name}' was under way when the process ended; whether it took effect is not known."
         return Answer(FAILED, "ActionInterrupted", None, {"code": "ActionInterrupted", "message": message})
+
+
+async def _told(operation: Operation, work: Awaitable[Answer]) -> Answer:
+    """What came of a call, whatever the connector raised."""
+    try:
+        return await work
+    except Failure as failure:
+        return _failed(failure.code, failure, failure.outputs)
+    except SealflowError as error:
+        return _failed(error.code, error, None)
+    except Exception as error:
+        # Only the type: a message from elsewhere may quote what was sent.
+        message = f"The connector '{operation.connector}' broke with {type(error).__name__}."
+        return Answer(FAILED, "ConnectorFailed", None, {"code": "ConnectorFailed", "message": message})
+
+
+_AT_ONCE: Final = frozenset({"disableasyncpattern"})
+"""A webhook's request is answered when it is accepted: the callback says the rest."""
+
+
+def _outcome(command: Invoke, reply: Reply | Subscribed) -> Answer:
+    """The outcome of a connector's answer. Raises Failure `InvalidReply`.
+
+    An HttpWebhook is subscribed when its request succeeds; any other webhook when its connector says so.
+    """
+    operation = command.operation
+    asks = operation.webhook and not command.unsubscribes
+    if not isinstance(reply, Subscribed):
+        if operation.kind == INLINE:
+            return _bare(reply, operation)
+        answer = answer_of(reply, operation.connector)
+        if asks and operation.kind == "http" and answer.status == SUCCEEDED:
+            return answer._replace(status=WAITING, code=SUBSCRIBED)
+        return answer
+    if not asks:
+        raise Failure("InvalidReply", f"The connector '{operation.connector}' subscribed, but no webhook asked for it.")
+    return Answer(WAITING, SUBSCRIBED, as_value(reply.details, "The details of the subscription"), None)
+
+
+SUBSCRIBED: Final = "Subscribed"
+"""The code of an action that waits for its callback."""
 
 
 def answer_of(reply: Reply, connector: str) -> Answer:
@@ -92,6 +160,12 @@ def answer_of(reply: Reply, connector: str) -> Answer:
     if 200 <= status <= 299:
         return Answer(SUCCEEDED, name, outputs, None)
     return Answer(FAILED, name, outputs, error_of(status, outputs.get("body")))
+
+
+def _bare(reply: Reply, operation: Operation) -> Answer:
+    """The outcome of work that is no call to a service: its outputs have a body and nothing else."""
+    body = as_value(reply.body, f"The answer of the connector '{operation.connector}'")
+    return Answer(SUCCEEDED, "OK", {"body": body}, None)
 
 
 def error_of(status: int, body: Value) -> dict[str, Any]:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from ...storage import RecordNotFound, RunInfo, Vault
+from ...storage import RecordNotFound, RunInfo, RunLog, Vault
 from ..errors import NotFound
-from ..kernel import Entry, History, Plan, Record, Secured, State, apply, from_stored
-from ..kernel.status import NAMES, RUNNING, SUCCEEDED
+from ..kernel import Entry, History, Large, Record, Secured, State, apply, from_stored
+from ..kernel.reply import failed_reply
+from ..kernel.status import NAMES, RUNNING, SUCCEEDED, WAITING
 from .library import Library
 from .start import run_name
-
-NO_RESPONSE: Final = {
-    "statusCode": 502,
-    "headers": {"Content-Type": "application/json; charset=utf-8"},
-    "body": {"error": {"code": "NoResponse", "message": "The flow ended without an answer: no Response action ran."}},
-}
-"""What a caller gets when all Response actions were skipped. Source: Logic Apps, request and response."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A run with all its actions, finished or so far. `actions` are in the order of their start."""
+    """A run with all its actions, finished or so far. `actions` are in the order of their start.
+
+    `tracking` is its client tracking id: what the caller or the trigger gave, else the run's own id.
+    """
 
     run: str
     flow: str
@@ -33,22 +30,36 @@ class RunResult:
     code: str | None
     error: dict[str, Any] | None
     response: dict[str, Any] | None
+    tracking: str
     actions: list[dict[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `sealflow run --json` prints."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """The object that `sealflow run --json` prints; with `tracking` only where that says more than the run's id."""
+        own = self.tracking == self.run
+        return {name: getattr(self, name) for name in self.__slots__ if name != "tracking" or not own}
+
+
+async def stored_records(vault: Vault, run_id: bytes) -> AsyncIterator[Record]:
+    """Every stored record of a run, verified, a page in memory at a time.
+
+    Raises NotFound, and storage errors for a tampered history.
+    """
+    try:
+        async for page in vault.read_run(run_id):
+            for stored in page.records:
+                yield from_stored(stored)
+    except RecordNotFound:
+        raise NotFound(f"There is no run {run_name(run_id)}.", hint="`sealflow runs list` shows the runs.") from None
 
 
 async def read_records(vault: Vault, run_id: bytes) -> list[Record]:
-    """Every stored record of a run, verified. Raises NotFound, and storage errors for a tampered history."""
-    records: list[Record] = []
-    try:
-        async for page in vault.read_run(run_id):
-            records.extend(from_stored(stored) for stored in page.records)
-    except RecordNotFound:
-        raise NotFound(f"There is no run {run_name(run_id)}.", hint="`sealflow runs list` shows the runs.") from None
-    return records
+    """All of `stored_records`."""
+    return [record async for record in stored_records(vault, run_id)]
+
+
+async def load(log: RunLog, wanted: Sequence[Large]) -> dict[tuple[int, int], Any]:
+    """Large values by their names, out of durable records; the log counts from 1."""
+    return {large.at: from_stored(await log.record(large.seq + 1))[large.field] for large in wanted}
 
 
 async def read_state(
@@ -57,14 +68,9 @@ async def read_state(
     """The state and history of a stored run."""
     info = await run_info(vault, run_id)
     plan = await library.plan(info.flow_id, info.version, info.definition_digest)
-    return fold(plan, await read_records(vault, run_id), changed)
-
-
-def fold(plan: Plan, records: list[Record], changed: Callable[[Entry], None] | None = None) -> tuple[State, History]:
-    """The state and history that a run's records lead to."""
     history = History(plan, changed)
     state = State(plan, history)
-    for record in records:
+    async for record in stored_records(vault, run_id):
         apply(plan, state, record)
     return state, history
 
@@ -77,21 +83,24 @@ async def run_info(vault: Vault, run_id: bytes) -> RunInfo:
         raise NotFound(f"There is no run {run_name(run_id)}.", hint="`sealflow runs list` shows the runs.") from None
 
 
+def is_held(state: State) -> bool:
+    """Whether the run has not begun yet: its flow's trigger limits how many go on at once."""
+    return state.seq == 1 and bool(state.pins.get("held"))
+
+
 def result_of(state: State, history: History, *, run_id: bytes, flow: str, environment: str, version: int) -> RunResult:
     """What the interfaces show of a state and its history."""
     secured = Secured(state.plan.definition)
     end = state.end
-    response = state.response
-    if response is None and end is not None and state.pins.get("caller") and end.status != RUNNING:
-        response = NO_RESPONSE
     return RunResult(
         run=run_name(run_id),
         flow=flow,
         version=version,
         environment=environment,
-        status=NAMES[end.status if end is not None else RUNNING],
+        status=NAMES[end.status if end is not None else WAITING if is_held(state) else RUNNING],
         code=end.code if end is not None else None,
         error=end.error if end is not None and end.status != SUCCEEDED else None,
-        response=response,
+        response=state.response if state.response is not None else failed_reply(state),
+        tracking=str(state.pins.get("tracking") or run_name(run_id)),
         actions=[entry.to_json(secured) for entry in history.entries],
     )

@@ -7,3 +7,10 @@ from typing import Final
 START: Final = 1
 CANCEL: Final = 2
 RESUME: Final = 3
+CALLBACK: Final = 4
+DEPLOYED: Final = 10
+"""A flow has a new version: its trigger is registered anew, where triggers are watched."""
+SWITCH: Final = 11
+"""A flow is to be enabled or disabled."""
+MIGRATE: Final = 12
+"""Work on the environment's keys is on record, and wants to be done."""

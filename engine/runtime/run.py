@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...storage import RunInfo, RunReader
 from ..kernel import Entry, History, State, apply, from_stored
+from ..kernel.reply import Reply, answer_due, reply_of
+from ..kernel.status import NAMES
 from . import bundles
+from .callbacks import addresses
 from .live import LiveRun
 from .reading import RunResult, read_state, result_of, run_info
 from .requests import CANCEL, RESUME
@@ -61,29 +64,61 @@ class Run:
             self._flow = (await self._environment._vault.flow(self._flow_id)).name
         return self._flow
 
+    async def wait(self, timeout: float | None = None) -> str:
+        """Wait for the run's end and give its status only: of a long run, `result()` is everything it ever did.
+
+        Raises TimeoutError after `timeout` seconds; the run goes on.
+        """
+        async with asyncio.timeout(timeout):
+            await self._ended()
+        return NAMES[(await run_info(self._environment._vault, self._id)).status]
+
     async def result(self, timeout: float | None = None) -> RunResult:
         """Wait for the run's end and give everything about it.
 
         Raises TimeoutError after `timeout` seconds; the run goes on.
         """
-        if timeout is not None:
-            async with asyncio.timeout(timeout):
-                await self._ended()
-        else:
+        async with asyncio.timeout(timeout):
             await self._ended()
         return await self.snapshot()
 
-    async def response(self, timeout: float | None = None) -> dict[str, Any] | None:
-        """What the flow answers its caller: waits for its Response action, or for the run's end."""
+    async def response(self, timeout: float | None = None, *, polled: bool = False) -> Reply:
+        """What the caller of the flow gets: {"statusCode", "headers", "body"?}. Waits for it as long as a caller does.
+
+        202 at once for a flow without Response action or with an Asynchronous one, 504 where no Response came within
+        two minutes, 502 where the run ended without one. `polled` asks for the answer behind such a 202. Raises
+        TimeoutError after `timeout` seconds; the run goes on.
+        """
         async with asyncio.timeout(timeout):
             await self._adopt()
-            if self._live is None:
-                return (await self.result()).response
-            await self._live.responded.wait()
+            if self._live is not None:
+                return await self._live_response(self._live, polled)
+            async for state, _ in self._states():
+                now = self._environment._clock.now()
+                if state.seq and (reply := reply_of(state, now, polled=polled)) is not None:
+                    return reply
+        raise AssertionError("a run that has ended has a reply")
+
+    async def _live_response(self, live: LiveRun, polled: bool) -> Reply:
+        reply = reply_of(live.state, live.now(), polled=polled)
+        if reply is not None and reply["statusCode"] == 202:
+            return reply
+        clock = self._environment._clock
+        due = answer_due(live.state) if live.simulation is None else None
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(live.responded.wait())]
+        if due is not None:
+            waits.append(asyncio.ensure_future(clock.sleep_until(due)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if live.state.response is not None:
+                await waits[0]  # decided in time, and durable soon
+        finally:
+            for each in waits:
+                each.cancel()
         self._raise_failure()
-        if self._live.state.response is not None:
-            return self._live.state.response
-        return (await self.result(timeout)).response
+        reply = reply_of(live.state, live.now(), polled=polled)
+        assert reply is not None  # noqa: S101
+        return reply
 
     async def snapshot(self) -> RunResult:
         """The run as it stands now, without waiting."""
@@ -100,6 +135,12 @@ class Run:
 
     async def follow(self) -> AsyncIterator[Entry]:
         """Each action whenever something about it is durable: started, to be tried again, ended. Ends with the run."""
+        async for _, changed in self._states():
+            for entry in changed:
+                yield entry
+
+    async def _states(self) -> AsyncIterator[tuple[State, list[Entry]]]:
+        """The run's state as far as it is durable, with what has changed in its history, again and again to its end."""
         env = self._environment
         plan = await env._library.plan(self._flow_id, self._version)
         changed: list[Entry] = []
@@ -113,8 +154,7 @@ class Run:
             for page in pages:
                 for stored in page.records:
                     apply(plan, state, from_stored(stored))
-            for entry in changed:
-                yield entry
+            yield state, list(changed)
             changed.clear()
             self._raise_failure()
             if not pages and state.end is None:
@@ -122,6 +162,14 @@ class Run:
                 if idle % TAKE_OVER == 0:
                     await self._adopt()
                 await asyncio.sleep(POLL)
+
+    async def callbacks(self) -> dict[str, str]:
+        """The callback URLs of the actions that wait for one, by path.
+
+        Whoever knows one can answer in its service's place.
+        """
+        env = self._environment
+        return addresses((await read_state(env._vault, env._library, self._id))[0])
 
     async def cancel(self, reason: str = "The run was cancelled.") -> bool:
         """End the run as Cancelled; False when it had ended."""
@@ -174,6 +222,8 @@ class Run:
             self._live = await executor.resume(self._id)
 
     async def _ended(self) -> None:
+        if self._live is None and await self._is_over():
+            return
         await self._adopt()
         if self._live is not None:
             await self._live.ended.wait()
@@ -181,6 +231,11 @@ class Run:
             return
         async for _ in self.follow():
             pass
+
+    async def _is_over(self) -> bool:
+        """Whether the run has ended, as its row says; False as long as it has none."""
+        env = self._environment
+        return await env._vault.run_exists(self._id) and (await env._vault.run(self._id)).ended_ms is not None
 
     def _raise_failure(self) -> None:
         if self._live is not None and self._live.failure is not None:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..kernel import REVISION, Plan, fire, resolve, waits_for_response
+from ..kernel.reply import answer_within
+from ..kernel.tracking import client_tracking_id
+from ..kernel.trigger import Firing
 from .library import Flow
 
 
@@ -70,22 +73,39 @@ def plan_starts(
     run_id: bytes | None = None,
     parent: bytes | None = None,
     tracking: str | None = None,
+    firing: Firing | None = None,
 ) -> list[Start]:
     """The runs that one firing of the trigger starts: none when a condition is false, one per element with splitOn.
 
+    `firing` is given where the trigger fired by itself, `tracking` is the parent's client tracking id.
     Raises DefinitionError for parameters that do not fit, ExpressionError for a trigger that cannot be evaluated.
     """
     values = resolve(plan.definition, parameters or {}, simulate=simulate is not None, connections=plan.connections)
     given = not isinstance(body, Unset)
     first = run_id if run_id is not None else new_run_id(at)
-    pins = _pins(plan, flow, environment, first, values, simulate, tracking)
-    records = fire(plan, body if given else None, at=at, pins=pins, headers=headers, given=given)
+    pins = _pins(plan, flow, environment, first, values, simulate)
+    records = fire(plan, body if given else None, at=at, pins=pins, headers=headers, given=given, firing=firing)
     starts = []
     for number, record in enumerate(records):
         own = first if number == 0 else new_run_id(at)
-        own_pins = pins if number == 0 else _pins(plan, flow, environment, own, values, simulate, tracking)
+        own_pins = pins if number == 0 else _pins(plan, flow, environment, own, values, simulate)
+        own_pins["answer_within"] = answer_within(plan, nested=parent is not None)
+        own_pins["tracking"] = client_tracking_id(plan, record, own_pins, at) or tracking or run_name(own)
+        record["clientTrackingId"] = own_pins["tracking"]
         starts.append(Start(own, flow.id, flow.name, flow.version, at, record, own_pins, parent))
     return starts
+
+
+def trigger_pins(plan: Plan, flow: Flow, environment: str, at: int, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What the expressions of a flow's trigger see, before any run. Raises DefinitionError as `plan_starts`."""
+    values = resolve(plan.definition, parameters, connections=plan.connections)
+    return _pins(plan, flow, environment, new_run_id(at), values, None)
+
+
+def declared(document: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    """Of the parameters that a deployed file gives, those that the definition has."""
+    known = {parameter.key for parameter in plan.definition.parameters}
+    return {name: value for name, value in document["parameters"].items() if name.lower() in known}
 
 
 def _pins(
@@ -95,7 +115,6 @@ def _pins(
     run_id: bytes,
     parameters: dict[str, Any],
     simulate: Any,
-    tracking: str | None,
 ) -> dict[str, Any]:
     name = run_name(run_id)
     return {
@@ -104,7 +123,7 @@ def _pins(
         "dialect": plan.definition.dialect,
         "seed": secrets.token_bytes(32),
         "run": name,
-        "tracking": tracking or name,
+        "tracking": name,
         "caller": waits_for_response(plan),
         "parameters": parameters,
         "simulate": simulate,

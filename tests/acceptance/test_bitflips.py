@@ -72,11 +72,14 @@ ELSEWHERE = {
     ("environment_keys", "predecessor_mac"),  # empty as long as there is one key
     ("snapshots", "record"),  # a cache that the command line does not need
     ("inbox", "record"),  # nobody asks for it; the executor refuses it
+    ("triggers", "record"),  # read by a worker only
+    ("messages", "record"),  # taken by a worker only
 }
 """Sealed or authenticated, and read otherwise: tests below and of the storage see to them."""
 CLEAR = {
     "schema_version": {"version", "applied_ms"},
-    "ids and indexes": {"scope", "environment_id", "flow_id", "run_id", "parent", "item_id", "dedupe", "name_index"},
+    "ids and indexes": {"scope", "environment_id", "flow_id", "run_id", "parent", "item_id", "dedupe", "name_index"}
+    | {"message_id", "partition_index"},
 }
 
 

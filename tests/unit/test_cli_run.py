@@ -28,7 +28,8 @@ def test_the_contract(cli: Cli) -> None:
     assert done.code == 0
     result = done.json
     assert list(result) == [
-        "run", "flow", "version", "environment", "status", "code", "error", "response", "actions"
+        "run", "flow", "version", "environment", "status", "code", "error", "response",
+        "actions",
     ]  # fmt: skip
     assert (result["flow"], result["version"], result["environment"]) == ("echo", 1, "default")
     assert (result["status"], result["error"]) == ("Succeeded", None)
@@ -295,3 +296,13 @@ def test_json_of_unusual_texts(cli: Cli) -> None:
     done = cli("run", "f.json", "--json", "--input", json.dumps(text))
     assert done.json["actions"][0]["outputs"] == text
     assert "\x1b" not in done.out
+
+
+def test_a_client_tracking_id_is_shown(cli: Cli) -> None:
+    correlation = {"clientTrackingId": "@triggerBody()?['order']"}
+    trigger = {"manual": {"type": "Request", "kind": "Http", "correlation": correlation}}
+    cli.flow("tracked", {"C": {**compose(1), "trackedProperties": {"n": "@action().outputs"}}}, triggers=trigger)
+    done = cli("run", "tracked.json", "--input", '{"order": "A-7"}', "--json")
+    assert done.json["tracking"] == "A-7"
+    assert done.json["actions"][0]["trackedProperties"] == {"n": 1}
+    assert "client tracking id A-7" in cli("runs", "show", "latest").out

@@ -248,7 +248,7 @@ def test_flows(cli: Cli) -> None:
     cli.flow("f", {"A": compose(2), "S": {"type": "Scope", "actions": {"In": http()}, "runAfter": {"A": S}}})
     assert cli("flow", "deploy", "f.json", "--json").json["version"] == 2
     (listed,) = cli("flow", "list", "--json").json
-    assert list(listed) == ["flow", "id", "version", "createdTime", "changedTime"]
+    assert list(listed) == ["flow", "id", "version", "createdTime", "changedTime", "enabled"]
     assert (listed["flow"], listed["version"], listed["id"]) == ("f", 2, made.json["id"])
     shown = cli("flow", "show", "f", "--version", "1", "--json").json
     assert (shown["version"], shown["versions"]) == (1, 2)

@@ -9,8 +9,24 @@ from typing import Annotated, Any
 
 import typer
 
-from . import check, env, flow, flow_import, replay, run, runs
+from . import (
+    audit,
+    check,
+    connection,
+    env,
+    env_status,
+    flow,
+    flow_import,
+    flow_switch,
+    key,
+    policy,
+    replay,
+    run,
+    runs,
+    runs_callback,
+)
 from . import eval as evaluation
+from . import worker as work
 from .errors import FAILED, INTERRUPTED, OK, UsageError, of_os_error, report
 from .output import note, say
 
@@ -49,11 +65,22 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("eval")(evaluation.evaluate)
 app.command("replay")(replay.replay)
+app.command("worker")(work.worker)
+runs.app.command("callback")(runs_callback.callback)
 app.add_typer(runs.app, name="runs")
+flow.app.command("enable")(flow_switch.enable)
+flow.app.command("disable")(flow_switch.disable)
 flow.app.command("import")(flow_import.import_)
 flow.app.command("export")(flow_import.export)
 app.add_typer(flow.app, name="flow")
+env.app.command("status")(env_status.status)
+env.app.command("lock")(env_status.lock)
+env.app.command("unlock")(env_status.unlock)
 app.add_typer(env.app, name="env")
+app.add_typer(connection.app, name="connection")
+app.add_typer(policy.app, name="policy")
+app.add_typer(key.app, name="key")
+app.add_typer(audit.app, name="audit")
 
 
 def execute(arguments: Sequence[str] | None = None) -> int:

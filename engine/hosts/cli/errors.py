@@ -31,11 +31,15 @@ _BY_CODE: Final = {
     "RecordNotFound": NOT_FOUND,
     "AlreadyExists": INVALID,
     "AlreadyThere": INVALID,
+    "InvalidKeyUri": INVALID,
+    "InvalidName": INVALID,
+    "UnsuitableKey": INVALID,
     "NotStorable": INVALID,
     "ValueTooLarge": INVALID,
     "WaitTimedOut": TIMED_OUT,
     "Interrupted": INTERRUPTED,
     "InternalError": FAILED,
+    "OperationFailed": FAILED,
 }
 
 

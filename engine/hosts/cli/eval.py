@@ -102,6 +102,7 @@ def _show_steps(steps: list[tuple[str, Any]]) -> None:
 
 def _value(expression: Any, context: Any, steps: list[tuple[str, Any]] | None = None) -> Any:
     from ...expressions.context import ContextScope, compile_text, evaluate_text
+    from ...expressions.observe import Steps
     from ...expressions.syntax import unparse
 
     if not isinstance(expression, str):
@@ -111,9 +112,11 @@ def _value(expression: Any, context: Any, steps: list[tuple[str, Any]] | None = 
     used = context if "now" in context else {**context, "now": _now()}
     if steps is None:
         return evaluate_text(expression, used)
-    seen = steps
-    compiled = compile_text(expression, ContextScope(), observe=lambda node, value: seen.append((unparse(node), value)))
-    return compiled.evaluate(used)
+    seen = Steps()
+    try:
+        return compile_text(expression, ContextScope(), observe=seen).evaluate(used)
+    finally:
+        steps += [(unparse(step.node), step.value) for step in seen.steps if step.error is None]
 
 
 def _now() -> str:

@@ -13,8 +13,10 @@ from .output import note, one_line, paint, say, say_json, shown, table
 from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
+    from ...cloud import Source
     from ...runtime.environment import FlowDetail, FlowSummary
     from ...runtime.library import Flow
+    from ...runtime.trigger_info import TriggerInfo
 
 app = typer.Typer(help="Deploy flows, look at them and their versions.", no_args_is_help=True)
 
@@ -23,7 +25,7 @@ app = typer.Typer(help="Deploy flows, look at them and their versions.", no_args
 def list_(environment: options.Environment = "default", json: options.Json = False, home: options.Home = None) -> int:
     """List the deployed flows.
 
-    With --json: [{"flow","id","version","createdTime","changedTime"}].
+    With --json: [{"flow","id","version","createdTime","changedTime","enabled"}].
     """
     from .moments import clock_ms, iso_ms
 
@@ -37,6 +39,7 @@ def list_(environment: options.Environment = "default", json: options.Json = Fal
                     "version": flow.version,
                     "createdTime": iso_ms(flow.created_ms),
                     "changedTime": iso_ms(flow.updated_ms),
+                    "enabled": flow.enabled,
                 }
                 for flow in found
             ]
@@ -45,12 +48,19 @@ def list_(environment: options.Environment = "default", json: options.Json = Fal
     if not found:
         note("no flows")
         return OK
-    rows = [[flow.name, str(flow.version), clock_ms(flow.created_ms), clock_ms(flow.updated_ms)] for flow in found]
-    head, *lines = table(["FLOW", "VERSION", "CREATED", "CHANGED"], rows)
+    rows = [
+        [flow.name, str(flow.version), clock_ms(flow.created_ms), clock_ms(flow.updated_ms), _state(flow.enabled)]
+        for flow in found
+    ]
+    head, *lines = table(["FLOW", "VERSION", "CREATED", "CHANGED", "STATE"], rows)
     say(paint(head, "bold"))
     for line in lines:
         say(line)
     return OK
+
+
+def _state(enabled: bool) -> str:
+    return "enabled" if enabled else "disabled"
 
 
 async def _list(home: Path | None, name: str) -> list[FlowSummary]:
@@ -69,11 +79,14 @@ def show(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Show a flow: its versions, what starts it, what it does.
+    """Show a flow: its versions, what starts it and when, how it fired lately, what it does.
 
-    With --json: {"flow","id","version","versions","dialect","kind","createdTime","definition"}.
+    With --json: {"flow","id","version","versions","dialect","kind","createdTime","enabled","nextTime","problem",
+    "firings":[{"time","scheduledTime","status","code","runs","message"?}],"definition"}.
     """
-    found = wait_for(_show(home, environment, flow, version))
+    from .flow_switch import trigger_json
+
+    found, trigger = wait_for(_show(home, environment, flow, version))
     if json:
         from .moments import iso_ms
 
@@ -86,23 +99,25 @@ def show(
                 "dialect": found.dialect,
                 "kind": found.kind,
                 "createdTime": iso_ms(found.created_ms),
+                **trigger_json(trigger),
                 "definition": found.definition,
             }
         )
     elif definition:
         say(shown(found.definition, full=True))
     else:
-        _show_flow(found)
+        _show_flow(found, trigger)
     return OK
 
 
-async def _show(home: Path | None, name: str, flow: str, version: int | None) -> FlowDetail:
+async def _show(home: Path | None, name: str, flow: str, version: int | None) -> tuple[FlowDetail, TriggerInfo]:
     async with environment(home, name) as env:
-        return await env.flow(flow, version)
+        return await env.flow(flow, version), await env.trigger(flow)
 
 
-def _show_flow(found: FlowDetail) -> None:
+def _show_flow(found: FlowDetail, trigger_info: TriggerInfo) -> None:
     from ...cloud import Action, parse
+    from .flow_switch import trigger_lines
     from .moments import clock_ms
 
     definition = parse(found.definition)
@@ -113,6 +128,8 @@ def _show_flow(found: FlowDetail) -> None:
     for trigger in definition.triggers:
         kind = f" ({one_line(trigger.kind)})" if trigger.kind else ""
         say(f"trigger   {one_line(trigger.name)}: {one_line(str(trigger.raw['type']))}{kind}")
+    for line in trigger_lines(trigger_info):
+        say(line)
     waiting: list[tuple[Action, int]] = [(action, 0) for action in reversed(definition.actions)]
     while waiting:
         action, depth = waiting.pop()
@@ -128,6 +145,7 @@ def deploy(
         str | None, typer.Option("--name", metavar="NAME", help="Otherwise the file's stem.", show_default=False)
     ] = None,
     dialect: options.Dialect = options.DialectChoice.auto,
+    artifacts: options.Artifacts = None,
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
@@ -136,7 +154,12 @@ def deploy(
 
     With --json: {"flow","id","version","created","dialect","kind","environment"}.
     """
-    flow, where = wait_for(_deploy(home, environment, file, name, dialect.value))
+    from .run import read_flow, with_artifacts
+
+    source = read_flow(file)
+    if artifacts is not None:
+        source = with_artifacts(source, artifacts)
+    flow, where = wait_for(_deploy(home, environment, file, source, name, dialect.value))
     if json:
         say_json(
             {
@@ -158,10 +181,11 @@ def deploy(
     return OK
 
 
-async def _deploy(home: Path | None, where: str, file: str, name: str | None, dialect: str) -> tuple[Flow, str]:
-    from .run import deployed, read_flow
+async def _deploy(
+    home: Path | None, where: str, file: str, source: Source, name: str | None, dialect: str
+) -> tuple[Flow, str]:
+    from .run import deployed
 
-    source = read_flow(file)
     async with environment(home, where, create=True) as env:
         with about(file):
             return await deployed(env, file, source, dialect, name), env.name

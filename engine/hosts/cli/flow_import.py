@@ -85,6 +85,7 @@ def import_(
         typer.Option("--only", metavar="FLOW", help="Take only this flow; repeatable.", show_default=False),
     ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Leave out flows that cannot be deployed.")] = False,
+    artifacts: options.Artifacts = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is in the package.")] = False,
     subscription: Annotated[
         str | None, typer.Option("--subscription", metavar="ID", help="For ARM templates.", show_default=False)
@@ -113,6 +114,7 @@ def import_(
     "message"}]}. An error follows as a line of its own.
     """
     from ...cloud.arm import Deployment
+    from .run import with_artifacts
 
     parts = {
         "subscription": subscription,
@@ -125,6 +127,8 @@ def import_(
     )
     with about(package):
         found = _read(package, deployment)
+        if artifacts is not None:
+            found = replace(found, flows=tuple(with_artifacts(source, artifacts) for source in found.flows))
         chosen = _chosen(found, only or [], name)
     errors = [problem for problem in found.problems if problem.severity == "error"]
     refused = bool(errors) or not all(each.ok for each in chosen)
@@ -321,7 +325,7 @@ async def _export(
 
     async with environment(home, where) as env:
         found = await env.flow(flow, version)
-    exported = Exported(found.name, found.id, found.definition)
+    exported = Exported(found.name, found.id, found.definition, found.artifacts)
     if out.lower().endswith(".zip"):
         return write_archive(package_of(exported, form.value)), found.name, found.version
     return document_of(exported, form.value), found.name, found.version

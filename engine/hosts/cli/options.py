@@ -50,6 +50,15 @@ Timeout = Annotated[
         show_default=False,
     ),
 ]
+Artifacts = Annotated[
+    Path | None,
+    typer.Option(
+        "--artifacts",
+        metavar="DIR",
+        help="The flow's maps and schemas, in the folders Maps and Schemas.",
+        show_default=False,
+    ),
+]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the unique beginning of one, or 'latest'.")]
 
 

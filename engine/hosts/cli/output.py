@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TextIO
 
 from ...values import to_json
@@ -23,14 +23,14 @@ _PLAIN_SYMBOLS: Final = str.maketrans({"✓": "+", "✗": "x", "↻": "~", "…"
 _COLOURS: Final = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
 
-def write(stream: TextIO, text: str) -> None:
+def write(stream: TextIO, text: str, end: str = "\n") -> None:
     """Write one line; symbols and letters that the stream's encoding does not have are replaced, never an error."""
     try:
-        stream.write(text + "\n")
+        stream.write(text + end)
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
         plain = text.translate(_PLAIN_SYMBOLS)
-        stream.write(plain.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.write(plain.encode(encoding, "backslashreplace").decode(encoding) + end)
 
 
 def say(text: str = "") -> None:
@@ -48,6 +48,21 @@ def note(text: str) -> None:
 def say_json(value: Any) -> None:
     """A result for programs: one line of compact JSON."""
     write(sys.stdout, json_text(value))
+
+
+def say_json_object(members: Mapping[str, Any]) -> None:
+    """An object as `say_json` writes it, but lists item by item: together those may be more than a value can be."""
+    before = "{"
+    for name, value in members.items():
+        write(sys.stdout, f"{before}{json_text(name)}:", end="")
+        if isinstance(value, list):
+            for number, item in enumerate(value):
+                write(sys.stdout, f"{',' if number else '['}{json_text(item)}", end="")
+            write(sys.stdout, "]" if value else "[]", end="")
+        else:
+            write(sys.stdout, json_text(value), end="")
+        before = ","
+    write(sys.stdout, "}" if members else "{}")
 
 
 def json_text(value: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ...errors import SealflowError
 from ...kernel import Entry, Node
 from ...kernel.plan import FOREACH, IF, SCOPE, SWITCH, UNTIL, WAIT
-from ...kernel.status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
+from ...kernel.status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, WAITING
 from ...kernel.timing import SECOND, from_iso, later
 from .output import one_line
 
@@ -126,7 +126,7 @@ class Progress:
         if entry.retry_due is not None and self._retries.get(entry.path) != entry.attempts:
             self._retries[entry.path] = entry.attempts
             return [self._current(entry)]
-        return []
+        return [self._current(entry)] if entry.status == WAITING else []
 
     def _end(self, entry: Entry) -> list[Line]:
         node = entry.node
@@ -172,6 +172,8 @@ class Progress:
             if self._waits_on(entry.retry_due) and self._now is not None:
                 text += f" in {duration_text(entry.retry_due - self._now())}"
             return Line(depth, "↻", f"{text} ({entry.code})" if entry.code else text, "yellow")
+        if entry.status == WAITING:
+            return Line(depth, "…", f"{name} waits for its callback", "cyan")
         loop = self._loops.get((entry.node.index, entry.it))
         if loop is not None:
             return Line(depth, "…", f"{name} {self._counted(loop)}", "cyan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +45,7 @@ def run(
         typer.Option("--mocks", metavar="FILE", help="Answers by action name, for --simulate.", show_default=False),
     ] = None,
     dialect: options.Dialect = options.DialectChoice.auto,
+    artifacts: options.Artifacts = None,
     timeout: options.Timeout = None,
     full: options.Full = False,
     json: options.Json = False,
@@ -74,11 +75,15 @@ def run(
     given = {} if input is None else {"body": given_json(input, "--input")}
     answers: Any = json_object(mocks, "--mocks") if mocks is not None else simulate or None
     arguments = {**given, "parameters": pairs(parameter or [], "--parameter"), "simulate": answers}
-    return wait_for(_run(file, dialect.value, arguments, watch))
-
-
-async def _run(file: str, dialect: str, arguments: dict[str, Any], watch: Watch) -> int:
     source = _source(file, watch)
+    if artifacts is not None:
+        if source is None:
+            raise UsageError("--artifacts needs a flow's file: a deployed flow has its own.")
+        source = with_artifacts(source, artifacts)
+    return wait_for(_run(file, source, dialect.value, arguments, watch))
+
+
+async def _run(file: str, source: Source | None, dialect: str, arguments: dict[str, Any], watch: Watch) -> int:
     async with environment(watch.home, watch.environment, create=source is not None) as env:
         with about(file):
             target = await _target(env, file, source, dialect, watch)
@@ -129,6 +134,17 @@ def read_flow(file: str) -> Source:
     content = read_file(file)
     with about(file):
         return read(content)
+
+
+def with_artifacts(source: Source, folder: Path) -> Source:
+    """The flow with the maps and schemas of a folder, on top of those that came with it."""
+    from ...cloud.artifacts import read_artifacts
+    from ...runtime.packages import read_package
+
+    with about(str(folder)):
+        given = read_artifacts(read_package(folder))
+    own = source.artifacts or {}
+    return replace(source, artifacts={kind: {**own.get(kind, {}), **texts} for kind, texts in given.items()})
 
 
 async def _target(env: Environment, file: str, source: Source | None, dialect: str, watch: Watch) -> _Target:

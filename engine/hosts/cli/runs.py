@@ -13,7 +13,7 @@ from ...errors import NotFound
 from . import options
 from .arguments import write_file
 from .errors import FAILED, OK, UsageError
-from .output import note, one_line, paint, printable, say, say_json, shown, table
+from .output import note, one_line, paint, printable, say, say_json, say_json_object, shown, table
 from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
@@ -126,9 +126,10 @@ def show(
 ) -> int:
     """Show a run: its actions as a tree, its failures and its response; or one action with its inputs and outputs.
 
-    With --json, the object that `sealflow run --json` prints, or the action's part of it.
+    With --json, the object that `sealflow run --json` prints, or the action's part of it. With --full, also the URLs
+    (--json: "callbacks", by path) at which actions wait for their callbacks: whoever knows one can answer.
     """
-    result = wait_for(_show(home, environment, run))
+    result, callbacks = wait_for(_show(home, environment, run, full))
     if action is not None:
         found = _action(result, action)
         if json:
@@ -136,15 +137,18 @@ def show(
         else:
             _show_action(found, full)
     elif json:
-        say_json(result.to_json())
+        say_json_object({**result.to_json(), "callbacks": callbacks} if full else result.to_json())
     else:
         _show_run(result, full)
+        for path, url in callbacks.items():
+            say(f"callback of {printable(path)}: {printable(url)}")
     return OK
 
 
-async def _show(home: Path | None, name: str, run_id: str) -> RunResult:
+async def _show(home: Path | None, name: str, run_id: str, full: bool) -> tuple[RunResult, dict[str, str]]:
     async with environment(home, name) as env:
-        return await (await env.run(run_id)).snapshot()
+        run = await env.run(run_id)
+        return await run.snapshot(), await run.callbacks() if full else {}
 
 
 def _action(result: RunResult, wanted: str) -> dict[str, Any]:
@@ -170,6 +174,8 @@ def _show_run(result: RunResult, full: bool) -> None:
 
     say(f"run {result.run}")
     say(f"{one_line(result.flow)} version {result.version}, environment {one_line(result.environment)}")
+    if result.tracking != result.run:
+        say(f"client tracking id {one_line(result.tracking)}")
     for line in action_lines(result.actions, full=full):
         say(f"  {line}")
     say(last_line(result, sys.stdout))

@@ -21,6 +21,7 @@ _SYMBOLS: Final = {
     "Cancelled": ("✗", "yellow"),
     "Skipped": ("-", "dim"),
     "Running": ("…", "cyan"),
+    "Waiting": ("…", "cyan"),
 }
 
 
@@ -32,8 +33,8 @@ class _Branch:
     def __init__(self, label: str, action: dict[str, Any] | None) -> None:
         self.label = label
         self.action = action
-        self.children: list[_Branch] = []
-        self.iterations: list[_Branch] = []
+        self.children: Sequence[_Branch] = ()  # most of many have none
+        self.iterations: Sequence[_Branch] = ()
 
 
 def action_lines(actions: Sequence[dict[str, Any]], *, full: bool = False) -> list[str]:
@@ -55,7 +56,10 @@ def _tree(actions: Sequence[dict[str, Any]]) -> list[_Branch]:
             roots.append(branch)
             continue
         owner = known.get(parent) or _iteration(known, parent)
-        (owner.children if owner is not None else roots).append(branch)
+        if owner is None:
+            roots.append(branch)
+        else:
+            owner.children = _with(owner.children, branch)
     return roots
 
 
@@ -66,8 +70,16 @@ def _iteration(known: dict[str, _Branch], path: str) -> _Branch | None:
     if number is None or loop is None:
         return None
     branch = known[path] = _Branch(number[0], None)
-    loop.iterations.append(branch)
+    loop.iterations = _with(loop.iterations, branch)
     return branch
+
+
+def _with(branches: Sequence[_Branch], one: _Branch) -> list[_Branch]:
+    """The branches and one more: the same list where there is one."""
+    if not isinstance(branches, list):
+        return [one]
+    branches.append(one)
+    return branches
 
 
 def _write(branch: _Branch, depth: int, lines: list[str], full: bool) -> None:
@@ -113,6 +125,8 @@ def _line(branch: _Branch) -> str:
     error = action["error"] or {}
     if action["status"] == "Skipped":
         text += " skipped"
+    elif action["status"] == "Waiting":
+        text += " waits for its callback"
     elif action["status"] != "Succeeded" and action["code"] and action["code"] != "ActionFailed":
         text += f": {action['code']}: {one_line(str(error.get('message', '')), 160)}"
     return f"{paint(symbol, colour or 'green')} {paint(text, colour) if colour in ('red', 'dim') else text}"

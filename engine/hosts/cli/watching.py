@@ -14,7 +14,7 @@ from ...kernel import Entry
 from ...kernel.timing import from_iso
 from .display import Display, display_on
 from .errors import FAILED, OK, InterruptedRunError, WaitTimeoutError
-from .output import note, one_line, paint, printable, say, say_json, shown
+from .output import note, one_line, paint, printable, say, say_json_object, shown
 from .progress import Progress, duration_text
 from .session import DEFAULT_ENVIRONMENT, again
 
@@ -128,7 +128,7 @@ class Watch:
         """A run's result: for people its status, counts, causes and response; for programs its JSON."""
         if self.as_json:
             note(last_line(result, sys.stderr))
-            say_json(result.to_json())
+            say_json_object(result.to_json())
             return
         say(last_line(result, sys.stdout))
         for line in causes(result):
@@ -166,7 +166,7 @@ def counts(actions: Sequence[dict[str, Any]]) -> str:
     for action in actions:
         found[action["status"]] = found.get(action["status"], 0) + 1
     number = f"{len(actions):,} action" + ("" if len(actions) == 1 else "s")
-    order = ("Succeeded", "Failed", "TimedOut", "Cancelled", "Skipped", "Running")
+    order = ("Succeeded", "Failed", "TimedOut", "Cancelled", "Skipped", "Running", "Waiting")
     words = {"TimedOut": "timed out"}
     parts = [f"{found[status]:,} {words.get(status, status.lower())}" for status in order if status in found]
     return f"{number}: {', '.join(parts)}" if parts else number

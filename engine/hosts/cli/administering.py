@@ -1,0 +1,63 @@
+"""Acting as an administrator: the options that say who acts and in which roles, and the engine opened for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .session import opened
+
+if TYPE_CHECKING:
+    from ....storage import Administration
+    from ..embedded import Engine
+
+
+class RoleChoice(StrEnum):
+    """A role to act in alone."""
+
+    key_administrator = "key-administrator"
+    environment_administrator = "environment-administrator"
+
+
+Who = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        help="Who acts, for the audit. Otherwise $SEALFLOW_ACTOR, else the user of the system.",
+        show_default=False,
+    ),
+]
+Role = Annotated[
+    RoleChoice | None,
+    typer.Option("--role", help="Act in this role only. Otherwise in both.", show_default=False),
+]
+
+
+@dataclass(frozen=True)
+class Acting:
+    """On which store a command acts, as whom and in which role."""
+
+    home: Path | None
+    name: str | None = None
+    role: RoleChoice | None = None
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[tuple[Engine, Administration]]:
+        """The engine, and the acts of this administrator on its store."""
+        from ....storage import Actor
+        from ...runtime.administration import actor_name
+
+        actor = Actor(
+            actor_name() if self.name is None else self.name,
+            key_administrator=self.role is not RoleChoice.environment_administrator,
+            environment_administrator=self.role is not RoleChoice.key_administrator,
+        )
+        async with opened(self.home) as engine:
+            yield engine, engine.administration(actor)

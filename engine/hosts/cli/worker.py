@@ -1,0 +1,125 @@
+"""`sealflow worker`: the process that executes an environment - its unfinished runs, its inbox, its triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options
+from .errors import OK
+from .output import note, one_line, paint, say, say_json
+from .session import opened, tell_first_run, wait_for
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ...runtime.environment import Environment
+    from ...runtime.triggers import Fired
+
+_COLOURS = {"Succeeded": "green", "Skipped": "dim"}
+
+
+def worker(
+    environment: options.Environment = "default",
+    once: Annotated[
+        bool, typer.Option("--once", help="Fire what is due now, wait for all runs to end, and end as well.")
+    ] = False,
+    grace: Annotated[
+        float, typer.Option("--grace", metavar="SECONDS", min=0, help="How long runs may go on after a signal.")
+    ] = 10.0,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Execute an environment: fire triggers, go on with unfinished runs, carry out what other commands ask for.
+
+    It works until SIGINT or SIGTERM. Then nothing fires any more, and runs get --grace seconds to end; what is left
+    goes on when a worker starts again. A second signal ends it at once.
+
+    One line for each trigger that fired and each run that ended. With --json these are
+    {"event":"fired","flow","version","time","scheduledTime","status","code","runs","message"?} and
+    {"event":"ended","run","flow","status"}.
+
+    Exit codes: 0 done, 3 not found, 4 locked or denied (another process executes the environment).
+    """
+    return wait_for(_work(home, environment, _Log(json), grace, once))
+
+
+class _Log:
+    """What the worker tells, as it happens."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def begin(self, environment: str) -> None:
+        text = f"executing the environment {one_line(environment)}; Ctrl-C ends it"
+        (note if self._as_json else say)(text)
+
+    def fired(self, fired: Fired) -> None:
+        told = fired.told
+        if self._as_json:
+            say_json({"event": "fired", "flow": fired.flow, "version": fired.version, **told})
+        elif told["status"] != "Skipped" or told["code"] not in ("Accepted", "TriggerConditionNotMet"):
+            # A poll without news is told to programs only.
+            status = paint(told["status"], _COLOURS.get(told["status"], "red"))
+            runs = f", {_count(len(told['runs']))}" if told["runs"] else ""
+            more = f": {one_line(told['message'])}" if "message" in told else ""
+            say(f"{told['time'][11:19]} {one_line(fired.flow)} fired: {status} {one_line(told['code'])}{runs}{more}")
+
+    def ended(self, run: str, flow: str, status: str) -> None:
+        if self._as_json:
+            say_json({"event": "ended", "run": run, "flow": flow, "status": status})
+        else:
+            say(f"run {run} of {one_line(flow)} ended: {paint(status, _COLOURS.get(status, 'red'))}")
+
+
+def _count(runs: int) -> str:
+    return "1 run" if runs == 1 else f"{runs} runs"
+
+
+async def _work(home: Path | None, where: str, log: _Log, grace: float, once: bool) -> int:
+    async with opened(home, resume=True) as engine:
+        env = await engine.environment(where, create=False)
+        tell_first_run(engine)
+        if once:
+            await env.fire_due(fired=log.fired, ended=log.ended)
+            return OK
+        with _signals() as told:
+            await env.watch_triggers(fired=log.fired, ended=log.ended)
+            log.begin(env.name)
+            await told.get()
+            await _drain(env, grace, told)
+    return OK
+
+
+async def _drain(env: Environment, grace: float, told: asyncio.Queue[None]) -> None:
+    """Let what goes on come to its end: for `grace` seconds, or until a second signal."""
+    import asyncio
+
+    await env.stop_triggers()
+    note("ending; a second signal ends it at once")
+    work = [asyncio.ensure_future(env.idle()), asyncio.ensure_future(told.get())]
+    await asyncio.wait(work, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+    for each in work:
+        each.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+
+
+@contextmanager
+def _signals() -> Iterator[asyncio.Queue[None]]:
+    """A queue that gets an item with each SIGINT and SIGTERM."""
+    import asyncio
+    import signal
+
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[None] = asyncio.Queue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.put_nowait, None)
+    try:
+        yield told
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

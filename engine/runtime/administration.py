@@ -1,0 +1,55 @@
+"""Who administers keys here, and within which limit: what `Engine.administration` gives, made ready.
+
+The acts themselves are storage's. The name of an actor is advisory in an embedded engine: whoever may read the
+keystore can act under any name.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import Final
+
+from ...storage import Actor, Administration, Store
+from ...storage.administration import DEFAULT_LIMIT
+from ..errors import SealflowError
+
+ACTOR_VARIABLE: Final = "SEALFLOW_ACTOR"
+LIMIT_VARIABLE: Final = "SEALFLOW_POLICY_LIMIT"
+
+
+def administration(store: Store, actor: Actor | str | None, limit: int | None) -> Administration:
+    """The administrator's acts on a store, in the name of `actor`: both roles, unless an `Actor` has fewer.
+
+    Raises SealflowError, code `InvalidActor` for a name that is empty, and `InvalidPolicyLimit`.
+    """
+    if not isinstance(actor, Actor):
+        actor = Actor(actor_name() if actor is None else actor)
+    if not actor.name.strip():
+        raise SealflowError("Whoever administers keys needs a name.", code="InvalidActor")
+    return Administration(store, actor, limit=policy_limit() if limit is None else limit)
+
+
+def actor_name() -> str:
+    """Who acts where nobody is named: $SEALFLOW_ACTOR, else the user of the operating system."""
+    named = os.environ.get(ACTOR_VARIABLE)
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a user id without an entry, as in some containers
+        return f"uid-{os.getuid()}"
+
+
+def policy_limit() -> int:
+    """$SEALFLOW_POLICY_LIMIT, else 25. Raises SealflowError, code `InvalidPolicyLimit`, for what is no count."""
+    text = os.environ.get(LIMIT_VARIABLE)
+    if not text:
+        return DEFAULT_LIMIT
+    if not text.strip().isdecimal():
+        raise SealflowError(
+            f"{LIMIT_VARIABLE} is a number of environments, not '{text}'.",
+            code="InvalidPolicyLimit",
+            hint=f"The default is {DEFAULT_LIMIT}.",
+        )
+    return int(text)

@@ -1,0 +1,150 @@
+"""Callbacks: the answer that a webhook action waits for, from its arrival to the run that it belongs to.
+
+A callback names its run and proves by a token that it was asked for. Both stand at the end of the address that
+`listCallbackUrl()` gave out: `…/RUN/TOKEN`. Nothing here trusts what comes in beyond that.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ...connectors import Failure, Reply
+from ...connectors.answers import as_value
+from ...storage import Vault, ensure_storable
+from ..errors import NotFound, SealflowError
+from ..kernel import Open, State, listens
+from ..kernel.chance import callback_token
+from ..kernel.status import SKIPPED
+from .library import Library
+from .perform import Answer, answer_of
+from .reading import read_state
+from .requests import CALLBACK
+from .start import UNSET, Unset, run_name
+
+RECORDED: Final = 200
+ACCEPTED: Final = 202
+UNKNOWN: Final = 404
+GONE: Final = 410
+
+_ADDRESS: Final = re.compile(
+    r"(?:.*/)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/([0-9a-f]{32})/?(?:[?#].*)?", re.ASCII
+)
+
+
+class InvalidCallbackError(SealflowError):
+    """A callback whose status, headers or body are none."""
+
+    code = "InvalidCallback"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a callback; `status` is what an HTTP host answers.
+
+    200: it is recorded. 202: it is kept for the process that executes the run. 404: nobody asked for it. 410: the
+    action had been called back, or was over, before. `run` and `path` name the action, where it is known.
+    """
+
+    status: int
+    run: str | None = None
+    path: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the callback counts."""
+        return self.status in (RECORDED, ACCEPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Whom a callback is for. The token is a secret."""
+
+    run_id: bytes
+    token: str
+
+    @classmethod
+    def read(cls, text: str) -> Address | None:
+        """The address in a callback URL, or in its last two parts alone; None where it is none."""
+        match = _ADDRESS.fullmatch(text.strip())
+        return cls(bytes.fromhex(match[1].replace("-", "")), match[2]) if match else None
+
+    def __repr__(self) -> str:
+        return f"Address({run_name(self.run_id)})"
+
+
+def answer_to(body: Any | Unset, headers: Mapping[str, Any] | None, status: int) -> Answer:
+    """The outcome that a callback gives its action: judged by its status, as the answer to a call.
+
+    Raises InvalidCallbackError, and NotStorable for a body that cannot be kept.
+    """
+    if isinstance(status, bool) or not isinstance(status, int) or not 100 <= status <= 599:
+        raise InvalidCallbackError("The status of a callback must be an HTTP status.")
+    try:
+        given = as_value({str(name): str(value) for name, value in (headers or {}).items()}, "The headers")
+        value = None if isinstance(body, Unset) else as_value(body, "The body of the callback")
+    except Failure as failure:
+        raise InvalidCallbackError(failure.message, hint=failure.hint) from None
+    answer = answer_of(Reply(status, given, value, empty=body is UNSET), "callback")  # type: ignore[arg-type]
+    ensure_storable([*answer])
+    return answer
+
+
+def find(state: State, token: str) -> Open | None:
+    """The open action that this token belongs to and that a callback would count for. Takes the same time for any."""
+    found = None
+    for entry in state.open.values():
+        if listens(entry) and _belongs(state, state.plan.path(entry.node, entry.frame.it), token):
+            found = entry
+    return found
+
+
+def addresses(state: State) -> dict[str, str]:
+    """The callback URLs of the actions that wait for one, by path. They are secrets."""
+    if state.end is not None:
+        return {}
+    paths = [state.plan.path(entry.node, entry.frame.it) for entry in state.open.values() if listens(entry)]
+    return {path: state.callback_url(path) for path in paths}
+
+
+async def look_up(vault: Vault, library: Library, address: Address) -> Delivery:
+    """How a callback would be answered by what is stored of its run: 202, 404 or 410."""
+    name = run_name(address.run_id)
+    try:
+        state, history = await read_state(vault, library, address.run_id)
+    except NotFound:
+        return Delivery(UNKNOWN)
+    entry = find(state, address.token) if state.end is None else None
+    if entry is not None:
+        return Delivery(ACCEPTED, name, state.plan.path(entry.node, entry.frame.it))
+    for known in history.entries:
+        operation = known.node.operation
+        asked = operation is not None and operation.webhook and known.status != SKIPPED
+        if asked and _belongs(state, known.path, address.token):
+            return Delivery(GONE, name, known.path)
+    return Delivery(UNKNOWN)
+
+
+async def leave(vault: Vault, library: Library, address: Address, answer: Answer) -> Delivery:
+    """Keep a callback for the process that executes its run. The first one for an action counts."""
+    delivery = await look_up(vault, library, address)
+    if not delivery.accepted:
+        return delivery
+    for item in await vault.inbox(_MANY):
+        if item.kind == CALLBACK and item.run_id == address.run_id and item.value["token"] == address.token:
+            return Delivery(GONE, delivery.run, delivery.path)
+    request = {"token": address.token, "answer": [*answer]}
+    await vault.inbox_add(
+        CALLBACK, request, run_id=address.run_id, dedupe=address.run_id + bytes.fromhex(address.token)
+    )
+    return delivery
+
+
+_MANY: Final = 1_000_000
+
+
+def _belongs(state: State, path: str, token: str) -> bool:
+    return hmac.compare_digest(callback_token(state.pins["seed"], path), token)

@@ -1,0 +1,129 @@
+"""Migrations of an environment's keys, as its executor carries them out in the background and as others follow them.
+
+What there is to do is on record in the store (`Vault.begin_migration`), so it goes on wherever the environment has an
+executor, and after a crash when it has one again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from ...storage import Operation, RecordNotFound, Vault
+from ...storage.operations import RUNNING
+from .requests import MIGRATE
+
+if TYPE_CHECKING:
+    from .executor import Executor
+
+log = logging.getLogger("sealflow")
+
+PERIOD: Final = 0.2
+"""Seconds between two looks at how far the work is: of the machine's time, since it may go on in another process."""
+
+_DEDUPE: Final = b"migrate"
+
+
+class KeyWork:
+    """The executor's side: one task at most, which does all that is on record."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+
+    async def resume(self) -> None:
+        """Go on with what a crash, or the end of a process, has interrupted."""
+        if any(each.status == RUNNING for each in await self._vault.operations()):
+            self.begin()
+
+    def begin(self) -> None:
+        """Do what is on record, and what is put on record until that is done."""
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def settled(self, seconds: float) -> None:
+        """Return when the work has ended, or after that time. Raises what ended it early."""
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=seconds)
+            if self._task.done() and not self._task.cancelled():
+                self._task.result()
+
+    async def close(self) -> None:
+        """Stop. What is left stays on record."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _work(self) -> None:
+        try:
+            while self._again:
+                self._again = False
+                await self._vault.migrate()
+        except Exception as error:
+            log.warning("a migration stopped: %s", type(error).__name__)
+            raise
+
+
+class Keys:
+    """Everybody's side. `executor` is that of this process, if it is the environment's; `execute` makes it one where no
+    other process is.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        executor: Executor | None,
+        execute: Callable[[], Awaitable[Executor | None]],
+        *,
+        resume: bool,
+    ) -> None:
+        self._vault = vault
+        self._executor = executor
+        self._execute = execute
+        self._resume = resume
+
+    async def operations(self) -> list[Operation]:
+        """The work on this environment's keys that there was and that goes on, oldest first."""
+        return await self._vault.operations()
+
+    async def begin_migration(self, *, full: bool = False) -> Operation:
+        """Put it on record that everything here goes over to the key that covers it now, and have it done.
+
+        With `full`, the histories of runs are sealed anew as well. Gives what is under way already. In an engine that
+        was opened with `resume=False` nothing is done here before it is followed. See `Engine.administration` for who
+        may do this: `Administration.migrating`.
+        """
+        operation = await self._vault.begin_migration(full=full)
+        executor = await self._execute() if self._resume else self._executor
+        if executor is not None:
+            executor.key_work.begin()
+        elif self._vault.executor_pid() is not None:
+            await self._vault.inbox_add(MIGRATE, None, dedupe=_DEDUPE)
+        return operation
+
+    async def follow(
+        self, operation: Operation, progress: Callable[[Operation], None] = lambda operation: None
+    ) -> Operation:
+        """The operation at its end. The work is done here where no other process executes this environment.
+
+        `progress` is told of each change. What is left when the waiting is given up stays on record. Raises what
+        stopped the work in this process, and RecordNotFound for no such operation.
+        """
+        while True:
+            found = next((each for each in await self._vault.operations() if each.id == operation.id), None)
+            if found is None:
+                raise RecordNotFound(f"There is no operation {operation.id.hex()}.")
+            if found != operation:
+                operation = found
+                progress(operation)
+            if operation.status != RUNNING:
+                return operation
+            executor = await self._execute()
+            if executor is None:
+                await asyncio.sleep(PERIOD)
+            else:
+                await executor.key_work.settled(PERIOD)

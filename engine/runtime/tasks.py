@@ -1,0 +1,60 @@
+"""What one run does beside deciding: its calls, delays and timers as tasks, found by the action they are for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ..kernel.records import Iteration
+
+ActionKey = tuple[int, Iteration]
+"""An action's number in its plan, and the iteration."""
+
+
+class RunTasks:
+    """The tasks of one run. `ended` is called as each of them ends, with its exception where it had one."""
+
+    def __init__(self, ended: Callable[[Exception | None], None]) -> None:
+        self._ended = ended
+        self._keys: dict[asyncio.Task[None], ActionKey | None] = {}
+        self._by_key: dict[ActionKey, asyncio.Task[None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key: ActionKey) -> bool:
+        return key in self._by_key
+
+    def spawn(self, work: Coroutine[Any, Any, None], key: ActionKey | None = None) -> None:
+        """Do it beside everything else; `key` names the action that it is for, so that it can be given up."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._keys[task] = key
+        if key is not None:
+            self._by_key[key] = task
+        task.add_done_callback(self._done)
+
+    def give_up(self, key: ActionKey) -> None:
+        """Cancel what is done for an action, if anything is; never the task that asks for it."""
+        task = self._by_key.get(key)
+        if task is not None:
+            _cancel(task)
+
+    def give_up_all(self) -> list[asyncio.Task[None]]:
+        """Cancel everything but the task that asks for it; the tasks there were."""
+        tasks = list(self._keys)
+        for task in tasks:
+            _cancel(task)
+        return tasks
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        key = self._keys.pop(task, None)
+        if key is not None and self._by_key.get(key) is task:
+            del self._by_key[key]
+        error = None if task.cancelled() else task.exception()
+        self._ended(error if isinstance(error, Exception) else None)
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    if task is not asyncio.current_task():
+        task.cancel()

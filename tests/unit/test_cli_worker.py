@@ -1,0 +1,91 @@
+"""`sealflow worker`, `flow enable` and `flow disable`: triggers from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_session import Cli, compose
+from sealflow.engine.hosts.cli import worker
+
+DAILY = {"T": {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 1}}}
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(tmp_path, monkeypatch, capsys)
+
+
+def test_once_fires_what_is_due_and_says_so(cli: Cli) -> None:
+    cli("flow", "deploy", cli.flow("daily", {"a": compose("@trigger().name")}, triggers=DAILY))
+    assert "when a worker runs" in cli("flow", "show", "daily").out
+    done = cli("worker", "--once")
+    fired, ended = done.out.splitlines()
+    assert done.code == 0
+    assert fired[9:] == "daily fired: Succeeded OK, 1 run"
+    assert ended.endswith("of daily ended: Succeeded")
+    assert cli("worker", "--once", "--json").out == ""
+    shown = cli("flow", "show", "daily", "--json").json
+    assert shown["enabled"] is True
+    assert shown["nextTime"] > shown["firings"][0]["time"]
+    assert [firing["code"] for firing in shown["firings"]] == ["OK"]
+    assert "fired     " in cli("flow", "show", "daily").out
+
+
+def test_json_lines_of_a_worker(cli: Cli) -> None:
+    cli("flow", "deploy", cli.flow("daily", {"a": compose(1)}, triggers=DAILY))
+    fired, ended = cli("worker", "--once", "--json").lines
+    assert (fired["event"], fired["flow"], fired["version"], fired["status"]) == ("fired", "daily", 1, "Succeeded")
+    assert ended == {"event": "ended", "run": fired["runs"][0], "flow": "daily", "status": "Succeeded"}
+
+
+def test_a_trigger_that_cannot_fire_is_shown(cli: Cli) -> None:
+    rule = {"frequency": "Day", "interval": "@int('0')"}
+    cli("flow", "deploy", cli.flow("f", {"a": compose(1)}, triggers={"T": {"type": "Recurrence", "recurrence": rule}}))
+    assert cli("worker", "--once").out == ""
+    assert "cannot fire: " in cli("flow", "show", "f").out
+    assert cli("flow", "show", "f", "--json").json["problem"]["code"] == "InvalidRecurrence"
+
+
+def test_a_disabled_flow_is_refused(cli: Cli) -> None:
+    cli("flow", "deploy", cli.flow("daily", {"a": compose(1)}, triggers=DAILY))
+    assert cli("flow", "disable", "DAILY").out == "daily is disabled\n"
+    assert cli("flow", "list", "--json").json[0]["enabled"] is False
+    assert "disabled" in cli("flow", "show", "daily").out
+    refused = cli("run", "daily", "--json")
+    assert (refused.code, refused.error["code"]) == (4, "FlowDisabled")
+    assert cli("worker", "--once").out == ""
+    assert cli("flow", "enable", "daily", "--json").json == {"flow": "daily", "enabled": True}
+    assert cli("run", "daily").code == 0
+    assert cli("flow", "enable", "nothing").code == 3
+
+
+def test_a_worker_needs_an_environment(cli: Cli) -> None:
+    assert cli("worker").code == 3
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_a_signal_ends_the_worker(cli: Cli, monkeypatch: pytest.MonkeyPatch, second: bool) -> None:
+    """The first one lets a run that goes on come to its end; the second one does not wait for it."""
+    slow = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour" if second else "Second"}}}
+    cli("flow", "deploy", cli.flow("daily", {"w": slow}, triggers=DAILY))
+    fired = worker._Log.fired
+
+    def told(log: Any, each: Any) -> None:
+        fired(log, each)
+        for _ in range(2 if second else 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(worker._Log, "fired", told)
+    threads = threading.active_count()
+    done = cli("worker", "--json", "--grace", "60")
+    assert done.code == 0
+    events = [json.loads(line)["event"] for line in done.out.splitlines()]
+    assert events == (["fired"] if second else ["fired", "ended"])
+    assert threading.active_count() <= threads
+    assert [run["status"] for run in cli("runs", "list", "--json").json] == ["Waiting" if second else "Succeeded"]
