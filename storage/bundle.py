@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .codec import pack, unpack
 from .envelope import lp, random_id
-from .errors import IntegrityError, NotARecord, WrongKey
+from .errors import IntegrityError, NotARecord, StaleKeys, WrongKey
 from .port import KeyRow
 from .purposes import Kind, Purpose
 from .vault import Vault
@@ -24,7 +24,7 @@ _MORE, _LAST = 0, 1
 async def export_bundle(vault: Vault, value: Value) -> bytes:
     """The value, sealed to the vault's environment. Raises NotStorable."""
     bundle_id = random_id()
-    key, row = vault._keyring.new_scope(Kind.BUNDLE, bundle_id)
+    key, row = vault._keyring.new_scope(Kind.BUNDLE, bundle_id, vault._keyring.domain)
     data = pack(value)
     place = key.place(Purpose.BUNDLE, bundle_id)
     header = pack([vault.environment.id, *row[1:]])
@@ -53,7 +53,7 @@ async def open_bundle(vault: Vault, data: bytes) -> Value:
         ]
     except WrongKey:
         raise
-    except (IntegrityError, ValueError, TypeError, AttributeError, OverflowError) as error:
+    except (IntegrityError, StaleKeys, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise NotARecord("The bundle was altered or cut.") from error
     return unpack(b"".join(opened))
 

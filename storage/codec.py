@@ -72,6 +72,7 @@ def pack_parts(values: Sequence[Any], limit: int) -> list[tuple[int, bytes]]:
     whole = pack(values)
     if len(whole) <= limit or len(values) == 1:
         return [(len(values), whole)]
+    del whole  # twice in memory is enough of what is large
     parts: list[tuple[int, bytes]] = []
     group: list[bytes] = []
     size = 0

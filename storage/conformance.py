@@ -23,12 +23,16 @@ from .port import (
     FlowRow,
     InboxRow,
     KeyRow,
+    MessageRow,
     PageRow,
+    PartitionRow,
     RunRow,
     RunUpdate,
     SnapshotRow,
+    TriggerRow,
     VersionRow,
 )
+from .purposes import Kind
 
 OpenBackend = Callable[[], Awaitable[Backend]]
 
@@ -56,6 +60,16 @@ def page_row(run_id: bytes, seq: int, size: int = 100) -> PageRow:
 
 def inbox_row(*, dedupe: bytes | None = None) -> InboxRow:
     return InboxRow(os.urandom(16), 1, None, dedupe, 5, os.urandom(80))
+
+
+def trigger_row(flow_id: bytes, due_ms: int | None = None, row_version: int = 1) -> TriggerRow:
+    return TriggerRow(flow_id, due_ms, row_version, os.urandom(80))
+
+
+def message_row(
+    flow_id: bytes, *, partition: bytes = b"p" * 16, dedupe: bytes | None = None, size: int = 10, created_ms: int = 5
+) -> MessageRow:
+    return MessageRow(os.urandom(16), flow_id, partition, dedupe, size, created_ms, os.urandom(80))
 
 
 @asynccontextmanager
@@ -96,11 +110,16 @@ class BackendConformance:
             assert await backend.flows() == []
             assert await backend.unfinished() == []
             assert await backend.inbox(10) == []
+            assert await backend.triggers() == await backend.due_triggers(ALL, 10) == []
+            assert await backend.trigger(b"f" * 16) is None
+            assert await backend.messages(b"f" * 16, None, 10, 0) == []
+            assert await backend.partitions(b"f" * 16) == []
+            assert await backend.orphaned_keys(Kind.TRIGGER) == await backend.orphaned_keys(Kind.MESSAGE) == []
             assert await backend.run(b"r" * 16) is None
             assert await backend.pages(b"r" * 16, 1, 10, ALL) == []
             assert await backend.snapshot(b"r" * 16) is None
             assert await backend.flow(flow_id=b"f" * 16) is None
-            assert await backend.flow(name_index=b"f" * 16) is None
+            assert await backend.flow(name_indexes=[b"f" * 16]) is None
             assert await backend.version(b"f" * 16, 1) is None
             assert await backend.environment(b"e" * 16) is None
             assert await backend.keys(1, [b"r" * 16]) == []
@@ -128,6 +147,8 @@ class BackendConformance:
             pages=[page_row(run, 1), page_row(run, 3)],
             snapshots={run: SnapshotRow(run, 4, b"state")},
             inbox=[inbox_row()],
+            triggers=[trigger_row(flow, 7)],
+            messages=[message_row(flow, dedupe=b"d" * 16)],
         )
         async with initialised(open_backend) as backend:
             numbers = await backend.commit(batch)
@@ -137,13 +158,20 @@ class BackendConformance:
             assert await backend.environments() == batch.environments
             assert await backend.environment(b"n" * 16) == batch.environments[0]
             assert await backend.flows() == batch.flows
-            assert await backend.flow(flow_id=flow) == await backend.flow(name_index=b"n" * 16) == batch.flows[0]
+            assert (
+                await backend.flow(flow_id=flow)
+                == await backend.flow(name_indexes=[b"x" * 16, b"n" * 16])
+                == batch.flows[0]
+            )
             assert await backend.version(flow, 1) == batch.versions[0]
             assert await backend.version(flow, 2) is None
             assert await backend.run(run) == batch.runs[0]
             assert await backend.pages(run, 1, 10, ALL) == batch.pages
             assert await backend.snapshot(run) == batch.snapshots[run]
             assert [(item.number, item.row) for item in await backend.inbox(10)] == [(numbers[0], batch.inbox[0])]
+            assert await backend.trigger(flow) == batch.triggers[0]
+            stored = await backend.messages(flow, None, 10, 0)
+            assert [(message.number, message.row) for message in stored] == [(numbers[1], batch.messages[0])]
 
     async def test_a_batch_is_all_or_nothing(self, open_backend: OpenBackend) -> None:
         run, other = os.urandom(16), os.urandom(16)
@@ -155,6 +183,8 @@ class BackendConformance:
                 pages=[page_row(other, 1), page_row(run, 2), page_row(run, 1)],  # the last is there already
                 run_updates=[RunUpdate(run, 2, 9, 2, b"head", 2, b"summary")],
                 inbox=[inbox_row()],
+                triggers=[trigger_row(b"f" * 16)],
+                messages=[message_row(b"f" * 16)],
             )
             await refused(backend.commit(failing), Conflict)
             assert await backend.run(other) is None
@@ -164,6 +194,8 @@ class BackendConformance:
             assert row is not None
             assert row.status == 1
             assert await backend.inbox(10) == []
+            assert await backend.triggers() == []
+            assert await backend.messages(b"f" * 16, None, 10, 0) == []
             del failing.pages[-1]
             await backend.commit(failing)
             assert [page.seq for page in await backend.pages(run, 1, 10, ALL)] == [1, 2]
@@ -335,6 +367,94 @@ class BackendConformance:
             await backend.commit(Batch(consumed=numbers))
             assert await backend.keys(5, [row.item_id]) == []
             assert await backend.keys(1, [row.item_id]) == [run_key]
+
+    async def test_a_trigger_is_replaced_by_its_next_row_only(self, open_backend: OpenBackend) -> None:
+        run, first = os.urandom(16), trigger_row(b"f" * 16, 7)
+        async with initialised(open_backend) as backend:
+            await backend.commit(Batch(triggers=[first]))
+            second, third = (first._replace(due_ms=due, row_version=version) for version, due in ((2, None), (3, 9)))
+            await backend.commit(Batch(triggers=[second]))
+            assert await backend.trigger(first.flow_id) == second
+            for stale in (first, second, second._replace(row_version=4), trigger_row(b"g" * 16, row_version=2)):
+                await refused(backend.commit(Batch(runs=[run_row(run)], triggers=[stale])), Conflict)
+            assert await backend.run(run) is None
+            await backend.commit(Batch(triggers=[third, third._replace(row_version=4)]))
+            assert await backend.triggers() == [third._replace(row_version=4)]
+
+    async def test_due_triggers(self, open_backend: OpenBackend) -> None:
+        rows = [trigger_row(os.urandom(16), due) for due in (None, 30, 10, 20, None, 0)]
+        async with initialised(open_backend) as backend:
+            await backend.commit(Batch(triggers=rows))
+            assert await backend.due_triggers(20, 10) == [rows[5], rows[2], rows[3]]
+            assert await backend.due_triggers(20, 2) == [rows[5], rows[2]]
+            assert await backend.triggers() == [rows[5], rows[2], rows[3], rows[1], rows[0], rows[4]]
+
+    async def test_messages(self, open_backend: OpenBackend) -> None:
+        flow, other = b"f" * 16, b"g" * 16
+        one, two = b"1" * 16, b"2" * 16
+        rows = [
+            message_row(flow, partition=two, size=3, created_ms=7),
+            message_row(flow, partition=one, size=5, created_ms=9),
+            message_row(other, partition=one),
+            message_row(flow, partition=one, size=6, created_ms=8),
+        ]
+        async with initialised(open_backend) as backend:
+            numbers = await backend.commit(Batch(messages=rows))
+
+            async def listed(indexes: list[bytes] | None, limit: int = 10, after: int = 0) -> list[int]:
+                stored = await backend.messages(flow, indexes, limit, after)
+                assert [message.number for message in stored] == [numbers[rows.index(each.row)] for each in stored]
+                return [rows.index(message.row) for message in stored]
+
+            assert numbers == sorted(set(numbers))
+            assert await listed(None) == await listed([one, two]) == [0, 1, 3]
+            assert await listed([one]) == [1, 3]
+            assert await listed([]) == await listed([b"3" * 16]) == []
+            assert await listed(None, 2) == [0, 1]
+            assert await listed(None, after=numbers[0]) == [1, 3]
+            assert await backend.partitions(flow) == [
+                PartitionRow(two, 1, 3, 7, numbers[0]),
+                PartitionRow(one, 2, 11, 8, numbers[1]),
+            ]
+
+    async def test_a_message_is_added_once_to_a_flow(self, open_backend: OpenBackend) -> None:
+        flow, other = b"f" * 16, b"g" * 16
+        row = message_row(flow, dedupe=b"d" * 16)
+        again, elsewhere = message_row(flow, dedupe=b"d" * 16), message_row(other, dedupe=b"d" * 16)
+        async with initialised(open_backend) as backend:
+            (number,) = await backend.commit(Batch(messages=[row]))
+            keys = [key_row(each.message_id, kind=Kind.MESSAGE) for each in (again, elsewhere)]
+            numbers = await backend.commit(Batch(keys=keys, messages=[again, elsewhere]))
+            assert numbers[0] == number != numbers[1]
+            assert await backend.keys(Kind.MESSAGE, [again.message_id, elsewhere.message_id]) == keys[1:]
+            await backend.commit(Batch(consumed_messages=[(flow, number)]))
+            (later,) = await backend.commit(Batch(messages=[again]))
+            assert later > numbers[1]
+
+    async def test_consuming_a_message_takes_its_key_and_nothing_else(self, open_backend: OpenBackend) -> None:
+        flow, rows = b"f" * 16, [message_row(b"f" * 16) for _ in range(2)]
+        keys = [key_row(row.message_id, kind=Kind.MESSAGE) for row in rows]
+        run_key = key_row(rows[0].message_id, kind=Kind.RUN)
+        async with initialised(open_backend) as backend:
+            numbers = await backend.commit(Batch(keys=[*keys, run_key], messages=rows))
+            await backend.commit(Batch(consumed_messages=[(b"g" * 16, numbers[0]), (flow, 12345)]))
+            assert len(await backend.messages(flow, None, 10, 0)) == 2
+            await backend.commit(Batch(consumed_messages=[(flow, numbers[0])]))
+            assert [message.number for message in await backend.messages(flow, None, 10, 0)] == numbers[1:]
+            assert await backend.keys(Kind.MESSAGE, [row.message_id for row in rows]) == keys[1:]
+            assert await backend.keys(Kind.RUN, [rows[0].message_id]) == [run_key]
+
+    async def test_keys_without_a_row(self, open_backend: OpenBackend) -> None:
+        flow = FlowRow(b"f" * 16, b"n" * 16, 1, 1, 1, 5, 5, b"one")
+        message, moved = message_row(flow.flow_id), message_row(b"nowhere")
+        scopes = [(Kind.TRIGGER, flow.flow_id), (Kind.TRIGGER, b"g" * 16), (Kind.MESSAGE, message.message_id)]
+        scopes += [(Kind.MESSAGE, moved.message_id), (Kind.RUN, b"r" * 16)]
+        keys = [key_row(scope, kind=kind) for kind, scope in scopes]
+        async with initialised(open_backend) as backend:
+            triggers = [trigger_row(flow.flow_id)]
+            await backend.commit(Batch(keys=keys, flows=[flow], triggers=triggers, messages=[message, moved]))
+            assert await backend.orphaned_keys(Kind.TRIGGER) == [b"g" * 16]
+            assert await backend.orphaned_keys(Kind.MESSAGE) == [moved.message_id]
 
     async def test_writers_at_once(self, open_backend: OpenBackend) -> None:
         """Two openings of the same store, as of two processes: short writes of both succeed."""

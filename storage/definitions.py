@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from .codec import pack, unpack
 from .envelope import ScopeKey, digest, random_id, same
-from .errors import Conflict, IntegrityError, InvalidName, NotARecord, RecordNotFound
+from .errors import Conflict, IntegrityError, InvalidName, NotARecord, RecordNotFound, StaleKeys, StorageError
 from .keyring import Keyring
 from .port import Backend, Batch, FlowRow, KeyRow, VersionRow
 from .purposes import Index, Kind, Purpose
+from .rereading import settled
 from .views import FlowDocument, FlowInfo, FlowVersion, Value
 
-_ATTEMPTS = 5
+_ATTEMPTS = 20
 
 
 class Definitions:
@@ -21,20 +23,39 @@ class Definitions:
     index.
     """
 
-    def __init__(self, backend: Backend, keyring: Keyring, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        keyring: Keyring,
+        now_ms: Callable[[], int],
+        reload: Callable[[], Awaitable[None]],
+    ) -> None:
         self._backend = backend
         self._keyring = keyring
         self._now_ms = now_ms
+        self._reload = reload
         self._one_writer = asyncio.Lock()
         # Rows whose blind index was found to be that of the sealed name: looking for a name that is not there asks for
         # all of them.
         self._verified: dict[bytes, FlowRow] = {}
+        self._domains: dict[bytes, int] = {}
+
+    def domain(self, flow_id: bytes) -> int:
+        """The domain of a flow that was read before; of any other, that of new flows."""
+        return self._domains.get(flow_id, self._keyring.domain)
+
+    async def locate(self) -> None:
+        """Learns which domain each flow belongs to now. One whose key does not open is told of when it is read."""
+        for row in await self._backend.keys(Kind.FLOW, await self._backend.flow_scopes()):
+            with suppress(IntegrityError):
+                self._domains[row.scope] = self._keyring.open_scope(row).domain
 
     async def put(self, name: str, document: Value, meta: Value) -> FlowVersion:
         """Stores the next version, or answers with the current one if its document and meta are these already. Durable
         on return.
 
-        Raises NotStorable, InvalidName, Conflict (if other processes keep deploying the same flow).
+        Raises NotStorable, InvalidName, Conflict (if other processes keep deploying the same flow, or administrators
+        keep changing the environment's keys).
         """
         if not name.strip():
             raise InvalidName("A flow needs a name.")
@@ -45,24 +66,25 @@ class Definitions:
                 try:
                     return await self._put(name, document, meta, content)
                 except Conflict as error:  # another process deployed the same flow: read it again
+                    conflict: StorageError = error
+                except StaleKeys as error:  # a policy came, or a key was exchanged, at this very moment
                     conflict = error
+                    await self._reload()
         raise conflict
 
     async def _put(self, name: str, document: Value, meta: Value, content: bytes) -> FlowVersion:
         now = self._now_ms()
-        index = self._keyring.name_index(Index.FLOW_NAME, name)
-        row = await self._find(index)
-        batch = Batch()
+        row = await self._find(name)
+        batch = Batch(guard=self._keyring.deciding)
         if row is None:
             flow_id, number, row_version, created_ms = random_id(), 1, 1, now
-            key, key_row = self._keyring.new_scope(Kind.FLOW, flow_id)
+            key, key_row = self._keyring.new_scope(Kind.FLOW, flow_id, self._keyring.domain)
             batch.keys.append(key_row)
             domain = key_row.domain
         else:
-            flow_id, number, row_version = row.flow_id, row.version + 1, row.row_version + 1
-            domain = row.domain
-            key = await self._key(flow_id)
-            info, current = self._open(key, row)
+            flow_id = row.flow_id
+            row, key, info, current = await self._read(row)
+            number, row_version, domain = row.version + 1, row.row_version + 1, row.domain
             if current == content:
                 return FlowVersion(flow_id, info.name, row.version, created=False)
             name, created_ms = info.name, info.created_ms
@@ -70,6 +92,7 @@ class Definitions:
             key.place(Purpose.FLOW, flow_id), 0, row_version, pack([name, number, created_ms, now, content])
         )
         version = key.seal(key.place(Purpose.VERSION, flow_id), number, 0, pack([document, meta, now, content]))
+        index = self._keyring.name_index(Index.FLOW_NAME, name, domain)
         batch.flows.append(FlowRow(flow_id, index, domain, number, row_version, created_ms, now, record))
         batch.versions.append(VersionRow(flow_id, number, now, version))
         await self._backend.commit(batch)
@@ -86,7 +109,7 @@ class Definitions:
         if isinstance(name_or_id, bytes):
             row = await self._backend.flow(flow_id=name_or_id)
         else:
-            row = await self._find(self._keyring.name_index(Index.FLOW_NAME, name_or_id))
+            row = await self._find(name_or_id)
         if row is None and isinstance(name_or_id, bytes) and await self._backend.keys(Kind.FLOW, [name_or_id]):
             # Row and key come in one commit, which may have happened between the two looks.
             row = await self._backend.flow(flow_id=name_or_id)
@@ -95,13 +118,18 @@ class Definitions:
         if row is None:
             shown = name_or_id.hex() if isinstance(name_or_id, bytes) else name_or_id
             raise RecordNotFound(f"There is no flow {shown} in this environment.")
-        return self._open(await self._key(row.flow_id), row)[0]
+        return (await self._read(row))[2]
 
     async def version(self, flow_id: bytes, number: int, expected: bytes | None) -> FlowDocument:
         """One version of a flow; with `expected`, the digest that a run was started with, exactly that one.
 
         Raises RecordNotFound, NotARecord, IntegrityError.
         """
+        return await settled(
+            self._backend, Kind.FLOW, flow_id, lambda: self._version(flow_id, number, expected)
+        )
+
+    async def _version(self, flow_id: bytes, number: int, expected: bytes | None) -> FlowDocument:
         name = f"Version {number} of flow {flow_id.hex()}"
         row = await self._backend.version(flow_id, number) if 0 < number < 1 << 63 else None
         flow = await self._backend.flow(flow_id=flow_id)  # after its version, so that it is never the older one
@@ -128,17 +156,57 @@ class Definitions:
             raise IntegrityError(f"{name} is not the one that the run was started with.")
         return FlowDocument(flow_id, number, document, meta, created_ms, content)
 
-    async def _find(self, index: bytes) -> FlowRow | None:
-        """The row of a name's index. Where there is none, the names themselves are asked, since somebody may have
-        changed an index to hide a flow.
+    async def elsewhere(self, domain: int) -> list[bytes]:
+        """The flows whose key is not wrapped by the live key of a domain."""
+        scopes = [row.flow_id for row in await self._rows()]
+        there = (domain, self._keyring.live_version(domain))
+        keys = await self._backend.keys(Kind.FLOW, scopes)
+        return [key.scope for key in keys if (key.domain, key.key_version) != there]
+
+    async def move(self, flow_id: bytes, domain: int, batch: Batch) -> None:
+        """Puts a flow with all its versions into the batch, sealed by a fresh key under the live key of a domain, by
+        which its name is found then too.
+
+        `moved` is called once that is durable. A flow that is deployed at the same moment makes the batch a Conflict.
         """
-        row = await self._backend.flow(name_index=index)
+        row = await self._backend.flow(flow_id=flow_id)
+        stored = await self._backend.keys(Kind.FLOW, [flow_id])
+        if row is None or not stored:
+            raise IntegrityError(f"The row of flow {flow_id.hex()} is missing.")
+        old = self._keyring.open_scope(stored[0])
+        info, _ = self._open(old, row)
+        generation, version = stored[0].generation + 1, row.row_version + 1
+        new, key_row = self._keyring.new_scope(Kind.FLOW, flow_id, domain, generation=generation)
+        data = old.open(old.place(Purpose.FLOW, flow_id), 0, row.row_version, row.record)
+        record = new.seal(new.place(Purpose.FLOW, flow_id), 0, version, data)
+        index = self._keyring.name_index(Index.FLOW_NAME, info.name, domain)
+        batch.keys.append(key_row)
+        batch.dropped_generations.append((Kind.FLOW, flow_id, generation))
+        batch.flows.append(row._replace(name_index=index, domain=domain, row_version=version, record=record))
+        was, place = old.place(Purpose.VERSION, flow_id), new.place(Purpose.VERSION, flow_id)
+        for number in range(1, row.version + 1):
+            each = await self._backend.version(flow_id, number)
+            if each is None:
+                raise IntegrityError(f"Version {number} of flow {flow_id.hex()} is missing.")
+            sealed = new.seal(place, number, 0, old.open(was, number, 0, each.record))
+            batch.replaced_versions.append(each._replace(record=sealed))
+
+    def moved(self, flow_id: bytes, domain: int) -> None:
+        """From now on, what belongs to this flow is sealed in another domain."""
+        self._domains[flow_id] = domain
+
+    async def _find(self, name: str) -> FlowRow | None:
+        """The row of a name, by its index under any key. Where there is none, the names themselves are asked, since
+        somebody may have changed an index to hide a flow.
+        """
+        indexes = self._keyring.name_indexes(Index.FLOW_NAME, name)
+        row = await self._backend.flow(name_indexes=indexes)
         if row is None:
             rows = await self._rows()
             await self._open_all([row for row in rows if self._verified.get(row.flow_id) != row])
             self._verified = {row.flow_id: row for row in rows}
             # Deployed in the meantime.
-            return next((row for row in rows if row.name_index == index), None)
+            return next((row for row in rows if row.name_index in indexes), None)
         return row
 
     async def _rows(self) -> list[FlowRow]:
@@ -156,24 +224,50 @@ class Definitions:
         for row in rows:
             if row.flow_id not in keys:
                 raise IntegrityError(f"The key of flow {row.flow_id.hex()} is missing.")
-            opened.append(self._open(self._keyring.open_scope(keys[row.flow_id]), row))
+            key = self._keyring.open_scope(keys[row.flow_id])
+            opened.append(self._open(key, row) if key.names(row.record) else (await self._read(row))[2:])
         return opened
+
+    async def _read(self, row: FlowRow) -> tuple[FlowRow, ScopeKey, FlowInfo, bytes]:
+        """A flow's row as it is now, if it went over to another key since this one was read, with what `_open` says."""
+        found: FlowRow | None = row
+
+        async def read() -> tuple[FlowRow, ScopeKey, FlowInfo, bytes]:
+            nonlocal found
+            if found is None:
+                found = await self._backend.flow(flow_id=row.flow_id)
+            current, found = found, None
+            if current is None:
+                raise IntegrityError(f"The row of flow {row.flow_id.hex()} is missing.")
+            key = await self._key(row.flow_id)
+            return current, key, *self._open(key, current)
+
+        return await settled(self._backend, Kind.FLOW, row.flow_id, read)
 
     def _open(self, key: ScopeKey, row: FlowRow) -> tuple[FlowInfo, bytes]:
         """The flow and its current version's digest, verified against the row's clear columns."""
         data = key.open(key.place(Purpose.FLOW, row.flow_id), 0, row.row_version, row.record)
         name, number, created_ms, updated_ms, content = _fields(data, 5)
         sealed = (number, created_ms, updated_ms, key.domain)
-        index = self._keyring.name_index(Index.FLOW_NAME, name)
-        if sealed != (row.version, row.created_ms, row.updated_ms, row.domain) or not same(index, row.name_index):
+        indexed = row.name_index in self._keyring.name_indexes(Index.FLOW_NAME, name)
+        if sealed != (row.version, row.created_ms, row.updated_ms, row.domain) or not indexed:
             raise IntegrityError(f"Flow {row.flow_id.hex()}: its row says otherwise than its record.")
-        return FlowInfo(row.flow_id, name, number, created_ms, updated_ms), content
+        self._domains[row.flow_id] = key.domain
+        return FlowInfo(row.flow_id, name, number, created_ms, updated_ms, key.domain), content
 
     async def _key(self, flow_id: bytes) -> ScopeKey:
         rows = await self._backend.keys(Kind.FLOW, [flow_id])
         if not rows:
             raise IntegrityError(f"The key of flow {flow_id.hex()} is missing.")
         return self._keyring.open_scope(rows[0])
+
+
+async def flow_domain(backend: Backend, keyring: Keyring, flow_id: bytes) -> int:
+    """The domain whose key seals a flow, and so what belongs to it. Raises RecordNotFound."""
+    rows = await backend.keys(Kind.FLOW, [flow_id])
+    if not rows:
+        raise RecordNotFound(f"There is no flow {flow_id.hex()} in this environment.")
+    return keyring.open_scope(rows[0]).domain
 
 
 def _fields(data: bytes, count: int) -> list[Value]:

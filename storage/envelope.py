@@ -24,12 +24,16 @@ import hashlib
 import hmac
 import struct
 from os import urandom
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
+from weakref import WeakSet
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .errors import IntegrityError, NotARecord, SealLimit, WrongKey
+from .errors import EnvironmentLocked, IntegrityError, NotARecord, SealLimit, WrongKey
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 MAGIC: Final = 0x57
 FORMAT: Final = 1
@@ -98,13 +102,31 @@ class _Secret:
         raise TypeError("keys are not copied")
 
 
+class _NoCipher:
+    """Stands where a cipher was that has been dropped."""
+
+    def encrypt(self, nonce: bytes, data: bytes, associated: bytes | None) -> bytes:
+        raise _locked()
+
+    decrypt = encrypt
+
+
+_NO_CIPHER: Final = _NoCipher()
+
+
+def _locked() -> EnvironmentLocked:
+    return EnvironmentLocked("The environment is locked: its keys were dropped.")
+
+
 class ScopeKey(_Secret):
     """Seals, opens and links the records of one thing that can be shredded: a run, a flow, a connection.
 
     `kid` certifies the key for this environment, kind and scope. Raises IntegrityError when it is not the expected one.
     """
 
-    __slots__ = ("_aead", "_header", "_inner", "_outer", "domain", "environment", "kid", "scope", "seals")
+    __slots__ = (
+        "__weakref__", "_aead", "_header", "_inner", "_outer", "domain", "environment", "kid", "scope", "seals",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -125,12 +147,17 @@ class ScopeKey(_Secret):
         self.seals = 0
         both = expand(key, b"enc|chain", length=64)
         # One cipher object for each key: making one costs more than sealing 1 KiB with it.
-        self._aead = AESGCM(both[:32])
+        self._aead: AESGCM | _NoCipher = AESGCM(both[:32])
         # HMAC with its two padded blocks hashed in advance: a link then hashes its 136 bytes and nothing else.
         block = both[32:].ljust(64, b"\0")
-        self._inner = hashlib.sha256(block.translate(_INNER))
-        self._outer = hashlib.sha256(block.translate(_OUTER))
+        self._inner: _Hash | None = hashlib.sha256(block.translate(_INNER))
+        self._outer: _Hash | None = hashlib.sha256(block.translate(_OUTER))
         self._header = bytes((MAGIC, FORMAT, SUITE, CODEC)) + self.kid
+
+    def forget(self) -> None:
+        """From now on this key opens, seals and links nothing: EnvironmentLocked."""
+        self._aead = _NO_CIPHER
+        self._inner = self._outer = None
 
     def place(self, purpose: int, record_id: bytes) -> bytes:
         """The constant part of the associated data of all records of one purpose and id."""
@@ -158,16 +185,27 @@ class ScopeKey(_Secret):
             raise NotARecord("A stored record was altered or moved.") from None
         raise NotARecord("A stored record is malformed or was sealed by another key.")
 
+    def names(self, record: bytes) -> bool:
+        """Whether the record says that it was sealed by this key, which `open` proves."""
+        return len(record) >= HEADER_BYTES and same(record[HEADER_BYTES - KID_BYTES : HEADER_BYTES], self.kid)
+
     def link(self, previous: bytes, seq: int, record: bytes) -> bytes:
         """The next link of a run's chain: binds this record, by header, nonce and tag, to all before it.
 
         The ciphertext itself is bound through its tag, so the link costs the same for any size.
         """
+        if self._inner is None or self._outer is None:
+            raise _locked()
         inner = self._inner.copy()
         inner.update(previous + seq.to_bytes(8, "big") + record[:_BODY] + record[-TAG_BYTES:])
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.digest()
+
+
+def kid_of(record: bytes) -> bytes:
+    """The id of the key that a record says it was sealed by: to choose among the keys of one scope."""
+    return record[4:HEADER_BYTES]
 
 
 class EnvironmentKey(_Secret):
@@ -176,7 +214,7 @@ class EnvironmentKey(_Secret):
     `role` says whether it is that of a control store or of an environment.
     """
 
-    __slots__ = ("_index", "_mac", "_wrap", "domain", "environment", "kid", "role", "version")
+    __slots__ = ("_given", "_index", "_key", "_mac", "_wrap", "domain", "environment", "kid", "role", "version")
 
     def __init__(self, key: bytes, environment: bytes, role: int, domain: int, version: int) -> None:
         self.environment = environment
@@ -184,7 +222,9 @@ class EnvironmentKey(_Secret):
         self.domain = domain
         self.version = version
         self.kid = expand(key, b"environment kid", environment, number(role), number(domain), number(version))
-        self._wrap = AESGCM(expand(key, b"wrap"))
+        self._key: bytes | None = key  # needed to wrap it anew when the key above it changes
+        self._given: WeakSet[ScopeKey] = WeakSet()
+        self._wrap: AESGCM | _NoCipher = AESGCM(expand(key, b"wrap"))
         self._index = expand(key, b"index")
         self._mac = expand(key, b"mac")
 
@@ -194,18 +234,51 @@ class EnvironmentKey(_Secret):
         """
         key = random_key()
         scope_key = ScopeKey(key, self.environment, kind, scope, domain=self.domain)
+        self._given.add(scope_key)
         nonce = urandom(NONCE_BYTES)
         context = self._wrap_context(kind, scope, generation, scope_key.kid)
         return scope_key, nonce + self._wrap.encrypt(nonce, key, context)
 
     def open_scope(self, kind: int, scope: bytes, generation: int, kid: bytes, wrapped: bytes) -> ScopeKey:
         """The scope key of a key row. Raises IntegrityError for a row that was altered or moved."""
+        key = self._unwrap(kind, scope, generation, kid, wrapped)
+        scope_key = ScopeKey(key, self.environment, kind, scope, expected=kid, domain=self.domain)
+        self._given.add(scope_key)
+        return scope_key
+
+    def rewrap_scope(
+        self, kind: int, scope: bytes, generation: int, kid: bytes, wrapped: bytes, by: EnvironmentKey
+    ) -> bytes:
+        """The same scope key, wrapped by another environment key. Raises as `open_scope`."""
+        key = self._unwrap(kind, scope, generation, kid, wrapped)
+        nonce = urandom(NONCE_BYTES)
+        return nonce + by._wrap.encrypt(nonce, key, by._wrap_context(kind, scope, generation, kid))
+
+    def _unwrap(self, kind: int, scope: bytes, generation: int, kid: bytes, wrapped: bytes) -> bytes:
         try:
             context = self._wrap_context(kind, scope, generation, kid)
-            key = self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], context)
+            return self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], context)
         except (InvalidTag, ValueError, TypeError, OverflowError):
             raise IntegrityError("A key row was altered or moved.") from None
-        return ScopeKey(key, self.environment, kind, scope, expected=kid, domain=self.domain)
+
+    def payload(self) -> bytes:
+        """What a key-encryption key wraps, to have it wrapped anew. Raises EnvironmentLocked after `forget`."""
+        if self._key is None:
+            raise _locked()
+        return environment_key_payload(self._key, self.environment, self.role, self.domain, self.version)
+
+    def take_over(self, other: EnvironmentKey) -> None:
+        """From now on `forget` drops what the other one gave out as well."""
+        self._given.update(other._given)
+
+    def forget(self) -> None:
+        """Drops this key and every scope key that it gave out and somebody still holds."""
+        for scope_key in list(self._given):
+            scope_key.forget()
+        self._given.clear()
+        self._key = None
+        self._wrap = _NO_CIPHER
+        self._index = self._mac = b""
 
     def _wrap_context(self, kind: int, scope: bytes, generation: int, kid: bytes) -> bytes:
         # Every column of the row: one that was changed opens nothing, whatever it is used for some day.
@@ -214,21 +287,26 @@ class EnvironmentKey(_Secret):
 
     def index(self, column: int, value: bytes, version: int = 1) -> bytes:
         """A blind index: equal values give equal bytes, and nobody without the key can tell which. 16 bytes."""
+        if not self._index:
+            raise _locked()
         key = expand(self._index, b"column", number(column), number(version))
         return hmac.digest(key, value, "sha256")[:16]
 
     def certify(self, label: bytes, *fields: bytes) -> bytes:
         """A MAC over a row that is not sealed itself, so that a database writer cannot plant one."""
+        if not self._mac:
+            raise _locked()
         return hmac.digest(self._mac, lp(label, self.environment, *fields), "sha256")
 
 
 class KeyEncryptionKey(_Secret):
     """The key (KEK) at the top, as the service's keystore holds it. It wraps environment keys and nothing else."""
 
-    __slots__ = ("_aead", "kid")
+    __slots__ = ("_aead", "_mac", "kid")
 
     def __init__(self, key: bytes) -> None:
         self.kid = expand(key, b"kek kid", length=16)
+        self._mac = expand(key, b"kek mac")
         self._aead = AESGCM(expand(key, b"kek wrap"))
 
     def wrap(self, context: bytes, payload: bytes) -> bytes:
@@ -240,6 +318,10 @@ class KeyEncryptionKey(_Secret):
             return self._aead.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], lp(b"kek", context))
         except (InvalidTag, ValueError, TypeError):
             raise IntegrityError("The wrapped environment key was altered or moved.") from None
+
+    def certify(self, label: bytes, *fields: bytes) -> bytes:
+        """A MAC over what is said of this key beside it, so that a writer of its file cannot enable it again."""
+        return hmac.digest(self._mac, lp(label, *fields), "sha256")
 
 
 _EK_LABEL: Final = b"sealflow environment key"

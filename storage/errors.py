@@ -72,6 +72,68 @@ class WrongKey(StorageError):
     default_hint = "Point SEALFLOW_KEYSTORE at the keystore that made this store, or check the passphrase."
 
 
+class KeyDenied(StorageError):
+    """The customer's key store answered, and refuses: the key is disabled or deleted, or access was taken away."""
+
+    code = "KeyDenied"
+    default_hint = "Restore the key and the service's access to it, then unlock the environment."
+
+
+class KeyUnavailable(StorageError):
+    """The customer's key store gave no answer, or none that says anything about the key: an outage, not a refusal."""
+
+    code = "KeyUnavailable"
+    default_hint = "Check the network, the address and the service's own credentials; it is tried again by itself."
+
+
+class InvalidKeyUri(StorageError):
+    """A key's address that cannot be understood, or whose provider is not installed."""
+
+    code = "InvalidKeyUri"
+    default_hint = (
+        "Keys are named file:PATH#NAME, azure:VAULT-URL/keys/NAME, aws:ARN, vault:URL/MOUNT/NAME or pkcs11:..."
+    )
+
+
+class UnsuitableKey(StorageError):
+    """A key that a policy must not use: of another type or size, expired, or one that could be lost for good."""
+
+    code = "UnsuitableKey"
+
+
+class EnvironmentLocked(StorageError):
+    """The environment's key was revoked, or it was locked by an administrator: nothing of it can be read or changed."""
+
+    code = "EnvironmentLocked"
+    default_hint = "Restore the key and the service's access to it, then: sealflow env unlock NAME"
+
+
+class EnvironmentSuspended(EnvironmentLocked):
+    """The environment's key could not be reached for longer than its grace time. It goes on by itself when it can."""
+
+    code = "EnvironmentSuspended"
+    default_hint = "Check the key store and the network; the environment goes on by itself when its key answers again."
+
+
+class NotPermitted(StorageError):
+    """An administrator's act by somebody who does not have that role."""
+
+    code = "NotPermitted"
+
+
+class PolicyLimit(StorageError):
+    """As many environments as allowed are under a policy already."""
+
+    code = "PolicyLimit"
+
+
+class StaleKeys(StorageError):
+    """A policy was applied, or a key exchanged, since this process looked. The vault looks again and repeats."""
+
+    code = "StaleKeys"
+    default_hint = "Try again."
+
+
 class KeystoreUnreadable(StorageError):
     """The keystore file is there but is no keystore, may not be read, or lies where it must not."""
 

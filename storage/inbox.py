@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 from .codec import pack, unpack
-from .envelope import random_id, same_or_neither
-from .errors import IntegrityError
+from .envelope import random_id
+from .errors import IntegrityError, StaleKeys
 from .keyring import Keyring
 from .port import Backend, Batch, InboxRow, KeyRow, StoredInboxRow
 from .purposes import Index, Kind, Purpose
@@ -27,15 +27,26 @@ class Inbox:
         self._keyring = keyring
         self._now_ms = now_ms
         self._consumed: set[int] = set()
+        self._retried: set[int] = set()
         self.unreadable: set[int] = set()
 
     async def add(self, kind: int, value: Value, run_id: bytes | None, dedupe: bytes | None) -> int:
         """Adds a request, durably, and returns its number. One with a `dedupe` that still waits is not added again."""
         item_id, now = random_id(), self._now_ms()
-        key, key_row = self._keyring.new_scope(Kind.INBOX, item_id)
+        key, key_row = self._keyring.new_scope(Kind.INBOX, item_id, self._keyring.domain)
         record = key.seal(key.place(Purpose.INBOX, item_id), 0, 0, pack([kind, run_id, dedupe, now, value]))
         row = InboxRow(item_id, kind, run_id, self._index(dedupe), now, record)
-        return (await self._backend.commit(Batch(keys=[key_row], inbox=[row])))[0]
+        return (await self._backend.commit(Batch(guard=self._keyring.deciding, keys=[key_row], inbox=[row])))[0]
+
+    async def reindex(self, key_row: KeyRow, batch: Batch) -> None:
+        """Puts into the batch by which index an item is found under the service's live key. Raises IntegrityError."""
+        row = await self._backend.inbox_item(key_row.scope)
+        if row is None or row.dedupe is None:  # it was consumed in the meantime, or is not looked for
+            return
+        _, _, dedupe, *_ = self._fields(row, key_row)
+        index = self._index(dedupe)
+        if index != row.dedupe:
+            batch.reindexed_items.append((row.item_id, index))
 
     async def items(self, limit: int) -> list[InboxItem]:
         """The oldest items that were not consumed, without those that do not verify."""
@@ -71,7 +82,11 @@ class Inbox:
                     continue
             try:
                 items.append(self._open(number, row, keys.get(row.item_id)))
-            except IntegrityError as error:
+            except (IntegrityError, StaleKeys) as error:
+                if isinstance(error, StaleKeys) and number not in self._retried:
+                    # Once: the caller looks at the keys again. Then its row was changed.
+                    self._retried.add(number)
+                    raise
                 self.unreadable.add(number)
                 log.error("inbox item %d was changed outside of Sealflow and is ignored: %s", number, error.message)
         return items
@@ -79,18 +94,26 @@ class Inbox:
     def _open(self, number: int, row: InboxRow, key_row: KeyRow | None) -> InboxItem:
         if key_row is None:
             raise IntegrityError("Its key is missing.")
+        kind, run_id, _, _, value = self._fields(row, key_row)
+        return InboxItem(number, kind, run_id, value)
+
+    def _fields(self, row: InboxRow, key_row: KeyRow) -> list[Value]:
+        """Kind, run, `dedupe`, time and value, verified against the row's clear columns."""
         key = self._keyring.open_scope(key_row)
         fields = unpack(key.open(key.place(Purpose.INBOX, row.item_id), 0, 0, row.record))
         if type(fields) is not list or len(fields) != 5:
             raise IntegrityError("It has other fields than this version writes.")
-        kind, run_id, dedupe, created_ms, value = fields
-        unique = same_or_neither(self._index(dedupe), row.dedupe)
+        kind, run_id, dedupe, created_ms, _ = fields
+        unique = dedupe is row.dedupe is None or row.dedupe in self._indexes(dedupe)
         if not unique or (kind, run_id, created_ms) != (row.kind, row.run_id, row.created_ms):
             raise IntegrityError("Its row says otherwise than its record.")
-        return InboxItem(number, kind, run_id, value)
+        return fields
 
     def _index(self, dedupe: bytes | None) -> bytes | None:
         return None if dedupe is None else self._keyring.value_index(Index.INBOX_DEDUPE, dedupe)
+
+    def _indexes(self, dedupe: bytes | None) -> list[bytes]:
+        return [] if dedupe is None else self._keyring.value_indexes(Index.INBOX_DEDUPE, dedupe)
 
     def consume(self, number: int, batch: Batch) -> bool:
         """Puts the item's removal into the batch; False if that was done before."""
@@ -103,4 +126,5 @@ class Inbox:
     def forget(self, number: int) -> None:
         """The removal is durable (numbers are never used again, so nothing needs to be remembered), or was lost."""
         self._consumed.discard(number)
+        self._retried.discard(number)
         self.unreadable.discard(number)

@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from .errors import StorageError, StoreBusy, StoreClosed
-from .port import Backend, Batch
+from .port import Backend, Batch, Guard
 
 HEAD_SECONDS = 1.0
 BUSY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -54,8 +54,9 @@ class Source(Protocol):
 class Journal:
     """Queues rows synchronously and writes them in batches. `commits`, `rows` and `bytes` count what became durable."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, guard: Callable[[], Guard | None] = lambda: None) -> None:
         self._backend = backend
+        self._guard = guard
         self.batch = Batch()  # what the next commit carries; filled by the logs
         self.pending_bytes = 0
         self.commits = self.rows = self.bytes = 0
@@ -160,6 +161,7 @@ class Journal:
                     self._behind.pop(source, None)
             rows = batch.rows()
             if rows:
+                batch.guard = self._guard()
                 await self._commit(batch)
         except StorageError as error:
             self._fail(error, touched, waiters, regrets)
@@ -213,10 +215,11 @@ class Journal:
         self.pending_bytes = 0
         for source in lost:
             self._behind.pop(source, None)
-        for source in lost:
-            self._call(lambda source=source: source.failed(error))  # type: ignore[misc]
+        # First: whoever is told of the failure may write again at once.
         for regret in regrets:
             self._call(regret)
+        for source in lost:
+            self._call(lambda source=source: source.failed(error))  # type: ignore[misc]
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_exception(error)

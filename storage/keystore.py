@@ -10,22 +10,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fcntl
 import json
 import logging
 import os
 import shlex
-import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .envelope import KEY_BYTES, SALT_BYTES, KeyEncryptionKey, PassphraseKey, random_key
+from .envelope import KEY_BYTES, SALT_BYTES, KeyEncryptionKey, PassphraseKey, random_key, same
 from .errors import IntegrityError, KeyMissing, KeystoreUnreadable, WrongKey
-from .folders import make_folder, os_error, sync_folder
-from .port import Wrapped
+from .port import KeyFacts, Wrapped
 from .purposes import Role
+from .secretfile import locked_secret, read_secret, replace_secret, resolved
 
 _FORMAT = 1
 
@@ -44,7 +41,7 @@ class Keystore:
     def __init__(self, path: Path, *, passphrase: Callable[[], str] | None = None) -> None:
         self.path = Path(os.path.abspath(path))
         # Once: what a link names later would be another keystore.
-        self._file = _resolved(self.path)
+        self._file = resolved(self.path)
         self.created = False
         self._passphrase = _from_environment() or passphrase
         self._secret: PassphraseKey | None = None
@@ -97,7 +94,7 @@ class Keystore:
         given = Path(os.path.abspath(folder))
         for inside in (given, given.resolve()):
             # A link in the folder does not put the key there, but whoever copies the folder by following links does.
-            for path in (self.path, _resolved(self.path.parent) / self.path.name, self._file):
+            for path in (self.path, resolved(self.path.parent) / self.path.name, self._file):
                 if path.is_relative_to(inside):
                     raise KeystoreUnreadable(
                         f"The keystore {self.path} lies inside the store's folder {folder}.",
@@ -117,7 +114,7 @@ class Keystore:
 
         Raises StoreNotWritable, StoreFull, WrongKey (passphrase), KeystoreUnreadable.
         """
-        with self._locked():
+        with locked_secret(self._file, "keystore"):
             new = not self.exists()
             document = {"keys": {}} if new else self._read()
             if environment.hex() in document["keys"]:
@@ -128,9 +125,23 @@ class Keystore:
             self._write(document)
             self.created = self.created or new
 
-    def key(self, environment: bytes, role: Role = Role.ENVIRONMENT) -> KeyEncryptionKey:
-        """The key of an environment. Raises KeyMissing, WrongKey (passphrase), KeystoreUnreadable,
-        IntegrityError (it is the key of a control store, or the other way round).
+    def add_version(self, environment: bytes) -> None:
+        """Makes a new version of an environment's key, durably: it wraps from now on, the earlier ones still open.
+
+        Raises KeyMissing, StoreNotWritable, StoreFull, WrongKey (passphrase), KeystoreUnreadable.
+        """
+        with locked_secret(self._file, "keystore"):
+            document = self._read() if self.exists() else {"keys": {}}
+            entry = document["keys"].get(environment.hex())
+            if entry is None:
+                raise KeyMissing(f"The keystore {self.path} has no key for this store.")
+            versions = entry if isinstance(entry, list) else [entry]
+            document["keys"][environment.hex()] = [*versions, base64.b64encode(random_key()).decode("ascii")]
+            self._write(document)
+
+    def keys(self, environment: bytes, role: Role = Role.ENVIRONMENT) -> list[KeyEncryptionKey]:
+        """The versions of an environment's key, newest last. Raises KeyMissing, WrongKey (passphrase),
+        KeystoreUnreadable, IntegrityError (it is the key of a control store, or the other way round).
         """
         if not self.exists():
             raise KeyMissing(f"The keystore {self.path} is missing, but the store is there.")
@@ -140,6 +151,9 @@ class Keystore:
             raise KeyMissing(f"The keystore {self.path} has no key for this store: it was made with another keystore.")
         if (environment.hex() in document.get("control", ())) != (role == Role.CONTROL):
             raise IntegrityError("A control store and an environment's store were put in each other's place.")
+        return [self._key(each) for each in (entry if isinstance(entry, list) and entry else [entry])]
+
+    def _key(self, entry: Any) -> KeyEncryptionKey:
         try:
             key = base64.b64decode(entry, validate=True)
         except (binascii.Error, ValueError, TypeError):
@@ -152,9 +166,7 @@ class Keystore:
 
     def _document(self) -> dict[str, Any]:
         try:
-            with self._file.open("rb") as file:
-                self._refuse_shared(os.fstat(file.fileno()))
-                document = json.loads(file.read())
+            document = json.loads(read_secret(self._file, "keystore"))
         except OSError as error:
             raise KeystoreUnreadable(f"The keystore {self.path} cannot be read: {error.strerror}.") from error
         except (ValueError, RecursionError) as error:
@@ -166,19 +178,6 @@ class Keystore:
                 f"{self.path} is no keystore that this version knows.", hint="Check SEALFLOW_KEYSTORE."
             )
         return document
-
-    def _refuse_shared(self, found: os.stat_result) -> None:
-        """Raises KeystoreUnreadable for a file that others may read or write, or that is somebody else's."""
-        name = shlex.quote(str(self._file))
-        if found.st_uid != os.geteuid():
-            raise KeystoreUnreadable(
-                f"The keystore {self.path} belongs to another user.", hint=f"chown {os.geteuid()} {name}"
-            )
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            raise KeystoreUnreadable(
-                f"The keystore {self.path} is open to other users (mode {stat.S_IMODE(found.st_mode):04o}).",
-                hint=f"chmod 600 {name}",
-            )
 
     def _is_sealed(self) -> bool:
         return self.exists() and "sealed" in self._document()
@@ -213,8 +212,7 @@ class Keystore:
                 "salt": base64.b64encode(key.salt).decode("ascii"),
                 "sealed": base64.b64encode(key.seal(json.dumps(document).encode("utf-8"))).decode("ascii"),
             }
-        with _mapped(self.path):
-            _replace(self._file, json.dumps(document, indent=1).encode("utf-8"))
+        replace_secret(self._file, json.dumps(document, indent=1).encode("utf-8"), "keystore")
 
     def _passphrase_key(self, salt: bytes | None) -> PassphraseKey:
         """The key of the passphrase, made once for a salt: it is slow by design."""
@@ -229,24 +227,12 @@ class Keystore:
             self._secret = PassphraseKey(passphrase, salt)
         return self._secret
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Processes that add keys at the same moment do so one after the other."""
-        make_folder(self._file.parent, "keystore's folder")
-        with _mapped(self.path):
-            lock = self._file.with_name(self._file.name + ".lock")
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-
 
 class ServiceKeys:
     """The key provider that wraps an environment's key under its entry in the service keystore."""
 
     name = "service"
+    uri = "service:"
 
     def __init__(self, keystore: Keystore, environment: bytes, role: Role) -> None:
         self._keystore = keystore
@@ -254,46 +240,26 @@ class ServiceKeys:
         self._role = role
 
     async def wrap(self, payload: bytes, context: bytes) -> Wrapped:
-        """Wraps under this environment's entry. Raises KeyMissing without one."""
-        key = self._keystore.key(self._environment, self._role)
+        """Wraps under the newest version of this environment's entry. Raises KeyMissing without one."""
+        key = self._keys()[-1]
         return Wrapped(key.kid, key.wrap(context, payload))
 
     async def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
         """Raises KeyMissing, WrongKey (the entry is another key), IntegrityError (the row was altered)."""
-        key = self._keystore.key(self._environment, self._role)
-        if key.kid != wrapped.kek:
-            raise WrongKey(f"The key in {self._keystore.path} is not the one that made this store.")
-        return key.unwrap(context, wrapped.data)
+        for key in self._keys():
+            if same(key.kid, wrapped.kek):
+                return key.unwrap(context, wrapped.data)
+        raise WrongKey(f"The key in {self._keystore.path} is not the one that made this store.")
 
+    async def facts(self) -> KeyFacts:
+        """Raises KeyMissing without an entry."""
+        return KeyFacts(self._keys()[-1].kid)
 
-def _replace(path: Path, data: bytes) -> None:
-    """Writes the file whole or not at all, durably: a crash leaves the old one. Called by the lock's holder only, so
-    the new file has a fixed name, and what a killed process left there does not stay.
-    """
-    new = path.with_name(path.name + ".new")
-    with suppress(FileNotFoundError):
-        new.unlink()
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    except BaseException:
-        new.unlink()
-        raise
-    sync_folder(path.parent)
+    def _keys(self) -> list[KeyEncryptionKey]:
+        return self._keystore.keys(self._environment, self._role)
 
-
-def _resolved(path: Path) -> Path:
-    try:
-        resolved = path.resolve()
-        if resolved.is_symlink():  # from Python 3.13 on, links in a circle are handed back as they are
-            raise RuntimeError("links in a circle")
-        return resolved
-    except (OSError, RuntimeError) as error:  # links in a circle, a folder that may not be entered
-        raise KeystoreUnreadable(f"The path of the keystore {path} leads nowhere.") from error
+    async def aclose(self) -> None:
+        """Nothing is held open."""
 
 
 def _from_environment() -> Callable[[], str] | None:
@@ -304,11 +270,3 @@ def _from_environment() -> Callable[[], str] | None:
             "SEALFLOW_PASSPHRASE is set but empty.", hint="Give it the passphrase, or unset it to work without one."
         )
     return None if given is None else lambda: given
-
-
-@contextmanager
-def _mapped(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise os_error(error, path, "keystore") from error

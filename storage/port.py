@@ -7,8 +7,8 @@ because they are exactly what a driver binds. Ids are made by the vault; a backe
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple, Protocol
 
 
@@ -24,6 +24,32 @@ class EnvironmentKeyRow(NamedTuple):
     mac: bytes
     predecessor_mac: bytes | None
     created_ms: int
+
+
+class KeyStateRow(NamedTuple):
+    """Which policy covers the environment, and whether it is locked. Written only if one of the two epochs, and no
+    other, is one more than the stored one (0 where there is no row).
+    """
+
+    epoch: int
+    lock_epoch: int
+    record: bytes
+
+
+class Guard(NamedTuple):
+    """What a commit takes for granted: the lock epoch its writer knows, and the epoch, where it decided a domain."""
+
+    lock_epoch: int
+    epoch: int | None = None
+
+
+class KeyCount(NamedTuple):
+    """How many scope keys of one kind an environment key wraps."""
+
+    kind: int
+    domain: int
+    key_version: int
+    scopes: int
 
 
 class KeyRow(NamedTuple):
@@ -47,6 +73,62 @@ class EnvironmentRow(NamedTuple):
     name_index: bytes
     row_version: int
     created_ms: int
+    record: bytes
+
+
+class PolicyRow(NamedTuple):
+    """An enterprise policy, in the control store. Written only if the stored `row_version` is one less, or it is
+    new.
+    """
+
+    policy_id: bytes
+    name_index: bytes
+    row_version: int
+    created_ms: int
+    record: bytes
+
+
+class AssignmentRow(NamedTuple):
+    """Which policy covers an environment, in the control store: one row for each environment that ever had one.
+    Written as a policy is.
+    """
+
+    environment_id: bytes
+    row_version: int
+    updated_ms: int
+    record: bytes
+
+
+class AuditRow(NamedTuple):
+    """An administrator's act, in the control store: numbered from 1 without gaps, each linked to the one before."""
+
+    number: int
+    created_ms: int
+    link: bytes
+    record: bytes
+
+
+class ConnectionRow(NamedTuple):
+    """A connection. Written only if the stored `row_version` is one less, or it is new."""
+
+    connection_id: bytes
+    name_index: bytes
+    domain: int
+    row_version: int
+    created_ms: int
+    updated_ms: int
+    record: bytes
+
+
+class OperationRow(NamedTuple):
+    """Work on the keys of an environment that goes on in the background. Written as a connection is; `ended_ms` is None
+    while it goes on.
+    """
+
+    operation_id: bytes
+    row_version: int
+    created_ms: int
+    ended_ms: int | None
     record: bytes
 
 
@@ -138,11 +220,55 @@ class StoredInboxRow(NamedTuple):
     row: InboxRow
 
 
+class TriggerRow(NamedTuple):
+    """Where the trigger of a flow stands; `due_ms` is when it has to be looked at again. Written only if the stored
+    `row_version` is one less, or the row is new and has version 1.
+    """
+
+    flow_id: bytes
+    due_ms: int | None
+    row_version: int
+    record: bytes
+
+
+class MessageRow(NamedTuple):
+    """A message that waits for a batch trigger. A row whose `dedupe` is there already, in the same flow, is not added
+    again. `size` is that of the message alone.
+    """
+
+    message_id: bytes
+    flow_id: bytes
+    partition_index: bytes
+    dedupe: bytes | None
+    size: int
+    created_ms: int
+    record: bytes
+
+
+class StoredMessageRow(NamedTuple):
+    """A message with the number that orders it. Numbers are never used twice."""
+
+    number: int
+    row: MessageRow
+
+
+class PartitionRow(NamedTuple):
+    """How much waits in one partition; `first` is its oldest message's number."""
+
+    partition_index: bytes
+    messages: int
+    size: int
+    oldest_ms: int
+    first: int
+
+
 @dataclass(slots=True)
 class Batch:
     """Everything that one commit carries. Order inside: keys, then what they seal, then updates and removals."""
 
+    guard: Guard | None = None
     identity: bytes | None = None
+    key_state: KeyStateRow | None = None
     environment_keys: list[EnvironmentKeyRow] = field(default_factory=list)
     keys: list[KeyRow] = field(default_factory=list)
     environments: list[EnvironmentRow] = field(default_factory=list)
@@ -154,23 +280,55 @@ class Batch:
     snapshots: dict[bytes, SnapshotRow] = field(default_factory=dict)
     inbox: list[InboxRow] = field(default_factory=list)
     consumed: list[int] = field(default_factory=list)
+    triggers: list[TriggerRow] = field(default_factory=list)
+    messages: list[MessageRow] = field(default_factory=list)
+    consumed_messages: list[tuple[bytes, int]] = field(default_factory=list)
+    """Flow and number of each."""
+
+    # What administrators do; see the backend's `commit`.
+    replaced_environment_keys: list[EnvironmentKeyRow] = field(default_factory=list)
+    retired_environment_keys: list[tuple[int, int]] = field(default_factory=list)
+    rewrapped_keys: list[KeyRow] = field(default_factory=list)
+    dropped_generations: list[tuple[int, bytes, int]] = field(default_factory=list)
+    """Kind, scope and the generation below which all are removed."""
+    replaced_versions: list[VersionRow] = field(default_factory=list)
+    replaced_triggers: list[TriggerRow] = field(default_factory=list)
+    """The same row versions, sealed by another key."""
+    replaced_pages: list[PageRow] = field(default_factory=list)
+    reindexed_messages: list[tuple[bytes, bytes, bytes, bytes | None]] = field(default_factory=list)
+    """Flow and message, and the indexes of partition and `dedupe` it is found by now. One that is gone is no error, and
+    another of the flow with this `dedupe` goes, as if it had not been added.
+    """
+    reindexed_items: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    """The same of the inbox: item and `dedupe`."""
+    removed_snapshots: list[bytes] = field(default_factory=list)
+    run_domains: list[tuple[bytes, int]] = field(default_factory=list)
+    policies: list[PolicyRow] = field(default_factory=list)
+    removed_policies: list[bytes] = field(default_factory=list)
+    assignments: list[AssignmentRow] = field(default_factory=list)
+    audit: list[AuditRow] = field(default_factory=list)
+    connections: list[ConnectionRow] = field(default_factory=list)
+    removed_connections: list[bytes] = field(default_factory=list)
+    operations: list[OperationRow] = field(default_factory=list)
 
     def rows(self) -> int:
         """How many rows the batch writes or removes."""
-        lists: tuple[Sized, ...] = (
-            self.environment_keys, self.keys, self.environments, self.flows, self.versions, self.runs, self.pages,
-            self.run_updates, self.snapshots, self.inbox, self.consumed,
-        )  # fmt: skip
+        lists = (getattr(self, name) for name in _LISTS)
         return sum(len(rows) for rows in lists)
+
+
+_LISTS = tuple(entry.name for entry in fields(Batch) if entry.name not in ("guard", "identity", "key_state"))
 
 
 class Backend(Protocol):
     """Stores rows. Every method raises the errors of errors.py only.
 
     `commit` is one transaction: all of the batch or nothing, durable when it returns. A row whose key is there already,
-    or a flow whose `row_version` is not the next one, is a Conflict. It answers with the numbers of the batch's inbox
-    rows (that of the row already there, for a repeated `dedupe`). Consuming an item also deletes the key rows of its
-    scope and kind; an item that is gone is no error.
+    or one whose `row_version` is not the next one, is a Conflict, and so is a row that is to be replaced or retired and
+    is not there, or an environment key that is to be retired while a scope key needs it. A batch with a `guard` that
+    does not hold is refused: EnvironmentLocked, or StaleKeys. It answers with the numbers of the
+    batch's inbox rows and then of its messages (that of the row already there, for a repeated `dedupe`). Consuming an
+    item or a message also deletes the key rows of its scope and kind; one that is gone is no error.
 
     A row whose columns hold values of other types than its tuple names is an IntegrityError. Reading does not wait for
     a commit that is under way.
@@ -184,7 +342,51 @@ class Backend(Protocol):
 
     async def environment_keys(self) -> list[EnvironmentKeyRow]: ...
 
-    async def keys(self, kind: int, scopes: Sequence[bytes]) -> list[KeyRow]: ...
+    async def key_state(self) -> KeyStateRow | None: ...
+
+    async def keys(self, kind: int, scopes: Sequence[bytes]) -> list[KeyRow]:
+        """The newest generation of each scope."""
+        ...
+
+    async def key_generations(self, kind: int, scope: bytes) -> list[KeyRow]:
+        """All generations of one scope, oldest first."""
+        ...
+
+    async def keys_of(
+        self, domain: int, key_version: int | None, limit: int, after: int = 0
+    ) -> list[tuple[int, KeyRow]]:
+        """Scope keys that an environment key (or any of a domain) wraps, with the number that orders them."""
+        ...
+
+    async def key_counts(self) -> list[KeyCount]: ...
+
+    async def mixed_scopes(self, kind: int) -> list[bytes]:
+        """The scopes of one kind that have more than one generation."""
+        ...
+
+    async def run_counts(self) -> list[tuple[int, int]]:
+        """Each domain, with how many runs belong to it."""
+        ...
+
+    async def policies(self) -> list[PolicyRow]: ...
+
+    async def policy(self, name_index: bytes) -> PolicyRow | None: ...
+
+    async def assignments(self) -> list[AssignmentRow]: ...
+
+    async def audit(self, after: int, limit: int) -> list[AuditRow]:
+        """In order, those with a number above `after`."""
+        ...
+
+    async def last_audit(self) -> AuditRow | None: ...
+
+    async def connections(self) -> list[ConnectionRow]: ...
+
+    async def connection(self, name_indexes: Sequence[bytes]) -> ConnectionRow | None: ...
+
+    async def operations(self) -> list[OperationRow]:
+        """Oldest first."""
+        ...
 
     async def flow_scopes(self) -> list[bytes]:
         """The scopes of all keys of flows: each has a row, or somebody has removed it."""
@@ -200,7 +402,11 @@ class Backend(Protocol):
 
     async def flows(self) -> list[FlowRow]: ...
 
-    async def flow(self, *, flow_id: bytes | None = None, name_index: bytes | None = None) -> FlowRow | None: ...
+    async def flow(
+        self, *, flow_id: bytes | None = None, name_indexes: Sequence[bytes] = ()
+    ) -> FlowRow | None:
+        """A flow by its id, or by any of its name's blind indexes."""
+        ...
 
     async def version(self, flow_id: bytes, number: int) -> VersionRow | None: ...
 
@@ -234,6 +440,36 @@ class Backend(Protocol):
         """
         ...
 
+    async def inbox_item(self, item_id: bytes) -> InboxRow | None: ...
+
+    async def trigger(self, flow_id: bytes) -> TriggerRow | None: ...
+
+    async def triggers(self) -> list[TriggerRow]:
+        """All of them, those that are due first, first."""
+        ...
+
+    async def due_triggers(self, by_ms: int, limit: int) -> list[TriggerRow]:
+        """Those whose `due_ms` is at most `by_ms`, in that order."""
+        ...
+
+    async def messages(
+        self, flow_id: bytes, partition_indexes: Sequence[bytes] | None, limit: int, after: int
+    ) -> list[StoredMessageRow]:
+        """The oldest of a flow, or of those with one of these indexes, with a number above `after`."""
+        ...
+
+    async def message(self, message_id: bytes) -> MessageRow | None: ...
+
+    async def partitions(self, flow_id: bytes) -> list[PartitionRow]:
+        """The partitions in which messages of a flow wait; the one that began first, first."""
+        ...
+
+    async def orphaned_keys(self, kind: int) -> list[bytes]:
+        """The scopes of all keys of this kind (TRIGGER or MESSAGE) that have no row, or a message's that is of no
+        flow: somebody has removed or moved it.
+        """
+        ...
+
     def try_become_executor(self) -> bool:
         """Takes the role of the environment's one executor, or says that somebody else has it. Given up by `close`."""
         ...
@@ -250,14 +486,43 @@ class Wrapped(NamedTuple):
     data: bytes
 
 
-class KeyProvider(Protocol):
-    """Wraps and unwraps environment keys under a key that stays with it.
+class KeyFacts(NamedTuple):
+    """What a provider knows of its key. `version` is the id of the version that `wrap` uses now.
 
-    `context` is authenticated. `unwrap` raises KeyMissing, WrongKey (made by another key) or IntegrityError (altered).
+    `recoverable`: whoever deletes the key by mistake can get it back (soft delete with purge protection, a deletion
+    guard, a waiting time); None where the provider cannot tell. `expires_ms`: Unix milliseconds, None for never.
+    `problem` says, in words, why a policy must not use the key; None where it may.
+    """
+
+    version: bytes
+    recoverable: bool | None = None
+    expires_ms: int | None = None
+    problem: str | None = None
+
+
+class KeyProvider(Protocol):
+    """Wraps and unwraps environment keys under a key that stays with it. One object for one named key.
+
+    `name` is the provider's kind, `uri` the key's address (never a secret). `wrap` uses the key's current version and
+    says which that was; what it answers was opened again by the key store itself before it is returned, since some
+    clients wrap with a cached public key that proves nothing. `unwrap` takes what any version still in the key store
+    wrapped. Payloads are up to 160 bytes. `context` is authenticated where the key store can do that; the payload
+    carries the same facts in any case.
+
+    Raises KeyDenied (a definite refusal), KeyUnavailable (no answer; also the service's own bad credentials),
+    WrongKey (made by another key), IntegrityError (altered), KeyMissing (the service keystore only). No other
+    exception leaves a provider, and no message names a secret.
     """
 
     name: str
+    uri: str
 
     async def wrap(self, payload: bytes, context: bytes) -> Wrapped: ...
 
     async def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes: ...
+
+    async def facts(self) -> KeyFacts:
+        """Asks the key store about the key, without using it."""
+        ...
+
+    async def aclose(self) -> None: ...

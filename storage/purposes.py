@@ -28,6 +28,11 @@ class Purpose(IntEnum):
     SUBSCRIPTION = 13
     POLICY = 14
     AUDIT = 15
+    TRIGGER = 16
+    MESSAGE = 17
+    KEY_STATE = 18
+    OPERATION = 19
+    ASSIGNMENT = 20
 
 
 @unique
@@ -40,6 +45,12 @@ class Kind(IntEnum):
     ENVIRONMENT = 4
     INBOX = 5
     BUNDLE = 6
+    TRIGGER = 7
+    MESSAGE = 8
+    KEY_STATE = 9
+    POLICY = 10
+    AUDIT = 11
+    OPERATION = 12
 
 
 @unique
@@ -50,6 +61,9 @@ class Index(IntEnum):
     FLOW_NAME = 2
     CONNECTION_NAME = 3
     INBOX_DEDUPE = 4
+    MESSAGE_PARTITION = 5
+    MESSAGE_DEDUPE = 6
+    POLICY_NAME = 7
 
 
 @unique
@@ -62,6 +76,8 @@ class Role(IntEnum):
 
 @unique
 class Domain(IntEnum):
-    """Whose key seals: the service's, or (with a policy, later) a customer's."""
+    """Whose key seals. Numbers from 2 up are customers': a new one each time a policy comes to an environment that has
+    none.
+    """
 
     SERVICE = 1

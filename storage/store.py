@@ -8,6 +8,7 @@ HOME/environments/<id>/executor.lock
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +16,15 @@ from pathlib import Path
 from .backends.sqlite import SQLiteBackend
 from .codec import pack, unpack
 from .envelope import random_id, same
-from .errors import AlreadyThere, Conflict, IntegrityError, InvalidName, RecordNotFound, StoreCorrupt
+from .errors import AlreadyThere, Conflict, EnvironmentLocked, IntegrityError, InvalidName, RecordNotFound, StoreCorrupt
 from .folders import make_folder, os_error, sync_folder
 from .keyring import Keyring
+from .keysource import KeySource
+from .keystate import KeyState
 from .keystore import Keystore
 from .port import Backend, Batch, EnvironmentRow
-from .purposes import Index, Kind, Purpose, Role
+from .providers import provider_for
+from .purposes import Domain, Index, Kind, Purpose, Role
 from .vault import Vault, system_ms
 from .views import EnvironmentInfo
 
@@ -32,10 +36,25 @@ class Store:
         self, home: Path, keystore: Keystore, backend: Backend, keyring: Keyring, now_ms: Callable[[], int]
     ) -> None:
         self.home = home
+        self.customers = provider_for
         self._keystore = keystore
         self._backend = backend
         self._keyring = keyring
         self._now_ms = now_ms
+
+    @property
+    def backend(self) -> Backend:
+        """The control store's rows, for `administration`."""
+        return self._backend
+
+    @property
+    def keyring(self) -> Keyring:
+        """The control store's keys, for `administration`."""
+        return self._keyring
+
+    @property
+    def now_ms(self) -> Callable[[], int]:
+        return self._now_ms
 
     @staticmethod
     async def open(
@@ -105,7 +124,9 @@ class Store:
         """An environment by name, in any case. Raises RecordNotFound."""
         found = await self._find(name)
         if found is None:
-            raise RecordNotFound(f"There is no environment {name}.")
+            raise RecordNotFound(
+                f"There is no environment {name}.", hint="`sealflow env list` shows the environments."
+            )
         return found
 
     async def _find(self, name: str) -> EnvironmentInfo | None:
@@ -121,19 +142,36 @@ class Store:
         errors.
         """
         info = await self.environment(name)
+        backend, source = await self.open_backend(info)
+        try:
+            keyring = await source.load()
+            if keyring.locked or source.state.lock is not None:
+                raise locked(info.name, source.state)
+        except BaseException:
+            await source.aclose()
+            await backend.close()
+            raise
+        return Vault(info, backend, keyring, source, now_ms=self._now_ms)
+
+    async def open_backend(self, info: EnvironmentInfo) -> tuple[Backend, KeySource]:
+        """An environment's rows and where its keys come from; the caller closes both. Raises StoreCorrupt,
+        IntegrityError and the store's errors.
+        """
         path = self._path(info.id)
         if not path.exists():
-            raise StoreCorrupt(f"The store of environment {name} is missing: {path}.")
+            raise StoreCorrupt(f"The store of environment {info.name} is missing: {path}.")
         backend = await SQLiteBackend.open(path)
         try:
             if await backend.identity() != info.id:
-                raise IntegrityError(f"{path} is not the store of environment {name}.")
-            provider = self._keystore.provider(info.id)
-            keyring = await Keyring.open(info.id, Role.ENVIRONMENT, provider, await backend.environment_keys())
+                raise IntegrityError(f"{path} is not the store of environment {info.name}.")
         except BaseException:
             await backend.close()
             raise
-        return Vault(info, backend, keyring, now_ms=self._now_ms)
+        return backend, KeySource(info.id, backend, self._keystore.provider(info.id), self.customers)
+
+    async def new_service_key(self, environment: bytes) -> None:
+        """A new version of the service's key of an environment: it wraps from now on, the earlier ones still open."""
+        await asyncio.to_thread(self._keystore.add_version, environment)
 
     async def _create_environment_store(self, info: EnvironmentInfo) -> None:
         path = self._path(info.id)
@@ -162,6 +200,16 @@ class Store:
 
     def _path(self, environment: bytes) -> Path:
         return self.home / "environments" / environment.hex() / "store.db"
+
+
+def locked(name: str, state: KeyState) -> EnvironmentLocked:
+    """The error of an environment that is locked, with what is known of why."""
+    reason = (
+        "its key was revoked" if state.lock is not None and state.lock.reason == "denied" else "by an administrator"
+    )
+    return EnvironmentLocked(
+        f"The environment {name} is locked ({reason}).", hint=f"Restore the key, then: sealflow env unlock {name}"
+    )
 
 
 def _control(home: Path) -> tuple[Path, Path]:
@@ -210,7 +258,7 @@ async def _open_or_create(home: Path, backend: Backend, keystore: Keystore, now_
             if identity is None:
                 raise
     provider = keystore.provider(identity, Role.CONTROL)
-    return await Keyring.open(identity, Role.CONTROL, provider, await backend.environment_keys())
+    return await Keyring.open(identity, Role.CONTROL, {Domain.SERVICE: provider}, await backend.environment_keys())
 
 
 async def _create(backend: Backend, keystore: Keystore, identity: bytes, role: Role, now_ms: int) -> Keyring:

@@ -7,18 +7,40 @@ published clear columns.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
+from .connections import ConnectionInfo, Connections
 from .definitions import Definitions
-from .envelope import FIRST_LINK, ScopeKey
-from .errors import IntegrityError, RecordNotFound, TamperedHistory
-from .history import Chain, Head, RunLog, RunReader, open_run_info
+from .errors import EnvironmentLocked, IntegrityError, StaleKeys, StorageError
+from .history import RunLog, RunReader
 from .inbox import Inbox
 from .journal import Journal
 from .keyring import Keyring
+from .keysource import KeySource
+from .keystate import KeyState
+from .messages import Messages
+from .migration import MIGRATE, MIGRATE_FULL, Migration
+from .operations import RUNNING, Operation, Operations
 from .port import Backend
-from .purposes import Kind
-from .views import EnvironmentInfo, FlowDocument, FlowInfo, FlowVersion, InboxItem, Page, RunInfo, Value
+from .runs import Runs
+from .triggers import Triggers
+from .views import (
+    EnvironmentInfo,
+    FlowDocument,
+    FlowInfo,
+    FlowVersion,
+    InboxItem,
+    Message,
+    MessageCount,
+    Page,
+    RunInfo,
+    TriggerState,
+    Value,
+)
+
+T = TypeVar("T")
 
 
 def system_ms() -> int:
@@ -39,15 +61,26 @@ class Vault:
         environment: EnvironmentInfo,
         backend: Backend,
         keyring: Keyring,
+        source: KeySource,
         *,
         now_ms: Callable[[], int] = system_ms,
     ) -> None:
         self.environment = environment
         self._backend = backend
         self._keyring = keyring
-        self._journal = Journal(backend)
-        self._definitions = Definitions(backend, keyring, now_ms)
+        self._source = source
+        self._journal = Journal(backend, lambda: keyring.guard)
+        self._definitions = Definitions(backend, keyring, now_ms, self.reload_keys)
         self._inbox = Inbox(backend, keyring, now_ms)
+        self._triggers = Triggers(backend, keyring, self._journal)
+        self._messages = Messages(backend, keyring, self._journal, now_ms)
+        self._runs = Runs(backend, keyring, self._journal)
+        self._connections = Connections(backend, keyring, now_ms, lambda: source.state, self.reload_keys)
+        self._operations = Operations(backend, keyring, now_ms)
+        self._migration = Migration(
+            backend, keyring, source, self._operations, self._definitions, self._triggers, self._inbox, self._messages,
+            self._connections, self._runs,
+        )  # fmt: skip
         self._executor = False
 
     def __repr__(self) -> str:
@@ -65,11 +98,11 @@ class Vault:
 
     async def flows(self) -> list[FlowInfo]:
         """All flows, in the order of their first deployment."""
-        return await self._definitions.all()
+        return await self._fresh(lambda: self._definitions.all())
 
     async def flow(self, name_or_id: str | bytes) -> FlowInfo:
         """A flow by name (in any case) or id. Raises RecordNotFound."""
-        return await self._definitions.one(name_or_id)
+        return await self._fresh(lambda: self._definitions.one(name_or_id))
 
     async def version(self, flow_id: bytes, number: int, *, digest: bytes | None = None) -> FlowDocument:
         """One version of a flow. Raises RecordNotFound.
@@ -77,7 +110,7 @@ class Vault:
         `digest` (RunInfo.definition_digest) says which content it must have: IntegrityError if it has another, or is
         missing.
         """
-        return await self._definitions.version(flow_id, number, digest)
+        return await self._fresh(lambda: self._definitions.version(flow_id, number, digest))
 
     # --- runs
 
@@ -91,6 +124,7 @@ class Vault:
         *,
         status: int = 0,
         parent: bytes | None = None,
+        parent_domain: int | None = None,
         definition_digest: bytes = b"",
     ) -> RunLog:
         """A new run; its key and row go with the next commit. `run_id` is 16 bytes that no run has: ask `run_exists`
@@ -101,9 +135,11 @@ class Vault:
         """
         if len(run_id) != 16:
             raise ValueError("A run's id is 16 bytes.")
-        key, key_row = self._keyring.new_scope(Kind.RUN, run_id)
-        head = Head(1, FIRST_LINK, status, None, flow_id, version, definition_digest, started_ms, parent)
-        return RunLog.create(self._journal, self._backend, key, key_row, head, summary)
+        return self._runs.create(
+            run_id, flow_id, version, started_ms, summary, status=status, parent=parent,
+            domain=self._keyring.domain_of_child(self._definitions.domain(flow_id), parent_domain),
+            definition_digest=definition_digest,
+        )  # fmt: skip
 
     async def run_exists(self, run_id: bytes) -> bool:
         """Whether the store has this run (one that was created but is not durable yet does not count)."""
@@ -114,16 +150,11 @@ class Vault:
 
         The whole history is verified, or with `from_snapshot` only what came after the latest snapshot.
         """
-        key = await self._run_key(run_id)
-        row = await self._backend.run(run_id)
-        if row is None:
-            raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
-        return await RunLog.open(self._journal, self._backend, key, row, from_snapshot=from_snapshot)
+        return await self._fresh(lambda: self._runs.open(run_id, from_snapshot=from_snapshot))
 
     async def reader(self, run_id: bytes) -> RunReader:
         """A verifying reader of a run's history, to read once or to follow. Raises RecordNotFound."""
-        key = await self._run_key(run_id)
-        return RunReader(self._backend, key, Chain(key, run_id), run_id)
+        return await self._fresh(lambda: self._runs.reader(run_id))
 
     async def read_run(self, run_id: bytes, after_seq: int = 0) -> AsyncIterator[Page]:
         """The history behind record `after_seq`, page by page. Everything before is verified as well; `reader` follows
@@ -141,11 +172,7 @@ class Vault:
 
     async def run(self, run_id: bytes) -> RunInfo:
         """One run's row, verified against its sealed head. Raises RecordNotFound, TamperedHistory."""
-        key = await self._run_key(run_id)
-        row = await self._backend.run(run_id)
-        if row is None:
-            raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
-        return open_run_info(key, row)
+        return await self._fresh(lambda: self._runs.one(run_id))
 
     async def runs(
         self,
@@ -157,29 +184,13 @@ class Vault:
         before: bytes | None = None,
     ) -> list[RunInfo]:
         """Runs, newest first; `before` is the last run's id of the page before. Raises TamperedHistory."""
-        rows = await self._backend.runs(flow_id=flow_id, statuses=statuses, parent=parent, limit=limit, before=before)
-        keys = {row.scope: row for row in await self._backend.keys(Kind.RUN, [row.run_id for row in rows])}
-        infos = []
-        for row in rows:
-            if row.run_id not in keys:
-                raise IntegrityError(f"The key of run {row.run_id.hex()} is missing.")
-            infos.append(open_run_info(self._keyring.open_scope(keys[row.run_id]), row))
-        return infos
+        return await self._fresh(
+            lambda: self._runs.list(flow_id=flow_id, statuses=statuses, parent=parent, limit=limit, before=before)
+        )
 
     async def unfinished(self) -> list[bytes]:
         """The ids of all runs that have not ended, oldest first."""
         return await self._backend.unfinished()
-
-    async def _run_key(self, run_id: bytes) -> ScopeKey:
-        rows = await self._backend.keys(Kind.RUN, [run_id])
-        if not rows:
-            if await self._backend.run(run_id) is None:
-                raise RecordNotFound(f"There is no run {run_id.hex()}.")
-            # Row and key come in one commit, which may have happened between the two looks.
-            rows = await self._backend.keys(Kind.RUN, [run_id])
-        if rows:
-            return self._keyring.open_scope(rows[0])
-        raise IntegrityError(f"The key of run {run_id.hex()} is missing.")
 
     # --- inbox
 
@@ -189,14 +200,14 @@ class Vault:
         A request whose `dedupe` equals that of one that still waits is not added again; the answer is the waiting one's
         number.
         """
-        return await self._inbox.add(kind, item, run_id, dedupe)
+        return await self._fresh(lambda: self._inbox.add(kind, item, run_id, dedupe))
 
     async def inbox(self, limit: int = 100) -> list[InboxItem]:
         """The oldest requests that were not consumed yet.
 
         One that was changed from outside is logged and left out; the executor removes it.
         """
-        items = await self._inbox.items(limit)
+        items = await self._fresh(lambda: self._inbox.items(limit))
         if self._executor:
             for number in self._inbox.unreadable:
                 self.consume(number)
@@ -209,6 +220,166 @@ class Vault:
         self._journal.wake()
         if self._inbox.consume(item_id, self._journal.batch):
             self._journal.after_commit(lambda: self._inbox.forget(item_id), lambda: self._inbox.forget(item_id))
+
+    # --- triggers
+
+    async def triggers(self, *, due_by_ms: int | None = None, limit: int = 1000) -> list[TriggerState]:
+        """All triggers that have a state, or the first `limit` of those that are due at `due_by_ms`, in that order.
+
+        After having asked for all, those of the other flows may be set for the first time, with `expected` 0.
+        """
+        if due_by_ms is None:
+            return await self._fresh(lambda: self._triggers.all())
+        return await self._fresh(lambda: self._triggers.due(due_by_ms, limit))
+
+    async def trigger(self, flow_id: bytes) -> TriggerState | None:
+        """The state of a flow's trigger, or None if it has none yet. Raises RecordNotFound for no such flow."""
+        return await self._fresh(lambda: self._triggers.one(flow_id))
+
+    def set_trigger(self, flow_id: bytes, value: Value, *, due_ms: int | None, expected: int) -> int:
+        """Writes a trigger's state with the next commit: the same one as whatever is queued before control returns to
+        the event loop (`create_run`, `RunLog.append`, `consume`). For the executor only.
+
+        `expected` is the row version that was read or written last, 0 where `trigger` said None; the answer is the next
+        version. Raises Conflict when it is another one, ValueError for a trigger that was never asked for, and
+        NotStorable; nothing was queued then.
+        """
+        return self._triggers.set(flow_id, value, due_ms, expected)
+
+    # --- messages of batch triggers
+
+    async def add_message(self, flow_id: bytes, partition: str, item: Value, *, dedupe: bytes | None = None) -> int:
+        """Adds a message to a flow's queue, from any process; durable on return. Answers with its number.
+
+        A message whose `dedupe` equals that of one of the flow's that still waits is not added again; the answer is
+        the waiting one's number.
+        """
+        return await self._fresh(lambda: self._messages.add(flow_id, partition, item, dedupe))
+
+    def queue_message(
+        self, flow_id: bytes, partition: str, item: Value, *, domain: int, dedupe: bytes | None = None
+    ) -> None:
+        """The same with the next commit: the one of whatever is queued before control returns to the event loop.
+
+        `domain` says whose key seals the message: that of its flow (FlowInfo.domain), or of the run that sends it.
+        """
+        self._messages.queue(flow_id, partition, item, dedupe, domain)
+
+    async def messages(
+        self, flow_id: bytes, *, partition: str | None = None, limit: int = 100, after: int = 0
+    ) -> list[Message]:
+        """The oldest messages that were not consumed, with a number above `after`, of all partitions or of one."""
+        return await self._fresh(lambda: self._messages.items(flow_id, partition, limit, after))
+
+    async def message_counts(self, flow_id: bytes) -> dict[str, MessageCount]:
+        """What waits in each partition of a flow, those with the oldest message first.
+
+        Counts and sizes are verified when the messages are read; that none was removed is verified here.
+        """
+        return await self._fresh(lambda: self._messages.counts(flow_id))
+
+    def consume_message(self, flow_id: bytes, number: int) -> None:
+        """Removes a message, and the key that seals it, with the next commit."""
+        self._messages.consume(flow_id, number)
+
+    # --- connections
+
+    async def create_connection(
+        self, name: str, connector: str, *, oauth: bool, parameter_set: str | None, values: Value
+    ) -> ConnectionInfo:
+        """A new connection; durable on return. Raises InvalidName, AlreadyThere, NotStorable."""
+        return await self._fresh(
+            lambda: self._connections.create(
+                name, connector, oauth=oauth, parameter_set=parameter_set, values=values
+            )
+        )
+
+    async def connections(self) -> list[ConnectionInfo]:
+        """All connections, oldest first, without their values."""
+        return await self._fresh(lambda: self._connections.all())
+
+    async def connection(self, name: str) -> ConnectionInfo:
+        """A connection by its name, in any case. Raises RecordNotFound."""
+        return await self._fresh(lambda: self._connections.one(name))
+
+    async def connection_values(self, name: str) -> Value:
+        """A connection's parameter values, secrets included. Raises RecordNotFound."""
+        return await self._fresh(lambda: self._connections.values(name))
+
+    async def delete_connection(self, name: str) -> None:
+        """Removes a connection and shreds its key. Raises RecordNotFound."""
+        await self._fresh(lambda: self._connections.delete(name))
+
+    # --- keys
+
+    @property
+    def keys(self) -> KeyState:
+        """Which policy covers the environment, as this process saw it last."""
+        return self._source.state
+
+    async def reload_keys(self) -> None:
+        """Looks again at policy and keys. Raises EnvironmentLocked, KeyDenied, KeyUnavailable, IntegrityError."""
+        keyring = await self._source.load()
+        if keyring.locked:
+            raise EnvironmentLocked("The environment is locked.")
+        self._keyring.adopt(keyring)
+
+    # --- work on the keys
+
+    async def operations(self) -> list[Operation]:
+        """The work on this environment's keys that there was and that goes on, oldest first."""
+        return await self._fresh(lambda: self._operations.all())
+
+    async def begin_migration(self, *, full: bool = False) -> Operation:
+        """Puts it on record that everything here is to go over to the key that covers it now; see `migrate`. Gives what
+        is under way already.
+        """
+        await self.reload_keys()
+        total = await self._migration.remaining()
+        if full:
+            total += sum(runs for _, runs in await self._backend.run_counts())
+        return await self._operations.begin(MIGRATE_FULL if full else MIGRATE, total)
+
+    async def migrate(self, progress: Callable[[Operation], None] = lambda operation: None) -> None:
+        """Does the work on record, or what a crash has left of it. For the executor only."""
+        for operation in await self.operations():
+            while operation.status == RUNNING:
+                await self.reload_keys()
+                try:
+                    operation = await self._migration.run(operation, progress)
+                except StaleKeys:  # an administrator changed keys or policy: go on from here
+                    (operation,) = [each for each in await self.operations() if each.id == operation.id]
+
+    # --- keys in memory
+
+    async def _fresh(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does it, and again with the keys as they are now if they were exchanged since this process looked."""
+        unchanged = 0
+        while True:
+            try:
+                return await work()
+            except StaleKeys as error:
+                before = self._keyring.epoch
+                await self.reload_keys()
+                unchanged = unchanged + 1 if self._keyring.epoch == before else 0
+                if unchanged == 2:  # once: another task has looked in the meantime
+                    raise IntegrityError("A key row names an environment key that the store does not have.") from error
+
+    async def probe_keys(self) -> None:
+        """Asks the customer's key store whether the keys in use are still given.
+
+        Raises KeyDenied (a definite refusal), KeyUnavailable (an outage), IntegrityError or WrongKey (what is stored
+        cannot be opened), EnvironmentLocked (another process has locked the environment).
+        """
+        await self._source.probe(self._keyring)
+
+    async def drop_keys(self) -> None:
+        """Forgets every key at once, those that are in use included, and closes the store. Nothing that was read
+        through this vault can be read again.
+        """
+        self._keyring.forget()
+        with suppress(StorageError):  # what is queued cannot be sealed any more; what was acknowledged is on disk
+            await self.close()
 
     # --- durability
 
@@ -237,6 +408,7 @@ class Vault:
             await self._journal.close()
         finally:
             await self._backend.close()
+            await self._source.aclose()
 
     # --- the executor
 
@@ -246,6 +418,13 @@ class Vault:
         """
         self._executor = self._backend.try_become_executor()
         return self._executor
+
+    async def look_again(self) -> None:
+        """Learns to whom each flow belongs by now: for a process that became the executor long after it had read them.
+
+        Raises EnvironmentLocked, KeyDenied, KeyUnavailable.
+        """
+        await self._fresh(lambda: self._definitions.locate())
 
     def executor_pid(self) -> int | None:
         """The process that has that role, where known."""

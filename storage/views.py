@@ -30,13 +30,14 @@ class FlowVersion:
 
 @dataclass(frozen=True, slots=True)
 class FlowInfo:
-    """A deployed flow and its current version's number."""
+    """A deployed flow and its current version's number. `domain` says whose key seals it (purposes.Domain)."""
 
     flow_id: bytes
     name: str = field(repr=False)
     version: int
     created_ms: int
     updated_ms: int
+    domain: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +86,35 @@ class InboxItem:
     kind: int
     run_id: bytes | None
     value: Value = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerState:
+    """Where a flow's trigger stands. `due_ms` is when it has to be looked at again, None for never by itself;
+    `row_version` is what the next `Vault.set_trigger` expects.
+    """
+
+    flow_id: bytes
+    due_ms: int | None
+    value: Value = field(repr=False)
+    row_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that waits for a flow's batch trigger; `number` orders them. `size`: the bytes of its packed value."""
+
+    number: int
+    partition: str = field(repr=False)
+    value: Value = field(repr=False)
+    created_ms: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCount:
+    """What waits in one partition: how many messages, the sum of their sizes, and when the oldest came."""
+
+    count: int
+    bytes: int
+    oldest_ms: int

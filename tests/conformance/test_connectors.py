@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sealflow.connectors import Call, Connector, Failure, Reply
+from sealflow.connectors import Call, Connector, Failure, Reply, Subscribed
 from sealflow.connectors.conformance import ConnectorContract
 from sealflow.connectors.registry import FunctionConnector
 
@@ -29,6 +29,8 @@ class TestFunctions(ConnectorContract):
             await asyncio.get_running_loop().create_future()
         if call.operation == "Refuse":
             raise Failure("Refused", "Not this one.")
+        if call.webhook:
+            return Subscribed({"told": bool(call.callback_url)})
         self.done.add(call.key)
         return {"echo": call.inputs}
 
@@ -37,6 +39,9 @@ class TestFunctions(ConnectorContract):
 
     def faulty(self) -> Call | None:
         return Call("mine", "Refuse", {"secret": "planted"}, "k2")
+
+    def webhook(self) -> Call | None:
+        return Call("mine", "Ask", None, "k4", webhook=True, callback_url="https://host/planted")
 
     def endless(self) -> tuple[Call, Callable[[], Awaitable[object]]] | None:
         return Call("mine", "Wait", None, "k3"), lambda: self.started.wait()

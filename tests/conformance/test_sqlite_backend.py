@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,16 @@ from sealflow.storage import (
 )
 from sealflow.storage.backends.sqlite import SQLiteBackend, connection
 from sealflow.storage.backends.sqlite.queries import migrations, named_queries, statements
-from sealflow.storage.conformance import BackendConformance, first_batch, page_row, run_row
+from sealflow.storage.conformance import (
+    BackendConformance,
+    first_batch,
+    inbox_row,
+    message_row,
+    page_row,
+    run_row,
+    trigger_row,
+)
+from sealflow.storage.port import FlowRow
 
 OpenBackend = Callable[[], Awaitable[Backend]]
 
@@ -155,3 +165,28 @@ def test_migrations_are_numbered_without_gaps() -> None:
     assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
     assert all(list(statements(script)) for _, script in migrations())
     assert all(text and "--" not in text for text in named_queries().values())
+
+
+async def test_a_store_of_an_earlier_schema_is_upgraded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = FlowRow(b"f" * 16, b"n" * 16, 1, 1, 1, 5, 5, b"record")
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "migrations", lambda: migrations()[:1])
+        connection._expected_schema.cache_clear()
+        backend = await SQLiteBackend.open(path)
+        await backend.commit(first_batch())
+        await backend.commit(Batch(flows=[flow], inbox=[inbox_row(dedupe=b"d")]))
+        with pytest.raises(StorageError):
+            await backend.triggers()
+        await backend.close()
+    connection._expected_schema.cache_clear()
+    backend = await SQLiteBackend.open(path)
+    assert await backend.flows() == [flow]
+    assert len(await backend.inbox(10)) == 1
+    await backend.commit(Batch(triggers=[trigger_row(flow.flow_id)], messages=[message_row(flow.flow_id)]))
+    await backend.close()
+    with closing(sqlite3.connect(path)) as other:
+        versions = other.execute("SELECT version FROM schema_version ORDER BY version").fetchall()
+    assert [version for (version,) in versions] == [number for number, _ in migrations()]
+    backend = await SQLiteBackend.open(path)
+    assert len(await backend.triggers()) == 1
+    await backend.close()

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from sealflow.engine.cloud import catalog
+from sealflow.engine.cloud.explanations import explanations
 from sealflow.engine.expressions import CONTEXT_FUNCTIONS, FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,13 +153,45 @@ def test_every_dependency_has_its_reason() -> None:
     assert {name for name in names if not re.search(rf"^\| [^|]*\b{name}\b", text, re.MULTILINE)} == set()
 
 
-def test_the_reference_of_actions_is_complete() -> None:
+def rows(section: str) -> Iterator[tuple[str, str, str]]:
+    """Each type of a table of the reference of actions, with what becomes of it and the notes."""
     text = (ROOT / "docs" / "reference" / "actions.md").read_text("utf-8")
-    runs, refused = text.split("## Actions that are refused")
-    refused = refused.split("Also refused")[0]
-    words, refused_words = set(re.findall(r"\w+", runs)), set(re.findall(r"\w+", refused))
-    assert {name for name in catalog.ACTIONS.values() if name not in words} == set()
-    assert set(catalog.ACTIONS_LATER.values()) == refused_words
+    table = text.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    for types, here, notes in re.findall(r"^\| ([A-Z][\w, ]*) \| \*([\w ]+)\* \| ?(.*) ?\|$", table, re.MULTILINE):
+        for name in types.split(", "):
+            yield name, here, notes
+
+
+def test_the_reference_of_actions_says_what_becomes_of_each() -> None:
+    found = list(rows("Actions"))
+    assert len({name for name, _, _ in found}) == len(found)
+    documented = {name: here for name, here, _ in found}
+    expected = {
+        **dict.fromkeys(catalog.ACTIONS.values(), "runs"),
+        **dict.fromkeys(catalog.CONNECTORS.values(), "runs through a connector"),
+        **{refusal.name: "refused" for refusal in catalog.REFUSED.values()},
+    }
+    assert documented == expected
+    reasons = {refusal.name: refusal.reason for refusal in catalog.REFUSED.values()}
+    assert [name for name, _, notes in found if name in reasons and reasons[name][1:] not in notes] == []
+
+
+def test_the_reference_of_triggers_says_what_becomes_of_each() -> None:
+    found = list(rows("Triggers"))
+    assert sorted(name for name, _, _ in found) == sorted(catalog.TRIGGERS.values())
+    assert {here for _, here, _ in found} <= {"runs", "runs through a connector"}
+    [kinds] = [notes for name, _, notes in found if name == "Request"]
+    assert [kind for kind in catalog.REQUEST_KINDS.values() if kind not in re.findall(r"\w+", kinds)] == []
+
+
+def test_the_reference_of_problems_is_the_table_of_explanations() -> None:
+    text = (ROOT / "docs" / "reference" / "problems.md").read_text("utf-8")
+    expected = [
+        f"| `{each.code}` | {', '.join(each.severities)} | {each.meaning} | {each.example} | {each.remedy} |"
+        for each in explanations().values()
+    ]
+    assert re.findall(r"^\| `.*\|$", text, re.MULTILINE) == expected
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == list(dict.fromkeys(e.group for e in explanations().values()))
 
 
 def test_the_reference_of_expressions_is_complete() -> None:

@@ -27,23 +27,28 @@ def failing(code: int, **headers: str) -> Answer:
 
 
 class Driver:
-    """One run of a definition. `answer(command, number)` gives the outcome of each call."""
+    """One run of a definition. `answer(command, number)` gives the outcome of each call, None where it never ends.
+
+    `parameters` are values, `declared` the definition's parameters.
+    """
 
     def __init__(
         self,
         actions: dict[str, Any],
         *,
         dialect: str = "auto",
-        answer: Callable[[Any, int], Answer] | None = None,
+        answer: Callable[[Any, int], Answer | None] | None = None,
         trigger: dict[str, Any] | None = None,
         parameters: dict[str, Any] | None = None,
         pins: dict[str, Any] | None = None,
         check: bool = True,
+        declared: Any = None,
         **definition: Any,
     ) -> None:
         self.definition = {
             "triggers": {"manual": trigger or {"type": "Request", "kind": "Http"}},
             "actions": actions,
+            "parameters": declared,
             **definition,
         }
         self.plan = kernel.build(parse(self.definition, dialect=dialect))  # type: ignore[arg-type]
@@ -52,7 +57,9 @@ class Driver:
         self.records: list[Any] = []
         self.calls: list[tuple[str, int, Any]] = []
         self.sleeps: list[tuple[str, int]] = []
+        self.listening: list[tuple[str, int | None]] = []
         self.responses: list[Any] = []
+        self.abandoned: list[str] = []
         self.turns = 0
         self.now = START
         self._answer = answer or (lambda command, number: ok())
@@ -73,7 +80,16 @@ class Driver:
         records, commands = kernel.decide(self.plan, self.state, record)
         self.turns += 1
         self.records += records
-        self._queue += commands
+        self.take(commands)
+
+    def take(self, commands: list[Any]) -> None:
+        """Queue what is to be carried out."""
+        for command in commands:
+            if isinstance(command, kernel.Abandon):
+                self.abandoned.append(command.path)
+                self._queue = [each for each in self._queue if each.path != command.path]
+            elif not isinstance(command, kernel.Expire):  # the state tells as well which limits there are
+                self._queue.append(command)
 
     def start(self, body: Any = None) -> Driver:
         trigger = kernel.fire(self.plan, body, at=self.now, pins=self.pins)[0]
@@ -82,24 +98,51 @@ class Driver:
 
     def step(self) -> bool:
         """Carry out one command or tick; False when nothing is left to do."""
+        if kernel.unfinished(self.state):
+            missing = self.state.need
+            kernel.supply(self.state, {large.at: self.records[large.seq][large.field] for large in missing})
+            self.feed(event.resume())
+            return True
         if kernel.needs_tick(self.state):
             self.feed(event.tick(self.now))
             return True
         if not self._queue:
-            return False
-        command = self._queue.pop(0)
+            return self._expire(None)
+        command = self._queue[0]
+        if self._expire(command.due if isinstance(command, kernel.Sleep) else self.now + SECOND):
+            return True
+        self._queue.pop(0)
         node, it, attempt = command.node.index, command.it, command.attempt
         if isinstance(command, kernel.Invoke):
             self.calls.append((command.path, attempt, command.inputs))
             self.now += SECOND
-            status, code, outputs, error = self._answer(command, len(self.calls))
-            self.feed(event.result(node, it, attempt, self.now, status, code, outputs, error))
+            answer = self._answer(command, len(self.calls))
+            if answer is not None:
+                self.feed(event.result(node, it, attempt, self.now, *answer))
         elif isinstance(command, kernel.Sleep):
             self.sleeps.append((command.path, command.due - self.now))
             self.now = max(self.now, command.due)
             self.feed(event.timer(node, it, attempt, self.now))
+        elif isinstance(command, kernel.Listen):
+            self.listening.append((command.path, command.deadline))
         else:
             self.responses.append(command.response)
+        return True
+
+    def call_back(self, name: str, answer: Answer, it: tuple[int, ...] | None = None) -> Driver:
+        """The webhook action of this name is called back."""
+        node = self.plan.by_key[name.lower()].index
+        entry = self.state.open.get((node, it))
+        self.feed(event.callback(node, it, entry.attempt if entry is not None else 1, self.now, *answer))
+        return self
+
+    def _expire(self, before: int | None) -> bool:
+        """Let the first limit lapse that is due `before` then (None: whenever); False where there is none."""
+        first = min(self.state.limits.values(), key=lambda limit: limit.due, default=None)
+        if first is None or self.state.end is not None or (before is not None and first.due > before):
+            return False
+        self.now = max(self.now, first.due)
+        self.feed(event.deadline(first.node.index, first.frame.it, 1, self.now))
         return True
 
     def run(self, body: Any = None) -> Driver:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sealflow.engine.cloud import Problem, check, read_object
+from checking import REQUEST, problems
+from sealflow.engine.cloud import check, read_object
 
 COMPOSE = {"type": "Compose", "inputs": 1}
-REQUEST = {"manual": {"type": "Request", "kind": "Http"}}
-
-
-def problems(actions: dict[str, Any], **more: Any) -> list[Problem]:
-    return check(read_object({"triggers": REQUEST, "actions": actions, **more}))
 
 
 def found(actions: dict[str, Any], **more: Any) -> list[tuple[str, str, str]]:
@@ -420,13 +416,16 @@ def test_split_on_and_concurrency_of_a_trigger() -> None:
     runs = {"runtimeConfiguration": {"concurrency": {"runs": 101}}, "operationOptions": "SingleInstance"}
     at = "/triggers/T/runtimeConfiguration/concurrency"
     assert found({"A": COMPOSE}, triggers={"T": {"type": "Request", **runs}}) == [
-        ("NotYetSupported", "warning", at),
         ("InvalidConcurrency", "error", f"{at}/runs"),
         ("InvalidConcurrency", "error", f"{at}/runs"),
-        ("NotYetSupported", "warning", "/triggers/T/operationOptions"),
     ]
-    assert codes({"A": COMPOSE}, triggers={"T": {"type": "Request", "correlation": {"clientTrackingId": "x"}}}) == [
-        "NotYetSupported"
+    waiting = {"runtimeConfiguration": {"concurrency": {"runs": "@int('2')", "maximumWaitingRuns": 0}}}
+    assert found({"A": COMPOSE}, triggers={"T": {"type": "Request", **waiting}}) == [
+        ("NotYetSupported", "warning", f"{at}/runs"),
+        ("InvalidConcurrency", "error", f"{at}/maximumWaitingRuns"),
+    ]
+    assert codes({"A": COMPOSE}, triggers={"T": {"type": "Request", "correlation": {"x": 1}}}) == [
+        "InvalidCorrelation"
     ]
 
 

@@ -51,12 +51,21 @@ def test_every_value_has_its_place(value: Any, indent: int | None, ascii_only: b
         assert lines[line - 1][column - 1 : column].strip()
 
 
+def test_places_behind_comments() -> None:
+    text = '{\n  // { "a": 1 }\n  "a": [1, /* 2, */ 3,],\n}'
+    assert positions(text, ["/a", "/a/1"]) == {"/a": (3, 3), "/a/1": (3, 21)}
+
+
 def test_a_log_names_rule_place_and_pointer() -> None:
     log = sarif([(report(BROKEN, "my flow.json"), BROKEN)], "1.2.3")
     (run,) = log["runs"]
     assert run["tool"]["driver"]["version"] == "1.2.3"
     results = {result["ruleId"]: result for result in run["results"]}
-    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == set(results)
+    rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
+    assert set(rules) == set(results)
+    assert rules["UnknownFunction"]["fullDescription"]["text"] == "There is no such function."
+    assert "`@conct('a', 'b')`" in rules["UnknownFunction"]["help"]["markdown"]
+    assert rules["UnknownFunction"]["defaultConfiguration"] == {"level": "error"}
     unknown = results["UnknownFunction"]["locations"][0]
     assert unknown["physicalLocation"]["artifactLocation"]["uri"] == "my%20flow.json"
     assert unknown["physicalLocation"]["region"]["startLine"] == 4

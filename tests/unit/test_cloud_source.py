@@ -207,6 +207,26 @@ def test_byte_order_marks_and_wide_encodings(encoding: str) -> None:
     assert read("\ufeff" + json.dumps(DEFINITION)).definition == DEFINITION
 
 
+def test_comments_and_last_commas_are_read_as_the_hosts_read_them() -> None:
+    text = """{ // where it starts
+      "triggers": {}, /* nothing
+      here */
+      "actions": {"A": {"type": "Compose", "inputs": ["// no comment, ]", 1, ], }, },
+    }"""
+    assert read(text).definition["actions"] == {"A": {"type": "Compose", "inputs": ["// no comment, ]", 1]}}
+    with pytest.raises(DefinitionError) as caught:
+        read(text.replace("1, ]", "1 2]"))
+    assert (caught.value.code, caught.value.at) == ("InvalidJson", "4:77")
+
+
+@pytest.mark.parametrize(
+    "text", ["{,}", '{"actions": {},,}', '{"actions": [,]}', '{"actions": {} /* open', '{"actions // x']
+)
+def test_commas_and_comments_elsewhere_are_faults(text: str) -> None:
+    with pytest.raises(DefinitionError, match="no JSON"):
+        read(text)
+
+
 def test_a_property_that_stands_twice() -> None:
     text = '{"actions": {"A/B": {"type": "Compose", "inputs": 1}, "A/B": {"type": "Compose", "inputs": 2}}}'
     (problem,) = read(text).problems

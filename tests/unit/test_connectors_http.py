@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
 import logging
 import socket
 import ssl
@@ -20,81 +19,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from http_server import Handler, Reaction, Seen, Server, as_json, raw
 from sealflow.connectors import Call, Connector, Egress, Failure, HttpConnector, Limits, Services
 from sealflow.connectors.conformance import ConnectorContract
 from sealflow.engine.runtime.clock import VirtualClock
-
-
-class Seen:
-    """A request as the server got it."""
-
-    def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
-        self.method = method
-        self.target = target
-        self.headers = headers
-        self.body = body
-
-
-Reaction = bytes | None
-Handler = Callable[[Seen], Reaction | Awaitable[Reaction]]
-
-
-class Server:
-    """HTTP/1.1 in a few lines: `handler` gives raw bytes, None closes the connection without an answer."""
-
-    def __init__(self, handler: Handler) -> None:
-        self.handler = handler
-        self.seen: list[Seen] = []
-        self.arrived = asyncio.Event()
-        self.connections = 0
-        self._writers: set[asyncio.StreamWriter] = set()
-
-    async def start(self, tls: ssl.SSLContext | None = None) -> None:
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
-        self.port: int = self.server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    async def stop(self) -> None:
-        self.server.close()
-        for writer in self._writers:
-            writer.close()
-        await self.server.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self._writers.add(writer)
-        try:
-            while True:
-                lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-                method, target, _ = lines[0].split(" ")
-                pairs = (line.split(": ", 1) for line in lines[1:] if line)
-                headers = {name.lower(): value for name, value in pairs}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                seen = Seen(method, target, headers, body)
-                self.seen.append(seen)
-                self.arrived.set()
-                reaction = self.handler(seen)
-                if isinstance(reaction, Awaitable):
-                    reaction = await reaction
-                if reaction is None:
-                    break
-                writer.write(reaction)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-
-def raw(status: int, body: bytes = b"", /, **headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status} Reason", f"Content-Length: {len(body)}"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-def as_json(value: Any, status: int = 200, /, **headers: str) -> bytes:
-    return raw(status, json.dumps(value).encode(), Content_Type="application/json", **headers)
-
 
 Serve = Callable[..., Awaitable[Server]]
 

@@ -93,8 +93,8 @@ async def test_what_can_be_registered() -> None:
     registry.register("again", mine)
     registry.register("b", Callable())
     registry.register("c", functools.partial(echo))
-    assert (await registry.find("a").invoke(Call("a", "", None, "k"), SERVICES)).body == 104_857_600
-    assert (await registry.find("b").invoke(Call("b", "", None, "k"), SERVICES)).body == 5
+    assert await registry.find("a").invoke(Call("a", "", None, "k"), SERVICES) == Reply(200, {}, 104_857_600)
+    assert await registry.find("b").invoke(Call("b", "", None, "k"), SERVICES) == Reply(200, {}, 5)
     await registry.aclose()
     assert mine.closed == 1
     bad: list[Any] = [5, Mine, lambda call: 5, None, print]
@@ -105,7 +105,7 @@ async def test_what_can_be_registered() -> None:
 
 def test_the_standard_registry() -> None:
     registry = standard()
-    assert registry.ids == ["http"]
+    assert registry.ids == ["artifacts", "flat-file", "http", "inline-code", "liquid", "xml", "xslt"]
     assert isinstance(registry.find("Http"), HttpConnector)
     assert registry.find("http").recovery == "keyed"
 

@@ -9,7 +9,6 @@ from sealflow.engine.errors import ExpressionError
 from sealflow.engine.expressions import (
     ContextScope,
     Evaluator,
-    Node,
     Scope,
     Suspend,
     compile_condition,
@@ -19,6 +18,7 @@ from sealflow.engine.expressions import (
     unparse,
 )
 from sealflow.engine.expressions.context import compile_text
+from sealflow.engine.expressions.observe import Steps
 from sealflow.engine.expressions.scope import Name
 
 SCOPE = ContextScope()
@@ -252,19 +252,28 @@ def test_deep_values_are_an_error_not_a_crash() -> None:
 
 
 def test_every_value_can_be_observed() -> None:
-    seen: list[tuple[str, Any]] = []
-
-    def observe(node: Node, value: Any) -> None:
-        seen.append((unparse(node), value))
-
-    compiled = compile_text("concat(toLower('A'), body('X')?['a']?['b'])", SCOPE, observe=observe)
+    observer = Steps()
+    compiled = compile_text("concat(toLower('A'), body('X')?['a']?['b'])", SCOPE, observe=observer)
     assert compiled.evaluate({"actions": {"X": {"outputs": {"body": {"a": {"b": 5}}}}}}) == "a5"
-    assert seen == [
+    assert [(unparse(step.node), step.value) for step in observer.steps] == [
         ("toLower('A')", "a"),
         ("body('X')", {"a": {"b": 5}}),
         ("body('X')?['a']", {"b": 5}),
         ("body('X')?['a']?['b']", 5),
         ("concat(toLower('A'), body('X')?['a']?['b'])", "a5"),
+    ]
+
+
+def test_an_error_is_observed_where_it_arose() -> None:
+    observer = Steps()
+    with pytest.raises(ExpressionError) as caught:
+        compile_text("@add(1, int(concat('a', variables('v'))))", SCOPE, observe=observer).evaluate(
+            {"variables": {"v": "b"}}
+        )
+    assert [(unparse(step.node), step.value, step.error) for step in observer.steps] == [
+        ("variables('v')", "b", None),
+        ("concat('a', variables('v'))", "ab", None),
+        ("int(concat('a', variables('v')))", None, caught.value),
     ]
 
 

@@ -280,7 +280,7 @@ def test_a_large_output_is_left_in_the_store_and_asked_for_when_it_is_needed() -
     (large,) = restored.need
     assert large.size > 16_384
     assert not kernel.needs_tick(restored)
-    kernel.supply(restored, {large.seq: run.records[large.seq][8]})
+    kernel.supply(restored, {large.at: run.records[large.seq][large.field]})
     more, _ = kernel.decide(run.plan, restored, event.resume())
     assert more[0][7] == 20_000
     assert restored.end is not None
@@ -356,7 +356,7 @@ def test_attempts_count_the_calls_that_were_made() -> None:
     assert run.entry("/c").attempts == 1
 
 
-def test_large_values_that_become_part_of_others_stay_in_memory() -> None:
+def test_large_values_that_become_part_of_others_come_back() -> None:
     big = "x" * 20_000
     body = {
         "A": http(),

@@ -55,6 +55,14 @@ def bodies(draw: Any, depth: int = 0) -> dict[str, Any]:
 def containers(draw: Any, depth: int) -> dict[str, Any]:
     body = draw(bodies(depth + 1))
     kind = draw(st.sampled_from(["Scope", "If", "Switch", "Foreach", "Until"]))
+    made: dict[str, Any] = draw(container(kind, body, depth))
+    if kind != "Until" and draw(st.integers(0, 3)) == 0:
+        made["limit"] = {"timeout": draw(st.sampled_from(["PT1S", "PT5S", "@concat('PT', '20S')", "soon"]))}
+    return made
+
+
+@st.composite
+def container(draw: Any, kind: str, body: dict[str, Any], depth: int) -> dict[str, Any]:
     if kind == "Scope":
         return {"type": "Scope", "actions": body}
     if kind == "If":
@@ -161,8 +169,9 @@ def test_a_restored_snapshot_goes_on_like_the_original(body: Any, seed: Any) -> 
     restored = kernel.restore(other.plan, kernel.dump(run.state), other.history)
     assert restored is not None
     other.state, other.now, other.records = restored, run.now, list(run.records)
-    other._queue = list(kernel.pending(restored))
-    run._queue = list(kernel.pending(run.state))
+    run._queue = []
+    other.take(kernel.pending(restored))
+    run.take(kernel.pending(run.state))
     run.run()
     other.run()
     assert other.records == run.records

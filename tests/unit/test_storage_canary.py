@@ -63,6 +63,7 @@ async def test_no_canary_is_found(
     for version in range(3):
         await vault.put_flow(f"flow {CANARY}", {CANARY: [CANARY] * 500, "v": version}, meta={"path": CANARY})
     flow = await vault.flow(f"FLOW {CANARY}")
+    assert await vault.trigger(flow.flow_id) is None
     for run in range(20):
         log = vault.create_run(os.urandom(16), flow.flow_id, 1, 5, {"name": CANARY}, parent=b"p" * 16)
         for page in range(10):
@@ -72,7 +73,12 @@ async def test_no_canary_is_found(
         if run % 2:
             log.append([], status=2, ended_ms=9, summary={"error": CANARY})
         await vault.inbox_add(1, {"body": CANARY}, run_id=log.run_id, dedupe=f"{CANARY}{run}".encode())
+        await vault.add_message(flow.flow_id, CANARY + str(run % 3), {CANARY: CANARY}, dedupe=f"{CANARY}{run}".encode())
+        vault.set_trigger(flow.flow_id, {"url": CANARY}, due_ms=run, expected=run)
     await vault.flush()
+    for message in (await vault.messages(flow.flow_id))[::2]:
+        vault.consume_message(flow.flow_id, message.number)
+    assert CANARY in str(await vault.message_counts(flow.flow_id))
     for item in (await vault.inbox())[::2]:
         vault.consume(item.id)
     await vault.flush()

@@ -17,6 +17,14 @@ SEALED = {
     "pages.record",
     "snapshots.record",
     "inbox.record",
+    "triggers.record",
+    "messages.record",
+    "key_state.record",
+    "policies.record",
+    "assignments.record",
+    "audit.record",
+    "connections.record",
+    "operations.record",
 }
 
 

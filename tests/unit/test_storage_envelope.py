@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealflow.storage import IntegrityError, NotARecord, SealLimit, WrongKey, envelope
+from sealflow.storage import IntegrityError, NotARecord, SealLimit, StaleKeys, WrongKey, envelope
 from sealflow.storage.keyring import Keyring
-from sealflow.storage.port import EnvironmentKeyRow, Wrapped
+from sealflow.storage.port import EnvironmentKeyRow, KeyFacts, Wrapped
 from sealflow.storage.purposes import Domain, Index, Kind, Purpose, Role
 
 ENVIRONMENT = b"E" * 16
@@ -166,6 +166,7 @@ class Provider:
     """A key provider in memory."""
 
     name = "test"
+    uri = "test:"
 
     def __init__(self, key: bytes = b"k" * 32) -> None:
         self.key = envelope.KeyEncryptionKey(key)
@@ -178,18 +179,24 @@ class Provider:
             raise WrongKey("another key")
         return self.key.unwrap(context, wrapped.data)
 
+    async def facts(self) -> KeyFacts:
+        return KeyFacts(self.key.kid)
+
+    async def aclose(self) -> None:
+        pass
+
 
 async def test_the_keyring_opens_what_it_made() -> None:
     keyring, rows = await Keyring.create(ENVIRONMENT, Role.ENVIRONMENT, Provider(), 5)
     scope, row = keyring.new_scope(Kind.RUN, RUN)
-    again = await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, Provider(), rows)
+    again = await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, {Domain.SERVICE: Provider()}, rows)
     assert again.open_scope(row).kid == scope.kid
     assert again.name_index(Index.FLOW_NAME, "Straße") == keyring.name_index(Index.FLOW_NAME, "STRASSE")
     for field in ("generation", "domain", "key_version", "kind"):
-        with pytest.raises(IntegrityError):
+        with pytest.raises((IntegrityError, StaleKeys)):
             again.open_scope(row._replace(**{field: getattr(row, field) + 1}))
     with pytest.raises(IntegrityError):
-        await Keyring.open(ENVIRONMENT, Role.CONTROL, Provider(), rows)
+        await Keyring.open(ENVIRONMENT, Role.CONTROL, {Domain.SERVICE: Provider()}, rows)
 
 
 @pytest.mark.parametrize("field", ["kid", "wrapped", "policy_epoch", "mac", "domain", "version", "created_ms"])
@@ -198,15 +205,16 @@ async def test_an_altered_environment_key_row_is_refused(field: str) -> None:
     value: Any = getattr(row, field)
     changed: Any = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
     with pytest.raises(IntegrityError):
-        await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, Provider(), [row._replace(**{field: changed})])
+        altered = row._replace(**{field: changed})
+        await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, {Domain.SERVICE: Provider()}, [altered])
 
 
 async def test_another_environments_key_row_is_refused() -> None:
     _, rows = await Keyring.create(b"F" * 16, Role.ENVIRONMENT, Provider(), 5)
     with pytest.raises(IntegrityError):
-        await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, Provider(), rows)
+        await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, {Domain.SERVICE: Provider()}, rows)
     with pytest.raises(WrongKey):
-        await Keyring.open(b"F" * 16, Role.ENVIRONMENT, Provider(b"l" * 32), rows)
+        await Keyring.open(b"F" * 16, Role.ENVIRONMENT, {Domain.SERVICE: Provider(b"l" * 32)}, rows)
 
 
 async def test_a_planted_second_version_is_refused() -> None:
@@ -223,4 +231,4 @@ async def test_a_planted_second_version_is_refused() -> None:
     first = (numbers[2], numbers[1], numbers[1], rows[0].kid, kek, numbers[0], numbers[5])
     certified = rows[0]._replace(mac=planted.certify(b"environment key row", *first))
     with pytest.raises(IntegrityError, match="predecessor"):
-        await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, Provider(), [certified, row])
+        await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, {Domain.SERVICE: Provider()}, [certified, row])

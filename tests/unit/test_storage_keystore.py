@@ -68,11 +68,11 @@ def test_adding_again_keeps_the_key(path: Path) -> None:
 
 def test_missing(path: Path) -> None:
     with pytest.raises(KeyMissing, match="missing"):
-        Keystore(path).key(ENVIRONMENT)
+        Keystore(path).keys(ENVIRONMENT)[-1]
     assert not path.exists()
     Keystore(path).add(b"F" * 16)
     with pytest.raises(KeyMissing, match="another keystore"):
-        Keystore(path).key(ENVIRONMENT)
+        Keystore(path).keys(ENVIRONMENT)[-1]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_damaged_file_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     path.chmod(0o600)
     with pytest.raises(KeystoreUnreadable) as caught:
-        Keystore(path, passphrase=lambda: "x").key(ENVIRONMENT)
+        Keystore(path, passphrase=lambda: "x").keys(ENVIRONMENT)[-1]
     assert "chmod" not in (caught.value.hint or "")
     assert path.read_bytes() == content
 
@@ -115,14 +115,14 @@ def test_passphrase(path: Path) -> None:
     keystore = Keystore(path, passphrase=ask)
     keystore.add(ENVIRONMENT)
     keystore.add(b"F" * 16)
-    keystore.key(ENVIRONMENT)
+    keystore.keys(ENVIRONMENT)[-1]
     assert len(asked) == 1
     assert b"keys" not in path.read_bytes()
-    assert Keystore(path, passphrase=ask).key(ENVIRONMENT).kid == keystore.key(ENVIRONMENT).kid
+    assert Keystore(path, passphrase=ask).keys(ENVIRONMENT)[-1].kid == keystore.keys(ENVIRONMENT)[-1].kid
     with pytest.raises(WrongKey):
-        Keystore(path, passphrase=lambda: "wrong").key(ENVIRONMENT)
+        Keystore(path, passphrase=lambda: "wrong").keys(ENVIRONMENT)[-1]
     with pytest.raises(WrongKey, match="sealed with a passphrase"):
-        Keystore(path).key(ENVIRONMENT)
+        Keystore(path).keys(ENVIRONMENT)[-1]
     with pytest.raises(WrongKey):
         Keystore(path).add(b"G" * 16)
 
@@ -142,7 +142,7 @@ def test_passphrase_of_the_environment_comes_first(path: Path, monkeypatch: pyte
     monkeypatch.setenv("SEALFLOW_PASSPHRASE", "from the environment")
     Keystore.default(passphrase=lambda: "never asked").add(ENVIRONMENT)
     monkeypatch.delenv("SEALFLOW_PASSPHRASE")
-    assert Keystore.default(passphrase=lambda: "from the environment").key(ENVIRONMENT)
+    assert Keystore.default(passphrase=lambda: "from the environment").keys(ENVIRONMENT)[-1]
 
 
 def test_a_prompt_alone_does_not_seal_a_new_keystore(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_a_prompt_alone_does_not_seal_a_new_keystore(path: Path, monkeypatch: py
         raise AssertionError("asked")
 
     Keystore.default(passphrase=prompt).add(ENVIRONMENT)
-    assert Keystore.default(passphrase=prompt).key(ENVIRONMENT)
+    assert Keystore.default(passphrase=prompt).keys(ENVIRONMENT)[-1]
 
 
 def test_the_first_run_notice_says_where_why_and_how(path: Path) -> None:
@@ -231,19 +231,19 @@ def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
 def test_one_that_others_may_use_is_refused(path: Path, bits: int) -> None:
     Keystore(path).add(ENVIRONMENT)
     path.chmod(bits)
-    for call in (Keystore(path).key, Keystore(path).add):
+    for call in (Keystore(path).keys, Keystore(path).add):
         with pytest.raises(KeystoreUnreadable, match="other users") as caught:
             call(ENVIRONMENT)
         assert caught.value.hint == f"chmod 600 {path}"
     path.chmod(0o400)
-    assert Keystore(path).key(ENVIRONMENT)
+    assert Keystore(path).keys(ENVIRONMENT)[-1]
 
 
 def test_another_users_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Keystore(path).add(ENVIRONMENT)
     monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
     with pytest.raises(KeystoreUnreadable, match="another user"):
-        Keystore(path).key(ENVIRONMENT)
+        Keystore(path).keys(ENVIRONMENT)[-1]
 
 
 def test_every_way_to_make_one_asks_the_environment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,21 +254,21 @@ def test_every_way_to_make_one_asks_the_environment(path: Path, monkeypatch: pyt
         assert "sealed" in json.loads(file.read_bytes())
     monkeypatch.delenv("SEALFLOW_PASSPHRASE")
     with pytest.raises(WrongKey):
-        Keystore(path).key(ENVIRONMENT)
+        Keystore(path).keys(ENVIRONMENT)[-1]
 
 
 def test_a_passphrase_seals_a_clear_keystore_with_the_next_key(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     Keystore(path).add(ENVIRONMENT)
-    kid = Keystore(path).key(ENVIRONMENT).kid
+    kid = Keystore(path).keys(ENVIRONMENT)[-1].kid
     monkeypatch.setenv("SEALFLOW_PASSPHRASE", "hunter2")
     keystore = Keystore(path)
-    assert keystore.key(ENVIRONMENT).kid == keystore.key(ENVIRONMENT).kid == kid
+    assert keystore.keys(ENVIRONMENT)[-1].kid == keystore.keys(ENVIRONMENT)[-1].kid == kid
     assert ["not sealed yet" in record.getMessage() for record in caplog.records] == [True]
     keystore.add(b"F" * 16)
     assert "sealed" in json.loads(path.read_bytes())
-    assert Keystore(path).key(ENVIRONMENT).kid == kid
+    assert Keystore(path).keys(ENVIRONMENT)[-1].kid == kid
 
 
 def test_an_empty_passphrase_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,12 +294,12 @@ def test_the_key_of_a_control_store_is_no_environments(path: Path) -> None:
     keystore.add(ENVIRONMENT)
     keystore.add(b"C" * 16, Role.CONTROL)
     assert json.loads(path.read_bytes())["control"] == [(b"C" * 16).hex()]
-    assert keystore.key(ENVIRONMENT)
-    assert keystore.key(b"C" * 16, Role.CONTROL)
+    assert keystore.keys(ENVIRONMENT)[-1]
+    assert keystore.keys(b"C" * 16, Role.CONTROL)[-1]
     with pytest.raises(IntegrityError):
-        keystore.key(ENVIRONMENT, Role.CONTROL)
+        keystore.keys(ENVIRONMENT, Role.CONTROL)
     with pytest.raises(IntegrityError):
-        keystore.key(b"C" * 16)
+        keystore.keys(b"C" * 16)[-1]
 
 
 def test_links_in_a_circle(tmp_path: Path) -> None:
@@ -316,6 +316,6 @@ def test_a_folder_that_may_not_be_entered(path: Path, monkeypatch: pytest.Monkey
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "exists", denied)
-    for call in (keystore.key, keystore.has):
+    for call in (keystore.keys, keystore.has):
         with pytest.raises(KeystoreUnreadable, match="denied"):
             call(ENVIRONMENT)

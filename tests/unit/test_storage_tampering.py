@@ -28,11 +28,14 @@ Change = Callable[[sqlite3.Connection], object]
 
 
 class Place:
-    """Two ended runs of five pages, one running run, one flow and one inbox item, to be changed from outside."""
+    """Two ended runs of five pages, one running run, one flow with its trigger and three messages, and one inbox item,
+    to be changed from outside.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ids: list[bytes] = []
+        self.flow = b""
 
     async def open(self) -> tuple[Store, Vault]:
         store = await Store.open(self.folder / "home", Keystore(self.folder / "k.json"))
@@ -47,7 +50,11 @@ class Place:
         await store.create_environment("a")
         vault = await store.open_vault("a")
         await vault.put_flow("flow", {"v": 1})
-        await vault.put_flow("flow", {"v": 2})
+        self.flow = (await vault.put_flow("flow", {"v": 2})).flow_id
+        assert await vault.trigger(self.flow) is None
+        vault.set_trigger(self.flow, {"next": 1}, due_ms=7, expected=0)
+        for n in range(3):
+            await vault.add_message(self.flow, "p" if n else "q", {"m": n}, dedupe=bytes([n]))
         for ended in (True, True, False):
             log = vault.create_run(os.urandom(16), FLOW, 1, 5, {"s": 1}, status=1)
             for page in range(5):
@@ -86,6 +93,10 @@ class Place:
                 for number in range(1, flow.version + 1):
                     await vault.version(flow.flow_id, number)
             await vault.inbox()
+            await vault.triggers()
+            await vault.trigger(self.flow)
+            await vault.messages(self.flow)
+            await vault.message_counts(self.flow)
         finally:
             await vault.close()
             await store.close()
@@ -201,6 +212,34 @@ async def test_every_flipped_bit_of_a_stored_record_is_refused(place: Place) -> 
     await store.close()
 
 
+async def test_every_flipped_bit_of_a_trigger_and_a_message_is_refused(place: Place) -> None:
+    (path,) = (place.folder / "home" / "environments").glob("*/store.db")
+    store, vault = await place.open()
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA synchronous = OFF")
+    columns = [("triggers", "flow_id"), ("triggers", "record")]
+    columns += [("messages", column) for column in ("message_id", "flow_id", "partition_index", "dedupe", "record")]
+    for table, column in columns:
+        (original,) = connection.execute(f"SELECT {column} FROM {table} WHERE id = 1").fetchone()
+        for bit in range(len(original) * 8):
+            changed = bytearray(original)
+            changed[bit // 8] ^= 1 << bit % 8
+            connection.execute(f"UPDATE {table} SET {column} = ? WHERE id = 1", (bytes(changed),))
+            with pytest.raises(IntegrityError):
+                await _check_queues(vault, place.flow)
+        connection.execute(f"UPDATE {table} SET {column} = ? WHERE id = 1", (original,))
+    await _check_queues(vault, place.flow)
+    connection.close()
+    await vault.close()
+    await store.close()
+
+
+async def _check_queues(vault: Vault, flow_id: bytes) -> None:
+    await vault.triggers()
+    await vault.messages(flow_id)
+    await vault.message_counts(flow_id)
+
+
 async def _check(vault: Vault, run_id: bytes) -> None:
     await vault.run(run_id)
     async for _ in vault.read_run(run_id):
@@ -219,6 +258,26 @@ OTHERS: dict[str, str] = {
     "a flow's index": "UPDATE flows SET name_index = zeroblob(16)",
     "a flow's domain": "UPDATE flows SET domain = 2",
     "a flow's row": "DELETE FROM flows",
+    "a trigger's record": "UPDATE triggers SET record = CAST(substr(record, 1, 100) || x'00' || substr(record, 102) AS BLOB)",
+    "a trigger's time": "UPDATE triggers SET due_ms = 8",
+    "no time of a trigger": "UPDATE triggers SET due_ms = NULL",
+    "a trigger's row version": "UPDATE triggers SET row_version = 2",
+    "a trigger's flow": "UPDATE triggers SET flow_id = zeroblob(16)",
+    "a trigger's row": "DELETE FROM triggers",
+    "a trigger's key": "DELETE FROM keys WHERE kind = 7",
+    "a trigger's key as a message's": "UPDATE keys SET kind = 8 WHERE kind = 7",
+    "a flow's record as its trigger's": "UPDATE triggers SET record = (SELECT record FROM flows)",
+    "a message's record": "UPDATE messages SET record = CAST(substr(record, 1, 100) || x'00' || substr(record, 102) AS BLOB) WHERE id = 2",
+    "another message's record": "UPDATE messages SET record = (SELECT record FROM messages WHERE id = 3) WHERE id = 2",
+    "a message's partition": "UPDATE messages SET partition_index = (SELECT partition_index FROM messages WHERE id = 1) WHERE id = 2",
+    "a message's uniqueness": "UPDATE messages SET dedupe = zeroblob(16) WHERE id = 2",
+    "no uniqueness of a message": "UPDATE messages SET dedupe = NULL WHERE id = 2",
+    "a message's size": "UPDATE messages SET size = size + 1 WHERE id = 2",
+    "a message's time": "UPDATE messages SET created_ms = 1 WHERE id = 2",
+    "a message's flow": "UPDATE messages SET flow_id = zeroblob(16) WHERE id = 2",
+    "a message's id": "UPDATE messages SET message_id = zeroblob(16) WHERE id = 2",
+    "a message's row": "DELETE FROM messages WHERE id = 2",
+    "a message's key": "DELETE FROM keys WHERE scope = (SELECT message_id FROM messages WHERE id = 2)",
     "a flow's id": "UPDATE flows SET flow_id = zeroblob(16)",
     "a version's number": "UPDATE versions SET number = 7 WHERE number = 1",
     "a run's parent": "UPDATE runs SET parent = x'' WHERE id = 1",
@@ -265,6 +324,8 @@ COLUMNS = {
     "runs": "run_id flow_id version domain status started_ms ended_ms parent head_version head summary_version summary",
     "pages": "run seq link record",
     "snapshots": "seq record",
+    "triggers": "flow_id due_ms row_version record",
+    "messages": "message_id flow_id partition_index dedupe size created_ms record",
     "keys": "kind scope generation domain key_version kid wrapped",
     "environment_keys": "domain version kek kid wrapped policy_epoch mac predecessor_mac created_ms",
     "meta": "environment_id",

@@ -26,16 +26,22 @@ from ...port import (
     FlowRow,
     InboxRow,
     KeyRow,
+    MessageRow,
     PageRow,
+    PartitionRow,
     RunRow,
     SnapshotRow,
     StoredInboxRow,
+    StoredMessageRow,
+    TriggerRow,
     VersionRow,
 )
 from ...purposes import Kind
+from .administration import Reads, check_guard, write, write_first
 from .connection import connect, mapped, system_error
 from .lock import ExecutorLock
 from .queries import named_queries
+from .queues import add_message, add_to_inbox, consume, consume_message, reindex_item, reindex_message
 from .rows import all_checked, checked, identifier, of_run
 
 T = TypeVar("T")
@@ -43,9 +49,10 @@ Row = TypeVar("Row", bound=NamedTuple)
 
 _ROWS_A_STATEMENT = 128
 _SQL = named_queries()
+_ORPHANED_KEYS: dict[int, str] = {Kind.TRIGGER: "orphaned_trigger_keys", Kind.MESSAGE: "orphaned_message_keys"}
 
 
-class SQLiteBackend:
+class SQLiteBackend(Reads):
     """A store in one SQLite file (WAL, synchronous=FULL), with `executor.lock` beside it."""
 
     def __init__(self, path: Path, connection: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
@@ -129,6 +136,9 @@ class SQLiteBackend:
     async def _all(self, name: str, *parameters: Any) -> list[Any]:
         return await self._reading(_fetch_all, _SQL[name], parameters)
 
+    async def _select(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        return await self._reading(_fetch_all, sql, parameters)
+
     async def _one(self, kind: type[Row], name: str, *parameters: Any) -> Row | None:
         rows = await self._all(name, *parameters)
         return checked(kind, rows[0]) if rows else None
@@ -161,6 +171,9 @@ class SQLiteBackend:
 
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> list[int]:
         execute = connection.execute
+        if batch.guard is not None:
+            check_guard(connection, batch.guard)
+        write_first(connection, batch)
         if batch.identity is not None:
             execute(_SQL["insert_identity"], (batch.identity,))
         if batch.environment_keys:
@@ -187,10 +200,19 @@ class SQLiteBackend:
         if batch.snapshots:
             rows = [(self._number(connection, row.run_id), row.seq, row.record) for row in batch.snapshots.values()]
             _insert(connection, "put_snapshots", rows)
-        numbers = [_add_to_inbox(connection, row) for row in batch.inbox]
+        for trigger in batch.triggers:
+            _write_trigger(connection, trigger)
+        numbers = [add_to_inbox(connection, row) for row in batch.inbox]
+        numbers += [add_message(connection, row) for row in batch.messages]
         for item in batch.consumed:
-            execute(_SQL["delete_item_keys"], (item, Kind.INBOX))
-            execute(_SQL["delete_inbox"], (item,))
+            consume(connection, item)
+        for flow_id, item in batch.consumed_messages:
+            consume_message(connection, flow_id, item)
+        for message in batch.reindexed_messages:
+            reindex_message(connection, *message)
+        for moved in batch.reindexed_items:
+            reindex_item(connection, *moved)
+        write(connection, batch)
         return numbers
 
     def _write_runs(self, connection: sqlite3.Connection, runs: list[RunRow]) -> None:
@@ -241,10 +263,12 @@ class SQLiteBackend:
     async def flows(self) -> list[FlowRow]:
         return all_checked(FlowRow, await self._all("flows"))
 
-    async def flow(self, *, flow_id: bytes | None = None, name_index: bytes | None = None) -> FlowRow | None:
+    async def flow(self, *, flow_id: bytes | None = None, name_indexes: Sequence[bytes] = ()) -> FlowRow | None:
         if flow_id is not None:
             return await self._one(FlowRow, "flow_by_id", flow_id)
-        return await self._one(FlowRow, "flow_by_name", name_index)
+        sql = _SQL["flow_by_name"].replace("{indexes}", _marks(len(name_indexes)))
+        rows = await self._select(sql, name_indexes)
+        return checked(FlowRow, rows[0]) if rows else None
 
     async def version(self, flow_id: bytes, number: int) -> VersionRow | None:
         return await self._one(VersionRow, "version", flow_id, number)
@@ -291,6 +315,37 @@ class SQLiteBackend:
 
     async def inbox(self, limit: int, after: int = 0) -> list[StoredInboxRow]:
         return [StoredInboxRow(row[0], InboxRow._make(row[1:])) for row in await self._all("inbox", after, limit)]
+
+    async def inbox_item(self, item_id: bytes) -> InboxRow | None:
+        return await self._one(InboxRow, "inbox_item", item_id)
+
+    async def trigger(self, flow_id: bytes) -> TriggerRow | None:
+        return await self._one(TriggerRow, "trigger", flow_id)
+
+    async def triggers(self) -> list[TriggerRow]:
+        return all_checked(TriggerRow, await self._all("triggers"))
+
+    async def due_triggers(self, by_ms: int, limit: int) -> list[TriggerRow]:
+        return all_checked(TriggerRow, await self._all("due_triggers", by_ms, limit))
+
+    async def messages(
+        self, flow_id: bytes, partition_indexes: Sequence[bytes] | None, limit: int, after: int
+    ) -> list[StoredMessageRow]:
+        if partition_indexes is None:
+            rows = await self._all("messages", flow_id, after, limit)
+        else:
+            sql = _SQL["messages_of_partition"].replace("{indexes}", _marks(len(partition_indexes)))
+            rows = await self._reading(_fetch_all, sql, (flow_id, after, *partition_indexes, limit))
+        return [StoredMessageRow(row[0], checked(MessageRow, row[1:])) for row in rows]
+
+    async def message(self, message_id: bytes) -> MessageRow | None:
+        return await self._one(MessageRow, "message", message_id)
+
+    async def partitions(self, flow_id: bytes) -> list[PartitionRow]:
+        return all_checked(PartitionRow, await self._all("message_counts", flow_id))
+
+    async def orphaned_keys(self, kind: int) -> list[bytes]:
+        return [identifier(scope) for (scope,) in await self._all(_ORPHANED_KEYS[kind])]
 
 
 _open: WeakSet[SQLiteBackend] = WeakSet()
@@ -360,16 +415,14 @@ def _insert(connection: sqlite3.Connection, name: str, rows: Sequence[tuple[Any,
             raise StoreCorrupt("The database did not store what it was given.")
 
 
-def _add_to_inbox(connection: sqlite3.Connection, row: InboxRow) -> int:
-    if row.dedupe is not None:
-        there = connection.execute(_SQL["inbox_by_dedupe"], (row.dedupe,)).fetchone()
-        if there is not None:
-            connection.execute(_SQL["delete_scope_keys"], (row.item_id, Kind.INBOX))
-            return int(there[0])
-    number = connection.execute(_SQL["insert_inbox"], row).lastrowid
-    if number is None:  # an INSERT that succeeded always has one
-        raise Conflict("The request was not added to the inbox.")
-    return number
+def _write_trigger(connection: sqlite3.Connection, row: TriggerRow) -> None:
+    if row.row_version == 1:
+        written = connection.execute(_SQL["insert_trigger"], row).rowcount
+    else:
+        update = (row.due_ms, row.row_version, row.record, row.flow_id, row.row_version)
+        written = connection.execute(_SQL["update_trigger"], update).rowcount
+    if written != 1:
+        raise Conflict("A trigger was changed by somebody else at the same moment.")
 
 
 def _marks(count: int) -> str:

@@ -58,7 +58,7 @@ SELECT flow_id, name_index, domain, version, row_version, created_ms, updated_ms
 SELECT flow_id, name_index, domain, version, row_version, created_ms, updated_ms, record FROM flows WHERE flow_id = ?
 
 -- name: flow_by_name
-SELECT flow_id, name_index, domain, version, row_version, created_ms, updated_ms, record FROM flows WHERE name_index = ?
+SELECT flow_id, name_index, domain, version, row_version, created_ms, updated_ms, record FROM flows WHERE name_index IN ({indexes})
 
 -- name: insert_versions
 INSERT INTO versions (flow_id, number, created_ms, record) VALUES
@@ -123,5 +123,179 @@ SELECT id FROM inbox WHERE dedupe = ?
 -- name: inbox
 SELECT id, item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE id > ? ORDER BY id LIMIT ?
 
+-- name: inbox_item
+SELECT item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE item_id = ?
+
+-- name: reindex_item
+UPDATE inbox SET dedupe = ? WHERE item_id = ?
+
 -- name: delete_inbox
 DELETE FROM inbox WHERE id = ?
+
+-- name: insert_trigger
+INSERT INTO triggers (flow_id, due_ms, row_version, record) VALUES (?, ?, ?, ?)
+
+-- name: update_trigger
+-- Changes no row unless the stored row is the one that the writer read.
+UPDATE triggers SET due_ms = ?, row_version = ?, record = ? WHERE flow_id = ? AND row_version = ? - 1
+
+-- name: trigger
+SELECT flow_id, due_ms, row_version, record FROM triggers WHERE flow_id = ?
+
+-- name: triggers
+SELECT flow_id, due_ms, row_version, record FROM triggers ORDER BY due_ms IS NULL, due_ms, id
+
+-- name: due_triggers
+SELECT flow_id, due_ms, row_version, record FROM triggers WHERE due_ms <= ? ORDER BY due_ms, id LIMIT ?
+
+-- name: orphaned_trigger_keys
+SELECT scope FROM keys WHERE kind = 7 AND scope NOT IN (SELECT flow_id FROM triggers)
+
+-- name: insert_message
+INSERT INTO messages (message_id, flow_id, partition_index, dedupe, size, created_ms, record) VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: message_by_dedupe
+SELECT id FROM messages WHERE flow_id = ? AND dedupe = ?
+
+-- name: messages
+SELECT id, message_id, flow_id, partition_index, dedupe, size, created_ms, record FROM messages
+WHERE flow_id = ? AND id > ? ORDER BY id LIMIT ?
+
+-- name: messages_of_partition
+SELECT id, message_id, flow_id, partition_index, dedupe, size, created_ms, record FROM messages
+WHERE flow_id = ? AND id > ? AND partition_index IN ({indexes}) ORDER BY id LIMIT ?
+
+-- name: message
+SELECT message_id, flow_id, partition_index, dedupe, size, created_ms, record FROM messages WHERE message_id = ?
+
+-- name: reindex_message
+UPDATE messages SET partition_index = ?, dedupe = ? WHERE message_id = ?
+
+-- name: message_counts
+SELECT partition_index, count(*), sum(size), min(created_ms), min(id) FROM messages
+WHERE flow_id = ? GROUP BY partition_index ORDER BY min(id)
+
+-- name: orphaned_message_keys
+-- A row that says it is of a flow that is not there counts as missing: nobody would ever ask for it.
+SELECT scope FROM keys WHERE kind = 8
+AND scope NOT IN (SELECT message_id FROM messages WHERE flow_id IN (SELECT flow_id FROM flows))
+
+-- name: delete_message_keys
+-- Of a message's kind only, as with the inbox.
+DELETE FROM keys WHERE scope = (SELECT message_id FROM messages WHERE id = ? AND flow_id = ?) AND kind = ?
+
+-- name: delete_message
+DELETE FROM messages WHERE id = ? AND flow_id = ?
+
+-- name: key_state
+SELECT epoch, lock_epoch, record FROM key_state
+
+-- name: insert_key_state
+INSERT INTO key_state (id, epoch, lock_epoch, record) VALUES (1, ?, ?, ?)
+
+-- name: update_key_state
+-- Changes nothing unless it is the next state: one of the epochs is one more.
+UPDATE key_state SET epoch = ?, lock_epoch = ?, record = ? WHERE (epoch = ? AND lock_epoch = ?) OR (epoch = ? AND lock_epoch = ?)
+
+-- name: replace_environment_key
+UPDATE environment_keys SET kek = ?, kid = ?, wrapped = ?, policy_epoch = ?, mac = ?, predecessor_mac = ?, created_ms = ?
+WHERE domain = ? AND version = ?
+
+-- name: retire_environment_key
+DELETE FROM environment_keys WHERE domain = ? AND version = ?
+
+-- name: rewrap_key
+UPDATE keys SET domain = ?, key_version = ?, wrapped = ? WHERE scope = ? AND kind = ? AND generation = ? AND kid = ?
+
+-- name: drop_generations
+DELETE FROM keys WHERE scope = ? AND kind = ? AND generation < ?
+
+-- name: replace_version
+UPDATE versions SET record = ? WHERE flow_id = ? AND number = ?
+
+-- name: replace_trigger
+UPDATE triggers SET record = ? WHERE flow_id = ? AND row_version = ?
+
+-- name: replace_page
+UPDATE pages SET link = ?, record = ? WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq = ?
+
+-- name: delete_snapshot
+DELETE FROM snapshots WHERE run = (SELECT id FROM runs WHERE run_id = ?)
+
+-- name: mixed_scopes
+SELECT scope FROM keys WHERE kind = ? GROUP BY scope HAVING count(*) > 1
+
+-- name: set_run_domain
+UPDATE runs SET domain = ? WHERE run_id = ?
+
+-- name: key_generations
+SELECT kind, scope, generation, domain, key_version, kid, wrapped FROM keys WHERE scope = ? AND kind = ? ORDER BY generation
+
+-- name: keys_of_domain
+SELECT id, kind, scope, generation, domain, key_version, kid, wrapped FROM keys WHERE domain = ? AND id > ? ORDER BY id LIMIT ?
+
+-- name: keys_of_version
+SELECT id, kind, scope, generation, domain, key_version, kid, wrapped FROM keys WHERE domain = ? AND key_version = ? AND id > ? ORDER BY id LIMIT ?
+
+-- name: key_counts
+SELECT kind, domain, key_version, count(*) FROM keys GROUP BY domain, key_version, kind
+
+-- name: run_counts
+SELECT domain, count(*) FROM runs GROUP BY domain
+
+-- name: policies
+SELECT policy_id, name_index, row_version, created_ms, record FROM policies ORDER BY created_ms, policy_id
+
+-- name: policy
+SELECT policy_id, name_index, row_version, created_ms, record FROM policies WHERE name_index = ?
+
+-- name: insert_policy
+INSERT INTO policies (policy_id, name_index, row_version, created_ms, record) VALUES (?, ?, ?, ?, ?)
+
+-- name: update_policy
+UPDATE policies SET name_index = ?, row_version = ?, record = ? WHERE policy_id = ? AND row_version = ? - 1
+
+-- name: delete_policy
+DELETE FROM policies WHERE policy_id = ?
+
+-- name: assignments
+SELECT environment_id, row_version, updated_ms, record FROM assignments ORDER BY environment_id
+
+-- name: insert_assignment
+INSERT INTO assignments (environment_id, row_version, updated_ms, record) VALUES (?, ?, ?, ?)
+
+-- name: update_assignment
+UPDATE assignments SET row_version = ?, updated_ms = ?, record = ? WHERE environment_id = ? AND row_version = ? - 1
+
+-- name: audit
+SELECT number, created_ms, link, record FROM audit WHERE number > ? ORDER BY number LIMIT ?
+
+-- name: last_audit
+SELECT number, created_ms, link, record FROM audit ORDER BY number DESC LIMIT 1
+
+-- name: insert_audit
+INSERT INTO audit (number, created_ms, link, record) VALUES
+
+-- name: connections
+SELECT connection_id, name_index, domain, row_version, created_ms, updated_ms, record FROM connections ORDER BY created_ms, connection_id
+
+-- name: connection
+SELECT connection_id, name_index, domain, row_version, created_ms, updated_ms, record FROM connections WHERE name_index IN ({indexes})
+
+-- name: insert_connection
+INSERT INTO connections (connection_id, name_index, domain, row_version, created_ms, updated_ms, record) VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: update_connection
+UPDATE connections SET name_index = ?, domain = ?, row_version = ?, updated_ms = ?, record = ? WHERE connection_id = ? AND row_version = ? - 1
+
+-- name: delete_connection
+DELETE FROM connections WHERE connection_id = ?
+
+-- name: operations
+SELECT operation_id, row_version, created_ms, ended_ms, record FROM operations ORDER BY created_ms, operation_id
+
+-- name: insert_operation
+INSERT INTO operations (operation_id, row_version, created_ms, ended_ms, record) VALUES (?, ?, ?, ?, ?)
+
+-- name: update_operation
+UPDATE operations SET row_version = ?, ended_ms = ?, record = ? WHERE operation_id = ? AND row_version = ? - 1

@@ -1,0 +1,184 @@
+"""The rows that administrators' acts lead to: the state of keys, policies, the audit, connections, operations.
+
+The writing half of one commit, called in the connection's thread and inside its transaction; `Reads` is the other half.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import Conflict, EnvironmentLocked, StaleKeys
+from ...port import (
+    AssignmentRow,
+    AuditRow,
+    Batch,
+    ConnectionRow,
+    Guard,
+    KeyCount,
+    KeyRow,
+    KeyStateRow,
+    OperationRow,
+    PolicyRow,
+)
+from ...purposes import Kind
+from .queries import named_queries
+from .rows import all_checked, checked, identifier
+
+_SQL = named_queries()
+
+
+def check_guard(connection: sqlite3.Connection, guard: Guard) -> None:
+    """Raises EnvironmentLocked, or StaleKeys for a writer that has not seen the latest change of keys."""
+    row = connection.execute(_SQL["key_state"]).fetchone()
+    epoch, lock_epoch = (row[0], row[1]) if row is not None else (0, 0)
+    if lock_epoch != guard.lock_epoch:
+        if lock_epoch % 2:
+            raise EnvironmentLocked("The environment is locked.")
+        raise StaleKeys("The environment was locked and unlocked in the meantime.")
+    if guard.epoch is not None and epoch != guard.epoch:
+        raise StaleKeys("The environment's keys or policy were changed in the meantime.")
+
+
+def write_first(connection: sqlite3.Connection, batch: Batch) -> None:
+    """What has to be there before new scope keys are."""
+    if batch.key_state is not None:
+        _write_key_state(connection, batch.key_state)
+    execute = connection.execute
+    for key in batch.replaced_environment_keys:
+        _one(execute(_SQL["replace_environment_key"], (*key[2:], key.domain, key.version)), "environment key")
+
+
+def write(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Everything else."""
+    execute = connection.execute
+    values: tuple[Any, ...]
+    for key in batch.rewrapped_keys:
+        place = (key.scope, key.kind, key.generation, key.kid)
+        _one(execute(_SQL["rewrap_key"], (key.domain, key.key_version, key.wrapped, *place)), "scope key")
+    for kind, scope, generation in batch.dropped_generations:
+        execute(_SQL["drop_generations"], (scope, kind, generation))
+    for version in batch.replaced_versions:
+        _one(execute(_SQL["replace_version"], (version.record, version.flow_id, version.number)), "version")
+    for trigger in batch.replaced_triggers:
+        values = (trigger.record, trigger.flow_id, trigger.row_version)
+        _one(execute(_SQL["replace_trigger"], values), "trigger")
+    for page in batch.replaced_pages:
+        _one(execute(_SQL["replace_page"], (page.link, page.record, page.run_id, page.seq)), "page")
+    for run_id in batch.removed_snapshots:
+        execute(_SQL["delete_snapshot"], (run_id,))
+    for run_id, domain in batch.run_domains:
+        _one(execute(_SQL["set_run_domain"], (domain, run_id)), "run")
+    for retired in batch.retired_environment_keys:
+        _one(execute(_SQL["retire_environment_key"], retired), "environment key")
+    for policy in batch.policies:
+        values = (policy.name_index, policy.row_version, policy.record)
+        _write_versioned(connection, "policy", policy, (*values, policy.policy_id, policy.row_version))
+    for policy_id in batch.removed_policies:
+        execute(_SQL["delete_policy"], (policy_id,))
+        execute(_SQL["delete_scope_keys"], (policy_id, Kind.POLICY))
+    for assignment in batch.assignments:
+        _write_versioned(
+            connection, "assignment", assignment, (*assignment[1:], assignment.environment_id, assignment.row_version)
+        )
+    for act in batch.audit:
+        execute(f"{_SQL['insert_audit']} (?, ?, ?, ?)", act)
+    for each in batch.connections:
+        values = (each.name_index, each.domain, each.row_version, each.updated_ms, each.record)
+        _write_versioned(connection, "connection", each, (*values, each.connection_id, each.row_version))
+    for connection_id in batch.removed_connections:
+        execute(_SQL["delete_connection"], (connection_id,))
+        execute(_SQL["delete_scope_keys"], (connection_id, Kind.CONNECTION))
+    for operation in batch.operations:
+        values = (operation.row_version, operation.ended_ms, operation.record)
+        _write_versioned(connection, "operation", operation, (*values, operation.operation_id, operation.row_version))
+
+
+def _write_key_state(connection: sqlite3.Connection, row: KeyStateRow) -> None:
+    epoch, lock_epoch, _ = row
+    values: tuple[Any, ...] = (*row, epoch - 1, lock_epoch, epoch, lock_epoch - 1)
+    if connection.execute(_SQL["update_key_state"], values).rowcount == 1:
+        return
+    if epoch + lock_epoch != 1 or connection.execute(_SQL["key_state"]).fetchone() is not None:
+        raise Conflict("The environment's keys or policy were changed by somebody else at the same moment.")
+    connection.execute(_SQL["insert_key_state"], row)
+
+
+def _write_versioned(connection: sqlite3.Connection, what: str, row: Any, changed: tuple[Any, ...]) -> None:
+    """A new row, or the next version of one that is there."""
+    if row.row_version == 1:
+        connection.execute(_SQL[f"insert_{what}"], row)
+    else:
+        _one(connection.execute(_SQL[f"update_{what}"], changed), what)
+
+
+def _one(cursor: sqlite3.Cursor, what: str) -> None:
+    if cursor.rowcount != 1:
+        raise Conflict(f"A row ({what}) was changed by somebody else at the same moment.")
+
+
+class Reads:
+    """The reading half of a backend."""
+
+    @abstractmethod
+    async def _all(self, name: str, *parameters: Any) -> list[Any]:
+        """The rows of a named query."""
+
+    @abstractmethod
+    async def _select(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        """The rows of a query."""
+
+    async def key_state(self) -> KeyStateRow | None:
+        rows = await self._all("key_state")
+        return checked(KeyStateRow, rows[0]) if rows else None
+
+    async def key_generations(self, kind: int, scope: bytes) -> list[KeyRow]:
+        return all_checked(KeyRow, await self._all("key_generations", scope, kind))
+
+    async def keys_of(
+        self, domain: int, key_version: int | None, limit: int, after: int = 0
+    ) -> list[tuple[int, KeyRow]]:
+        if key_version is None:
+            rows = await self._all("keys_of_domain", domain, after, limit)
+        else:
+            rows = await self._all("keys_of_version", domain, key_version, after, limit)
+        return [(row[0], checked(KeyRow, row[1:])) for row in rows]
+
+    async def key_counts(self) -> list[KeyCount]:
+        return [KeyCount(*row) for row in await self._all("key_counts")]
+
+    async def mixed_scopes(self, kind: int) -> list[bytes]:
+        return [identifier(scope) for (scope,) in await self._all("mixed_scopes", kind)]
+
+    async def run_counts(self) -> list[tuple[int, int]]:
+        return [(row[0], row[1]) for row in await self._all("run_counts")]
+
+    async def policies(self) -> list[PolicyRow]:
+        return all_checked(PolicyRow, await self._all("policies"))
+
+    async def policy(self, name_index: bytes) -> PolicyRow | None:
+        rows = await self._all("policy", name_index)
+        return checked(PolicyRow, rows[0]) if rows else None
+
+    async def assignments(self) -> list[AssignmentRow]:
+        return all_checked(AssignmentRow, await self._all("assignments"))
+
+    async def audit(self, after: int, limit: int) -> list[AuditRow]:
+        return all_checked(AuditRow, await self._all("audit", after, limit))
+
+    async def last_audit(self) -> AuditRow | None:
+        rows = await self._all("last_audit")
+        return checked(AuditRow, rows[0]) if rows else None
+
+    async def connections(self) -> list[ConnectionRow]:
+        return all_checked(ConnectionRow, await self._all("connections"))
+
+    async def connection(self, name_indexes: Sequence[bytes]) -> ConnectionRow | None:
+        sql = _SQL["connection"].replace("{indexes}", ",".join("?" * len(name_indexes)))
+        rows = await self._select(sql, name_indexes)
+        return checked(ConnectionRow, rows[0]) if rows else None
+
+    async def operations(self) -> list[OperationRow]:
+        return all_checked(OperationRow, await self._all("operations"))

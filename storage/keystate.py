@@ -1,0 +1,144 @@
+"""Which policy covers an environment, and whether it is locked: one sealed row in the environment's own store.
+
+    epoch       one more with each change of policy or keys: whoever decides a domain names the epoch it looked at
+    lock_epoch  one more with each lock and unlock, odd while locked: every commit names it
+
+Both are clear columns, because each transaction compares them, and both are authenticated with the record: a row that
+was edited opens no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from .codec import pack, unpack
+from .errors import IntegrityError, NotARecord
+from .keyring import Keyring
+from .port import KeyRow, KeyStateRow
+from .purposes import Domain, Kind, Purpose
+
+_FIELDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """The policy behind a customer's domain. `all_connections`: it covers those without OAuth as well.
+
+    `probed_by` seconds a process may work on without asking the key again, `grace` how long through an outage.
+    """
+
+    policy: bytes
+    name: str = field(repr=False)
+    uri: str
+    applied_ms: int
+    all_connections: bool = False
+    probe: float = 300.0
+    grace: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Why an environment is locked, and since when: `denied` (its key said no) or `administrator`."""
+
+    reason: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """An environment's keys as of one epoch.
+
+    `domain` is the one that new flows belong to; `covers` the policy behind each customer's domain. A customer's domain
+    without one was given back to the service: its environment keys are wrapped by the service's key.
+    """
+
+    epoch: int = 0
+    lock_epoch: int = 0
+    domain: int = Domain.SERVICE
+    covers: Mapping[int, Cover] = field(default_factory=dict)
+    lock: Lock | None = None
+
+    @property
+    def cover(self) -> Cover | None:
+        """The policy that covers what is new."""
+        return self.covers.get(self.domain)
+
+    def domain_name(self, domain: int) -> str:
+        """`service`, or `customer:` and the name of the policy behind the domain."""
+        cover = self.covers.get(domain)
+        return "service" if cover is None else f"customer:{cover.name}"
+
+    def covered(self, domain: int, cover: Cover) -> KeyState:
+        """The next epoch, in which new flows belong to `domain`, under this policy."""
+        return replace(self, epoch=self.epoch + 1, domain=domain, covers={**self.covers, domain: cover})
+
+    def reverted(self) -> KeyState:
+        """The next epoch, without a policy: every domain is the service's."""
+        return replace(self, epoch=self.epoch + 1, domain=int(Domain.SERVICE), covers={})
+
+    def next(self) -> KeyState:
+        """The next epoch, with other keys."""
+        return replace(self, epoch=self.epoch + 1)
+
+    def locked(self, lock: Lock) -> KeyState:
+        """Locked, in the same epoch; the state itself if it is locked already."""
+        return self if self.lock is not None else replace(self, lock_epoch=self.lock_epoch + 1, lock=lock)
+
+    def unlocked(self) -> KeyState:
+        """Not locked, in the same epoch."""
+        return self if self.lock is None else replace(self, lock_epoch=self.lock_epoch + 1, lock=None)
+
+
+def seal_state(keyring: Keyring, state: KeyState, key_row: KeyRow | None) -> tuple[KeyStateRow, KeyRow | None]:
+    """The state's row, and the row of its scope key if it has none yet. It is the service's: a locked environment can
+    still be told about.
+    """
+    new_row = None
+    if key_row is None:
+        key, new_row = keyring.new_scope(Kind.KEY_STATE, keyring.environment, Domain.SERVICE)
+    else:
+        key = keyring.open_scope(key_row)
+    covers = [
+        [domain, c.policy, c.name, c.uri, c.applied_ms, c.all_connections, c.probe, c.grace]
+        for domain, c in sorted(state.covers.items())
+    ]
+    lock = None if state.lock is None else [state.lock.reason, state.lock.since_ms]
+    place = key.place(Purpose.KEY_STATE, keyring.environment)
+    record = key.seal(place, state.epoch, state.lock_epoch, pack([int(state.domain), covers, lock]))
+    return KeyStateRow(state.epoch, state.lock_epoch, record), new_row
+
+
+def open_state(keyring: Keyring, row: KeyStateRow | None, key_row: KeyRow | None) -> KeyState:
+    """The state of a store's row; that of an environment no policy ever came to, where there is none.
+
+    Raises IntegrityError for a row that was edited, exchanged, removed, or put back: its keys are of a later epoch.
+    """
+    latest = max((row.policy_epoch for row in keyring.rows), default=0)
+    customers = {row.domain for row in keyring.rows} - {Domain.SERVICE}
+    if row is None:
+        if key_row is not None or customers or latest:
+            raise IntegrityError("The row that says which policy covers the environment is missing.")
+        return KeyState()
+    if key_row is None:
+        raise IntegrityError("The key of the row that says which policy covers the environment is missing.")
+    key = keyring.open_scope(key_row)
+    if key.domain != Domain.SERVICE:
+        raise IntegrityError("The row that says which policy covers the environment was sealed by another key.")
+    data = unpack(key.open(key.place(Purpose.KEY_STATE, keyring.environment), row.epoch, row.lock_epoch, row.record))
+    try:
+        domain, covers, lock = data
+        state = KeyState(
+            row.epoch,
+            row.lock_epoch,
+            domain,
+            {cover[0]: Cover(*cover[1:]) for cover in covers if len(cover) == _FIELDS},
+            None if lock is None else Lock(*lock),
+        )
+    except (TypeError, ValueError) as error:
+        raise NotARecord("A stored record has other fields than this version writes.") from error
+    if latest > state.epoch:
+        raise IntegrityError("The row that says which policy covers the environment is an earlier one.")
+    if not {state.domain, *state.covers} <= {Domain.SERVICE, *customers}:
+        raise IntegrityError("An environment key is missing: a policy names it.")
+    return state

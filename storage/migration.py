@@ -1,0 +1,268 @@
+"""Moves what an environment has to the key that covers it now, while flows are deployed, started and run.
+
+Fast: every scope key is wrapped anew. What will still be written to (flows, triggers, runs in flight) takes a fresh
+scope key at the same time, so that no key that another domain's environment key ever sealed seals anything new.
+Full: the histories of runs are sealed again as well, and the scope keys that sealed them before are shredded.
+
+Each step is one commit that also says how far the work is, so that it goes on after a crash where it stood. Only the
+environment's executor does this: it holds the logs of the runs in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from .connections import Connections
+from .definitions import Definitions
+from .errors import Conflict, IntegrityError, StorageError
+from .inbox import Inbox
+from .keyring import Keyring
+from .keysource import KeySource
+from .messages import Messages
+from .operations import FAILED, SUCCEEDED, Operation, Operations
+from .port import Backend, Batch, KeyCount, KeyRow
+from .purposes import Domain, Kind
+from .runs import Runs
+from .triggers import Triggers
+
+MIGRATE: Final = "migrate"
+MIGRATE_FULL: Final = "migrate --full"
+
+log = logging.getLogger("sealflow")
+
+_STEP = 256
+"""Scope keys that one commit moves, where nobody removes some of them at the same moment."""
+
+_ROUNDS: Final = 10
+"""What was made or moved while a round went on is left to the next one."""
+
+_PAUSE: Final = 0.5
+"""Seconds between two looks at the runs that are still in flight."""
+
+
+class Migration:
+    """Moves everything of one environment, with the machinery of its vault."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        keyring: Keyring,
+        source: KeySource,
+        operations: Operations,
+        definitions: Definitions,
+        triggers: Triggers,
+        inbox: Inbox,
+        messages: Messages,
+        connections: Connections,
+        runs: Runs,
+    ) -> None:
+        self._backend = backend
+        self._keyring = keyring
+        self._source = source
+        self._operations = operations
+        self._definitions = definitions
+        self._triggers = triggers
+        self._inbox = inbox
+        self._messages = messages
+        self._connections = connections
+        self._runs = runs
+        self._damaged: set[bytes] = set()
+
+    async def remaining(self) -> int:
+        """How many scope keys are not wrapped by the live key of the domain they belong to."""
+        return sum(count.scopes for count in await self._backend.key_counts() if self._belongs(count) is not None)
+
+    async def run(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:
+        """Does the work, or what is left of it. Raises EnvironmentLocked, StaleKeys and the errors of the store, after
+        which it can be called again; any other fault ends the operation as Failed.
+
+        What was changed from outside stays as it is and is named in the log; the rest is moved, and the operation ends
+        as Failed.
+        """
+        self._damaged.clear()
+        try:
+            for _ in range(_ROUNDS):
+                await self._move_connections()
+                operation = await self._move_flows(operation, progress)
+                operation = await self._move_scopes(operation, progress)
+                if await self.remaining() <= len(self._damaged):
+                    break
+            if operation.kind == MIGRATE_FULL:
+                operation = await self._rewrite_runs(operation, progress)
+        except StorageError:
+            raise
+        except Exception as error:
+            await self._end(operation, FAILED, type(error).__name__)
+            raise
+        if self._damaged:
+            return await self._end(operation, FAILED, IntegrityError.code)
+        return await self._end(operation, SUCCEEDED, None)
+
+    async def _end(self, operation: Operation, status: str, error: str | None) -> Operation:
+        batch = Batch(guard=self._keyring.guard)
+        ended = await self._operations.moved(operation, batch, done=operation.done, status=status, error=error)
+        await self._backend.commit(batch)
+        return ended
+
+    # --- the steps
+
+    async def _move_connections(self) -> None:
+        while True:
+            batch = Batch(guard=self._keyring.deciding)
+            try:
+                await self._connections.resealed(self._source.state, batch)
+            except IntegrityError as error:
+                self._skip(self._keyring.environment, "a connection of environment", error)
+                return
+            if not batch.connections:
+                return
+            try:
+                await self._backend.commit(batch)
+            except Conflict:  # one was removed at the same moment
+                continue
+            return
+
+    async def _move_flows(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:
+        domain = self._source.state.domain
+        for flow_id in await self._definitions.elsewhere(domain):
+            if flow_id in self._damaged:
+                continue
+            try:
+                operation = await self._move_flow(operation, flow_id, domain)
+            except IntegrityError as error:
+                self._skip(flow_id, "flow", error)
+                continue
+            progress(operation)
+        return operation
+
+    async def _move_flow(self, operation: Operation, flow_id: bytes, domain: int) -> Operation:
+        while True:
+            batch = Batch(guard=self._keyring.deciding)
+            await self._definitions.move(flow_id, domain, batch)
+            moved = await self._operations.moved(operation, batch, done=operation.done + 1)
+            try:
+                await self._backend.commit(batch)
+            except Conflict:  # it was deployed at the same moment
+                continue
+            break
+        self._definitions.moved(flow_id, domain)
+        await self._triggers.move(flow_id, domain)
+        return moved
+
+    async def _move_scopes(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:
+        domain = self._source.state.domain
+        there = (domain, self._keyring.live_version(domain))
+        for key in self._keyring.rows:
+            if (key.domain, key.version) == there:
+                continue  # whatever it wraps belongs there
+            after, step = 0, _STEP
+            while rows := await self._backend.keys_of(key.domain, key.version, step, after):
+                batch = Batch(guard=self._keyring.guard)
+                moved = sum([await self._move_scope(row, batch) for _, row in rows])
+                if moved:
+                    further = await self._operations.moved(operation, batch, done=operation.done + moved)
+                    try:
+                        await self._backend.commit(batch)
+                    except Conflict:  # something was taken out at the same moment: look again, at less
+                        step = max(1, step // 4)
+                        continue
+                    operation = further
+                    progress(operation)
+                after, step = rows[-1][0], _STEP
+        return operation
+
+    async def _move_scope(self, row: KeyRow, batch: Batch) -> int:
+        """Puts one scope key into the batch, wrapped by the key it belongs to; how many that were (0 or 1)."""
+        target = self._belongs(row)
+        if target is None or row.kind in (Kind.FLOW, Kind.CONNECTION) or row.scope in self._damaged:
+            return 0  # what was deployed or made in the meantime is the next round's
+        try:
+            if row.kind == Kind.RUN and target != row.domain:
+                return await self._move_run(row, target, batch)
+            if row.kind == Kind.TRIGGER and target != row.domain:
+                # Fired for the first time since its flow was moved.
+                await self._triggers.move(row.scope, target)
+                return 0
+            moved = self._keyring.rewrap_scope(row, target)
+            if row.kind == Kind.MESSAGE:
+                await self._messages.reindex(row, target, batch)
+            elif row.kind == Kind.INBOX:
+                await self._inbox.reindex(row, batch)
+        except IntegrityError as error:
+            self._skip(row.scope, Kind(row.kind).name.lower(), error)
+            return 0
+        batch.rewrapped_keys.append(moved)
+        return 1
+
+    def _skip(self, scope: bytes, what: str, error: IntegrityError) -> None:
+        self._damaged.add(scope)
+        log.error("%s %s was changed outside of Sealflow and is left where it is: %s", what, scope.hex(), error.message)
+
+    async def _move_run(self, row: KeyRow, domain: int, batch: Batch) -> int:
+        """A run that has ended is wrapped anew; one in flight goes on under a fresh key first."""
+        generations = await self._backend.key_generations(Kind.RUN, row.scope)
+        if not generations or row.generation not in {each.generation for each in generations}:
+            return 0  # it went in the meantime
+        if generations[-1].domain != domain and await self._runs.change_key(row.scope, domain):
+            generations = await self._backend.key_generations(Kind.RUN, row.scope)
+        batch.rewrapped_keys.append(self._keyring.rewrap_scope(row, domain))
+        if row.generation == generations[-1].generation:
+            batch.run_domains.append((row.scope, domain))
+        return 1
+
+    async def _rewrite_runs(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:
+        domain = self._source.state.domain
+        while runs := await self._backend.runs(
+            flow_id=None, statuses=None, parent=None, limit=_STEP, before=operation.cursor
+        ):
+            for run in runs:
+                try:
+                    if run.ended_ms is not None or not await self._rolled(run.run_id, domain):
+                        operation = await self._rewrite(operation, run.run_id, domain, run.run_id)
+                except IntegrityError as error:
+                    self._skip(run.run_id, "run", error)
+                progress(operation)
+            operation = await self._passed(operation, runs[-1].run_id)
+        # Those that were in flight, as they end.
+        while mixed := set(await self._backend.mixed_scopes(Kind.RUN)) - self._damaged:
+            for run_id in mixed:
+                try:
+                    if (await self._runs.one(run_id)).ended_ms is not None:
+                        operation = await self._rewrite(operation, run_id, domain, None)
+                        progress(operation)
+                except IntegrityError as error:
+                    self._skip(run_id, "run", error)
+            await asyncio.sleep(_PAUSE)
+        return operation
+
+    async def _rolled(self, run_id: bytes, domain: int) -> bool:
+        """Lets a run in flight go on under a fresh key, so that it is rewritten when it ends; False if it has ended."""
+        return len(await self._backend.key_generations(Kind.RUN, run_id)) > 1 or await self._runs.change_key(
+            run_id, domain
+        )
+
+    async def _rewrite(self, operation: Operation, run_id: bytes, domain: int, cursor: bytes | None) -> Operation:
+        batch = Batch(guard=self._keyring.guard)
+        await self._runs.rewrite(run_id, domain, batch)
+        operation = await self._operations.moved(operation, batch, done=operation.done + 1, cursor=cursor)
+        await self._backend.commit(batch)
+        return operation
+
+    async def _passed(self, operation: Operation, cursor: bytes) -> Operation:
+        batch = Batch(guard=self._keyring.guard)
+        operation = await self._operations.moved(operation, batch, done=operation.done, cursor=cursor)
+        await self._backend.commit(batch)
+        return operation
+
+    def _belongs(self, row: KeyRow | KeyCount) -> int | None:
+        """The domain whose live key has to wrap a scope key, None where it is there."""
+        if row.kind in (Kind.KEY_STATE, Kind.OPERATION):
+            domain = int(Domain.SERVICE)
+        elif row.kind == Kind.CONNECTION:
+            domain = row.domain  # by a rule of its own, see connections
+        else:
+            domain = self._source.state.domain
+        return None if (domain, self._keyring.live_version(domain)) == (row.domain, row.key_version) else domain

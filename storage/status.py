@@ -1,0 +1,209 @@
+"""What is sealed by which key: the status of one environment, also of a locked one.
+
+Everything is read from the stored rows, with whatever keys are given: what the customer's key sealed has no name here
+while that key is not given. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from .connections import Connections
+from .definitions import Definitions
+from .errors import EnvironmentLocked, IntegrityError, StorageError
+from .keyring import Keyring
+from .keysource import KeySource
+from .keystate import KeyState
+from .operations import Operation, Operations
+from .port import Backend, EnvironmentKeyRow, KeyFacts, KeyRow
+from .purposes import Kind
+from .views import EnvironmentInfo
+
+if TYPE_CHECKING:
+    from .store import Store
+
+ACTIVE: Final = "active"
+SUSPENDED: Final = "suspended"
+LOCKED: Final = "locked"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the environment's key cannot be used now: the code and message of the error that said so."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowKey:
+    """A flow and the environment key that wraps its key. `name` is None while it cannot be opened."""
+
+    id: bytes
+    name: str | None = field(repr=False)
+    domain: int
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionKey:
+    """The same of a connection. `oauth` is its class, None with the name."""
+
+    id: bytes
+    name: str | None = field(repr=False)
+    oauth: bool | None
+    domain: int
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentKeyUse:
+    """An environment key. `kek` is the id of the key version that wraps it, `live` says whether it seals what is new
+    in its domain, `scopes` counts what it wraps, by kind.
+    """
+
+    domain: int
+    version: int
+    key_id: str
+    kek: str
+    created_ms: int
+    live: bool
+    scopes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentStatus:
+    """Where an environment stands. `condition` is ACTIVE, SUSPENDED or LOCKED; `problem` says why its key is not given.
+
+    `uri` and `version` are of the key above the environment key of new flows; `facts` is what its provider says of it,
+    None where that could not be asked. `runs` counts them by domain.
+    """
+
+    environment: EnvironmentInfo
+    condition: str
+    state: KeyState
+    uri: str
+    version: str
+    facts: KeyFacts | None
+    problem: Problem | None
+    keys: list[EnvironmentKeyUse]
+    flows: list[FlowKey]
+    connections: list[ConnectionKey]
+    runs: Mapping[int, int]
+    operations: list[Operation]
+
+    @property
+    def policy(self) -> str | None:
+        """The name of the policy that covers what is new."""
+        return None if self.state.cover is None else self.state.cover.name
+
+
+async def environment_status(store: Store, name: str) -> EnvironmentStatus:
+    """The status of an environment. Raises RecordNotFound, IntegrityError (rows that were altered), and the errors of
+    the service's own keystore and of a failing store; a customer's key that is not given is part of the answer.
+    """
+    info = await store.environment(name)
+    backend, source = await store.open_backend(info)
+    try:
+        return await _Reading(info, backend, source, store).status()
+    finally:
+        await source.aclose()
+        await backend.close()
+
+
+class _Reading:
+    """One look at an environment."""
+
+    def __init__(self, info: EnvironmentInfo, backend: Backend, source: KeySource, store: Store) -> None:
+        self._info = info
+        self._backend = backend
+        self._source = source
+        self._now_ms = store.now_ms
+
+    async def status(self) -> EnvironmentStatus:
+        keyring, problem = await self._load()
+        state = self._source.state
+        provider = self._source.provider(state.domain)
+        facts = None
+        try:
+            facts = await provider.facts()
+        except StorageError as error:
+            problem = problem or Problem(error.code, error.message)
+        live = _live_rows(keyring)
+        condition = LOCKED if state.lock is not None else (SUSPENDED if keyring.locked else ACTIVE)
+        return EnvironmentStatus(
+            self._info, condition, state, provider.uri, live[state.domain].kek.hex(), facts, problem,
+            await self._keys(keyring, live), await self._flows(keyring), await self._connections(keyring),
+            dict(await self._backend.run_counts()), await Operations(self._backend, keyring, self._now_ms).all(),
+        )  # fmt: skip
+
+    async def _load(self) -> tuple[Keyring, Problem | None]:
+        """All keys that are given, and why the customer's are not; of a locked environment they are not asked for."""
+        try:
+            return await self._source.load(), None
+        except StorageError as error:
+            # With the service's own keys only; if it is those that fail, this raises the same again.
+            keyring = await self._source.load(locked=True)
+            return keyring, Problem(error.code, error.message)
+
+    async def _keys(self, keyring: Keyring, live: Mapping[int, EnvironmentKeyRow]) -> list[EnvironmentKeyUse]:
+        uses: dict[tuple[int, int], dict[str, int]] = {}
+        for count in await self._backend.key_counts():
+            kinds = uses.setdefault((count.domain, count.key_version), {})
+            kinds[Kind(count.kind).name.lower()] = count.scopes
+        return [
+            EnvironmentKeyUse(
+                row.domain, row.version, row.kid.hex(), row.kek.hex(), row.created_ms, live[row.domain] is row,
+                uses.get((row.domain, row.version), {}),
+            )
+            for row in keyring.rows
+        ]  # fmt: skip
+
+    async def _flows(self, keyring: Keyring) -> list[FlowKey]:
+        definitions = Definitions(self._backend, keyring, self._now_ms, _no_reload)
+        if not keyring.locked:
+            await definitions.all()  # which also finds rows that were removed
+        rows = await self._backend.flows()
+        keys = await self._key_rows(Kind.FLOW, [row.flow_id for row in rows])
+        found = []
+        for row in rows:
+            key = keys[row.flow_id]
+            name: str | None = None
+            try:
+                name = (await definitions.one(row.flow_id)).name
+            except EnvironmentLocked:
+                pass
+            found.append(FlowKey(row.flow_id, name, key.domain, keyring.key_id(key.domain, key.key_version)))
+        return found
+
+    async def _connections(self, keyring: Keyring) -> list[ConnectionKey]:
+        connections = Connections(self._backend, keyring, self._now_ms, lambda: self._source.state, _no_reload)
+        rows = await self._backend.connections()
+        keys = await self._key_rows(Kind.CONNECTION, [row.connection_id for row in rows])
+        found = []
+        for row in rows:
+            key = keys[row.connection_id]
+            key_id = keyring.key_id(key.domain, key.key_version)
+            try:
+                info = await connections.opened(row)
+            except EnvironmentLocked:
+                found.append(ConnectionKey(row.connection_id, None, None, key.domain, key_id))
+                continue
+            found.append(ConnectionKey(row.connection_id, info.name, info.oauth, key.domain, key_id))
+        return found
+
+    async def _key_rows(self, kind: Kind, scopes: list[bytes]) -> dict[bytes, KeyRow]:
+        found = {row.scope: row for row in await self._backend.keys(kind, scopes)}
+        for missing in set(scopes) - set(found):
+            raise IntegrityError(f"The key of {kind.name.lower()} {missing.hex()} is missing.")
+        return found
+
+
+def _live_rows(keyring: Keyring) -> dict[int, EnvironmentKeyRow]:
+    return {row.domain: row for row in keyring.rows}  # rows come in the order of their versions
+
+
+async def _no_reload() -> None:
+    """Nothing is written here, so nothing can be refused as stale."""

@@ -1,0 +1,558 @@
+"""What administrators do to keys: every act, who may do it, and what a crash in the middle of one leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from customer_keys import ENVIRONMENT, Customer, counted, customer
+from sealflow.storage import (
+    AlreadyThere,
+    Backend,
+    Batch,
+    Conflict,
+    EnvironmentLocked,
+    KeyDenied,
+    NotPermitted,
+    PolicyLimit,
+    RecordNotFound,
+    StorageError,
+    StoreFull,
+    UnsuitableKey,
+    Vault,
+    WrongKey,
+)
+from sealflow.storage.administration import Actor, Administration
+from sealflow.storage.port import KeyFacts
+from sealflow.storage.providers.file import FileKeys, add_version, create_key, disable_key, enable_key
+from sealflow.storage.purposes import Domain, Kind
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> Customer:
+    return await customer(tmp_path)
+
+
+async def key_domain(vault: Vault, kind: Kind, scope: bytes) -> tuple[int, int]:
+    """Domain and version of the environment key that a stored key row names."""
+    (row,) = await vault._backend.keys(kind, [scope])
+    return row.domain, row.key_version
+
+
+async def acts(administration: Administration) -> list[tuple[str, str, str]]:
+    return [(act.kind, act.subject, act.status) async for act in administration.audit.acts()]
+
+
+# --- policies
+
+
+async def test_a_policy_names_a_key_and_no_version(place: Customer) -> None:
+    async with place.administration() as administration:
+        policy = await administration.policies.one("ONE")
+        assert (policy.name, policy.uri, policy.location) == ("one", place.uri("one"), "local")
+        assert policy.owner == "ada"
+        before = await administration.policies.all()
+        add_version(place.file, "one")
+        assert await administration.policies.all() == before
+        with pytest.raises(AlreadyThere):
+            await administration.create_policy("One", place.uri("two"))
+
+
+async def test_a_key_that_is_not_there_or_disabled_makes_no_policy(place: Customer) -> None:
+    disable_key(place.file, "two")
+    async with place.administration() as administration:
+        for key in ("two", "three"):
+            with pytest.raises(KeyDenied):
+                await administration.create_policy("new", place.uri(key))
+        assert [policy.name for policy in await administration.policies.all()] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "facts", [KeyFacts(b"v", problem="RSA-1024 is too short."), KeyFacts(b"v", recoverable=False)]
+)
+async def test_an_unsuitable_key_is_refused_with_the_reason(
+    place: Customer, facts: KeyFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def told(_: FileKeys) -> KeyFacts:
+        return facts
+
+    monkeypatch.setattr(FileKeys, "facts", told)
+    async with place.administration() as administration:
+        with pytest.raises(UnsuitableKey) as refused:
+            await administration.create_policy("new", place.uri("one"))
+        assert (facts.problem or "could be lost for good") in refused.value.message
+        with pytest.raises(UnsuitableKey):
+            await administration.apply("one", ENVIRONMENT)
+        assert await administration.health("one") == f"denied: {refused.value.message}"
+        assert await administration.policies.assignments() == {}
+
+
+async def test_health(place: Customer) -> None:
+    async with place.administration() as administration:
+        assert await administration.health("one") == "healthy"
+        disable_key(place.file, "one")
+        assert (await administration.health("one")).startswith("denied: ")
+        enable_key(place.file, "one")
+        hidden = place.file.rename(place.file.with_suffix(".away"))
+        assert (await administration.health("one")).startswith("unavailable: ")
+        hidden.rename(place.file)
+        assert await administration.health("one") == "healthy"
+
+
+async def test_a_policy_that_covers_something_is_not_deleted(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        with pytest.raises(Conflict, match="covers"):
+            await administration.delete_policy("one")
+        await administration.remove(ENVIRONMENT)
+        await administration.delete_policy("one")
+        with pytest.raises(RecordNotFound):
+            await administration.policies.one("one")
+
+
+# --- roles
+
+
+async def test_each_role_may_do_its_own_acts_only(place: Customer) -> None:
+    keys, environments = Actor("kay", environment_administrator=False), Actor("eve", key_administrator=False)
+    async with place.administration(environments) as administration:
+        for refused in (
+            administration.create_policy("x", place.uri("one")),
+            administration.grant("one", "eve"),
+            administration.delete_policy("one"),
+            administration.remove(ENVIRONMENT),
+            administration.rotate(ENVIRONMENT),
+            administration.retire(ENVIRONMENT),
+        ):
+            with pytest.raises(NotPermitted):
+                await refused
+        with pytest.raises(NotPermitted, match="eve may not use") as unread:
+            await administration.apply("one", ENVIRONMENT)
+        assert unread.value.hint is not None
+        assert "policy grant one --reader eve" in unread.value.hint
+    async with place.administration(keys) as administration:
+        for refused in (
+            administration.apply("one", ENVIRONMENT),
+            administration.lock(ENVIRONMENT),
+            administration.unlock(ENVIRONMENT),
+        ):
+            with pytest.raises(NotPermitted):
+                await refused
+        await administration.grant("one", "eve")
+        assert (await administration.grant("one", "eve")).readers == ("eve",)
+    async with place.administration(environments) as administration:
+        assert (await administration.apply("one", ENVIRONMENT)).cover is not None
+
+
+async def test_everybody_may_read_where_the_owner_says_so(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.grant("two", "*")
+    async with place.administration(Actor("eve", key_administrator=False)) as administration:
+        assert (await administration.apply("two", ENVIRONMENT)).domain == 2
+
+
+# --- apply
+
+
+async def test_what_is_there_stays_and_what_is_new_is_the_customers(place: Customer) -> None:
+    async with place.vault() as vault, place.administration() as administration:
+        old = await vault.put_flow("old", {"v": 1})
+        state = await administration.apply("one", ENVIRONMENT)
+        assert (state.domain, state.epoch) == (2, 1)
+        new = await vault.put_flow("new", {"v": 1})  # this process had not seen the policy yet
+        again = await vault.put_flow("OLD", {"v": 2})
+        assert await key_domain(vault, Kind.FLOW, old.flow_id) == (Domain.SERVICE, 1)
+        assert await key_domain(vault, Kind.FLOW, new.flow_id) == (2, 1)
+        assert (again.flow_id, again.version) == (old.flow_id, 2)
+        for flow, domain in ((old, 1), (new, 2)):
+            log = vault.create_run(bytes([domain]) * 16, flow.flow_id, 1, 5, {})
+            assert log.domain == domain
+        child = vault.create_run(b"c" * 16, old.flow_id, 1, 5, {}, parent=b"\2" * 16, parent_domain=2)
+        assert child.domain == 2
+        await vault.flush()
+        assert [info.run_id for info in await vault.runs()] == [b"c" * 16, b"\2" * 16, b"\1" * 16]
+
+
+async def test_connections_by_class(place: Customer) -> None:
+    async with place.vault() as vault, place.administration() as administration:
+        for name, oauth in (("sql", False), ("office", True)):
+            await vault.create_connection(name, "c", oauth=oauth, parameter_set=None, values={"secret": name})
+        await administration.apply("one", ENVIRONMENT)
+        for name, oauth in (("key", False), ("graph", True)):
+            await vault.create_connection(name, "c", oauth=oauth, parameter_set=None, values={"secret": name})
+        for connection in await vault.connections():
+            domain, version = await key_domain(vault, Kind.CONNECTION, connection.id)
+            assert domain == connection.domain == (2 if connection.oauth else 1)
+            assert connection.key_id == vault._keyring.key_id(domain, version)
+            assert await vault.connection_values(connection.name) == {"secret": connection.name}
+
+
+async def test_a_policy_may_cover_all_connections(place: Customer) -> None:
+    async with place.vault() as vault, place.administration() as administration:
+        await vault.create_connection("sql", "c", oauth=False, parameter_set=None, values={})
+        await administration.create_policy("all", place.uri("two"), all_connections=True)
+        await administration.apply("all", ENVIRONMENT)
+        assert (await vault.connection("sql")).domain == 2
+        await administration.apply("one", ENVIRONMENT)  # which does not cover it
+        assert (await vault.connection("sql")).domain == 1
+
+
+async def test_the_limit_counts_environments(place: Customer) -> None:
+    async with place.administration(limit=1) as administration:
+        await administration._store.create_environment("second")
+        await administration.apply("one", ENVIRONMENT)
+        await administration.apply("two", ENVIRONMENT)  # one that is covered already
+        with pytest.raises(PolicyLimit) as refused:
+            await administration.apply("one", "second")
+        assert refused.value.hint is not None
+        assert "SEALFLOW_POLICY_LIMIT" in refused.value.hint
+        await administration.remove(ENVIRONMENT)
+        await administration.apply("one", "second")
+
+
+async def test_one_policy_covers_many_environments_and_its_key_opens_all(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration._store.create_environment("second")
+        for name in (ENVIRONMENT, "second"):
+            await administration.apply("one", name)
+        assert set((await administration.policies.assignments()).values()) == {
+            (await administration.policies.one("one")).id
+        }
+        disable_key(place.file, "one")
+        for name in (ENVIRONMENT, "second"):
+            with pytest.raises(KeyDenied):
+                async with place.vault(name):
+                    pass
+
+
+async def test_applying_the_same_policy_again_changes_nothing(place: Customer) -> None:
+    async with place.administration() as administration:
+        first = await administration.apply("one", ENVIRONMENT)
+        assert await administration.apply("one", ENVIRONMENT) == first
+        assert [status for kind, _, status in await acts(administration) if kind == "policy apply"] == [
+            "Running",
+            "Succeeded",
+        ]
+
+
+async def test_an_unknown_policy_or_environment(place: Customer) -> None:
+    async with place.administration() as administration:
+        with pytest.raises(RecordNotFound):
+            await administration.apply("none", ENVIRONMENT)
+        with pytest.raises(RecordNotFound):
+            await administration.apply("one", "nowhere")
+
+
+async def test_a_denied_key_applies_nothing_and_is_on_record(place: Customer) -> None:
+    disable_key(place.file, "one")
+    async with place.administration() as administration, place.vault() as vault:
+        with pytest.raises(KeyDenied):
+            await administration.apply("one", ENVIRONMENT)
+        assert (await acts(administration))[-1] == ("policy apply", ENVIRONMENT, "Failed")
+        await vault.reload_keys()
+        assert vault.keys.epoch == 0
+
+
+# --- rotate, swap, remove
+
+
+async def filled(vault: Vault) -> None:
+    """A flow, a run that has ended and a connection, whatever they are sealed by."""
+    flow = await vault.put_flow("flow", {"v": 1})
+    log = vault.create_run(b"r" * 16, flow.flow_id, 1, 5, {"s": 1})
+    log.append([[1, "x"]], status=2, ended_ms=9)
+    await vault.create_connection("office", "c", oauth=True, parameter_set=None, values={"v": 1})
+    await vault.flush()
+
+
+async def same_as_ever(place: Customer) -> None:
+    """A fresh process reads all of it."""
+    async with place.vault() as vault:
+        (flow,) = await vault.flows()
+        assert (await vault.version(flow.flow_id, 1)).document == {"v": 1}
+        assert [page.records async for page in vault.read_run(b"r" * 16)] == [[[1, "x"]]]
+        assert (await vault.run(b"r" * 16)).summary == {"s": 1}
+        assert await vault.connection_values("office") == {"v": 1}
+
+
+@pytest.mark.parametrize("covered", [True, False])
+@pytest.mark.parametrize("data_keys", [True, False])
+async def test_rotate(place: Customer, covered: bool, data_keys: bool) -> None:
+    async with place.administration() as administration:
+        if covered:
+            await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            await filled(vault)
+            before = {(row.domain, row.version): row for row in vault._keyring.rows}
+            if covered:
+                add_version(place.file, "one")
+            await administration.rotate(ENVIRONMENT, data_keys=data_keys)
+            await vault.reload_keys()
+            after = {(row.domain, row.version): row for row in vault._keyring.rows}
+            domain = vault.keys.domain
+            assert ((domain, 2) in after) == data_keys
+            assert (after[domain, 1].kek != before[domain, 1].kek) != data_keys
+            assert after[domain, 1].kid == before[domain, 1].kid
+            assert vault._keyring.live_version(domain) == (2 if data_keys else 1)
+    await same_as_ever(place)
+
+
+async def test_a_rotation_of_a_key_with_a_new_version_leaves_the_earlier_version_unneeded(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            await filled(vault)
+        earlier = (await place.provider()._keys())[0].kid
+        add_version(place.file, "one")
+        await administration.rotate(ENVIRONMENT)
+        async with place.vault() as vault:
+            assert earlier not in {row.kek for row in vault._keyring.rows}
+
+
+async def test_rotate_and_swap_cost_calls_by_environment_keys_and_not_by_data(place: Customer) -> None:
+    store = await place.store()
+    made = counted(store)
+    administration = Administration(store, Actor("ada"))
+    await administration.apply("one", ENVIRONMENT)
+    async with place.vault() as vault:
+        for number in range(40):
+            await vault.put_flow(f"flow {number}", {})
+
+    async def cost(act: str) -> int:
+        for keys in made:
+            keys.calls.clear()
+        await (administration.rotate(ENVIRONMENT) if act == "rotate" else administration.apply(act, ENVIRONMENT))
+        return sum(call != "facts" for keys in made for call in keys.calls)
+
+    assert await cost("rotate") == 2  # unwrapped, wrapped
+    assert await cost("two") == 3  # the same, and a new environment key
+    await store.close()
+
+
+async def test_a_swap_lets_the_earlier_key_go_at_once(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            await filled(vault)
+            state = await administration.apply("two", ENVIRONMENT)
+            assert state.domain == 2
+            disable_key(place.file, "one")
+            await vault.put_flow("new", {})
+            assert (await vault.flow("new")).domain == 2
+            assert vault._keyring.live_version(2) == 2
+        disable_key(place.file, "one")
+        async with place.vault() as vault:
+            await vault.connection("office")
+
+
+async def test_removing_gives_everything_back_to_the_service(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            await filled(vault)
+            state = await administration.remove(ENVIRONMENT)
+            assert (state.domain, state.covers) == (Domain.SERVICE, {})
+            disable_key(place.file, "one")
+            new = await vault.put_flow("new", {})
+            assert await key_domain(vault, Kind.FLOW, new.flow_id) == (Domain.SERVICE, 1)
+        await same_as_ever_and_new(place)
+        assert await administration.policies.assignments() == {}
+        assert await administration.remove(ENVIRONMENT) == state
+        assert (await administration.apply("two", ENVIRONMENT)).domain == 3
+        with pytest.raises(KeyDenied):
+            await administration.apply("one", ENVIRONMENT)
+
+
+async def same_as_ever_and_new(place: Customer) -> None:
+    async with place.vault() as vault:
+        assert [flow.name for flow in await vault.flows()] == ["flow", "new"]
+        assert await vault.connection_values("office") == {"v": 1}
+
+
+async def test_taking_a_denied_key_away_is_refused(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        disable_key(place.file, "one")
+        with pytest.raises(KeyDenied):
+            await administration.remove(ENVIRONMENT)
+
+
+# --- retire
+
+
+async def test_retire_says_what_needs_the_earlier_key_and_then_removes_it(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            await filled(vault)
+            assert await administration.retire(ENVIRONMENT) == []
+            await administration.rotate(ENVIRONMENT, data_keys=True)
+            with pytest.raises(Conflict, match="3 runs, flows and connections still need") as refused:
+                await administration.retire(ENVIRONMENT)
+            assert refused.value.hint is not None
+            assert "migrate" in refused.value.hint
+            assert vault.try_become_executor()
+            await vault.begin_migration()
+            await vault.migrate()
+            assert await administration.retire(ENVIRONMENT) == [(2, 1)]
+            await vault.put_flow("new", {})  # this process still has the key
+            assert (await vault.flow("flow")).version == 1
+        async with place.vault() as vault:
+            assert [(row.domain, row.version) for row in vault._keyring.rows] == [(1, 1), (2, 2)]
+        await same_as_ever_and_new(place)
+        await administration.rotate(ENVIRONMENT, data_keys=True)  # its predecessor is there
+
+
+async def test_a_key_that_is_needed_after_all_is_not_retired(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something comes between the count and the commit: the store itself refuses."""
+    async with place.vault() as vault, place.administration() as administration:
+        await vault.put_flow("flow", {})
+        await administration.rotate(ENVIRONMENT, data_keys=True)
+
+        async def nothing(_: Backend) -> list[object]:
+            return []
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(vault._backend), "key_counts", nothing)
+            with pytest.raises(Conflict):
+                await administration.retire(ENVIRONMENT)
+        assert (await acts(administration))[-1] == ("key retire", ENVIRONMENT, "Failed")
+    async with place.vault() as vault:
+        assert (await vault.flow("flow")).version == 1
+
+
+# --- locks
+
+
+async def test_a_lock_refuses_every_commit_at_once(place: Customer) -> None:
+    async with place.vault() as vault, place.administration() as administration:
+        await filled(vault)
+        state = await administration.lock(ENVIRONMENT)
+        assert (state.lock_epoch % 2, state.lock is not None) == (1, True)
+        assert await administration.lock(ENVIRONMENT) == state
+        for refused in (
+            vault.put_flow("new", {}),
+            vault.create_connection("new", "c", oauth=True, parameter_set=None, values={}),
+            vault.inbox_add(1, {}),
+            vault.add_message((await vault.flow("flow")).flow_id, "p", {}),
+            vault.delete_connection("office"),
+            vault.begin_migration(),
+            vault.reload_keys(),
+        ):
+            with pytest.raises(EnvironmentLocked):
+                await refused
+        with pytest.raises(EnvironmentLocked):
+            async with place.vault():
+                pass
+        for act in (
+            administration.apply("one", ENVIRONMENT),
+            administration.rotate(ENVIRONMENT),
+            administration.remove(ENVIRONMENT),
+            administration.retire(ENVIRONMENT),
+        ):
+            if act.__name__ == "remove":
+                await act  # there is nothing to remove
+                continue
+            with pytest.raises(EnvironmentLocked):
+                await act
+        unlocked = await administration.unlock(ENVIRONMENT)
+        assert (unlocked.lock_epoch, unlocked.lock) == (2, None)
+        assert await administration.unlock(ENVIRONMENT) == unlocked
+    await same_as_ever(place)
+
+
+async def test_only_the_original_key_unlocks(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            await filled(vault)
+        await administration.lock(ENVIRONMENT, "denied")
+        disable_key(place.file, "one")
+        with pytest.raises(KeyDenied):
+            await administration.unlock(ENVIRONMENT)
+        original = place.file.rename(place.file.with_suffix(".original"))
+        create_key(place.file, "one")
+        with pytest.raises(WrongKey):
+            await administration.unlock(ENVIRONMENT)
+        with pytest.raises(EnvironmentLocked, match="revoked"):
+            async with place.vault():
+                pass
+        original.rename(place.file)
+        enable_key(place.file, "one")
+        await administration.unlock(ENVIRONMENT)
+    await same_as_ever(place)
+
+
+# --- a crash between the environment's commit and the control store's
+
+
+@pytest.mark.parametrize("repair", ["apply", "reconcile", "delete"])
+async def test_a_crash_after_apply_leaves_an_assignment_to_repair(
+    place: Customer, repair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.administration() as administration:
+        with monkeypatch.context() as patch:
+            fail_assignments(administration, patch)
+            with pytest.raises(StoreFull):
+                await administration.apply("one", ENVIRONMENT)
+        assert await administration.policies.assignments() == {}
+        if repair == "apply":
+            assert (await administration.apply("one", ENVIRONMENT)).domain == 2
+        elif repair == "reconcile":
+            assert await administration.reconcile() == [ENVIRONMENT]
+        else:
+            with pytest.raises(Conflict):
+                await administration.delete_policy("one")
+        policy = await administration.policies.one("one")
+        assert list((await administration.policies.assignments()).values()) == [policy.id]
+        assert ("assignment repair", ENVIRONMENT, "Succeeded") in await acts(administration)
+        assert await administration.reconcile() == []
+
+
+async def test_a_crash_after_remove_leaves_an_assignment_to_repair(
+    place: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.administration(limit=1) as administration:
+        await administration._store.create_environment("second")
+        await administration.apply("one", ENVIRONMENT)
+        with monkeypatch.context() as patch:
+            fail_assignments(administration, patch)
+            with pytest.raises(StoreFull):
+                await administration.remove(ENVIRONMENT)
+        assert len(await administration.policies.assignments()) == 1
+        assert (await administration.remove(ENVIRONMENT)).cover is None
+        assert await administration.policies.assignments() == {}
+        await administration.apply("one", "second")
+
+
+def fail_assignments(administration: Administration, patch: pytest.MonkeyPatch) -> None:
+    """The disk fills up when the control store is written."""
+    backend = administration._store.backend
+    real = backend.commit
+
+    async def commit(batch: Batch) -> list[int]:
+        if batch.assignments:
+            raise StoreFull("The disk is full.")
+        return await real(batch)
+
+    patch.setattr(backend, "commit", commit)
+
+
+async def test_acts_at_once_do_not_undo_each_other(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two administrators have looked at the same state: the second one is told, and nothing is half done."""
+    async with place.administration() as ada, place.administration(Actor("bob")) as bob:
+        await ada.grant("two", "bob")
+        real = bob._commit
+
+        async def late(*arguments: object) -> None:
+            await ada.apply("one", ENVIRONMENT)
+            await real(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(bob, "_commit", late)
+        with pytest.raises(StorageError) as refused:
+            await bob.apply("two", ENVIRONMENT)
+        assert refused.value.code in ("StaleKeys", "Conflict")
+        assert (await ada.policies.assignments()).popitem()[1] == (await ada.policies.one("one")).id
+    async with place.vault() as vault:
+        assert vault.keys.cover is not None
+        assert vault.keys.cover.name == "one"
