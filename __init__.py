@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .connectors import Call, Connector, Failure, Registry, Reply
+    from .connectors import Call, Connector, Failure, Registry, Reply, Subscribed
     from .engine.errors import (
         DefinitionError,
         Denied,
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
     from .engine.hosts.embedded import UNSET, Engine, Environment, open
     from .engine.hosts.replaying import replay
     from .engine.runtime.bundles import ReplayReport
+    from .engine.runtime.callbacks import Delivery
     from .engine.runtime.clock import Clock, SystemClock, VirtualClock
     from .engine.runtime.environment import FlowDetail, FlowSummary, RunSummary
     from .engine.runtime.library import Flow
     from .engine.runtime.reading import RunResult
     from .engine.runtime.run import Run
     from .engine.runtime.simulate import Simulation
+    from .engine.runtime.trigger_info import TriggerInfo
+    from .engine.runtime.triggers import Fired
 
 __version__ = "0.1.0"
 
@@ -43,11 +46,13 @@ _WHERE = {
     "Clock": ".engine.runtime.clock",
     "Connector": ".connectors",
     "DefinitionError": ".engine.errors",
+    "Delivery": ".engine.runtime.callbacks",
     "Denied": ".engine.errors",
     "Engine": ".engine.hosts.embedded",
     "Environment": ".engine.hosts.embedded",
     "ExpressionError": ".engine.errors",
     "Failure": ".connectors",
+    "Fired": ".engine.runtime.triggers",
     "Flow": ".engine.runtime.library",
     "FlowDetail": ".engine.runtime.environment",
     "FlowSummary": ".engine.runtime.environment",
@@ -61,7 +66,9 @@ _WHERE = {
     "RunSummary": ".engine.runtime.environment",
     "SealflowError": ".engine.errors",
     "Simulation": ".engine.runtime.simulate",
+    "Subscribed": ".connectors",
     "SystemClock": ".engine.runtime.clock",
+    "TriggerInfo": ".engine.runtime.trigger_info",
     "UNSET": ".engine.hosts.embedded",
     "VirtualClock": ".engine.runtime.clock",
     "open": ".engine.hosts.embedded",
@@ -74,11 +81,13 @@ __all__ = [
     "Clock",
     "Connector",
     "DefinitionError",
+    "Delivery",
     "Denied",
     "Engine",
     "Environment",
     "ExpressionError",
     "Failure",
+    "Fired",
     "Flow",
     "FlowDetail",
     "FlowSummary",
@@ -92,7 +101,9 @@ __all__ = [
     "RunSummary",
     "SealflowError",
     "Simulation",
+    "Subscribed",
     "SystemClock",
+    "TriggerInfo",
     "VirtualClock",
     "open",
     "replay",

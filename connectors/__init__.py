@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from .egress import Egress
 from .http import HttpConnector
-from .port import Call, Clock, Connector, Failure, Limits, Recovery, Reply, Services
+from .port import Artifact, Call, Clock, Connector, Failure, Limits, Recovery, Reply, Services, Subscribed
 from .registry import Registry, standard
 from .status import status_name
 
 __all__ = [
+    "Artifact",
     "Call",
     "Clock",
     "Connector",
@@ -24,6 +25,7 @@ __all__ = [
     "Registry",
     "Reply",
     "Services",
+    "Subscribed",
     "standard",
     "status_name",
 ]

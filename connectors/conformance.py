@@ -21,7 +21,7 @@ from typing import Any, get_args
 
 from ..engine.values import from_json, to_json
 from .answers import as_value
-from .port import Call, Clock, Connector, Failure, Recovery, Reply, Services
+from .port import Call, Clock, Connector, Failure, Recovery, Reply, Services, Subscribed
 
 
 class StoppedClock:
@@ -53,6 +53,10 @@ class ConnectorContract:
 
     def faulty(self) -> Call | None:
         """A call that cannot be performed: a Failure, or a status that is no success."""
+        return None
+
+    def webhook(self) -> Call | None:
+        """A call with a `callback_url`, of an operation that is answered by a callback."""
         return None
 
     def endless(self) -> tuple[Call, Callable[[], Awaitable[object]]] | None:
@@ -94,6 +98,17 @@ class ConnectorContract:
         assert to_json(from_json(to_json(reply.body))) == to_json(reply.body)
         assert not (reply.empty and reply.body is not None)
 
+    async def test_a_webhook_is_answered_now_or_later(self) -> None:
+        """A webhook's call gives a reply, or says that the answer comes to its callback URL."""
+        call = self.webhook()
+        if call is None:
+            return
+        async with _Closing(self.connector()) as connector:
+            answer = await connector.invoke(call, self.services())
+        assert isinstance(answer, Reply | Subscribed)
+        if isinstance(answer, Subscribed):
+            assert as_value(answer.details, "the details") is answer.details
+
     async def test_inputs_stay_as_they_are(self) -> None:
         """What a call carries belongs to the run's history."""
         call = self.working()
@@ -107,7 +122,7 @@ class ConnectorContract:
         async with _Closing(self.connector()) as connector:
             services = self.services()
             replies = await asyncio.gather(*(connector.invoke(self.working(), services) for _ in range(8)))
-        assert {reply.status_code // 100 for reply in replies} == {2}
+        assert {_status(reply) // 100 for reply in replies} == {2}
 
     async def test_a_repeated_call_has_one_effect(self) -> None:
         """`keyed`: the service sees from the key that it has done this already. `rerun`: it does no harm."""
@@ -136,7 +151,7 @@ class ConnectorContract:
                 assert failure.message
                 assert not any(secret in failure.message + str(failure.hint) for secret in self.secrets())
             else:
-                assert not 200 <= reply.status_code <= 299
+                assert not 200 <= _status(reply) <= 299
 
     async def test_a_call_can_be_given_up(self) -> None:
         """Cancelling ends a call at once, and the connector works on."""
@@ -151,7 +166,7 @@ class ConnectorContract:
             await asyncio.wait({task})
             assert task.cancelled()
             reply = await connector.invoke(self.working(), self.services())
-            assert 200 <= reply.status_code <= 299
+            assert 200 <= _status(reply) <= 299
 
     async def test_secrets_are_not_logged(self) -> None:
         """Whatever is logged while calling, at whatever level, names no secret."""
@@ -172,6 +187,12 @@ class ConnectorContract:
             root.removeHandler(collected)
             root.setLevel(level)
         assert not [text for text in collected.texts if any(secret in text for secret in self.secrets())]
+
+
+def _status(answer: Reply | Subscribed) -> int:
+    """The status of a call that is no webhook's, which therefore has a reply."""
+    assert isinstance(answer, Reply)
+    return answer.status_code
 
 
 class _Collected(logging.Handler):

@@ -1,5 +1,5 @@
 """The HTTP connector: one request, its answer, and what the flow language adds to that - polling of accepted work,
-pagination.
+pagination, content in chunks.
 
 Source: Logic Apps, "Call external HTTP or HTTPS endpoints": asynchronous request-response behavior; limits and
 configuration: HTTP limits. Redirects are answers like any other (the host that flows are written for reports a 302 as
@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from . import http_pages
+from . import http_chunks, http_pages
 from .http_reply import header, reply_of
 from .http_request import Request, build
 from .port import SECOND, Call, Failure, Recovery, Reply, Services
 
 if TYPE_CHECKING:
     from .egress import Egress
-    from .http_transport import Transport
+    from .http_transport import Answer, Transport
 
 _POLL_SECONDS: Final = 20
 """Between two polls where the answer has no Retry-After."""
@@ -42,13 +42,19 @@ class HttpConnector:
         """Send the request of `call.inputs` and give the answer, whatever its status.
 
         Raises Failure: InvalidInput, NotYetSupported, RequestTooLarge, BadRequest (labelled JSON that is none) and
-        those of `Transport.send`.
+        those of `http_chunks` and `Transport.send`.
         """
         exchange = _Exchange(self._transport(services.egress), call, services)
         request = build(call)
-        if request.body is not None and len(request.body) > services.limits.request_bytes:
-            raise Failure("RequestTooLarge", f"The body is larger than {services.limits.request_bytes:,} bytes.")
-        reply = await exchange.send(request)
+        limits = services.limits
+        chunked = http_chunks.is_chunked(call.settings) and http_chunks.needs_chunks(request, limits.chunk_bytes)
+        largest = limits.chunked_bytes if chunked else limits.request_bytes
+        if request.body is not None and len(request.body) > largest:
+            raise Failure("RequestTooLarge", f"The body is larger than {largest:,} bytes.")
+        if chunked:
+            reply = await http_chunks.upload(request, call.key, limits.chunk_bytes, exchange.send)
+        else:
+            reply = await exchange.send(request)
         if reply.status_code == 202 and "disableasyncpattern" not in call.options:
             reply = await exchange.poll(request, reply)
         count = http_pages.wanted(call.settings)
@@ -75,19 +81,28 @@ class HttpConnector:
 
 
 class _Exchange:
-    """The requests of one call; together they may bring as many bytes as a single answer."""
+    """The requests of one call; together they may bring as many bytes as a single answer, or as chunks may."""
 
     def __init__(self, transport: Transport, call: Call, services: Services) -> None:
         self._transport = transport
         self._services = services
-        self._left = services.limits.response_bytes
+        limits = services.limits
+        self._most = limits.chunked_bytes if http_chunks.is_chunked(call.settings) else limits.response_bytes
+        self._left = self._most
         self._seconds = services.limits.timeout if call.timeout is None else call.timeout
         self._decode = "disableautomaticdecompression" not in call.options
 
     async def send(self, request: Request) -> Reply:
-        answer = await self._transport.send(request, seconds=self._seconds, limit=self._left, decode=self._decode)
-        self._left -= len(answer.data)
+        answer = await self._fetch(request)
+        if request.method == "GET":
+            answer = await http_chunks.download(request, answer, self._left + len(answer.data), self._fetch)
         return reply_of(answer.status, answer.headers, answer.data, decoded=answer.decoded)
+
+    async def _fetch(self, request: Request) -> Answer:
+        limit = min(self._left, self._services.limits.response_bytes)
+        answer = await self._transport.send(request, seconds=self._seconds, limit=limit, decode=self._decode)
+        self._left -= len(answer.data)
+        return answer
 
     async def poll(self, request: Request, reply: Reply) -> Reply:
         """Ask the address in Location until the answer is another one than 202.
@@ -110,7 +125,7 @@ class _Exchange:
         failures = 0
         while True:
             await self._wait(last)
-            self._left = self._services.limits.response_bytes
+            self._left = self._most
             try:
                 reply = await self.send(address)
                 if reply.status_code not in _PASSING or failures == _POLL_FAILURES:

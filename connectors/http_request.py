@@ -84,7 +84,8 @@ def build(call: Call) -> Request:
         headers = [pair for pair in headers if pair[0].lower() != "authorization"]
         headers.append(("Authorization", credentials))
     headers, body = _with_body(headers, inputs.get("body"), call.key)
-    if "disableautomaticdecompression" not in call.options:
+    # A range is one of the content's bytes, which compression would hide.
+    if "disableautomaticdecompression" not in call.options and _named(headers, "range") is None:
         headers.append(("Accept-Encoding", "gzip, deflate"))
     if method not in _SAFE and _named(headers, "idempotency-key") is None:
         headers.append(("Idempotency-Key", call.key))

@@ -41,13 +41,17 @@ class Clock(Protocol):
 class Limits:
     """What one call may use. Sizes in bytes, `timeout` in seconds.
 
+    `chunked_bytes` is the most that may go, or come, in chunks of at most `chunk_bytes`.
+
     Source: Logic Apps, limits and configuration: HTTP limits (104,857,600 bytes, 120 seconds for an outbound
-    synchronous call).
+    synchronous call, 1 GiB with chunking).
     """
 
     request_bytes: int = 104_857_600
     response_bytes: int = 104_857_600
     timeout: float = 120.0
+    chunk_bytes: int = 52_428_800
+    chunked_bytes: int = 1_073_741_824
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,23 @@ class Services:
 
 
 @dataclass(frozen=True, slots=True)
+class Artifact:
+    """A map or schema of the flow: its name and text. `related` are all of its kind, by lower-case name."""
+
+    name: str
+    text: str = field(repr=False)
+    related: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One attempt of one operation.
 
     `inputs` are the action's evaluated inputs and must not be changed. `key` is the same for all attempts of this
     action in this run. `options` are the action's operationOptions, lower-case; `settings` its runtimeConfiguration.
-    `webhook` says that the definition expects the answer later, by a callback: the connector waits for it. `timeout`:
-    seconds for one exchange, None for the usual limit.
+    `webhook` says that the definition expects the answer later: the connector waits for it, or passes `callback_url` on
+    and answers `Subscribed`. That address is a secret, "" for other calls. `timeout`: seconds for one exchange, None
+    for the usual limit.
     """
 
     connector: str
@@ -78,7 +92,9 @@ class Call:
     options: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
     webhook: bool = False
+    callback_url: str = field(default="", repr=False)
     timeout: float | None = None
+    artifact: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +105,17 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Value = None
     empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """To a webhook's call: whoever was asked has the callback URL, and the answer comes there.
+
+    The run waits for it, asleep and across restarts, until the action's limit lapses. `details` are kept in the run's
+    records, where nothing but an export shows them.
+    """
+
+    details: Value = None
 
 
 class Failure(SealflowError):
@@ -119,6 +146,9 @@ class Connector(Protocol):
         """What the runtime does about a call that a crash interrupted."""
         ...
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
-        """Perform the call once. Raises Failure where there is no answer; cancelling it gives the call up at once."""
+    async def invoke(self, call: Call, services: Services) -> Reply | Subscribed:
+        """Perform the call once; `Subscribed` may answer a webhook's only.
+
+        Raises Failure where there is no answer; cancelling it gives the call up at once.
+        """
         ...

@@ -2,7 +2,7 @@
 
 Definitions name connectors in several ways - `shared_office365`, `office365`, a connection such as
 `shared_office365-1` - and all of them find the connector registered as any of the first two, in any case. Nothing is
-registered behind the user's back: a fresh registry is empty, `standard()` has the built-in HTTP connector.
+registered behind the user's back: a fresh registry is empty, `standard()` has the built-in ones.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 from ..engine.values import Value
 from .answers import as_value
-from .port import Call, Connector, Failure, Recovery, Reply, Services
+from .port import Call, Connector, Failure, Recovery, Reply, Services, Subscribed
 
-Handler: TypeAlias = "Callable[[Call], Awaitable[Reply | Value]]"
+Handler: TypeAlias = "Callable[[Call], Awaitable[Reply | Subscribed | Value]]"
 """A connector in its simplest form: a JSON value as the answer is the body of a reply with status 200."""
 
 # Connections are numbered when there are several of one connector: shared_office365-1, shared_office365_1.
@@ -35,10 +35,10 @@ class FunctionConnector:
         """As registered."""
         return self._recovery
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
+    async def invoke(self, call: Call, services: Services) -> Reply | Subscribed:
         """Await the function. Raises Failure `InvalidReply` where it gives no JSON value."""
         answer = await self._handler(call)
-        if isinstance(answer, Reply):
+        if isinstance(answer, Reply | Subscribed):
             return answer
         return Reply(200, {}, as_value(answer, f"The answer of the connector '{call.connector}'"))
 
@@ -110,9 +110,23 @@ def canonical(id: str) -> str:
 
 
 def standard() -> Registry:
-    """A registry with the built-in connectors: `http`."""
+    """A registry with the built-in connectors: `http`, and those for scripts, maps and schemas."""
     from .http import HttpConnector
+    from .inline import (
+        ArtifactConnector,
+        FlatFileConnector,
+        JavaScriptConnector,
+        LiquidConnector,
+        XmlConnector,
+        XsltConnector,
+    )
 
     registry = Registry()
     registry.register("http", HttpConnector())
+    registry.register("inline-code", JavaScriptConnector())
+    registry.register("xslt", XsltConnector())
+    registry.register("liquid", LiquidConnector())
+    registry.register("xml", XmlConnector())
+    registry.register("flat-file", FlatFileConnector())
+    registry.register("artifacts", ArtifactConnector())
     return registry

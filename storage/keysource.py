@@ -65,6 +65,8 @@ class KeySource:
             keyring = await Keyring.open(
                 self._environment, Role.ENVIRONMENT, {Domain.SERVICE: self._service, **providers}, rows
             )
+        # An administrator's lock holds where no customer's key is missing, too.
+        keyring.locked = keyring.locked or (state.lock is not None and not unlocked)
         keyring.domain = state.domain
         keyring.covered = frozenset(state.covers)
         keyring.epoch, keyring.lock_epoch = state.epoch, state.lock_epoch

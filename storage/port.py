@@ -326,7 +326,8 @@ class Backend(Protocol):
     `commit` is one transaction: all of the batch or nothing, durable when it returns. A row whose key is there already,
     or one whose `row_version` is not the next one, is a Conflict, and so is a row that is to be replaced or retired and
     is not there, or an environment key that is to be retired while a scope key needs it. A batch with a `guard` that
-    does not hold is refused: EnvironmentLocked, or StaleKeys. It answers with the numbers of the
+    does not hold is refused: EnvironmentLocked (whatever the guard says, unless the batch writes the state), or
+    StaleKeys. It answers with the numbers of the
     batch's inbox rows and then of its messages (that of the row already there, for a repeated `dedupe`). Consuming an
     item or a message also deletes the key rows of its scope and kind; one that is gone is no error.
 

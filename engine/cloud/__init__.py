@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .check import check, report
+from .connection_names import picked_connections
 from .definition import (
     STATUSES,
     Action,
@@ -39,6 +40,7 @@ __all__ = [
     "key_of",
     "parse",
     "parse_leniently",
+    "picked_connections",
     "read",
     "read_object",
     "report",

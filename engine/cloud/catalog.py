@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 
 def _by_key(*names: str) -> dict[str, str]:
@@ -16,10 +17,13 @@ def _by_key(*names: str) -> dict[str, str]:
 
 CONNECTORS = _by_key(
     "ApiConnection",
+    "ApiConnectionNotification",
     "ApiConnectionWebhook",
     "ApiManagement",
     "Function",
+    "InvokeFunction",
     "OpenApiConnection",
+    "OpenApiConnectionNotification",
     "OpenApiConnectionWebhook",
     "ServiceProvider",
 )
@@ -33,21 +37,37 @@ VARIABLES = _by_key(
     "SetVariable",
 )
 
+INLINE = _by_key(
+    "FlatFileDecoding",
+    "FlatFileEncoding",
+    "IntegrationAccountArtifactLookup",
+    "JavaScriptCode",
+    "Liquid",
+    "XmlCompose",
+    "XmlParse",
+    "XmlValidation",
+    "Xslt",
+)
+"""Scripts, maps and schemas: work done outside of the kernel, in a process of its own."""
+
 CONTAINERS = _by_key("Foreach", "If", "Scope", "Switch", "Until")
 
 ACTIONS = {
     **CONNECTORS,
     **VARIABLES,
     **CONTAINERS,
+    **INLINE,
     **_by_key(
         "Compose",
         "Expression",
         "Http",
+        "HttpWebhook",
         "Join",
         "ParseJson",
         "Query",
         "Response",
         "Select",
+        "SendToBatch",
         "Table",
         "Terminate",
         "Wait",
@@ -56,43 +76,63 @@ ACTIONS = {
 }
 """Actions this version runs, by lower-case type."""
 
-ACTIONS_LATER = _by_key(
-    "AS2Decode",
-    "AS2Encode",
-    "Agent",
-    "AgentHandoff",
-    "ApiConnectionNotification",
-    "Batch",
-    "CSharpScriptCode",
-    "ChunkText",
-    "ChunkTextWithMetadata",
-    "EdifactDecode",
-    "EdifactEncode",
-    "FlatFileDecoding",
-    "FlatFileEncoding",
-    "HttpWebhook",
-    "IntegrationAccountArtifactLookup",
-    "InvokeFunction",
-    "JavaScriptCode",
-    "Liquid",
-    "OpenApiConnectionNotification",
-    "ParseDocument",
-    "ParseDocumentWithMetadata",
-    "PowershellCode",
-    "RosettaNetDecode",
-    "RosettaNetEncode",
-    "RosettaNetWaitForResponse",
-    "SendToBatch",
-    "SwiftMTDecode",
-    "SwiftMTEncode",
-    "X12Decode",
-    "X12Encode",
-    "XmlCompose",
-    "XmlParse",
-    "XmlValidation",
-    "Xslt",
-)
-"""Actions the hosts know and this version refuses."""
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An action of the hosts that is not run: its name, why, and what to do instead."""
+
+    name: str
+    reason: str
+    instead: str
+
+
+def _refused(reason: str, instead: str, *names: str) -> dict[str, Refusal]:
+    return {name.lower(): Refusal(name, reason, instead) for name in names}
+
+
+REFUSED = {
+    **_refused(
+        "it is a conversation with a hosted language model and its tools",
+        "Call the model with an Http action or a connector of yours.",
+        "Agent",
+        "AgentHandoff",
+    ),
+    **_refused(
+        "it needs the agreements, partners and certificates of an integration account",
+        "Call a service that holds them, with an Http action or a connector of yours.",
+        "AS2Decode",
+        "AS2Encode",
+        "EdifactDecode",
+        "EdifactEncode",
+        "RosettaNetDecode",
+        "RosettaNetEncode",
+        "RosettaNetWaitForResponse",
+        "SwiftMTDecode",
+        "SwiftMTEncode",
+        "X12Decode",
+        "X12Encode",
+    ),
+    **_refused(
+        "it needs the host's document analysis and its tokenizers",
+        "Use a service for documents, with an Http action or a connector of yours.",
+        "ChunkText",
+        "ChunkTextWithMetadata",
+        "ParseDocument",
+        "ParseDocumentWithMetadata",
+    ),
+    **_refused(
+        "it runs code of .NET or PowerShell inside of the host's process",
+        "Write it as JavaScriptCode, or put the code behind an Http action.",
+        "CSharpScriptCode",
+        "PowershellCode",
+    ),
+    **_refused(
+        "it is the type of a trigger; as an action it does nothing",
+        "Send messages with SendToBatch, to a flow whose trigger is of the type Batch.",
+        "Batch",
+    ),
+}
+"""Actions the hosts know and Sealflow does not run (`UnsupportedAction`), by lower-case type."""
 
 TRIGGERS = _by_key(
     "ApiConnection",
@@ -115,6 +155,23 @@ TRIGGERS = _by_key(
 
 CALLED_TRIGGERS = frozenset({"request", "manual"})
 """Triggers that are a call; the others fire by themselves, which comes later."""
+
+REQUEST_KINDS = _by_key(
+    "Agent",
+    "Alert",
+    "ApiConnection",
+    "AzureMonitorAlert",
+    "Button",
+    "EventGrid",
+    "Geofence",
+    "Http",
+    "PowerApp",
+    "PowerAppV2",
+    "SecurityCenterAlert",
+    "Skills",
+    "TeamsWebhook",
+    "VirtualAgent",
+)
 
 RESPONSE_KINDS = _by_key("Http", "PowerApp", "Skills", "VirtualAgent")
 
@@ -149,6 +206,7 @@ OPTIONS = _by_key(
     "EnableSchemaValidation",
     "FailWhenLimitsReached",
     "IncludeAuthorizationHeadersInOutputs",
+    "None",
     "Sequential",
     "SingleInstance",
     "SuppressWorkflowHeaders",
@@ -156,7 +214,10 @@ OPTIONS = _by_key(
 )
 """`operationOptions` that are built."""
 
-TIMED = frozenset({"http", "workflow", "wait", "until", *CONNECTORS})
+OPTIONS_WITHOUT_EFFECT = _by_key("DisableAutomaticDecompression")
+"""`operationOptions` that the hosts know and nothing here reads."""
+
+TIMED = frozenset({"http", "httpwebhook", "workflow", "sendtobatch", "wait", *CONTAINERS, *CONNECTORS, *INLINE})
 """Actions whose `limit.timeout` is kept; any other's is refused rather than ignored."""
 
 RETRIED = frozenset({"http", "httpwebhook", "workflow", *CONNECTORS})
@@ -170,8 +231,20 @@ RUNTIME_ACTIONS = frozenset(
 )
 """Parts of an action's `runtimeConfiguration` that are built."""
 
-RUNTIME_TRIGGERS = frozenset({"secureData", "staticResult", "contentTransfer"})
+RUNTIME_TRIGGERS = frozenset({"concurrency", "secureData", "staticResult", "contentTransfer"})
 """Parts of a trigger's `runtimeConfiguration` that are built."""
+
+
+LONGEST_INTERVALS = {
+    "month": 16,
+    "week": 71,
+    "day": 500,
+    "hour": 12_000,
+    "minute": 72_000,
+    "second": 9_999_999,
+    "year": 1,
+}
+"""The frequencies of a recurrence, lower-case, with the longest interval that the hosts accept of each."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

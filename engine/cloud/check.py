@@ -5,6 +5,7 @@ Rules stand in `rules_*.py`, one file for each matter; here they are called, and
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..errors import SealflowError
@@ -12,17 +13,24 @@ from .arm import is_template_string
 from .definition import Definition
 from .outline import Outline
 from .parse import parse_leniently
-from .pointer import split
+from .pointer import join, split, texts
 from .problem import Problem, Problems, problem_of
+from .rules_calls import check_calls
 from .rules_conditions import check_conditions
+from .rules_connections import check_connections
 from .rules_control import check_control
 from .rules_expressions import Names, check_expressions, referenced_actions
 from .rules_graph import check_graph
+from .rules_inline import check_inline
 from .rules_inputs import check_inputs
 from .rules_properties import check_properties
+from .rules_reach import check_reach
 from .rules_secrets import check_secrets
+from .rules_secured import check_secured
+from .rules_tracking import check_tracking
 from .rules_triggers import check_parameters, check_triggers
 from .rules_types import check_types
+from .rules_unused import check_unused
 from .rules_variables import check_variables, variables_of
 from .sites import sites
 from .source import Source, read
@@ -66,6 +74,7 @@ def _examine(source: Source) -> tuple[list[Problem], Definition]:
     check_types(outline, problems)
     check_graph(outline, problems, referenced_actions(found))
     check_inputs(outline, problems)
+    check_calls(outline, problems)
     check_control(outline, problems)
     check_conditions(outline, problems)
     check_properties(outline, problems)
@@ -73,7 +82,13 @@ def _examine(source: Source) -> tuple[list[Problem], Definition]:
     check_triggers(outline, problems)
     check_parameters(definition, problems)
     check_expressions(found, names, problems)
+    check_inline(outline, names, source.artifacts, problems)
+    check_reach(outline, problems, found)
     check_secrets(outline, problems)
+    check_secured(outline, problems)
+    check_tracking(outline, found, problems)
+    check_connections(outline, source.connections, problems)
+    check_unused(outline, problems, variables, found)
     if source.kind != "arm":
         _template_strings(outline, problems)
     return _ordered(problems.found, source), definition
@@ -89,17 +104,11 @@ def _open(source: Source, definition: Definition) -> bool:
 
 def _template_strings(outline: Outline, problems: Problems) -> None:
     """One warning where a definition was cut out of an ARM template with the template's expressions still in it."""
-    found = []
-    waiting: list[tuple[Any, str]] = [(outline.definition.raw, outline.definition.pointer)]
-    while waiting:
-        value, at = waiting.pop()
-        if isinstance(value, str):
-            if is_template_string(value) and "(" in value and value[1:2].isalpha() and value[-2] == ")":
-                found.append(at)
-        elif isinstance(value, dict):
-            waiting += [(inner, f"{at}/{name.replace('~', '~0').replace('/', '~1')}") for name, inner in value.items()]
-        elif isinstance(value, list):
-            waiting += [(inner, f"{at}/{index}") for index, inner in enumerate(value)]
+    found = [
+        at
+        for text, at in texts(outline.definition.raw, outline.definition.pointer)
+        if is_template_string(text) and "(" in text and text[1:2].isalpha() and text[-2] == ")"
+    ]
     if found:
         first = min(found)
         problems.warning(
@@ -112,18 +121,25 @@ def _template_strings(outline: Outline, problems: Problems) -> None:
 
 
 def _ordered(problems: list[Problem], source: Source) -> list[Problem]:
-    """Without repetitions, in document order; problems at one place stay in the order of the rules."""
+    """Without repetitions, in document order; problems at one place stay in the order of the rules.
+
+    Their pointers get the spelling that the file has.
+    """
     document = source.document if source.document is not None else source.definition
     ranks: dict[int, dict[str, int]] = {}
 
-    def position(problem: Problem) -> tuple[int, ...]:
+    def placed(problem: Problem) -> tuple[tuple[int, ...], Problem]:
         found: list[int] = []
+        spelled: list[str] = []
         value = document
-        for token in split(problem.at):
+        tokens = split(problem.at)
+        for token in tokens:
             if isinstance(value, dict):
                 rank = ranks.get(id(value))
                 if rank is None:
                     rank = ranks[id(value)] = {name: index for index, name in enumerate(value)}
+                if token not in rank:  # read in the usual spelling, written in another
+                    token = next((name for name in value if name.lower() == token.lower()), token)
                 found.append(rank.get(token, -1))
                 value = value.get(token)
             elif isinstance(value, list) and token.isdecimal() and int(token) < len(value):
@@ -131,6 +147,10 @@ def _ordered(problems: list[Problem], source: Source) -> list[Problem]:
                 value = value[int(token)]
             else:
                 break
-        return tuple(found)
+            spelled.append(token)
+        if spelled != tokens[: len(spelled)]:
+            problem = replace(problem, at=join("", *spelled, *tokens[len(spelled) :]))
+        return tuple(found), problem
 
-    return sorted(dict.fromkeys(problems), key=position)
+    ordered = sorted((placed(problem) for problem in dict.fromkeys(problems)), key=lambda each: each[0])
+    return [problem for _, problem in ordered]

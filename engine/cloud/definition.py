@@ -45,11 +45,12 @@ def key_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunAfter:
-    """One predecessor, and the statuses (`"Succeeded"`, …) it may have ended in."""
+    """One predecessor, and the statuses (`"Succeeded"`, …) it may have ended in. `pointer` is where it is named."""
 
     name: str
     key: str
     statuses: frozenset[str]
+    pointer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class Action:
     """One action, in document order among its siblings.
 
     `type` and `kind` are lower-case (`kind` is "" where absent). `inputs` is the raw `inputs` property, None where
-    absent; what a container tests or walks (`expression`, `foreach`, `limit`) is in `raw`.
+    absent; what a container tests or walks (`expression`, `foreach`, `limit`) is in `raw`. `conditions` are the
+    expressions that must all be true for it to run (schema of 2015).
     """
 
     name: str
@@ -84,6 +86,7 @@ class Action:
     inputs: Value
     branches: tuple[Branch, ...]
     raw: JsonObject
+    conditions: tuple[Value, ...] = ()
 
     def branch(self, label: str) -> Branch | None:
         """The first branch with this label. A Switch's default is always its last branch: use `branches[-1]`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..expressions.dotnet.cultures import INVARIANT, FormatError
+from ..expressions.dotnet.date_parse import parse_moment
 from .arm import is_template_string
 
 
@@ -12,6 +14,22 @@ def is_dynamic(value: Any) -> bool:
     if not isinstance(value, str):
         return False
     return (value.startswith("@") and not value.startswith("@@")) or is_template_string(value)
+
+
+def is_computed(value: Any) -> bool:
+    """Whether a value is only known later, as a whole or, being a template with `@{…}`, in parts."""
+    return is_dynamic(value) or (isinstance(value, str) and "@{" in value)
+
+
+def is_instant(value: Any) -> bool:
+    """Whether a literal is a text that the hosts read as a time."""
+    if not isinstance(value, str):
+        return False
+    try:
+        parse_moment(value, INVARIANT)
+    except FormatError:
+        return False
+    return True
 
 
 def integer(value: Any) -> int | None:

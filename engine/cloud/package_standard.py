@@ -1,8 +1,8 @@
 """Logic Apps Standard projects: a folder with `workflow.json` for each flow, and files they share beside the folders.
 
-`parameters.json` declares parameters for all flows, `connections.json` their connections, `host.json` and
-`local.settings.json` the app. Of connections and app settings only names are taken: their values are secrets, or lead
-to them. Source: Logic Apps Standard, project structure; app settings and parameters.
+`parameters.json` declares parameters for all flows, `connections.json` their connections, `Artifacts` holds maps and
+schemas, `host.json` and `local.settings.json` the app. Of connections and app settings only names are taken: their
+values are secrets, or lead to them. Source: Logic Apps Standard, project structure; app settings and parameters.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..errors import DefinitionError
+from .artifacts import read_artifacts
 from .definition import JsonObject
 from .package import Connection, Package, declared_parameters, with_parameters
 from .package_files import PackageFiles, one_root, roots
@@ -22,6 +23,7 @@ from .source import Source
 from .source import read as read_source
 
 _WORKFLOW: Final = r"([^/]+)/workflow\.json"
+_ARTIFACT: Final = r"Artifacts/(?:Maps|Schemas)/.+"
 _PARAMETER: Final = re.compile(r"parameters\(\s*'((?:[^']|'')+)'\s*\)", re.IGNORECASE)
 _SETTING: Final = re.compile(r"appsetting\(\s*'((?:[^']|'')+)'\s*\)", re.IGNORECASE)
 _SECTIONS: Final[Mapping[str, str]] = {
@@ -50,6 +52,7 @@ def read(files: PackageFiles, name: str, parameters: Mapping[str, Any]) -> Packa
     if "host.json" in files:
         _check_host(files, files.json_object("host.json"))
     settings = dict.fromkeys(_local_settings(files))
+    artifacts = _artifacts(files)
     sources = []
     for path, match in files.matching(_WORKFLOW):
         try:
@@ -57,7 +60,7 @@ def read(files: PackageFiles, name: str, parameters: Mapping[str, Any]) -> Packa
         except DefinitionError as error:
             files.refuse(path, error)
             continue
-        source = replace(source, name=match[1], dialect="logic-apps", file=files.place(path))
+        source = replace(source, name=match[1], dialect="logic-apps", file=files.place(path), artifacts=artifacts)
         source = _with_shared(source, shared, files, {each.lower() for each in parameters})
         settings.update(dict.fromkeys(_needed_settings(source, files)))
         sources.append(source)
@@ -72,6 +75,16 @@ def read(files: PackageFiles, name: str, parameters: Mapping[str, Any]) -> Packa
         (),
         tuple(sorted(settings)),
     )
+
+
+def _artifacts(files: PackageFiles) -> dict[str, dict[str, str]]:
+    """The project's maps and schemas, which its flows share; none, and a problem, where one cannot be read."""
+    paths = [path for path, _ in files.matching(_ARTIFACT)]
+    try:
+        return read_artifacts({files.place(path): files.bytes(path) for path in paths})
+    except DefinitionError as error:
+        files.refuse(error.at[len(files.root) :], error)
+        return {}
 
 
 def _with_shared(source: Source, shared: JsonObject, files: PackageFiles, given: set[str]) -> Source:

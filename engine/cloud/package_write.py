@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..errors import DefinitionError
+from .artifacts import Artifacts, write_artifacts
 from .definition import JsonObject
 
 Form = Literal["definition", "power-automate", "standard"]
@@ -25,6 +26,7 @@ class Exported:
     name: str
     id: str
     definition: JsonObject
+    artifacts: Artifacts = field(default_factory=dict)
 
 
 def document_of(flow: Exported, form: Form) -> bytes:
@@ -131,6 +133,7 @@ def _project(flow: Exported) -> dict[str, bytes]:
         "connections.json": _json({"managedApiConnections": {}, "serviceProviderConnections": {}}),
         "parameters.json": _json(_parameters(flow.definition)),
         f"{folder_name(flow.name)}/workflow.json": document_of(flow, "standard"),
+        **write_artifacts(flow.artifacts),
     }
 
 

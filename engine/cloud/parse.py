@@ -25,6 +25,7 @@ from .definition import (
 )
 from .dialect import detect
 from .pointer import join
+from .spelling import ACTION, BRANCH, DEFINITION, TRIGGER, usual
 
 MAXIMUM_DEPTH = 40
 """Containers in containers that can be read at all. The host allows 8, which is for `check` to say."""
@@ -82,12 +83,13 @@ class _Walker:
         if not isinstance(raw, dict):
             self.fault(pointer, f"A workflow definition must be an object, not {_kind(raw)}.")
             raw = {}
-        elif "actions" not in raw and "triggers" not in raw:
+        elif {"actions", "triggers"}.isdisjoint(name.lower() for name in raw):
             self.fault(
                 pointer,
                 "This is no workflow definition: it has neither 'triggers' nor 'actions'.",
                 hint="Give the object that holds 'triggers' and 'actions', or one of the files that wrap it.",
             )
+        raw = usual(raw, DEFINITION)
         return Definition(
             triggers=self.triggers(self.mapping(raw, "triggers", pointer), join(pointer, "triggers")),
             actions=self.actions(self.mapping(raw, "actions", pointer), join(pointer, "actions"), 1),
@@ -109,7 +111,9 @@ class _Walker:
             if not isinstance(body, dict):
                 self.fault(at, f"Action '{name}' must be an object, not {_kind(body)}.")
                 continue
+            body = usual(body, ACTION)
             kind = self.type_of(body, name, at, "Action")
+            depends_on, conditions = self.old_conditions(body, name, at)
             found.append(
                 Action(
                     name=name,
@@ -117,10 +121,11 @@ class _Walker:
                     type=kind[0],
                     kind=kind[1],
                     pointer=at,
-                    run_after=self.run_after(body, name, at),
+                    run_after=(*self.run_after(body, name, at), *depends_on),
                     inputs=body.get("inputs"),
                     branches=self.branches(body, kind[0], name, at, depth),
                     raw=body,
+                    conditions=conditions,
                 )
             )
         return tuple(found)
@@ -162,8 +167,32 @@ class _Walker:
                     )
                 else:
                     statuses.add(canonical)
-            found.append(RunAfter(predecessor, key_of(predecessor), frozenset(statuses)))
+            found.append(RunAfter(predecessor, key_of(predecessor), frozenset(statuses), here))
         return tuple(found)
+
+    def old_conditions(self, body: JsonObject, name: str, at: str) -> tuple[list[RunAfter], tuple[Any, ...]]:
+        """The `conditions` of the schema of 2015: after what the action runs, and what must be true for it to run.
+
+        A `dependsOn` is met by success. Source: Logic Apps, "Schema updates - June 1, 2016", runAfter.
+        """
+        listed = body.get("conditions")
+        here = join(at, "conditions")
+        if listed is not None and not isinstance(listed, list):
+            self.fault(here, f"The conditions of action '{name}' must be an array.")
+        after: list[RunAfter] = []
+        expressions = []
+        for index, condition in enumerate(listed if isinstance(listed, list) else ()):
+            given = condition if isinstance(condition, dict) else {}
+            before = given.get("dependsOn")
+            if isinstance(before, str):
+                where = join(here, index, "dependsOn")
+                after.append(RunAfter(before, key_of(before), frozenset({"Succeeded"}), where))
+            if "expression" in given:
+                expressions.append(given["expression"])
+            elif not isinstance(before, str):
+                message = f"A condition of action '{name}' must be an object with 'dependsOn' or 'expression'."
+                self.fault(join(here, index), message)
+        return after, tuple(expressions)
 
     def branches(self, body: JsonObject, operation: str, name: str, at: str, depth: int) -> tuple[Branch, ...]:
         if operation == "if":
@@ -183,7 +212,7 @@ class _Walker:
 
     def nested(self, owner: JsonObject, name: str, label: str, at: str, depth: int) -> Branch:
         """The branch in an object of its own: `else`, `default`, a tool."""
-        return self.branch(self.mapping(owner, name, at), label, join(at, name), depth)
+        return self.branch(usual(self.mapping(owner, name, at), BRANCH), label, join(at, name), depth)
 
     def cases(self, body: JsonObject, name: str, at: str, depth: int) -> list[Branch]:
         found = []
@@ -192,6 +221,7 @@ class _Walker:
             if not isinstance(case, dict):
                 self.fault(here, f"Case '{label}' of switch '{name}' must be an object, not {_kind(case)}.")
                 continue
+            case = usual(case, BRANCH)
             if "case" not in case:
                 self.fault(here, f"Case '{label}' of switch '{name}' has no 'case' value.", code="InvalidSwitch")
             found.append(self.branch(case, label, here, depth, case.get("case")))
@@ -204,6 +234,7 @@ class _Walker:
             if not isinstance(body, dict):
                 self.fault(at, f"Trigger '{name}' must be an object, not {_kind(body)}.")
                 continue
+            body = usual(body, TRIGGER)
             kind = self.type_of(body, name, at, "Trigger")
             split_on = body.get("splitOn")
             if split_on is not None and not isinstance(split_on, str):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from .pointer import join
+from .text import without_comments
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
 
@@ -14,7 +15,8 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
 def positions(text: str, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
     """Line and column of each pointer's value (of a property: of its name); what is not in the text is left out.
 
-    `text` has to be JSON that could be read. Takes time in proportion to the text, whatever the nesting.
+    `text` has to be JSON that could be read, comments and all. Takes time in proportion to the text, whatever the
+    nesting.
     """
     wanted = set(pointers)
     found: dict[str, tuple[int, int]] = {}
@@ -23,7 +25,7 @@ def positions(text: str, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
     here = ""
     expects_name = False
     line, line_start, scanned = 1, 0, 0
-    for token in _TOKEN.finditer(text):
+    for token in _TOKEN.finditer(without_comments(text)):
         piece = token[0]
         line += text.count("\n", scanned, token.start())
         line_start = max(line_start, text.rfind("\n", scanned, token.start()) + 1)

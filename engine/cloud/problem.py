@@ -47,10 +47,9 @@ class Problems:
     def info(self, code: str, at: str, message: str, hint: str | None = None) -> None:
         self.found.append(Problem(code, "info", at, message, hint))
 
-    def not_yet(self, at: str, what: str, *, severity: Severity = "error") -> None:
-        """What this version does not run: refused, or, with severity warning, left out while the run goes on."""
-        rest = "is not supported yet." if severity == "error" else "is not supported yet: the run goes on without it."
-        self.found.append(Problem("NotYetSupported", severity, at, f"{what} {rest}"))
+    def without_effect(self, at: str, what: str) -> None:
+        """What the hosts have and this version leaves out while the run goes on."""
+        self.warning("NotYetSupported", at, f"{what} is not supported yet: the run goes on without it.")
 
 
 def problem_of(error: SealflowError, at: str = "") -> Problem:

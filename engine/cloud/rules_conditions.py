@@ -1,4 +1,4 @@
-"""Rules about conditions: an expression, or an object of nested operators, of If, Until and triggers.
+"""Rules about conditions: an expression, or an object of nested operators; of If, Until, triggers, and actions.
 
 Source: Logic Apps, "workflow actions and triggers" reference, If action and trigger conditions.
 """
@@ -20,13 +20,11 @@ _LOGICAL = frozenset({"and", "or", "not"})
 def check_conditions(outline: Outline, problems: Problems) -> None:
     """All rules of this file."""
     for trigger in outline.definition.triggers:
-        written = trigger.raw.get("conditions")
-        for index, condition in enumerate(written if isinstance(written, list) else ()):
-            if isinstance(condition, dict) and "expression" in condition:
-                at = join(trigger.pointer, "conditions", index, "expression")
-                _condition(condition["expression"], at, f"trigger '{trigger.name}'", problems)
+        _listed(trigger.raw, trigger.pointer, f"trigger '{trigger.name}'", problems)
     for place in outline.places:
         action = place.action
+        if place.built:
+            _listed(action.raw, action.pointer, f"'{action.name}'", problems)
         if not place.built or action.type not in ("if", "until"):
             continue
         expression = action.raw.get("expression")
@@ -34,6 +32,14 @@ def check_conditions(outline: Outline, problems: Problems) -> None:
             problems.error("InvalidCondition", action.pointer, f"'{action.name}' has no 'expression' to test.")
         else:
             _condition(expression, join(action.pointer, "expression"), f"'{action.name}'", problems)
+
+
+def _listed(raw: dict[str, Any], pointer: str, what: str, problems: Problems) -> None:
+    """The expressions under `conditions`."""
+    written = raw.get("conditions")
+    for index, condition in enumerate(written if isinstance(written, list) else ()):
+        if isinstance(condition, dict) and "expression" in condition:
+            _condition(condition["expression"], join(pointer, "conditions", index, "expression"), what, problems)
 
 
 def _condition(expression: Any, at: str, what: str, problems: Problems) -> None:

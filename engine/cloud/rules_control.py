@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .catalog import CALLED_TRIGGERS, TIMED
+from .catalog import ACTIONS, CALLED_TRIGGERS, TIMED
 from .definition import Action
 from .duration import seconds
 from .literal import integer, is_dynamic, shown
 from .outline import Outline, Place
 from .pointer import join
 from .problem import Problems
+
+_BEHIND = "Keep the outcome in a variable and act on it behind the loop."
 
 MAXIMUM_CASES = 25
 MAXIMUM_REPETITIONS = 50
@@ -37,9 +39,11 @@ def check_control(outline: Outline, problems: Problems) -> None:
             case "until":
                 _until_limit(place.action, problems)
             case "terminate":
-                _not_in_loop(place, "Terminate", "InvalidTerminate", problems)
+                if place.loops():
+                    problems.error("InvalidTerminate", place.action.pointer, _in_loop(place), _BEHIND)
             case "response":
-                _not_in_loop(place, "Response", "InvalidResponse", problems)
+                if place.loops():
+                    problems.error("InvalidResponse", place.action.pointer, _in_loop(place), _BEHIND)
                 if not called and outline.definition.triggers:
                     problems.warning(
                         "InvalidResponse",
@@ -48,15 +52,9 @@ def check_control(outline: Outline, problems: Problems) -> None:
                     )
 
 
-def _not_in_loop(place: Place, what: str, code: str, problems: Problems) -> None:
-    loops = place.loops()
-    if loops:
-        problems.error(
-            code,
-            place.action.pointer,
-            f"{what} '{place.action.name}' stands inside of the loop '{loops[0].action.name}', which is not allowed.",
-            "Keep the outcome in a variable and act on it behind the loop.",
-        )
+def _in_loop(place: Place) -> str:
+    action, loop = place.action, place.loops()[0].action
+    return f"{ACTIONS[action.type]} '{action.name}' stands inside of the loop '{loop.name}', which is not allowed."
 
 
 def _switch(action: Action, problems: Problems) -> None:
@@ -105,9 +103,7 @@ def _foreach(action: Action, problems: Problems) -> None:
         message = f"'{action.name}' is Sequential and has repetitions; only one of the two is allowed."
         problems.error("InvalidConcurrency", at, message)
     number = integer(repetitions)
-    if is_dynamic(repetitions):
-        problems.not_yet(at, f"A computed number of repetitions ('{action.name}')")
-    elif number is None or not 1 <= number <= MAXIMUM_REPETITIONS:
+    if not is_dynamic(repetitions) and (number is None or not 1 <= number <= MAXIMUM_REPETITIONS):
         message = f"The repetitions of '{action.name}' must be 1 to {MAXIMUM_REPETITIONS}, not {shown(repetitions)}."
         problems.error("InvalidConcurrency", at, message)
 

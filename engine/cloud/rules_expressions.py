@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..errors import ExpressionError
 from ..expressions import CONTEXT_FUNCTIONS, FUNCTIONS
 from ..expressions.syntax import Call, Literal, walk
+from ..expressions.template import Found
 from .catalog import ACTIONS, CONTAINERS, nearest
 from .definition import Trigger, key_of
 from .outline import Outline, Place
@@ -28,8 +29,8 @@ ACTION_FUNCTIONS = {
     )
 }  # fmt: skip
 
-# Functions of actions that are not built, or of designers; the hosts know them.
-_LATER = {
+# Functions of agents and of designers; the hosts know them.
+_REFUSED = {
     name.lower(): name
     for name in (
         "agentParameters", "assistantMessage", "channelTriggerBody", "channelTriggerOutputs", "conversationHistory",
@@ -80,6 +81,12 @@ def check_expressions(all_sites: Iterable[Site], names: Names, problems: Problem
                 _Rules(site, names, problems).call(node)
 
 
+def check_reference(name: str, at: str, place: Place, names: Names, problems: Problems) -> None:
+    """The rules for an action that is named at `at` by something that is no expression, as if by actions(name)."""
+    call = Call("actions", (Literal(name),))
+    _Rules(Site(Found(at, name, call), "inputs", "", place), names, problems).action(call, name)
+
+
 def _literal(call: Call) -> str | None:
     """The first argument where it is a literal text."""
     if call.args and isinstance(call.args[0], Literal) and isinstance(call.args[0].value, str):
@@ -115,8 +122,9 @@ class _Rules:
     def function(self, call: Call) -> bool:
         """Whether the function exists and takes this many arguments."""
         key = call.key
-        if key in _LATER:
-            self.problems.not_yet(self.at, f"The function '{_LATER[key]}'")
+        if key in _REFUSED:
+            message = f"The function '{_REFUSED[key]}' belongs to agents or to designers and is not evaluated here."
+            self.problems.error("UnsupportedFunction", self.at, message)
             return False
         function = CONTEXT_FUNCTIONS.get(key) or FUNCTIONS.get(key)
         if function is None:

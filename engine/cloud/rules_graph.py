@@ -6,7 +6,10 @@ Source: Logic Apps, limits and configuration: workflow definition limits.
 
 from __future__ import annotations
 
+import re
+
 from .catalog import nearest
+from .literal import shown
 from .outline import Container, Outline, Place
 from .pointer import join
 from .problem import Problems
@@ -14,6 +17,9 @@ from .problem import Problems
 MAXIMUM_ACTIONS = 500
 MAXIMUM_NESTING = 8
 MAXIMUM_NAME = 80
+
+# What the hosts answer when such a name is saved: InvalidWorkflowTriggerName and its like for actions.
+_NOT_IN_NAMES = re.compile(r"[<>%&\\?/\x00-\x1f\x7f]")
 
 _ENDS = frozenset({"Succeeded", "Failed", "Skipped", "TimedOut"})
 
@@ -31,7 +37,7 @@ def check_graph(outline: Outline, problems: Problems, referenced: frozenset[str]
 def _predecessors(place: Place, outline: Outline, problems: Problems) -> None:
     action = place.action
     for after in action.run_after:
-        at = join(action.pointer, "runAfter", after.name)
+        at = after.pointer
         if after.key not in place.container.by_key:
             if after.key in outline.by_key:
                 message = f"Action '{action.name}' cannot run after '{after.name}', which is in another container."
@@ -98,7 +104,9 @@ def _report_cycle(cycle: list[Place], container: Container, problems: Problems) 
     else:
         shown = names if len(names) <= 8 else [*names[:7], f"({len(names) - 7} more)"]
         message = f"These actions run after one another in a circle: {' after '.join([*shown, names[0]])}."
-    problems.error("RunAfterCycle", join(ordered[0].action.pointer, "runAfter"), message, "Remove one of the runAfter.")
+    action = ordered[0].action
+    at = join(action.pointer, "runAfter" if action.raw.get("runAfter") else "conditions")
+    problems.error("RunAfterCycle", at, message, "Remove one of the runAfter.")
 
 
 def _names(outline: Outline, problems: Problems, referenced: frozenset[str]) -> None:
@@ -133,9 +141,16 @@ def _limits(outline: Outline, problems: Problems) -> None:
             )
             problems.warning("NestingTooDeep", action.pointer, message)
         if len(action.name) > MAXIMUM_NAME:
-            shown = f"The name '{action.name[:40]}…' has {len(action.name)} characters"
+            length = f"The name '{action.name[:40]}…' has {len(action.name)} characters"
             problems.warning(
-                "NameTooLong", action.pointer, f"{shown}, more than the {MAXIMUM_NAME} that the hosts accept."
+                "NameTooLong", action.pointer, f"{length}, more than the {MAXIMUM_NAME} that the hosts accept."
             )
         elif not action.name.strip():
             problems.error("InvalidName", action.pointer, "An action needs a name.")
+        elif found := sorted(set(_NOT_IN_NAMES.findall(action.name))):
+            listed = " and ".join(shown(each) for each in found)
+            message = f"The name of action '{action.name}' holds {listed}, which the hosts refuse."
+            problems.warning("InvalidName", action.pointer, message)
+        elif action.name.endswith("."):
+            message = f"The name of action '{action.name}' ends with a full stop, which the hosts refuse."
+            problems.warning("InvalidName", action.pointer, message)

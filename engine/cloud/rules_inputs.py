@@ -23,19 +23,33 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "join": ("from", "joinWith"),
     "table": ("from", "format"),
     "http": ("method", "uri"),
+    "httpwebhook": ("subscribe",),
     "response": ("statusCode",),
     "terminate": ("runStatus",),
     "workflow": ("host",),
+    "sendtobatch": ("batchName", "content", "host"),
     "openapiconnection": ("host",),
     "openapiconnectionwebhook": ("host",),
+    "openapiconnectionnotification": ("host",),
     "apiconnection": ("host", "method"),
     "apiconnectionwebhook": ("host",),
+    "apiconnectionnotification": ("host",),
     "apimanagement": ("api", "method"),
     "function": ("function",),
+    "invokefunction": ("functionName",),
     "serviceprovider": ("serviceProviderConfiguration",),
     "appendtoarrayvariable": ("value",),
     "appendtostringvariable": ("value",),
     "setvariable": ("value",),
+    "javascriptcode": ("code",),
+    "xslt": ("content",),
+    "flatfiledecoding": ("content",),
+    "flatfileencoding": ("content",),
+    "liquid": ("content",),
+    "xmlparse": ("content",),
+    "xmlcompose": ("content",),
+    "xmlvalidation": ("content",),
+    "integrationaccountartifactlookup": ("artifactType", "artifactName"),
 }
 
 _RUN_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
@@ -149,6 +163,27 @@ def _wait(action: Action, inputs: JsonObject, problems: Problems) -> None:
         problems.error("InvalidInputs", join(at, "interval", "unit"), message)
 
 
+def _http_webhook(action: Action, inputs: JsonObject, problems: Problems) -> None:
+    """Both requests of a webhook have a method and an address; without `unsubscribe`, or with {}, none is made."""
+    at = join(action.pointer, "inputs")
+    for name in ("subscribe", "unsubscribe"):
+        request = inputs.get(name)
+        if request is None or is_dynamic(request) or (name == "unsubscribe" and request == {}):
+            continue
+        if not isinstance(request, dict):
+            problems.error("InvalidInputs", join(at, name), f"The '{name}' of '{action.name}' must be an object.")
+            continue
+        missing = [member for member in ("method", "uri") if member not in request]
+        if missing:
+            listed = " and ".join(f"'{member}'" for member in missing)
+            problems.error("InvalidInputs", join(at, name), f"The '{name}' of '{action.name}' has no {listed}.")
+        if name == "subscribe":
+            check_retry(request, join(at, name), f"action '{action.name}'", problems)
+    if "retryPolicy" in inputs:
+        message = f"The retry policy of '{action.name}' has no effect here: it belongs into 'subscribe'."
+        problems.warning("InvalidRetryPolicy", join(at, "retryPolicy"), message)
+
+
 def _workflow(action: Action, inputs: JsonObject, problems: Problems) -> None:
     host = inputs.get("host")
     if "host" not in inputs or is_dynamic(host):
@@ -161,11 +196,13 @@ def _workflow(action: Action, inputs: JsonObject, problems: Problems) -> None:
 
 
 _LITERALS = {
+    "httpwebhook": _http_webhook,
     "table": _table,
     "response": _response,
     "terminate": _terminate,
     "wait": _wait,
     "workflow": _workflow,
+    "sendtobatch": _workflow,
 }
 
 

@@ -1,12 +1,11 @@
 """Rules about properties that nothing reads: misspelt, misplaced or unknown ones would else be ignored in silence.
 
-The hosts compare the names of properties whatever their case; this engine does not, so a name in another case is an
-error and not an unknown property.
+A name in another case is read like the usual one, so it is reported only where both are there and one is not read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .catalog import ACTIONS, CONTAINERS, nearest
@@ -14,20 +13,7 @@ from .definition import Action
 from .outline import Outline
 from .pointer import join
 from .problem import Problems
-
-_DEFINITION = (
-    "$schema", "contentVersion", "triggers", "actions", "parameters", "outputs", "staticResults", "description",
-    "metadata",
-)  # fmt: skip
-_TRIGGER = (
-    "type", "kind", "inputs", "recurrence", "evaluatedRecurrence", "conditions", "splitOn", "splitOnConfiguration",
-    "correlation", "runtimeConfiguration", "operationOptions", "limit", "trackedProperties", "description", "metadata",
-)  # fmt: skip
-_ACTION = (
-    "type", "kind", "inputs", "runAfter", "actions", "else", "cases", "default", "expression", "foreach", "limit",
-    "runtimeConfiguration", "operationOptions", "trackedProperties", "correlation", "conditions", "description",
-    "metadata",
-)  # fmt: skip
+from .spelling import ACTION, DEFINITION, TRIGGER
 
 # The containers that each kind of branch belongs to.
 _BRANCHES = {
@@ -41,24 +27,23 @@ _BRANCHES = {
 def check_properties(outline: Outline, problems: Problems) -> None:
     """All rules of this file."""
     definition = outline.definition
-    _unknown(definition.raw, _DEFINITION, definition.pointer, "the definition", problems)
+    _unknown(definition.raw, DEFINITION, definition.pointer, "the definition", problems)
     for trigger in definition.triggers:
-        _unknown(trigger.raw, _TRIGGER, trigger.pointer, f"trigger '{trigger.name}'", problems)
+        _unknown(trigger.raw, TRIGGER, trigger.pointer, f"trigger '{trigger.name}'", problems)
     for place in outline.places:
         if place.built:
-            _unknown(place.action.raw, _ACTION, place.action.pointer, f"action '{place.action.name}'", problems)
+            _unknown(place.action.raw, ACTION, place.action.pointer, f"action '{place.action.name}'", problems)
             _branches(place.action, problems)
 
 
-def _unknown(raw: Mapping[str, Any], known: Iterable[str], at: str, what: str, problems: Problems) -> None:
-    spelled = {name.lower(): name for name in known}
+def _unknown(raw: Mapping[str, Any], spelled: Mapping[str, str], at: str, what: str, problems: Problems) -> None:
     for name in raw:
         right = spelled.get(name.lower())
         if right == name:
             continue
         if right is not None:
-            message = f"'{name[:80]}' of {what} must be written '{right}'; it is not read as it is."
-            problems.error("MisspeltProperty", join(at, name), message)
+            message = f"'{name[:80]}' of {what} stands beside '{right}' and is not read."
+            problems.error("MisspeltProperty", join(at, name), message, "Remove one of the two.")
         else:
             other = nearest(name, spelled.values())
             hint = f"Did you mean '{other}'?" if other else None

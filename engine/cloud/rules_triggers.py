@@ -1,7 +1,6 @@
 """Rules about triggers, parameters and the outside of a definition.
 
-Sources: Logic Apps, Recurrence trigger (frequencies, ranges of intervals), trigger concurrency, "Split on"; schema
-reference of the definition language: parameters.
+Sources: Logic Apps, trigger concurrency, "Split on"; schema reference of the definition language: parameters.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from .literal import fits, integer, is_dynamic, shown
 from .outline import Outline
 from .pointer import join
 from .problem import Problems
+from .rules_batch import check_batch
+from .rules_recurrence import check_recurrence
 
 PARAMETER_TYPES = {
     "string": "String",
@@ -23,17 +24,6 @@ PARAMETER_TYPES = {
     "object": "Object",
     "secureobject": "SecureObject",
 }
-
-# The longest interval of each frequency.
-_INTERVALS = {
-    "month": 16,
-    "week": 71,
-    "day": 500,
-    "hour": 12_000,
-    "minute": 72_000,
-    "second": 9_999_999,
-}
-_FREQUENCIES = {**_INTERVALS, "year": 1}
 
 
 def check_triggers(outline: Outline, problems: Problems) -> None:
@@ -51,41 +41,10 @@ def check_triggers(outline: Outline, problems: Problems) -> None:
         )
         problems.warning("SeveralTriggers", at, message)
     for trigger in definition.triggers:
-        _recurrence(trigger, problems)
+        check_recurrence(trigger, definition.dialect, problems)
+        check_batch(trigger, definition.dialect, problems)
         _split_on(trigger, definition, problems)
         _concurrency(trigger, problems)
-
-
-def _recurrence(trigger: Trigger, problems: Problems) -> None:
-    recurrence = trigger.recurrence
-    at = join(trigger.pointer, "recurrence")
-    if recurrence is None:
-        if trigger.type in ("recurrence", "slidingwindow") and not is_dynamic(trigger.raw.get("recurrence")):
-            problems.error("InvalidRecurrence", trigger.pointer, f"Trigger '{trigger.name}' has no 'recurrence'.")
-        return
-    frequency, interval = recurrence.get("frequency"), recurrence.get("interval", 1)
-    if is_dynamic(frequency):
-        return
-    if not isinstance(frequency, str) or frequency.lower() not in _FREQUENCIES:
-        problems.error(
-            "InvalidRecurrence",
-            join(at, "frequency") if "frequency" in recurrence else at,
-            f"The frequency of trigger '{trigger.name}' is {shown(frequency)}.",
-            "Frequencies are Second, Minute, Hour, Day, Week and Month.",
-        )
-        return
-    if is_dynamic(interval):
-        return
-    number = integer(interval)
-    if number is None or number < 1:
-        message = f"The interval of trigger '{trigger.name}' must be a positive integer, not {shown(interval)}."
-        problems.error("InvalidRecurrence", join(at, "interval"), message)
-    elif number > _FREQUENCIES[frequency.lower()]:
-        longest = _FREQUENCIES[frequency.lower()]
-        message = (
-            f"The interval of trigger '{trigger.name}' is {number}; the hosts accept 1 to {longest} for {frequency}."
-        )
-        problems.warning("InvalidRecurrence", join(at, "interval"), message)
 
 
 def _split_on(trigger: Trigger, definition: Definition, problems: Problems) -> None:
@@ -100,23 +59,25 @@ def _split_on(trigger: Trigger, definition: Definition, problems: Problems) -> N
 
 
 def _concurrency(trigger: Trigger, problems: Problems) -> None:
-    if "singleinstance" in trigger.options:
-        at = join(trigger.pointer, "operationOptions")
-        problems.not_yet(at, f"SingleInstance of trigger '{trigger.name}'", severity="warning")
     runtime = trigger.raw.get("runtimeConfiguration")
     concurrency = runtime.get("concurrency") if isinstance(runtime, dict) else None
-    runs = concurrency.get("runs") if isinstance(concurrency, dict) else None
-    if runs is None or is_dynamic(runs):
+    if not isinstance(concurrency, dict):
         return
-    at = join(trigger.pointer, "runtimeConfiguration", "concurrency", "runs")
-    number = integer(runs)
-    if number is None or not 1 <= number <= 100:
-        problems.error(
-            "InvalidConcurrency", at, f"Trigger '{trigger.name}' may run 1 to 100 times at once, not {shown(runs)}."
-        )
-    if "singleinstance" in trigger.options:
-        message = f"Trigger '{trigger.name}' is SingleInstance and has concurrent runs; only one of the two is allowed."
-        problems.error("InvalidConcurrency", at, message)
+    for name in ("runs", "maximumWaitingRuns"):
+        written = concurrency.get(name)
+        at = join(trigger.pointer, "runtimeConfiguration", "concurrency", name)
+        if written is None:
+            continue
+        if is_dynamic(written):
+            problems.without_effect(at, f"A computed '{name}' of trigger '{trigger.name}'")
+            continue
+        number = integer(written)
+        if number is None or not 1 <= number <= 100:
+            what = "run 1 to 100 times at once" if name == "runs" else "have 1 to 100 runs wait"
+            problems.error("InvalidConcurrency", at, f"Trigger '{trigger.name}' may {what}, not {shown(written)}.")
+        if name == "runs" and "singleinstance" in trigger.options:
+            message = f"Trigger '{trigger.name}' is SingleInstance and has concurrent runs; one of the two is allowed."
+            problems.error("InvalidConcurrency", at, message)
 
 
 def check_parameters(definition: Definition, problems: Problems) -> None:
@@ -144,4 +105,24 @@ def _parameter(parameter: Parameter, problems: Problems) -> None:
     ):
         found = "" if parameter.type.startswith("secure") else f" ({shown(parameter.default)})"
         message = f"The default value of parameter '{parameter.name}'{found} is not of type {kind}."
+        problems.error("InvalidParameter", join(parameter.pointer, "defaultValue"), message)
+    else:
+        _allowed(parameter, problems)
+
+
+def _allowed(parameter: Parameter, problems: Problems) -> None:
+    """The values that a parameter is restricted to are of its type, and its default is one of them."""
+    if parameter.allowed is None:
+        return
+    for index, value in enumerate(parameter.allowed):
+        if not is_dynamic(value) and not fits(value, parameter.type):
+            message = (
+                f"An allowed value of parameter '{parameter.name}' is not of type {PARAMETER_TYPES[parameter.type]}."
+            )
+            problems.error("InvalidParameter", join(parameter.pointer, "allowedValues", index), message)
+    default = parameter.default
+    if default is None or is_dynamic(default) or any(is_dynamic(each) for each in parameter.allowed):
+        return
+    if not any(type(each) is type(default) and each == default for each in parameter.allowed):
+        message = f"The default value of parameter '{parameter.name}' is not one of its allowed values."
         problems.error("InvalidParameter", join(parameter.pointer, "defaultValue"), message)

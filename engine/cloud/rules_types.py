@@ -10,11 +10,13 @@ from typing import Any
 from .arm import is_template_string
 from .catalog import (
     ACTIONS,
-    ACTIONS_LATER,
     CALLED_TRIGGERS,
     CALLS,
     EXPRESSION_KINDS,
     OPTIONS,
+    OPTIONS_WITHOUT_EFFECT,
+    REFUSED,
+    REQUEST_KINDS,
     RESPONSE_KINDS,
     RUNTIME_ACTIONS,
     RUNTIME_TRIGGERS,
@@ -26,6 +28,8 @@ from .definition import Action, Definition, JsonObject, Trigger
 from .outline import Outline
 from .pointer import join
 from .problem import Problems
+
+_KNOWN = (*ACTIONS.values(), *(refusal.name for refusal in REFUSED.values()))
 
 
 def check_types(outline: Outline, problems: Problems) -> None:
@@ -47,18 +51,21 @@ def _action_type(action: Action, problems: Problems) -> None:
     at = join(action.pointer, "type")
     if action.type in ACTIONS:
         if action.type == "expression" and action.kind not in EXPRESSION_KINDS:
-            _unknown_kind(action, EXPRESSION_KINDS, problems)
+            _unknown_kind(action, problems)
         elif action.type == "response" and action.kind and action.kind not in RESPONSE_KINDS:
-            _unknown_kind(action, RESPONSE_KINDS, problems)
-    elif action.type in ACTIONS_LATER:
-        problems.not_yet(at, f"An action of type {ACTIONS_LATER[action.type]} ('{action.name}')")
+            message = f"Response '{action.name}' has the unknown kind '{action.kind[:60]}'; it answers as Http does."
+            problems.warning("UnknownActionKind", join(action.pointer, "kind"), message)
+    elif action.type in REFUSED:
+        refusal = REFUSED[action.type]
+        message = f"Action '{action.name}' of type {refusal.name} is not run here: {refusal.reason}."
+        problems.error("UnsupportedAction", at, message, refusal.instead)
     elif action.type:
         written = str(action.raw.get("type"))
         problems.error(
             "UnknownActionType",
             at,
             f"Action '{action.name}' has the unknown type '{written[:60]}'.",
-            _type_hint(written, (*ACTIONS.values(), *ACTIONS_LATER.values())),
+            _type_hint(written, _KNOWN),
         )
 
 
@@ -69,15 +76,15 @@ def _type_hint(written: str, names: tuple[str, ...]) -> str | None:
     return f"Did you mean '{other}'?" if other else None
 
 
-def _unknown_kind(action: Action, kinds: dict[str, str], problems: Problems) -> None:
+def _unknown_kind(action: Action, problems: Problems) -> None:
     written = str(action.raw.get("kind") or "")
     named = f"the unknown kind '{written[:60]}'" if written else "no kind"
-    other = nearest(written, kinds.values())
+    other = nearest(written, EXPRESSION_KINDS.values())
     problems.error(
         "UnknownActionKind",
         join(action.pointer, "kind") if "kind" in action.raw else action.pointer,
         f"Action '{action.name}' of type {ACTIONS[action.type]} has {named}.",
-        f"Did you mean '{other}'?" if other else f"Kinds are {', '.join(kinds.values())}.",
+        f"Did you mean '{other}'?" if other else f"Kinds are {', '.join(EXPRESSION_KINDS.values())}.",
     )
 
 
@@ -95,20 +102,19 @@ def _trigger(trigger: Trigger, problems: Problems) -> None:
         return
     if trigger.type not in CALLED_TRIGGERS:
         problems.info(
-            "StartedByHand",
+            "NeedsWorker",
             at,
-            f"Trigger '{trigger.name}' of type {TRIGGERS[trigger.type]} does not fire by itself in this version: "
-            "runs of this flow are started by hand.",
+            f"Trigger '{trigger.name}' of type {TRIGGERS[trigger.type]} fires while a worker runs (`sealflow worker`).",
         )
+    if trigger.type in CALLED_TRIGGERS and trigger.kind and trigger.kind not in REQUEST_KINDS:
+        message = f"Trigger '{trigger.name}' has the unknown kind '{trigger.kind[:60]}'; it is called as Http is."
+        problems.warning("UnknownTriggerKind", join(trigger.pointer, "kind"), message)
     _options(trigger.raw, trigger.pointer, problems)
     runtime = trigger.raw.get("runtimeConfiguration")
     for name in runtime if isinstance(runtime, dict) else ():
         if name not in RUNTIME_TRIGGERS:
             what = f"'{name}' of trigger '{trigger.name}'"
-            problems.not_yet(join(trigger.pointer, "runtimeConfiguration", name), what, severity="warning")
-    if trigger.raw.get("correlation"):
-        what = f"The correlation of trigger '{trigger.name}'"
-        problems.not_yet(join(trigger.pointer, "correlation"), what, severity="warning")
+            problems.without_effect(join(trigger.pointer, "runtimeConfiguration", name), what)
 
 
 def _options(raw: JsonObject, pointer: str, problems: Problems) -> None:
@@ -120,10 +126,17 @@ def _options(raw: JsonObject, pointer: str, problems: Problems) -> None:
         problems.error("InvalidOption", at, "'operationOptions' must be text, options separated by commas.")
         return
     for option in filter(None, (part.strip() for part in written.split(","))):
-        if option.lower() not in OPTIONS:
+        if option.lower() in OPTIONS_WITHOUT_EFFECT:
+            problems.without_effect(at, f"The option {OPTIONS_WITHOUT_EFFECT[option.lower()]}")
+        elif option.lower() not in OPTIONS:
+            # A misspelt one would change what the flow does; of any other it can only be said that nothing reads it.
             other = nearest(option, OPTIONS.values())
-            hint = f"Did you mean '{other}'?" if other else f"Options are {', '.join(OPTIONS.values())}."
-            problems.error("UnknownOption", at, f"The option '{option[:60]}' is not known.", hint)
+            if other:
+                message = f"The option '{option[:60]}' is not known."
+                problems.error("UnknownOption", at, message, f"Did you mean '{other}'?")
+            else:
+                message = f"The option '{option[:60]}' is not known and not read."
+                problems.warning("UnknownOption", at, message, f"Options are {', '.join(OPTIONS.values())}.")
 
 
 def _runtime(action: Action, problems: Problems) -> None:
@@ -136,14 +149,24 @@ def _runtime(action: Action, problems: Problems) -> None:
         return
     for name, value in written.items():
         here = join(at, name)
-        if name not in RUNTIME_ACTIONS:
-            problems.not_yet(here, f"'{name}' in the runtime configuration of action '{action.name}'")
-        elif name in ("paginationPolicy", "requestOptions") and value and action.type not in CALLS:
-            problems.not_yet(here, f"'{name}' on an action of type {ACTIONS[action.type]} ('{action.name}')")
+        misplaced = name in ("paginationPolicy", "requestOptions") and value and action.type not in CALLS
+        if name not in RUNTIME_ACTIONS or misplaced:
+            _unread(here, name, action, problems)
         elif name == "concurrency" and value and action.type != "foreach":
-            problems.error(
+            problems.warning(
                 "InvalidConcurrency", here, f"Only a Foreach has concurrency; '{action.name}' is of another type."
             )
+
+
+def _unread(at: str, name: str, action: Action, problems: Problems) -> None:
+    """Warn of a part of the runtime configuration that an action of this type does not have."""
+    other = nearest(name, RUNTIME_ACTIONS)
+    problems.warning(
+        "UnknownProperty",
+        at,
+        f"'{name[:80]}' in the runtime configuration of '{action.name}' ({ACTIONS[action.type]}) is not read.",
+        f"Did you mean '{other}'?" if other and other != name else None,
+    )
 
 
 def _unbuilt(action: Action, problems: Problems) -> None:
@@ -152,16 +175,10 @@ def _unbuilt(action: Action, problems: Problems) -> None:
         for name in limit:
             built = (name == "timeout" and action.type in TIMED) or (name == "count" and action.type == "until")
             if not built:
-                what = f"A limit '{name}' on an action of type {ACTIONS[action.type]} ('{action.name}')"
-                problems.not_yet(join(action.pointer, "limit", name), what)
+                message = f"The limit '{name[:80]}' of '{action.name}' ({ACTIONS[action.type]}) is not read."
+                problems.warning("InvalidLimit", join(action.pointer, "limit", name), message)
     elif limit is not None:
         problems.error("InvalidLimit", join(action.pointer, "limit"), "'limit' must be an object.")
-    if action.raw.get("conditions"):
-        what = f"'conditions' on an action ('{action.name}', schema of 2015)"
-        problems.not_yet(join(action.pointer, "conditions"), what)
-    for name in ("trackedProperties", "correlation"):
-        if action.raw.get(name):
-            problems.not_yet(join(action.pointer, name), f"'{name}' of action '{action.name}'", severity="warning")
 
 
 def _static_result(raw: JsonObject, pointer: str, definition: Definition, problems: Problems) -> None:

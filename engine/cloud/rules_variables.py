@@ -25,6 +25,8 @@ TYPES = {
     "object": "Object",
 }
 
+MAXIMUM_VARIABLES = 250
+
 # What each action can change.
 _CHANGED: dict[str, frozenset[str]] = {
     "incrementvariable": frozenset({"integer", "float"}),
@@ -73,6 +75,9 @@ def check_variables(outline: Outline, problems: Problems, variables: dict[str, V
             _initialize(place, problems)
         elif place.action.type in VARIABLES:
             _change(place, outline, problems, variables)
+    if len(variables) > MAXIMUM_VARIABLES:
+        message = f"{len(variables)} variables are more than the {MAXIMUM_VARIABLES} that the hosts accept."
+        problems.warning("TooManyVariables", join(outline.definition.pointer, "actions"), message)
     seen: dict[str, Variable] = {}
     for variable in _declared(outline):
         first = seen.setdefault(variable.name.lower(), variable)

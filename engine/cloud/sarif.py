@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .explanations import explanations
 from .positions import positions
+
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\.md\)")
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 
@@ -26,13 +30,30 @@ def sarif(reports: Iterable[tuple[Mapping[str, Any], str]], version: str) -> dic
     driver = {
         "name": "sealflow check",
         "version": version,
-        "rules": [{"id": code, "shortDescription": {"text": _words(code)}} for code in codes],
+        "rules": [_rule(code) for code in codes],
     }
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}],
     }
+
+
+def _rule(code: str) -> dict[str, Any]:
+    """A code as a rule, with the reference's texts; a code that comes from elsewhere has only its name."""
+    rule: dict[str, Any] = {"id": code, "name": code, "shortDescription": {"text": _words(code)}}
+    known = explanations().get(code)
+    if known is not None:
+        example = f"\n\nExample: {known.example}" if known.example else ""
+        rule["fullDescription"] = {"text": _plain(known.meaning)}
+        rule["help"] = {"text": _plain(known.remedy), "markdown": f"{known.meaning}{example}\n\n{known.remedy}"}
+        rule["defaultConfiguration"] = {"level": _LEVELS[known.severities[0]]}
+    return rule
+
+
+def _plain(markdown: str) -> str:
+    """A line of Markdown without its links and marks."""
+    return _LINK.sub(r"\1", markdown).replace("`", "")
 
 
 def _result(file: str, problem: Mapping[str, Any], places: Mapping[str, tuple[int, int]]) -> dict[str, Any]:

@@ -50,14 +50,14 @@ class Site:
 def sites(outline: Outline) -> Iterator[Site]:
     """Every site, in document order within its action, trigger or output; none in actions that are not built."""
     for trigger in outline.definition.triggers:
-        for field, part, pointer, value in _fields(trigger.raw, trigger.type, trigger.pointer):
+        for field, part, pointer, value in fields(trigger.raw, trigger.type, trigger.pointer):
             for found in find_expressions(value, pointer):
                 yield Site(found, field, part, None, trigger)
     for place in outline.places:
         if not place.built:
             continue
         action = place.action
-        for field, part, pointer, value in _fields(action.raw, action.type, action.pointer):
+        for field, part, pointer, value in fields(action.raw, action.type, action.pointer):
             for found in find_expressions(value, pointer):
                 yield Site(found, field, part, place)
     outputs = join(outline.definition.pointer, "outputs")
@@ -66,7 +66,11 @@ def sites(outline: Outline) -> Iterator[Site]:
             yield Site(found, "outputs", name, None)
 
 
-def _fields(raw: dict[str, Any], operation: str, pointer: str) -> Iterator[tuple[str, str, str, Any]]:
+def fields(raw: dict[str, Any], operation: str, pointer: str) -> Iterator[tuple[str, str, str, Any]]:
+    """What is evaluated of an action or trigger of the type `operation` that stands at `pointer`.
+
+    Its first property, the second within inputs, the pointer of the value, and the value.
+    """
     for field, value in raw.items():
         if field in _STRUCTURE:
             continue

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ..errors import DefinitionError
 from .arm import Deployment
 from .arm_template import WORKFLOW, Template, Workflow, workflows_of
+from .artifacts import Artifacts
 from .definition import Dialect, JsonObject
 from .pointer import join
 from .problem import Problem
@@ -29,6 +30,7 @@ class Source:
     `parameters` the values the file gives to workflow parameters, `connections` the connection references by name.
     `dialect` is "auto" where the file does not say. `problems` were met while reading. `document` is the whole file.
     `file` is its path in the package it came in; `aliases` are further names by which other flows may call this one.
+    `artifacts` are the maps and schemas that came with the file, None where it is not known which there will be.
     """
 
     kind: Kind
@@ -42,6 +44,7 @@ class Source:
     document: Any = None
     file: str = ""
     aliases: tuple[str, ...] = ()
+    artifacts: Artifacts | None = None
 
 
 def read(text: str | bytes, *, name: str = "") -> Source:

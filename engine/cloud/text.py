@@ -24,6 +24,12 @@ MAXIMUM_SIZE = 64 * 1024 * 1024
 MAXIMUM_DEPTH = 200
 """Objects and arrays in one another. Whatever walks a definition may recurse this deep."""
 
+# Texts are matched so that what looks like a comment or a comma in them is left alone, and nothing in them goes back
+# over what it has read.
+_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|//[^\r\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_LAST_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{\[,]\s*,|,(?=\s*[}\]])', re.DOTALL)
+_NOT_A_BREAK = re.compile(r"[^\r\n]")
+
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
 
 
@@ -36,7 +42,7 @@ class Document:
 
 
 def read_json(text: str | bytes) -> Document:
-    """The JSON of a file: UTF-8, UTF-16 or UTF-32 with or without a byte order mark.
+    """The JSON of a file: UTF-8, UTF-16 or UTF-32 with or without a byte order mark, comments or last commas.
 
     Raises DefinitionError with `at` as `line:column` for text that is no JSON, holds a number that is none (NaN, 1e999)
     or is larger or deeper than a definition may be.
@@ -66,8 +72,18 @@ def read_json(text: str | bytes) -> Document:
             twice[id(found)] = (found, [name for name, count in counts.items() if count > 1])
         return found
 
+    def load(text: str) -> Any:
+        return json.loads(text, object_pairs_hook=collect, parse_constant=_refuse, parse_float=_finite)
+
     try:
-        value = json.loads(text, object_pairs_hook=collect, parse_constant=_refuse, parse_float=_finite)
+        try:
+            value = load(text)
+        except json.JSONDecodeError:
+            bare = without_comments(text)
+            if bare == text:
+                raise
+            twice.clear()
+            value = load(bare)
     except json.JSONDecodeError as error:
         raise DefinitionError(
             f"The file is no JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
@@ -84,6 +100,16 @@ def read_json(text: str | bytes) -> Document:
             hint="NaN, Infinity and numbers beyond the range of a double cannot be used.",
         ) from None
     return Document(value, examine(value, twice))
+
+
+def without_comments(text: str) -> str:
+    """The text with spaces where it has comments and commas behind a last element, so that every place stays.
+
+    The hosts and their editors read both, though JSON has neither.
+    """
+    if "//" in text or "/*" in text:
+        text = _COMMENT.sub(lambda found: found[0] if found[0][0] == '"' else _NOT_A_BREAK.sub(" ", found[0]), text)
+    return _LAST_COMMA.sub(lambda found: " " if found[0] == "," else found[0], text)
 
 
 def examine(value: Any, twice: Mapping[int, tuple[Any, list[str]]] = MappingProxyType({})) -> tuple[str, ...]:

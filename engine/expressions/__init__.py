@@ -9,7 +9,6 @@ from __future__ import annotations
 from .compile import (
     Compiled,
     Evaluator,
-    Observer,
     Suspend,
     compile_node,
     compile_string,
@@ -18,6 +17,7 @@ from .compile import (
 from .conditions import compile_condition
 from .context import ContextScope, compile_text, evaluate_text
 from .functions import FUNCTIONS
+from .observe import Observer, Step
 from .parser import parse_expression
 from .scope import CONTEXT_FUNCTIONS, Scope
 from .syntax import Access, Call, Literal, Node, Template, unparse, walk
@@ -40,6 +40,7 @@ __all__ = [
     "Node",
     "Observer",
     "Scope",
+    "Step",
     "Suspend",
     "Template",
     "compile_condition",

@@ -16,6 +16,7 @@ from .evaluators import Compiled, Evaluator, Suspend, constant, failing, located
 from .functions import FUNCTIONS
 from .joining import join
 from .links import Link, follow
+from .observe import Observer, observed, observed_string
 from .scope import CONTEXT_FUNCTIONS, Scope
 from .special import FORMS, Place
 from .syntax import Access, Call, Literal, Node, Template
@@ -26,15 +27,11 @@ __all__ = [
     "Compiled",
     "Compiler",
     "Evaluator",
-    "Observer",
     "Suspend",
     "compile_node",
     "compile_string",
     "compile_value",
 ]
-
-# Told of every call and link with its value, innermost first.
-Observer = Callable[[Node, Value], None]
 
 # A folded value lives as long as the definition, so only small ones are kept.
 _KEPT_TEXT = 65_536
@@ -68,7 +65,7 @@ def compile_value(value: Value, scope: Scope, table: FunctionTable = FUNCTIONS) 
 class Compiler:
     """Compiles against one scope and function table.
 
-    `source` is the text that errors quote; `observe` sees every value.
+    `source` is the text that errors quote; `observe`, or else the scope's own observer, sees every value.
     """
 
     def __init__(
@@ -77,7 +74,7 @@ class Compiler:
         self.scope = scope
         self.table = table
         self.source = source
-        self.observe = observe
+        self.observe = observe if observe is not None else scope.observe
         self._ranges = 0
 
     # --- expressions
@@ -87,7 +84,7 @@ class Compiler:
         if isinstance(node, Literal):
             return constant(node.value)
         compiled = self._access(node) if isinstance(node, Access) else self._call(node)
-        return self._observed(node, compiled) if self.observe else compiled
+        return observed(node, compiled, self.observe) if self.observe is not None else compiled
 
     def _call(self, call: Call) -> Compiled:
         try:
@@ -145,10 +142,10 @@ class Compiler:
         while isinstance(root, Access):
             links.append(Link(self.node(root.key), root.optional, root.at))
             root = root.target
-            if self.observe and isinstance(root, Access):
+            if self.observe is not None and isinstance(root, Access):
                 break  # one link at a time, so that each value is seen
         links.reverse()
-        if isinstance(root, Call) and not self.observe:
+        if isinstance(root, Call) and self.observe is None:
             try:
                 outputs = self.scope.body_root(root, self.node)
             except ExpressionError as error:
@@ -172,17 +169,6 @@ class Compiler:
             return Compiled(evaluate)
         return constant(value)
 
-    def _observed(self, node: Node, compiled: Compiled) -> Compiled:
-        evaluate, observe = compiled.evaluate, self.observe
-
-        def observed(frame: Any) -> Value:
-            value = evaluate(frame)
-            if observe:
-                observe(node, value)
-            return value
-
-        return Compiled(observed)
-
     # --- JSON values
 
     def string(self, text: str) -> Compiled:
@@ -194,8 +180,10 @@ class Compiler:
             return constant(meaning)
         if isinstance(meaning, Template):
             parts = [constant(part) if isinstance(part, str) else self.node(part) for part in meaning.parts]
-            return join(parts, "concat", None, text)
-        return self.node(meaning)
+            compiled = join(parts, "concat", None, text)
+        else:
+            compiled = self.node(meaning)
+        return compiled if self.observe is None else observed_string(text, compiled, self.observe)
 
     def value(self, value: Value, depth: int = 0) -> Compiled:
         """Any JSON value."""

@@ -13,6 +13,7 @@ from ..errors import ExpressionError
 from ..values import Value, type_name
 from .compile import Compiled, Compiler
 from .functions import FUNCTIONS
+from .observe import observed_string
 from .scope import Scope
 from .table import FunctionTable
 from .template import MAXIMUM_JSON_NESTING
@@ -62,7 +63,8 @@ def _operator(operator: str, operands: Value, compiler: Compiler, depth: int) ->
     else:
         arguments = [_operand(value, compiler, depth + 1) for value in values]
     compiler.source = None
-    return compiler.apply(operator, arguments)
+    compiled = compiler.apply(operator, arguments)
+    return compiled if compiler.observe is None else observed_string(operator, compiled, compiler.observe)
 
 
 def _operand(value: Value, compiler: Compiler, depth: int) -> Compiled:

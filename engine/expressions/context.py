@@ -17,9 +17,10 @@ from typing import Any
 
 from ..errors import ExpressionError
 from ..values import Value, type_name
-from .compile import Compiled, Compiler, Observer
+from .compile import Compiled, Compiler
 from .evaluators import Evaluator
 from .functions.arguments import RandomSource
+from .observe import Observer
 from .parser import parse_expression
 from .scope import Name, Scope
 
@@ -159,7 +160,7 @@ def check_context(context: Any) -> None:
 
 
 def compile_text(text: str, scope: Scope, *, template: bool | None = None, observe: Observer | None = None) -> Compiled:
-    """Compile what a person typed: see `evaluate_text`. `observe` is told of every sub-expression with its value."""
+    """Compile what a person typed: see `evaluate_text`. `observe` is told of every sub-expression."""
     if template is None:
         template = text.startswith("@") or "@{" in text or not _CALL.match(text)
     compiler = Compiler(scope, source=text, observe=observe)

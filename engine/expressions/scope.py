@@ -13,6 +13,7 @@ from ..errors import ExpressionError
 from ..values import Value, get, type_name
 from .evaluators import Compiled, Evaluator
 from .functions import forms
+from .observe import Observer
 from .syntax import Call, Literal, Node
 from .table import Function
 
@@ -37,6 +38,9 @@ class Scope:
     Override the primitives that exist there; the others raise ExpressionError when an expression that uses them is
     compiled. An evaluator's argument, the frame, is the scope's own.
     """
+
+    observe: Observer | None = None
+    """Told of what is evaluated of the expressions that are compiled in this scope."""
 
     # --- primitives
 

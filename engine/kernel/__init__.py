@@ -7,30 +7,37 @@ records; `pending` names what was under way. No I/O, no clock, no randomness: ti
 from __future__ import annotations
 
 from .build import SUPPORTED, build
-from .commands import Command, Invoke, Respond, Sleep
-from .decide import REVISION, MismatchError, apply, decide, needs_tick, pending, supply
+from .commands import Abandon, Command, Expire, Invoke, Listen, Respond, Sleep
+from .decide import REVISION, MismatchError, apply, decide, needs_tick, pending, unfinished
 from .history import Entry, History
+from .large import Large
+from .memory import relieve, supply
 from .parameters import resolve
 from .plan import Node, Operation, Plan
 from .records import Record, from_stored
 from .replay import Difference, Replayed, replay
 from .secured import Secured
 from .snapshot import dump, restore
-from .state import End, Large, State
+from .state import End, Open, State
 from .trigger import fire, waits_for_response
+from .webhook import listens
 
 __all__ = [
     "REVISION",
     "SUPPORTED",
+    "Abandon",
     "Command",
     "Difference",
     "End",
     "Entry",
+    "Expire",
     "History",
     "Invoke",
     "Large",
+    "Listen",
     "MismatchError",
     "Node",
+    "Open",
     "Operation",
     "Plan",
     "Record",
@@ -45,11 +52,14 @@ __all__ = [
     "dump",
     "fire",
     "from_stored",
+    "listens",
     "needs_tick",
     "pending",
+    "relieve",
     "replay",
     "resolve",
     "restore",
     "supply",
+    "unfinished",
     "waits_for_response",
 ]

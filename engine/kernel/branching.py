@@ -8,6 +8,7 @@ actions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from ..cloud import Action
@@ -15,9 +16,9 @@ from ..errors import ExpressionError
 from ..expressions import compile_condition, compile_value
 from ..values import to_text, type_name
 from .names import ActionScope
-from .plan import Node, Outcome, Plan, Work
+from .plan import Guard, Node, Outcome, Plan, Work
 from .state import Frame
-from .status import NAMES, SUCCEEDED
+from .status import NAMES, SKIPPED, SUCCEEDED
 from .timing import duration, whole
 
 DEFAULT_CONCURRENCY: Final = {"logic-apps": 20, "power-automate": 1}
@@ -26,6 +27,29 @@ DEFAULT_CONCURRENCY: Final = {"logic-apps": 20, "power-automate": 1}
 UNTIL_COUNT: Final = 60
 UNTIL_TIMEOUT: Final = "PT1H"
 MOST_ITEMS: Final = 100_000
+MOST_REPETITIONS: Final = 50
+
+
+_UNMET: Final = "ActionConditionFailed"
+
+
+def scope(frame: Frame) -> Outcome:
+    """A scope with a limit or conditions starts: there is nothing to evaluate."""
+    return SUCCEEDED, "OK", None, None, None
+
+
+def guard(node: Node, action: Action, scope: ActionScope) -> Guard:
+    """An action's `conditions` of the schema of 2015: where one is false the action is skipped."""
+    conditions = [compile_condition(each, scope).evaluate for each in action.conditions]
+    error = {"code": _UNMET, "message": f"A condition of '{node.name}' is not true."}
+
+    def check(frame: Frame) -> Outcome | None:
+        for holds in conditions:
+            if holds(frame) is not True:
+                return SKIPPED, "ActionSkipped", None, None, error
+        return None
+
+    return check
 
 
 def condition(node: Node, action: Action, scope: ActionScope) -> Work:
@@ -60,8 +84,9 @@ def switch(node: Node, action: Action, scope: ActionScope) -> Work:
 
 
 def foreach(node: Node, action: Action, scope: ActionScope) -> Work:
-    """Foreach: the outcome is the array."""
+    """Foreach: the outcome is the array; its inputs are {"repetitions"} where their number is computed."""
     evaluate = compile_value(action.raw.get("foreach"), scope).evaluate
+    repetitions = _computed_repetitions(node, action, scope)
 
     def work(frame: Frame) -> Outcome:
         items = evaluate(frame)
@@ -72,23 +97,46 @@ def foreach(node: Node, action: Action, scope: ActionScope) -> Work:
             )
         if len(items) > MOST_ITEMS:
             raise ExpressionError(f"The loop '{node.name}' has {len(items):,} items; the most are {MOST_ITEMS:,}.")
-        return SUCCEEDED, "OK", None, items, None
+        return SUCCEEDED, "OK", None if repetitions is None else {"repetitions": repetitions(frame)}, items, None
 
     return work
 
 
-def concurrency(plan: Plan, node: Node, action: Action) -> int:
-    """How many iterations run at once:
+def _computed_repetitions(node: Node, action: Action, scope: ActionScope) -> Callable[[Frame], int] | None:
+    """Evaluates how many iterations run at once, where an expression says so and it counts."""
+    given = action.runtime.get("concurrency")
+    written = compile_value(given, scope)
+    if _sequential(node, action) or written.constant:
+        return None
 
-    one inside of another loop or with Sequential, else what is said, else the default.
-    """
-    nested = any(loop.type == "foreach" for loop in node.loops)
-    if nested or "sequential" in action.options:
+    def repetitions(frame: Frame) -> int:
+        limits = written.evaluate(frame)
+        number = limits.get("repetitions") if isinstance(limits, dict) else None
+        said = whole(number)
+        if said is None or not 1 <= said <= MOST_REPETITIONS:
+            raise ExpressionError(
+                f"The repetitions of '{node.name}' must be an integer from 1 to {MOST_REPETITIONS}, "
+                f"not '{to_text(number)[:80]}'.",
+                hint="Check what the expression in 'runtimeConfiguration.concurrency.repetitions' gives.",
+            )
+        return said
+
+    return repetitions
+
+
+def _sequential(node: Node, action: Action) -> bool:
+    """A loop in a loop runs one iteration at a time, and so does one that says Sequential."""
+    return any(loop.type == "foreach" for loop in node.loops) or "sequential" in action.options
+
+
+def concurrency(plan: Plan, node: Node, action: Action) -> int:
+    """How many iterations run at once where that is not computed: what is said, else the default."""
+    if _sequential(node, action):
         return 1
     limits = action.runtime.get("concurrency")
     said = whole(limits.get("repetitions")) if isinstance(limits, dict) else None
     if said is not None:
-        return max(1, min(said, 50))
+        return max(1, min(said, MOST_REPETITIONS))
     return DEFAULT_CONCURRENCY[plan.definition.dialect]
 
 

@@ -6,12 +6,13 @@ action that fails when it is reached; refusing such a definition beforehand is t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..cloud import Action, Definition
 from ..errors import ExpressionError, NotYetSupported
-from . import branching, data, outside, static, variables
+from ..expressions import Observer
+from . import branching, data, inline, liveness, outside, static, tracking, variables
 from .names import ActionScope
 from .parameters import connection_names
 from .plan import (
@@ -30,6 +31,7 @@ from .plan import (
     Node,
     Outcome,
     Plan,
+    Prepare,
     Work,
 )
 from .response import response
@@ -60,13 +62,23 @@ _WORK: Final[dict[str, tuple[int, Builder]]] = {
     "response": (RESPONSE, response),
 }
 
-SUPPORTED: Final = frozenset(_WORK) | outside.CONNECTOR_TYPES | {"http", "workflow", "wait", "scope"}
+_CALLS: Final[dict[str, Callable[[Node, Action, ActionScope], Prepare]]] = {
+    "httpwebhook": outside.http_webhook,
+    **dict.fromkeys(inline.TYPES, inline.call),
+}
+
+_OTHERS: Final = frozenset({"http", "workflow", "sendtobatch", "wait", "scope"})
+
+SUPPORTED: Final = frozenset(_WORK) | frozenset(_CALLS) | outside.CONNECTOR_TYPES | _OTHERS
 """The action types that a plan can be built of, lower-case."""
 
 
-def build(definition: Definition) -> Plan:
-    """The plan of a definition. Raises NotYetSupported for an action type that this version does not run."""
-    plan = Plan(definition, Box(0, None), connections=connection_names(definition))
+def build(definition: Definition, observers: Mapping[str, Observer] | None = None) -> Plan:
+    """The plan of a definition. Raises NotYetSupported for an action type that this version does not run.
+
+    `observers`, by an action's key, are told what its expressions evaluate.
+    """
+    plan = Plan(definition, Box(0, None), connections=connection_names(definition), observers=observers or {})
     plan.boxes.append(plan.root)
     pairs = _lay_out(plan, definition)
     actions = {node.index: action for node, action in pairs}
@@ -74,8 +86,13 @@ def build(definition: Definition) -> Plan:
         _link(box, actions)
     for node, action in pairs:
         _compile(plan, node, action)
+    liveness.link(plan)
     for node in reversed(plan.nodes):  # what is inside has a higher number
-        node.noted = node.keep or any(inner.noted for box in node.boxes for inner in box.nodes)
+        held = [inner for box in node.boxes for inner in box.nodes]
+        node.noted = node.keep or any(inner.noted for inner in held)
+        node.last = max((inner.last for inner in held), default=node.index)
+    for node in plan.nodes:
+        node.limited = node.box.owner is not None and (node.box.owner.limit is not None or node.box.owner.limited)
     return plan
 
 
@@ -135,17 +152,26 @@ def _link(box: Box, actions: dict[int, Action]) -> None:
 
 def _compile(plan: Plan, node: Node, action: Action) -> None:
     scope = ActionScope(plan, node)
+    if action.raw.get("trackedProperties"):
+        node.tracked = tracking.tracked(action, scope.observe)
     try:
         fixed = static.result(plan.definition, action)
         if fixed is not None and node.op in (CALL, WAIT, SIMPLE):
             node.op = SIMPLE
             node.work = static.work(fixed, scope)
+        elif node.op == SCOPE and (action.conditions or _has_limit(action)):
+            node.work = branching.scope
         elif action.type in _WORK:
             node.work = _WORK[action.type][1](node, action, scope)
         elif node.op == WAIT:
             node.prepare = outside.wait(node, action, scope)
         elif node.op == CALL:
-            node.prepare = outside.call(node, action, scope)
+            node.prepare = _CALLS.get(action.type, outside.call)(node, action, scope)
+        node.deferred = "asynchronous" in action.options
+        if action.conditions:
+            node.guard = branching.guard(node, action, scope)
+        if node.op in (SCOPE, IF, SWITCH, FOREACH) and _has_limit(action):
+            node.limit = outside.timeout(action, scope)
         if node.op == FOREACH:
             node.concurrency = branching.concurrency(plan, node, action)
         elif node.op == UNTIL:
@@ -156,6 +182,11 @@ def _compile(plan: Plan, node: Node, action: Action) -> None:
         if node.op in (CALL, WAIT):
             node.op = SIMPLE
         node.work = node.check = _failing(fault)
+
+
+def _has_limit(action: Action) -> bool:
+    limit = action.raw.get("limit")
+    return isinstance(limit, dict) and limit.get("timeout") is not None
 
 
 def _failing(error: ExpressionError) -> Work:

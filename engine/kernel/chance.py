@@ -35,3 +35,16 @@ def child_run_id(seed: bytes, path: str, attempt: int, at: int) -> bytes:
 def idempotency_key(seed: bytes, path: str) -> str:
     """The key that every attempt of the action at `path` carries: 32 hexadecimal digits."""
     return draw(seed, f"{path}\0key", 0, 16).hex()
+
+
+def unsubscribe_key(seed: bytes, path: str) -> str:
+    """The idempotency key of the request with which a webhook action leaves."""
+    return draw(seed, f"{path}\0unsubscribe", 0, 16).hex()
+
+
+def callback_token(seed: bytes, path: str) -> str:
+    """What authorises a callback for the action at `path`: 32 hexadecimal digits that only the run's seed gives away.
+
+    Apart from the idempotency key, which services write into their logs.
+    """
+    return draw(seed, f"{path}\0callback", 0, 16).hex()

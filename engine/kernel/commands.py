@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .chance import child_run_id, idempotency_key
+from .chance import child_run_id, idempotency_key, unsubscribe_key
 from .plan import Node, Operation
 from .records import Iteration
 from .state import State
@@ -38,17 +38,27 @@ class Command:
 class Invoke(Command):
     """Do it: an HTTP request, a connector's operation, a child flow. Answer with `records.result`.
 
-    `deadline` (ticks or None): when it is past, feed `records.deadline` and give the call up.
+    `deadline` (ticks or None): when it is past, feed `records.deadline` and give the call up. `unsubscribes`: this is
+    the request with which a webhook action leaves.
     """
 
-    __slots__ = ("deadline", "inputs")
+    __slots__ = ("deadline", "inputs", "unsubscribes")
 
     def __init__(
-        self, state: State, node: Node, it: Iteration, attempt: int, inputs: Any, deadline: int | None
+        self,
+        state: State,
+        node: Node,
+        it: Iteration,
+        attempt: int,
+        inputs: Any,
+        deadline: int | None,
+        *,
+        unsubscribes: bool = False,
     ) -> None:
         super().__init__(state, node, it, attempt)
         self.inputs = inputs
         self.deadline = deadline
+        self.unsubscribes = unsubscribes
 
     @property
     def operation(self) -> Operation:
@@ -58,7 +68,14 @@ class Invoke(Command):
     @property
     def key(self) -> str:
         """The idempotency key: the same for every attempt of this action in this run."""
-        return idempotency_key(self.state.pins["seed"], self.path)
+        return (unsubscribe_key if self.unsubscribes else idempotency_key)(self.state.pins["seed"], self.path)
+
+    @property
+    def callback_url(self) -> str:
+        """Of a webhook action: where its answer is expected, a secret; "" for other calls."""
+        if not self.operation.webhook:
+            return ""
+        return self.state.callback_url(self.path)
 
     @property
     def child_id(self) -> bytes:
@@ -74,6 +91,33 @@ class Sleep(Command):
     def __init__(self, state: State, node: Node, it: Iteration, attempt: int, due: int) -> None:
         super().__init__(state, node, it, attempt)
         self.due = due
+
+
+class Expire(Command):
+    """A container's limit lapses at `due` (ticks): feed `records.deadline` then, if it is still in `state.limits`."""
+
+    __slots__ = ("due",)
+
+    def __init__(self, state: State, node: Node, it: Iteration, due: int) -> None:
+        super().__init__(state, node, it, 1)
+        self.due = due
+
+
+class Abandon(Command):
+    """Give the call or the delay of this action up: the limit of a container around it has lapsed.
+
+    Nothing is to be fed; a result that comes all the same is ignored.
+    """
+
+
+class Listen(Command):
+    """Wait for this action's callback: `records.callback`. At `deadline` (ticks or None) feed `records.deadline`."""
+
+    __slots__ = ("deadline",)
+
+    def __init__(self, state: State, node: Node, it: Iteration, attempt: int, deadline: int | None) -> None:
+        super().__init__(state, node, it, attempt)
+        self.deadline = deadline
 
 
 class Respond(Command):

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
+from .large import Collected, LoopResults, large_of
+from .memory import release
 from .notes import action_record, note_end, note_skip, note_start
 from .plan import FOREACH, SCOPE, UNTIL, Box, Node
 from .state import End, Frame, Loop, State
@@ -58,16 +60,27 @@ def enter(state: State, agenda: Agenda, frame: Frame, box: Box) -> None:
 
 
 def _ready(state: State, agenda: Agenda, frame: Frame, node: Node) -> None:
-    """A scope needs no evaluation and starts at once; everything else queues."""
-    if node.op == SCOPE:
+    """A scope with neither limit nor conditions needs no evaluation and starts at once; everything else queues."""
+    if node.op == SCOPE and node.work is None:
         note_start(state, frame, node)
         enter(state, agenda, frame, node.boxes[0])
     else:
         state.ready.append((frame, node))
 
 
+def start_scope(state: State, frame: Frame, node: Node) -> None:
+    """Start a scope that had something to evaluate."""
+    agenda: Agenda = deque()
+    enter(state, agenda, frame, node.boxes[0])
+    settle(state, agenda)
+
+
 def _finish(state: State, agenda: Agenda, frame: Frame, node: Node, status: int) -> None:
     box = node.box
+    if node.limit is not None:
+        state.limits.pop((node.index, frame.it), None)
+    if node.limited:
+        frame.status[node.index] = status  # so that a lapse knows what is over
     if status != SUCCEEDED:
         frame.status[node.index] = status
         if frame.bad is None:
@@ -96,6 +109,8 @@ def _finish(state: State, agenda: Agenda, frame: Frame, node: Node, status: int)
     frame.left[box.index] = left
     if not left:
         agenda.append((frame, box, SUCCEEDED))
+    if node.releases:
+        release(frame, node.releases)
 
 
 def leaf_status(frame: Frame, box: Box) -> int:
@@ -138,10 +153,11 @@ def _close(state: State, agenda: Agenda, frame: Frame, box: Box) -> None:
 
 
 def _container_ended(state: State, agenda: Agenda, frame: Frame, node: Node, status: int) -> None:
+    # Without outputs: what is in a container tells of itself, and hides of itself what is secured.
     if status == SUCCEEDED:
-        note_end(state, frame, node, SUCCEEDED, "NotSpecified", frame.out.get(node.index), None)
+        note_end(state, frame, node, SUCCEEDED, "NotSpecified", None, None)
     else:
-        note_end(state, frame, node, status, "ActionFailed", frame.out.get(node.index), ACTION_FAILED)
+        note_end(state, frame, node, status, "ActionFailed", None, ACTION_FAILED)
     agenda.append((frame, node, status))
 
 
@@ -173,18 +189,18 @@ def branch(state: State, frame: Frame, node: Node, taken: int) -> None:
 # ---- loops
 
 
-def start_foreach(state: State, frame: Frame, node: Node, items: list[Any]) -> None:
-    """Launch the first iterations: as many as the loop's concurrency allows, one at a time inside of another loop."""
+def start_foreach(state: State, frame: Frame, node: Node, items: list[Any], repetitions: int | None = None) -> None:
+    """Launch the first iterations: `repetitions` of them, or as many as the loop's own concurrency allows."""
     agenda: Agenda = deque()
-    loop = Loop(node, frame, items, state.now)
+    loop = Loop(node, frame, items, state.now, large_of(items, state.seq, 7))
     if node.gathers:
-        loop.gathered = {index: [None] * len(items) for index in node.gathers}
+        loop.gathered = {index: Collected([None] * len(items), {}) for index in node.gathers}
     if node.results:
-        loop.results = {inner.index: [None] * len(items) for inner in node.boxes[0].nodes}
+        loop.results = {inner.index: Collected([None] * len(items), {}) for inner in node.boxes[0].nodes}
     state.loops[(node.index, frame.it)] = loop
     if not items:
         _foreach_ended(state, agenda, loop)
-    for _ in range(min(node.concurrency, len(items))):
+    for _ in range(min(repetitions or node.concurrency, len(items))):
         _launch(state, agenda, loop)
     settle(state, agenda)
 
@@ -205,43 +221,75 @@ def _launch(state: State, agenda: Agenda, loop: Loop) -> None:
     loop.next = number + 1
     loop.active += 1
     outer = loop.frame
-    item = loop.items[number] if loop.items is not None else None
     it = (number,) if outer.it is None else (*outer.it, number)
-    enter(state, agenda, Frame(state, outer, item, it, loop), loop.node.boxes[0])
+    enter(state, agenda, Frame(state, outer, loop.take(number), it, loop), loop.node.boxes[0])
 
 
 def _iterated(state: State, agenda: Agenda, frame: Frame, box: Box) -> None:
     """An iteration of a Foreach has ended: remember what is read from outside, launch the next one or end the loop."""
     loop = frame.loop
     assert loop is not None  # noqa: S101
-    assert frame.it is not None  # noqa: S101
     assert loop.items is not None  # noqa: S101
     loop.active -= 1
     if leaf_status(frame, box) != SUCCEEDED:
         loop.failed = True
-    number = frame.it[-1]
-    if loop.gathered is not None:
-        for index, values in loop.gathered.items():
-            values[number] = frame.out.get(index)
-    if loop.results is not None:
-        for index, values in loop.results.items():
-            values[number] = action_record(frame, state.plan.nodes[index])
+    collect(state, loop, frame)
     if loop.next < len(loop.items):
         _launch(state, agenda, loop)
     elif not loop.active:
         _foreach_ended(state, agenda, loop)
 
 
+def collect(state: State, loop: Loop, frame: Frame) -> None:
+    """Remember what expressions outside of the loop read of the iteration in `frame`."""
+    assert frame.it is not None  # noqa: S101
+    number = frame.it[-1]
+    if loop.gathered is not None:
+        for index, collected in loop.gathered.items():
+            collected.values[number] = frame.out.get(index)
+            if index in frame.large:
+                collected.large[number, ""] = frame.large[index]
+    if loop.results is not None:
+        for index, collected in loop.results.items():
+            collected.values[number] = action_record(frame, state.plan.nodes[index])
+            if index in frame.large:
+                collected.large[number, "outputs"] = frame.large[index]
+            info = frame.info.get(index) if frame.info is not None else None
+            if info is not None and info.large is not None:
+                collected.large[number, "inputs"] = info.large
+
+
+def publish(state: State, loop: Loop) -> None:
+    """Let what was collected of the iterations that have started be read after the loop."""
+    frame = loop.frame
+    if loop.gathered is not None:
+        for index, collected in loop.gathered.items():
+            _publish(frame, index, collected.first(loop.next))
+    if loop.results is not None:
+        nodes = state.plan.nodes
+        parts = [(nodes[index].name, collected.first(loop.next)) for index, collected in loop.results.items()]
+        _publish(frame, loop.node.index, LoopResults(parts))
+
+
+def _publish(frame: Frame, index: int, value: Collected | LoopResults) -> None:
+    if frame.unread is None or frame.unread.get(index) != 0:  # there is somebody left to read it
+        frame.out[index] = value
+
+
+def surface(loop: Loop, frame: Frame) -> None:
+    """What an Until's last iteration produced can be read after the loop, as if its actions stood there."""
+    outer = loop.frame
+    outer.out.update(frame.out)
+    outer.status.update(frame.status)
+    outer.large.update(frame.large)
+    if frame.info is not None:
+        outer.info = {**(outer.info or {}), **frame.info}
+
+
 def _foreach_ended(state: State, agenda: Agenda, loop: Loop) -> None:
     frame, node = loop.frame, loop.node
     del state.loops[(node.index, frame.it)]
-    if loop.gathered is not None:
-        frame.out.update(loop.gathered)
-    if loop.results is not None:
-        nodes = state.plan.nodes
-        frame.out[node.index] = [
-            {"name": nodes[index].name, "outputs": values} for index, values in loop.results.items()
-        ]
+    publish(state, loop)
     _container_ended(state, agenda, frame, node, FAILED if loop.failed else SUCCEEDED)
 
 
@@ -261,12 +309,7 @@ def until_checked(state: State, frame: Frame, node: Node, done: bool, failed: bo
     else:
         outer = loop.frame
         del state.loops[(node.index, outer.it)]
-        # What the last iteration produced can be read after the loop, as if its actions stood there.
-        outer.out.update(frame.out)
-        outer.status.update(frame.status)
-        outer.seqs.update(frame.seqs)
-        if frame.info is not None:
-            outer.info = {**(outer.info or {}), **frame.info}
+        surface(loop, frame)
         status = leaf_status(frame, node.boxes[0])
         if failed or (limit and not done and node.fail_at_limit):
             status = FAILED

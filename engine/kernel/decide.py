@@ -10,18 +10,21 @@ document order, iterations in theirs, results in the order of their events.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from ..errors import ExpressionError
 from ..expressions import Suspend
-from . import moves
-from .commands import Command, Invoke, Respond, Sleep
+from . import limits, moves, webhook
+from .commands import Abandon, Command, Expire, Invoke, Listen, Respond, Sleep
+from .large import Large, NeedValues
 from .plan import CALL, RESPONSE, UNTIL, WAIT, Node, Outcome, Plan
 from .records import (
+    CALLBACK,
     DEADLINE,
     DONE,
     EVENTS,
+    LIMIT,
     RESULT,
     RESUME,
     SCHEDULED,
@@ -32,8 +35,11 @@ from .records import (
     Record,
 )
 from .retry import retry_due
-from .state import BACKING_OFF, CALLING, DELAYED, Frame, Large, NeedValues, Open, State
+from .state import BACKING_OFF, CALLING, DELAYED, SUBSCRIBED, Frame, Open, State
 from .status import FAILED, SUCCEEDED
+
+ABOUT_OPEN: Final = frozenset({RESULT, TIMER, DEADLINE, CALLBACK})
+"""Events about an action that is open."""
 
 STEPS: Final = 256
 """Actions decided in one turn; then the host has to feed a `tick`, so that one run cannot keep the others waiting."""
@@ -49,13 +55,14 @@ class MismatchError(Exception):
 def decide(plan: Plan, state: State, event: Record) -> tuple[list[Record], list[Command]]:
     """Take one event in. Returns the new records, in order, and the commands that become due when they are durable.
 
-    An event for an action or attempt that is over, or for a run that has ended, gives nothing. While `state.need`
-    names missing values the host holds events back: first `supply`, then `records.resume()`. Afterwards
-    `needs_tick(state)` and `state.need` say whether the run wants to go on at once.
+    An event for an action or attempt that is over, or for a run that has ended, gives nothing. While the turn is
+    `unfinished` the host holds events back: `supply` where `state.need` names missing values, then `records.resume()`.
+    That leaves no record: where a turn pauses does not matter. `needs_tick` says whether the run wants another turn.
     """
     kind = event[1]
     records: list[Record] = []
     commands: list[Command] = []
+    state.produced = 0
     if kind == RESUME:
         if state.end is not None or state.need:
             return records, commands
@@ -64,8 +71,10 @@ def decide(plan: Plan, state: State, event: Record) -> tuple[list[Record], list[
         if taken is None:
             return records, commands
         records.append(taken)
-        state.left = STEPS
+        state.left = _steps(taken)
     _run(state, records, commands)
+    if state.end is not None:
+        commands += _partings(state, state.open.values())
     return records, commands
 
 
@@ -74,7 +83,14 @@ def _take(state: State, event: Record, commands: list[Command]) -> Record | None
     kind = event[1]
     if state.end is not None or state.need or (kind == START) != (state.seq == 0):
         return None
-    if kind in (RESULT, TIMER, DEADLINE):
+    if kind == DEADLINE and (event[2], event[3]) in state.limits:
+        inside = limits.open_inside(state, state.limits[(event[2], event[3])])
+        commands += [Abandon(state, entry.node, entry.frame.it, entry.attempt) for entry in inside]
+        commands += _partings(state, inside)
+        _move(state, event)
+        return event
+    entry: Open | None = None
+    if kind in ABOUT_OPEN:
         entry = state.open.get((event[2], event[3]))
         if entry is None or not _expects(entry, kind, event[4]):
             return None
@@ -84,12 +100,9 @@ def _take(state: State, event: Record, commands: list[Command]) -> Record | None
         else:
             _advance(state, event[5])
     _move(state, event)
-    if kind == TIMER:
-        entry = state.open.get((event[2], event[3]))
-        if entry is not None and entry.phase == CALLING:
-            commands.append(_command(state, entry))
-    elif kind == RESULT and event[10] is not None:
-        commands.append(_command(state, state.open[(event[2], event[3])]))
+    # An action that is still open asks for something else now - but for one that was called back during its own call.
+    if entry is not None and (event[2], event[3]) in state.open and (kind != CALLBACK or entry.leaving):
+        commands.append(_command(state, entry))
     return event
 
 
@@ -98,13 +111,15 @@ def _expects(entry: Open, kind: int, attempt: int) -> bool:
         return entry.phase == CALLING and entry.attempt == attempt
     if kind == TIMER:
         return entry.phase in (DELAYED, BACKING_OFF) and entry.attempt == attempt
-    return entry.phase != DELAYED or entry.deadline is not None
+    if kind == CALLBACK:
+        return webhook.listens(entry)
+    return not entry.leaving and (entry.phase != DELAYED or entry.deadline is not None)
 
 
 def _with_retry(state: State, entry: Open, event: Record) -> Record:
     """The RESULT as it is recorded: with the time of the next attempt, where the policy grants one."""
     _, _, _, _, _, _, status, code, outputs, _, _ = event
-    if status == SUCCEEDED:
+    if status == SUCCEEDED or entry.ending is not None:
         return event
     try:
         due = retry_due(state, entry, status, code, outputs)
@@ -115,13 +130,25 @@ def _with_retry(state: State, entry: Open, event: Record) -> Record:
 
 
 def _run(state: State, records: list[Record], commands: list[Command]) -> None:
-    """Decide ready actions until none is left, the run ends, the turn is over or a value is missing."""
+    """Decide ready actions until none is left, the run ends, the turn is over or pauses."""
     ready = state.ready
-    while ready and state.left and state.end is None:
+    room = state.room
+    while ready and state.left and state.end is None and (room is None or state.produced <= room):
         frame, node = ready[0]
         state.frame, state.node, state.draws = frame, node, 0
         try:
-            if node.op == CALL or node.op == WAIT:
+            early, lapse = _before(frame, node) if node.guard or node.limit else (None, None)
+            if lapse is not None:
+                state.left -= 1
+                limit = (VERSION, LIMIT, node.index, frame.it, lapse)
+                records.append(limit)
+                limits.limited(state, frame, node, limit)
+                state.seq += 1
+                commands.append(Expire(state, node, frame.it, lapse))
+                continue
+            if early is not None:
+                outcome = early
+            elif node.op == CALL or node.op == WAIT:
                 try:
                     inputs, due, deadline, retry = node.prepare(frame)  # type: ignore[misc]
                 except Suspend:
@@ -131,19 +158,25 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
                 else:
                     state.left -= 1
                     ready.popleft()
+                    state.supplied.clear()
                     scheduled = (VERSION, SCHEDULED, node.index, frame.it, 1, inputs, due, deadline, retry)
                     records.append(scheduled)
                     entry = moves.scheduled(state, frame, node, scheduled)
                     state.seq += 1
-                    commands.append(_command(state, entry))
+                    command = _command(state, entry)
+                    if isinstance(command, Invoke) and command.inputs.__class__ is Large:
+                        command.inputs = inputs  # the state only names them from now on
+                    commands.append(command)
                     continue
             else:
                 outcome = _evaluate(frame, node)
         except NeedValues as stop:
-            state.need.append(stop.large)
+            state.need += stop.missing
             return
         state.left -= 1
         ready.popleft()
+        if state.supplied:
+            state.supplied.clear()
         record = (VERSION, DONE, node.index, frame.it, *outcome)
         records.append(record)
         moves.done(state, frame, node, record)
@@ -152,16 +185,66 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
             commands.append(Respond(state, node, frame.it, outcome[3]))
 
 
+def _partings(state: State, cut_off: Iterable[Open]) -> list[Command]:
+    """The unsubscribe requests of actions that are cut off: nobody waits for their answers."""
+    return [left for entry in cut_off if (left := webhook.parting(state, entry)) is not None]
+
+
 def _command(state: State, entry: Open) -> Command:
     """What an open action asks of the host."""
     if entry.phase == CALLING:
-        return Invoke(state, entry.node, entry.frame.it, entry.attempt, entry.inputs, entry.deadline)
+        return webhook.call(state, entry)
+    if entry.phase == SUBSCRIBED:
+        return Listen(state, entry.node, entry.frame.it, entry.attempt, entry.deadline)
     return Sleep(state, entry.node, entry.frame.it, entry.attempt, entry.due or 0)
 
 
+def _before(frame: Frame, node: Node) -> tuple[Outcome | None, int | None]:
+    """What stands before an action with conditions or a container with a limit: it is skipped or fails (an outcome),
+
+    or its limit is to be set (ticks). Neither where it may simply start.
+    """
+    if (node.index, frame.it) in frame.state.limits or _checking(frame, node):
+        return None, None
+    try:
+        skipped = node.guard(frame) if node.guard is not None else None
+        if skipped is not None or node.limit is None:
+            return skipped, None
+        return None, node.limit(frame)
+    except Suspend:
+        raise
+    except Exception as error:
+        return failed(error), None
+
+
+def _checking(frame: Frame, node: Node) -> bool:
+    """Whether this is an Until whose iteration in `frame` has ended."""
+    return node.op == UNTIL and frame.loop is not None and frame.loop.node is node
+
+
+def rehearse(state: State) -> None:
+    """Evaluate what is next once more, for the observers of the plan; nothing comes of it.
+
+    Raises NeedValues where a value is not in memory.
+    """
+    frame, node = state.ready[0]
+    state.frame, state.node, state.draws = frame, node, 0
+    early, lapse = _before(frame, node)
+    if early is not None or lapse is not None:
+        return
+    if node.prepare is None:
+        _evaluate(frame, node)
+        return
+    try:
+        node.prepare(frame)
+    except Suspend:
+        raise
+    except Exception as error:
+        failed(error)
+
+
 def _evaluate(frame: Frame, node: Node) -> Outcome:
-    checking = node.op == UNTIL and frame.loop is not None and frame.loop.node is node
-    work = node.check if checking else node.work
+    work = node.check if _checking(frame, node) else node.work
     assert work is not None  # noqa: S101
     try:
         return work(frame)
@@ -184,6 +267,11 @@ def failed(error: Exception) -> Outcome:
     return FAILED, code, None, None, {"code": code, "message": message}
 
 
+def _steps(event: Record) -> int:
+    """The steps of the turn that an event begins: none where a run starts that has to wait for others to end."""
+    return 0 if event[1] == START and event[4].get("held") else STEPS
+
+
 def _advance(state: State, at: int) -> None:
     if at > state.now:
         state.now = at
@@ -199,12 +287,19 @@ def _move(state: State, record: Record) -> None:
     elif kind == RESULT:
         _advance(state, record[5])
         moves.resulted(state, state.open[(record[2], record[3])], record)
+    elif kind == CALLBACK:
+        _advance(state, record[5])
+        moves.called_back(state, state.open[(record[2], record[3])], record)
     elif kind == TIMER:
         _advance(state, record[5])
         moves.timer_fired(state, state.open[(record[2], record[3])])
     elif kind == DEADLINE:
         _advance(state, record[5])
-        moves.deadline_passed(state, state.open[(record[2], record[3])])
+        limit = state.limits.get((record[2], record[3]))
+        if limit is not None:
+            limits.lapsed(state, limit)
+        else:
+            moves.deadline_passed(state, state.open[(record[2], record[3])])
     elif kind == STOP:
         _advance(state, record[2])
         moves.stopped(state, record[3], record[4], record[5])
@@ -220,18 +315,21 @@ def apply(plan: Plan, state: State, record: Record) -> None:
     """
     kind = record[1]
     if kind in EVENTS:
-        if kind in (RESULT, TIMER, DEADLINE) and (record[2], record[3]) not in state.open:
+        lapses = kind == DEADLINE and (record[2], record[3]) in state.limits
+        if kind in ABOUT_OPEN and (record[2], record[3]) not in state.open and not lapses:
             raise MismatchError(f"record {state.seq} is about an action that is not open")
         _move(state, record)
-        state.left = STEPS
+        state.left = _steps(record)
         return
     if not state.ready:
         raise MismatchError(f"record {state.seq} decides an action, and none is ready")
-    frame, node = state.ready.popleft()
+    frame, node = state.ready[0] if kind == LIMIT else state.ready.popleft()
     if node.index != record[2] or frame.it != record[3]:
         raise MismatchError(f"record {state.seq} is not about {plan.path(node, frame.it)}, which is next")
     state.left -= 1
-    if kind == DONE:
+    if kind == LIMIT:
+        limits.limited(state, frame, node, record)
+    elif kind == DONE:
         moves.done(state, frame, node, record)
     else:
         moves.scheduled(state, frame, node, record)
@@ -240,40 +338,21 @@ def apply(plan: Plan, state: State, record: Record) -> None:
 
 def pending(state: State) -> list[Command]:
     """The commands of everything that is open: for recovery, after the records have been folded."""
-    return [] if state.end is not None else [_command(state, entry) for entry in state.open.values()]
+    if state.end is not None:
+        return []
+    expiring: list[Command] = [Expire(state, limit.node, limit.frame.it, limit.due) for limit in state.limits.values()]
+    return expiring + [_command(state, entry) for entry in state.open.values()]
 
 
 def needs_tick(state: State) -> bool:
-    """Whether the run has something to decide now and waits only for its next turn."""
-    return bool(state.ready) and state.end is None and not state.need
+    """Whether the run has something to decide and waits only for its next turn."""
+    return bool(state.ready) and state.left <= 0 and state.end is None
 
 
-def supply(state: State, values: Mapping[int, Any]) -> None:
-    """Put loaded values where they are missing; `values` maps the record number of a `Large` to the value.
+def unfinished(state: State) -> bool:
+    """Whether `decide` has paused within a turn: because a value is missing, or to have what it decided so far stored.
 
-    Then feed `resume`.
+    The host holds other events back, sees to that, and feeds `records.resume()`. After a crash a folded state says the
+    same where the turn was only stored in part.
     """
-    _replace(state, values)
-    state.need.clear()
-
-
-def _replace(state: State, values: Mapping[int, Any]) -> None:
-    if isinstance(state.trigger, Large) and state.trigger.seq in values:
-        state.trigger = values[state.trigger.seq]
-    for frame in live_frames(state):
-        for index, value in frame.out.items():
-            if value.__class__ is Large and value.seq in values:
-                frame.out[index] = values[value.seq]
-
-
-def live_frames(state: State) -> list[Frame]:
-    """Every frame that something in the run still refers to, each once."""
-    seen: dict[int, Frame] = {id(state.root): state.root}
-    seeds = [frame for frame, _ in state.ready] + [entry.frame for entry in state.open.values()]
-    seeds += [loop.frame for loop in state.loops.values()]
-    for seed in seeds:
-        each: Frame | None = seed
-        while each is not None and id(each) not in seen:
-            seen[id(each)] = each
-            each = each.parent
-    return list(seen.values())
+    return bool(state.ready) and state.left > 0 and state.end is None

@@ -5,21 +5,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from . import control, variables
-from .notes import note_end, note_skip, note_start
-from .plan import FOREACH, IF, RESPONSE, SIMPLE, SWITCH, TERMINATE, UNTIL, VARIABLE, WAIT, Node
+from . import control, limits, memory, variables, webhook
+from .large import large_of
+from .notes import note_end, note_skip, note_start, note_subscribed
+from .plan import FOREACH, IF, RESPONSE, SCOPE, SIMPLE, SWITCH, TERMINATE, UNTIL, VARIABLE, WAIT, Node
 from .records import Record
 from .retry import most_retries
-from .state import BACKING_OFF, CALLING, DELAYED, Frame, Open, State
-from .status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, code_of
+from .state import BACKING_OFF, CALLING, DELAYED, SUBSCRIBED, Ending, Frame, Open, State
+from .status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, WAITING, code_of
 from .stopping import stop
+
+# Where records have their values.
+_DONE_INPUTS: Final = 6
+_DONE_OUTPUTS: Final = 7
+_EVENT_OUTPUTS: Final = 8  # of RESULT and CALLBACK
 
 
 def started(state: State, at: int, trigger: Any, pins: dict[str, Any]) -> None:
     state.started = at
     state.trigger = trigger
+    state.trigger_large = large_of(trigger, state.seq, 3)
     state.pins = pins
     state.params = pins.get("parameters") or {}
     control.begin(state)
@@ -35,13 +42,13 @@ def done(state: State, frame: Frame, node: Node, record: Record) -> None:
         control.until_checked(state, frame, node, outputs is True, failed)
         return
     if status == SKIPPED:
-        note_skip(state, frame, node, code, code)
+        note_skip(state, frame, node, error["code"] if error else code, code)
         control.ended(state, frame, node, SKIPPED)
         return
     noted = node.keep or state.watch is not None
     if status != SUCCEEDED:
-        if outputs is not None and node.named:
-            frame.out[node.index] = outputs
+        if outputs is not None:
+            memory.keep(state, frame, node, outputs, state.seq, _DONE_OUTPUTS)
         if noted:
             note_start(state, frame, node, inputs)
         if node.boxes and (state.watch is not None or node.noted):
@@ -56,11 +63,13 @@ def done(state: State, frame: Frame, node: Node, record: Record) -> None:
 
 
 def _simple(state: State, frame: Frame, node: Node, code: str, inputs: Any, outputs: Any, noted: bool) -> None:
-    if node.named:
-        frame.out[node.index] = outputs
-        frame.seqs[node.index] = state.seq
+    memory.keep(state, frame, node, outputs, state.seq, _DONE_OUTPUTS)
     if noted:
-        note_start(state, frame, node, _shown_inputs(node, inputs, outputs))
+        large = None
+        if node.keep:
+            large = frame.large.get(node.index) if inputs is None else large_of(inputs, state.seq, _DONE_INPUTS)
+        shown = _shown_inputs(node, inputs, outputs)
+        note_start(state, frame, node, shown, large if shown is inputs or shown is outputs else None)
         note_end(state, frame, node, SUCCEEDED, code, outputs, None)
     control.ended(state, frame, node, SUCCEEDED)
 
@@ -88,6 +97,12 @@ def _variable(state: State, frame: Frame, node: Node, code: str, inputs: Any, ou
     control.ended(state, frame, node, SUCCEEDED)
 
 
+def _scope(state: State, frame: Frame, node: Node, code: str, inputs: Any, outputs: Any, noted: bool) -> None:
+    if noted:
+        note_start(state, frame, node)
+    control.start_scope(state, frame, node)
+
+
 def _if(state: State, frame: Frame, node: Node, code: str, inputs: Any, outputs: Any, noted: bool) -> None:
     if noted:
         note_start(state, frame, node, {"expressionResult": outputs})
@@ -106,7 +121,9 @@ def _switch(state: State, frame: Frame, node: Node, code: str, inputs: Any, outp
 def _foreach(state: State, frame: Frame, node: Node, code: str, inputs: Any, outputs: Any, noted: bool) -> None:
     if noted:
         note_start(state, frame, node, outputs)
-    control.start_foreach(state, frame, node, outputs)
+    if node.releases_early:
+        memory.release(frame, node.releases_early)
+    control.start_foreach(state, frame, node, outputs, inputs["repetitions"] if inputs is not None else None)
 
 
 def _until(state: State, frame: Frame, node: Node, code: str, inputs: Any, outputs: Any, noted: bool) -> None:
@@ -134,6 +151,7 @@ def _response(state: State, frame: Frame, node: Node, code: str, inputs: Any, ou
 _SUCCEED = {
     SIMPLE: _simple,
     VARIABLE: _variable,
+    SCOPE: _scope,
     IF: _if,
     SWITCH: _switch,
     FOREACH: _foreach,
@@ -146,16 +164,22 @@ _SUCCEED = {
 def scheduled(state: State, frame: Frame, node: Node, record: Record) -> Open:
     """An action goes outside: SCHEDULED."""
     _, _, _, _, attempt, inputs, due, deadline, retry = record
-    entry = Open(frame, node, attempt, inputs, DELAYED if node.op == WAIT else CALLING, state.now)
+    # Only another attempt needs them again; a webhook action tells from them how it leaves.
+    large = None if node.operation is not None and node.operation.webhook else large_of(inputs, state.seq, 5)
+    given = inputs if large is None else large
+    entry = Open(frame, node, attempt, given, DELAYED if node.op == WAIT else CALLING, state.now)
     entry.due, entry.deadline, entry.retry = due, deadline, retry
     state.open[(node.index, frame.it)] = entry
     if node.keep or state.watch is not None:
-        note_start(state, frame, node, inputs)
+        note_start(state, frame, node, inputs, large)
     return entry
 
 
 def resulted(state: State, entry: Open, record: Record) -> None:
-    """An attempt has ended: RESULT. With a `retry_due` the action goes on."""
+    """An attempt has ended: RESULT. With a `retry_due` the action goes on, with the status Waiting it is subscribed.
+
+    A callback that came before this answer counts, whatever the answer says.
+    """
     _, _, _, _, attempt, _, status, code, outputs, error, retry_due = record
     frame, node = entry.frame, entry.node
     if retry_due is not None:
@@ -164,13 +188,27 @@ def resulted(state: State, entry: Open, record: Record) -> None:
         if state.watch is not None:
             state.watch.retrying(frame, node, state.now, attempt, retry_due, code, most_retries(entry.retry))
         return
-    _ended(state, entry, status, code, outputs, error)
+    if entry.ending is not None:
+        _leave(state, entry, entry.ending)
+    elif status == WAITING:
+        entry.phase = SUBSCRIBED
+        note_subscribed(state, frame, node, code)
+    else:
+        _ended(state, entry, Ending(state.seq, status, code, outputs, error))
+
+
+def called_back(state: State, entry: Open, record: Record) -> None:
+    """A webhook action has its answer: CALLBACK. While its own call is under way it waits for the end of that."""
+    _, _, _, _, _, _, status, code, outputs, error = record
+    entry.ending = Ending(state.seq, status, code, outputs, error)
+    if entry.phase != CALLING:
+        _leave(state, entry, entry.ending)
 
 
 def timer_fired(state: State, entry: Open) -> None:
     """A delay is over, or the pause before another attempt: TIMER."""
     if entry.phase == DELAYED:
-        _ended(state, entry, SUCCEEDED, "OK", None, None)
+        _ended(state, entry, Ending(state.seq, SUCCEEDED, "OK", None, None))
     else:
         entry.phase = CALLING
         entry.due = None
@@ -184,19 +222,24 @@ def deadline_passed(state: State, entry: Open) -> None:
 
     run history, status TimedOut with code ActionTimedOut.
     """
-    message = f"'{entry.node.name}' did not finish within its limit."
-    _ended(state, entry, TIMED_OUT, "ActionTimedOut", None, {"code": "ActionTimedOut", "message": message})
+    if entry.ending is None:
+        entry.ending = Ending(state.seq, TIMED_OUT, limits.LAPSED, None, limits.lapse_error(entry.node))
+    _leave(state, entry, entry.ending)
 
 
-def _ended(state: State, entry: Open, status: int, code: str, outputs: Any, error: dict[str, Any] | None) -> None:
+def _leave(state: State, entry: Open, ending: Ending) -> None:
+    """The action ends, after its unsubscribe request where it has one to make."""
+    if not webhook.leave(entry):
+        _ended(state, entry, ending)
+
+
+def _ended(state: State, entry: Open, ending: Ending) -> None:
     frame, node = entry.frame, entry.node
     del state.open[(node.index, frame.it)]
-    if node.named:
-        frame.out[node.index] = outputs
-        frame.seqs[node.index] = state.seq
+    memory.keep(state, frame, node, ending.outputs, ending.seq, _EVENT_OUTPUTS)
     if node.keep or state.watch is not None:
-        note_end(state, frame, node, status, code, outputs, error)
-    control.ended(state, frame, node, status)
+        note_end(state, frame, node, ending.status, ending.code, ending.outputs, ending.error)
+    control.ended(state, frame, node, ending.status)
 
 
 def stopped(state: State, status: int, code: str, message: str) -> None:

@@ -15,9 +15,12 @@ from ..errors import ExpressionError
 from ..expressions import Call, Compiled, Evaluator, Literal, Scope
 from ..expressions.scope import CompileArgument
 from ..values import Value
+from .large import APART, whole
+from .liveness import pin
 from .notes import action_record
 from .plan import FOREACH, UNTIL, Node, Plan
-from .state import Frame, Large, NeedValues
+from .state import Frame
+from .status import NAMES, SKIPPED
 
 Name = str | Evaluator
 
@@ -64,6 +67,7 @@ class ActionScope(TriggerScope):
         self.plan = plan
         self.node = node
         self.loops = (*node.loops, node) if inside else node.loops
+        self.observe = plan.observers.get(node.key)
 
     # ---- actions
 
@@ -78,18 +82,13 @@ class ActionScope(TriggerScope):
 
             def here(frame: Frame) -> Value:
                 value = frame.out.get(index)
-                if value.__class__ is Large:
-                    raise NeedValues(value)
-                return value
+                return value.read() if value.__class__ in APART else value  # type: ignore[union-attr]
 
             return here
         if hops == 1:
 
             def one_out(frame: Frame) -> Value:
-                value = frame.parent.out.get(index)  # type: ignore[union-attr]
-                if value.__class__ is Large:
-                    raise NeedValues(value)
-                return value
+                return whole(frame.parent.out.get(index))  # type: ignore[union-attr, no-any-return]
 
             return one_out
         return lambda frame: _read(_up(frame, hops), index)
@@ -133,16 +132,25 @@ class ActionScope(TriggerScope):
             raise ExpressionError(f"result('{name}') needs a scope, a condition or a loop, and '{name}' is none.")
         _keep_results(node)
         hops = self._hops(node)
+        for box in node.boxes:
+            if node.op == FOREACH:
+                pin(self.plan, box)
+            else:
+                for inner in box.nodes:
+                    self._reads(inner)
         return lambda frame: self._results(_up(frame, hops), node)
 
     def _results(self, frame: Frame, node: Node) -> Value:
         if node.op == FOREACH:
-            return _read(frame, node.index) or []
+            found = _read(frame, node.index) or []
+            tracked = {inner.name: inner for inner in node.boxes[0].nodes if inner.tracked is not None}
+            return _repeated_with_tracked(frame, found, tracked) if tracked else found
         return [_record(frame, inner) for box in node.boxes for inner in box.nodes]
 
     def current_action(self) -> Evaluator:
         node = self.node
         node.named = node.keep = True
+        self._reads(node)
         return lambda frame: _record(frame, node)
 
     def _find(self, name: str) -> Node:
@@ -155,6 +163,7 @@ class ActionScope(TriggerScope):
 
     def _name_all(self) -> None:
         """A computed name may mean any action, so all of them must keep what they can be asked for."""
+        self.plan.computes_names = True
         for node in self.plan.nodes:
             node.named = node.keep = True
             if node.boxes:
@@ -165,10 +174,14 @@ class ActionScope(TriggerScope):
 
     def _hops(self, target: Node) -> int:
         """How many frames out the action's values are; marks, when a plan is built, what a Foreach has to gather."""
+        self._reads(target)
         hops, repeated = self._distance(target)
         for loop in repeated:
             _gather(loop, target)
         return hops
+
+    def _reads(self, target: Node) -> None:
+        self.plan.reads.add((self.node.index, target.index, self.loops is not self.node.loops))
 
     def _distance(self, target: Node) -> tuple[int, list[Node]]:
         """Frames out to the action's values, and the Foreach (one at most) that repeats it beyond there."""
@@ -223,7 +236,7 @@ class ActionScope(TriggerScope):
 
     def callback_url(self) -> Evaluator:
         node = self.node
-        return lambda frame: frame.state.callback_url(frame, node)
+        return lambda frame: frame.state.callback_url(frame.state.plan.path(node, frame.it))
 
 
 class ElementScope(ActionScope):
@@ -248,22 +261,38 @@ def _item(hops: int) -> Evaluator:
 
 
 def _read(frame: Frame, index: int) -> Value:
-    value = frame.out.get(index)
-    if value.__class__ is Large:
-        raise NeedValues(value)
-    return value
+    return whole(frame.out.get(index))  # type: ignore[no-any-return]
 
 
 def _record(frame: Frame, node: Node) -> Value:
     record = action_record(frame, node)
     for part in ("inputs", "outputs"):
-        if record[part].__class__ is Large:
-            raise NeedValues(record[part])
-    return record
+        record[part] = whole(record[part])
+    return _with_tracked(frame, node, record)
+
+
+def _repeated_with_tracked(frame: Frame, told: Any, tracked: dict[str, Node]) -> Value:
+    """What `result()` tells of a Foreach, with the tracked properties of all iterations of the actions in `tracked`.
+
+    From outside of another Foreach around it that is a list of such, one for each of that loop's iterations.
+    """
+    if isinstance(told, list):
+        return [_repeated_with_tracked(frame, each, tracked) for each in told]
+    node = tracked.get(told["name"]) if isinstance(told, dict) else None
+    if node is None:
+        return told  # type: ignore[no-any-return]
+    return {**told, "outputs": [record and _with_tracked(frame, node, record) for record in told["outputs"]]}
+
+
+def _with_tracked(frame: Frame, node: Node, record: dict[str, Any]) -> dict[str, Any]:
+    """The record with the tracked properties of an action that has them and has run."""
+    if node.tracked is None or record["endTime"] is None or record["status"] == NAMES[SKIPPED]:
+        return record
+    value, fault = node.tracked(frame, record)
+    return record if fault is not None else {**record, "trackedProperties": value}
 
 
 def _gather(loop: Node, node: Node) -> None:
-    node.gathered = True
     if node.index not in loop.gathers:
         loop.gathers = (*loop.gathers, node.index)
 

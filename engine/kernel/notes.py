@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from .large import Large
 from .plan import Node
 from .state import Frame, Info, State
-from .status import NAMES, SKIPPED, SUCCEEDED
+from .status import NAMES, SKIPPED, SUCCEEDED, WAITING
 from .timing import iso
 
 _SKIPPED: Final = "'{name}' was skipped."
@@ -18,19 +19,30 @@ _SKIP_TEXT: Final = {
     "ActionDependencyFailed": "'{name}' was skipped: its run-after conditions were not met by the actions before it.",
     "ActionBranchingConditionNotSatisfied": "'{name}' was skipped: its branch was not taken.",
     "ActionResponseSkipped": "'{name}' was skipped: nobody waits for a response.",
+    "ActionConditionFailed": "'{name}' was skipped: one of its conditions is not true.",
+    "ActionTimedOut": "'{name}' was skipped: the limit of a container around it had lapsed before it.",
     "Terminated": "'{name}' was skipped: the run had ended before it.",
 }
 
 
-def note_start(state: State, frame: Frame, node: Node, inputs: Any = None) -> None:
-    """An action starts now."""
+def note_start(state: State, frame: Frame, node: Node, inputs: Any = None, large: Large | None = None) -> None:
+    """An action starts now; `large` names its inputs where they may be elsewhere later."""
     if node.keep:
         if frame.info is None:
             frame.info = {}
         info = frame.info[node.index] = Info(state.now)
-        info.inputs = inputs
+        info.inputs, info.large = inputs, large
     if state.watch is not None:
         state.watch.started(frame, node, state.now, inputs)
+
+
+def note_subscribed(state: State, frame: Frame, node: Node, code: str) -> None:
+    """An action waits for its callback from now on."""
+    if node.keep and frame.info is not None:
+        info = frame.info[node.index]
+        info.status, info.code = WAITING, code
+    if state.watch is not None:
+        state.watch.subscribed(frame, node, state.now, code)
 
 
 def note_end(
@@ -70,21 +82,29 @@ def action_record(frame: Frame, node: Node) -> dict[str, Any]:
 
     Source: Logic Apps, "Handle errors and exceptions", the sample of a result() item.
     """
-    state = frame.state
     info = frame.info.get(node.index) if frame.info is not None else None
+    if info is None:
+        info = Info(None)
+        info.status, info.code = frame.status.get(node.index, SKIPPED), "ActionSkipped"
+    return record_of(frame, node, info, frame.out.get(node.index))
+
+
+def record_of(frame: Frame, node: Node, info: Info, outputs: Any) -> dict[str, Any]:
+    """An action's record, of what is known of it and its outputs."""
+    state = frame.state
     record: dict[str, Any] = {
         "name": node.name,
-        "inputs": info.inputs if info is not None else None,
-        "outputs": frame.out.get(node.index),
-        "startTime": iso(info.started) if info is not None else None,
-        "endTime": iso(info.ended) if info is not None and info.ended is not None else None,
+        "inputs": info.inputs,
+        "outputs": outputs,
+        "startTime": iso(info.started) if info.started is not None else None,
+        "endTime": iso(info.ended) if info.ended is not None else None,
         "trackingId": state.tracking_id(frame, node),
         "clientTrackingId": state.pins.get("tracking"),
-        "status": NAMES[info.status if info is not None else frame.status.get(node.index, SKIPPED)],
-        "code": info.code if info is not None else "ActionSkipped",
+        "status": NAMES[info.status],
+        "code": info.code,
     }
-    if info is not None and info.error is not None:
+    if info.error is not None:
         record["error"] = info.error
-    if info is not None and info.status == SUCCEEDED and record["code"] is None:
+    if info.status == SUCCEEDED and record["code"] is None:
         record["code"] = "OK"
     return record

@@ -1,4 +1,4 @@
-"""Actions whose effect is outside: Http, connectors, child flows, and delays.
+"""Actions whose effect is outside: Http, webhooks, connectors, child flows, batches, and delays.
 
 Here their inputs are evaluated, nothing is called.
 
@@ -8,11 +8,10 @@ have it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..cloud import Action
+from ..cloud import Action, picked_connections
 from ..errors import ExpressionError
 from ..expressions import compile_value
 from ..values import Value
@@ -24,7 +23,9 @@ from .timing import duration, from_iso, later
 CONNECTOR_TYPES: Final = frozenset(
     {
         "apiconnection",
+        "apiconnectionnotification",
         "apiconnectionwebhook",
+        "invokefunction",
         "openapiconnection",
         "openapiconnectionwebhook",
         "openapiconnectionnotification",
@@ -36,17 +37,22 @@ CONNECTOR_TYPES: Final = frozenset(
 
 
 def call(node: Node, action: Action, scope: ActionScope) -> Prepare:
-    """Http, Workflow and all connector types: their inputs without retry policy, and when their time is over.
+    """Http, Workflow, SendToBatch and connector types: their inputs without retry policy, and when their time is over.
 
     A connector's `authentication` is the host's affair: definitions carry references to tokens there that only the
     host has.
     """
-    node.operation = _operation(action)
+    node.operation = operation_of(action)
     given = action.inputs if isinstance(action.inputs, dict) else {}
     left_out = {"retryPolicy"} if node.operation.kind == "http" else {"retryPolicy", "authentication"}
-    evaluate = compile_value({name: value for name, value in given.items() if name not in left_out}, scope).evaluate
-    policy = compile_value(given.get("retryPolicy"), scope).evaluate
-    limit = _timeout(action, scope)
+    inputs = {name: value for name, value in given.items() if name not in left_out}
+    return _prepare(action, scope, inputs, given.get("retryPolicy"))
+
+
+def _prepare(action: Action, scope: ActionScope, inputs: dict[str, Any], retry: Any) -> Prepare:
+    evaluate = compile_value(inputs, scope).evaluate
+    policy = compile_value(retry, scope).evaluate
+    limit = timeout(action, scope)
 
     def prepare(frame: Frame) -> tuple[Value, None, int | None, Value]:
         return evaluate(frame), None, limit(frame), policy(frame)
@@ -54,10 +60,25 @@ def call(node: Node, action: Action, scope: ActionScope) -> Prepare:
     return prepare
 
 
+def http_webhook(node: Node, action: Action, scope: ActionScope) -> Prepare:
+    """HttpWebhook: both of its requests are evaluated when it starts, so that leaving needs nothing of the run.
+
+    The retry policy is that of `subscribe`.
+    """
+    node.operation = Operation("http", "http", "", True, action.options, dict(action.runtime))
+    given = _object(action.inputs)
+    subscribe = _object(given.get("subscribe"))
+    requests = {
+        "subscribe": {name: value for name, value in subscribe.items() if name != "retryPolicy"},
+        "unsubscribe": given.get("unsubscribe"),
+    }
+    return _prepare(action, scope, requests, subscribe.get("retryPolicy"))
+
+
 def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
     """Delay and Delay until: the inputs, when it is over, and when its limit lapses. A past time is over at once."""
     evaluate = compile_value(action.inputs, scope).evaluate
-    limit = _timeout(action, scope)
+    limit = timeout(action, scope)
 
     def prepare(frame: Frame) -> tuple[Value, int, int | None, None]:
         inputs: Any = evaluate(frame)
@@ -77,7 +98,7 @@ def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
     return prepare
 
 
-def _timeout(action: Action, scope: ActionScope) -> Callable[[Frame], int | None]:
+def timeout(action: Action, scope: ActionScope) -> Callable[[Frame], int | None]:
     """When the action's `limit.timeout` lapses, in ticks; None where it has none."""
     limit = action.raw.get("limit")
     if not isinstance(limit, dict) or limit.get("timeout") is None:
@@ -86,13 +107,16 @@ def _timeout(action: Action, scope: ActionScope) -> Callable[[Frame], int | None
     return lambda frame: frame.state.now + duration(evaluate(frame))
 
 
-def _operation(action: Action) -> Operation:
+def operation_of(action: Action) -> Operation:
+    """What a call to the outside addresses: its connector and operation, as far as the definition tells them."""
     given = _object(action.inputs)
     host = _object(given.get("host"))
     if action.type == "http":
         kind, connector, name = "http", "http", ""
     elif action.type == "workflow":
         kind, connector, name = "workflow", "workflow", ""
+    elif action.type == "sendtobatch":
+        kind, connector, name = "batch", "batch", ""
     else:
         kind = "connector"
         connector, name = _NAMING.get(action.type, _api_connection)(given, host)
@@ -129,6 +153,10 @@ def _function(given: Any, host: Any) -> tuple[str, str]:
     return "function", _last(function.get("id") or function.get("connectionName"))
 
 
+def _local_function(given: Any, host: Any) -> tuple[str, str]:
+    return "invokefunction", str(given.get("functionName") or "")
+
+
 def _api_management(given: Any, host: Any) -> tuple[str, str]:
     template = _object(given.get("pathTemplate"))
     return "apimanagement", f"{str(given.get('method', 'get')).lower()} {template.get('template', '/')}"
@@ -140,11 +168,9 @@ _NAMING: Final = {
     "openapiconnectionnotification": _open_api,
     "serviceprovider": _service_provider,
     "function": _function,
+    "invokefunction": _local_function,
     "apimanagement": _api_management,
 }
-
-# `@parameters('$connections')['office365']['connectionId']` names the connection office365.
-_CONNECTION: Final = re.compile(r"\$connections'\)\s*\??\[\s*'([^']+)'", re.IGNORECASE)
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -155,7 +181,7 @@ def _last(reference: Any) -> str:
     """The name in a reference: the last part of a resource id, or the connection that an expression picks."""
     if not isinstance(reference, str):
         return ""
-    picked = _CONNECTION.search(reference)
+    picked = picked_connections(reference)
     if picked:
-        return picked[1]
+        return picked[0]
     return reference.rstrip("/").rsplit("/", 1)[-1]

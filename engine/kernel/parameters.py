@@ -7,11 +7,10 @@ fill in: a flow gets references that name the connection and hold no secret.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..cloud import Definition, Parameter
+from ..cloud import Definition, Parameter, picked_connections
 from ..errors import DefinitionError
 from ..values import to_json, type_name
 
@@ -26,7 +25,6 @@ _EMPTY: Final[dict[str, Any]] = {
     "secureobject": {},
 }
 _INJECTED: Final = frozenset({"$connections", "$authentication"})
-_CONNECTION: Final = re.compile(r"parameters\('\$connections'\)\s*\??\[\s*'((?:[^']|'')+)'", re.IGNORECASE)
 
 
 def resolve(
@@ -130,8 +128,7 @@ def connection_names(definition: Definition) -> tuple[str, ...]:
     while todo:
         each = todo.pop()
         if isinstance(each, str):
-            if "$connections" in each:
-                found.update((match.replace("''", "'"), None) for match in _CONNECTION.findall(each))
+            found.update(dict.fromkeys(picked_connections(each)))
         elif isinstance(each, dict):
             todo.extend(each.values())
         elif isinstance(each, list):

@@ -8,15 +8,18 @@ follow document order, so the same definition always gives the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ..cloud import Definition
+from ..cloud.artifacts import Artifacts
+from ..expressions import Observer
 
 if TYPE_CHECKING:
     from .records import Iteration
     from .state import Frame
+    from .tracking import Tracked
 
 SIMPLE: Final = 0
 """Evaluated in one go, nothing else happens: Compose, data operations."""
@@ -39,17 +42,24 @@ Work = Callable[["Frame"], Outcome]
 Prepare = Callable[["Frame"], tuple[Any, "int | None", "int | None", Any]]
 """Evaluates what goes outside: inputs, when a delay is over, when the limit lapses (ticks), and the retry policy."""
 
+Guard = Callable[["Frame"], "Outcome | None"]
+"""Evaluates whether an action may run: None, or the outcome with which it is skipped instead."""
+
+Lapse = Callable[["Frame"], "int | None"]
+"""Evaluates when a `limit.timeout` that starts now lapses, in ticks; None where there is none."""
+
 Predecessor = tuple["Node", frozenset[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a call addresses. `kind` is `http`, `connector` or `workflow`;
+    """What a call addresses. `kind` is `http`, `connector`, `workflow`, `batch` or `inline`;
 
     `connector` and `name` as far as the definition tells them.
 
     `webhook`: the answer comes later, by a callback. `options` are the action's operationOptions, lower-case;
-    `settings` its runtimeConfiguration, e.g. pagination and content transfer.
+    `settings` its runtimeConfiguration, e.g. pagination and content transfer. `fixed` are inputs that no expression
+    changes and that are not recorded, since the definition holds them.
     """
 
     kind: str
@@ -58,6 +68,7 @@ class Operation:
     webhook: bool
     options: frozenset[str]
     settings: dict[str, Any]
+    fixed: dict[str, Any] = field(default_factory=dict)
 
 
 class Box:
@@ -80,13 +91,17 @@ class Node:
         "boxes",
         "check",
         "concurrency",
+        "deferred",
         "fail_at_limit",
-        "gathered",
         "gathers",
+        "guard",
         "index",
         "keep",
         "key",
         "kind",
+        "last",
+        "limit",
+        "limited",
         "loops",
         "name",
         "named",
@@ -96,9 +111,12 @@ class Node:
         "pointer",
         "predecessors",
         "prepare",
+        "releases",
+        "releases_early",
         "results",
         "segments",
         "successors",
+        "tracked",
         "type",
         "variable",
         "work",
@@ -131,23 +149,32 @@ class Node:
         """It or an action inside of it is kept: what is skipped has to be noted even if nobody watches."""
         self.gathers: tuple[int, ...] = ()
         """Of a Foreach: the actions in it whose outputs are read after the loop, as one list."""
-        self.gathered = False
-        """Its outputs are read from outside of the Foreach that repeats it."""
+        self.releases: tuple[tuple[int, int], ...] = ()
+        """When it is over: the actions of whose readers it is one, and how many readers they have (`liveness`)."""
+        self.releases_early: tuple[tuple[int, int], ...] = ()
+        """Of a Foreach: the same, as soon as its items are evaluated."""
         self.results = False
         """Of a Foreach: `result()` asks for it."""
+        self.last = index
+        """The number of the last action inside of it; its own where it holds none."""
+        self.limit: Lapse | None = None
+        """Of a container with a `limit.timeout`."""
+        self.limited = False
+        """It is inside of a container with a `limit.timeout`, which may end it."""
         self.concurrency = 1
         self.fail_at_limit = False
+        self.deferred = False
+        """Of a Response: Asynchronous, the caller is told to come back for it."""
+        self.tracked: Tracked | None = None
+        """Of an action with `trackedProperties`, see `tracking`."""
+        self.guard: Guard | None = None
+        """Of an action with `conditions` (schema of 2015)."""
         self.work: Work | None = None
         self.check: Work | None = None
         """Of an Until: its condition, evaluated in the frame of the iteration that has just ended."""
         self.prepare: Prepare | None = None
         self.operation: Operation | None = None
         self.variable = ""
-
-    @property
-    def inline(self) -> bool:
-        """Its outputs become part of other values (lists, records), so a snapshot may not leave them elsewhere."""
-        return self.keep or self.gathered
 
     def __repr__(self) -> str:
         return f"Node({self.index}, {self.name!r}, {self.type})"
@@ -157,7 +184,8 @@ class Node:
 class Plan:
     """A flow's definition, ready to run.
 
-    `by_key` finds actions by canonical name (lower case, spaces as underscores).
+    `by_key` finds actions by canonical name (lower case, spaces as underscores). `artifacts` are the version's maps
+    and schemas; the kernel never reads them.
     """
 
     definition: Definition
@@ -166,6 +194,13 @@ class Plan:
     boxes: list[Box] = field(default_factory=list)
     by_key: dict[str, Node] = field(default_factory=dict)
     connections: tuple[str, ...] = ()
+    reads: set[tuple[int, int, bool]] = field(default_factory=set)
+    """Who reads what of another action: reader, action, and whether the reader is a loop that looks into its body."""
+    computes_names: bool = False
+    """Some expression computes a name, so that anything may be read at any time."""
+    artifacts: Artifacts = field(default_factory=dict)
+    observers: Mapping[str, Observer] = field(default_factory=dict)
+    """Of a plan that is made for a trace: by an action's key, who is told what its expressions evaluate."""
 
     def path(self, node: Node, it: Iteration) -> str:
         """`/Scope/Loop[3]/Action`:

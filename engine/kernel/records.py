@@ -1,8 +1,8 @@
 """The records of a run: plain tuples, and events are records too.
 
 What is stored of a run is this sequence and nothing else; folding it gives the state back. A record that was caused
-from outside (`START`, `RESULT`, `TIMER`, `DEADLINE`, `TICK`, `STOP`) *is* its event; `SCHEDULED` and `DONE` are what
-`decide` concluded from it.
+from outside (`START`, `RESULT`, `CALLBACK`, `TIMER`, `DEADLINE`, `TICK`, `STOP`) *is* its event; `SCHEDULED`, `DONE`
+and `LIMIT` are what `decide` concluded from it.
 
 Every record starts with the version of its layout and its kind. Times are ticks: 100 nanoseconds since
 1970-01-01T00:00Z. `node` is the action's number in its plan, `it` the iteration indexes of the loops around it
@@ -18,10 +18,14 @@ Every record starts with the version of its layout and its kind. Times are ticks
 | DEADLINE | node, it, attempt, at |
 | TICK | at |
 | STOP | at, status, code, message |
+| CALLBACK | node, it, attempt, at, status, code, outputs, error |
+| LIMIT | node, it, due |
 
 `due` of SCHEDULED is when a delay ends (None for a call), `deadline` when the action's `limit.timeout` lapses, `retry`
 the call's retry policy as it was evaluated then, None for the default. `retry_due` is None in an event: `decide`
-fills it in when the action's retry policy grants another attempt. A DONE happened at the time of the event before it.
+fills it in when the action's retry policy grants another attempt. A RESULT of status Waiting says that the action
+has subscribed: a CALLBACK ends it. A DONE happened at the time of the event before it.
+A LIMIT says when the `limit.timeout` of a container that starts now lapses; that it lapsed is a DEADLINE.
 """
 
 from __future__ import annotations
@@ -41,6 +45,8 @@ TICK: Final = 7
 STOP: Final = 8
 RESUME: Final = 9
 """Not a record: continues a decision that stopped for values which are loaded by now. It leaves no trace."""
+CALLBACK: Final = 10
+LIMIT: Final = 11
 
 KIND_NAMES: Final = {
     START: "Start",
@@ -51,14 +57,27 @@ KIND_NAMES: Final = {
     DEADLINE: "Deadline",
     TICK: "Tick",
     STOP: "Stop",
+    CALLBACK: "Callback",
+    LIMIT: "Limit",
 }
 
-_LENGTHS: Final = {START: 5, SCHEDULED: 9, RESULT: 11, DONE: 9, TIMER: 6, DEADLINE: 6, TICK: 3, STOP: 6}
+_LENGTHS: Final = {
+    START: 5,
+    SCHEDULED: 9,
+    RESULT: 11,
+    DONE: 9,
+    TIMER: 6,
+    DEADLINE: 6,
+    TICK: 3,
+    STOP: 6,
+    CALLBACK: 10,
+    LIMIT: 5,
+}
 
 Record = tuple[Any, ...]
 Iteration = tuple[int, ...] | None
 
-EVENTS: Final = frozenset({START, RESULT, TIMER, DEADLINE, TICK, STOP})
+EVENTS: Final = frozenset({START, RESULT, TIMER, DEADLINE, TICK, STOP, CALLBACK})
 
 
 def start(at: int, trigger: Any, pins: dict[str, Any]) -> Record:
@@ -71,6 +90,13 @@ def result(
 ) -> Record:
     """An outside action has ended, this attempt of it."""
     return (VERSION, RESULT, node, it, attempt, at, status, code, outputs, error, None)
+
+
+def callback(
+    node: int, it: Iteration, attempt: int, at: int, status: int, code: str, outputs: Any, error: dict[str, Any] | None
+) -> Record:
+    """A webhook action was called back: how it ends, as a result would tell it. `attempt` is the action's latest."""
+    return (VERSION, CALLBACK, node, it, attempt, at, status, code, outputs, error)
 
 
 def timer(node: int, it: Iteration, attempt: int, at: int) -> Record:
@@ -108,7 +134,7 @@ def from_stored(stored: Sequence[Any]) -> Record:
     record = tuple(stored)
     if len(record) != _LENGTHS[record[1]]:
         raise ValueError(f"a {KIND_NAMES[record[1]]} record has {len(record)} fields, not {_LENGTHS[record[1]]}")
-    if record[1] in (SCHEDULED, RESULT, DONE, TIMER, DEADLINE) and record[3] is not None:
+    if record[1] in (SCHEDULED, RESULT, DONE, TIMER, DEADLINE, LIMIT, CALLBACK) and record[3] is not None:
         record = (*record[:3], tuple(record[3]), *record[4:])
     return record
 

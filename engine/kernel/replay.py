@@ -13,12 +13,25 @@ from typing import Any, Final
 from ..values import same
 from .decide import decide
 from .plan import Node, Plan
-from .records import DEADLINE, DONE, EVENTS, KIND_NAMES, RESULT, SCHEDULED, STOP, TIMER, Record, event_of
+from .records import (
+    CALLBACK,
+    DEADLINE,
+    DONE,
+    EVENTS,
+    KIND_NAMES,
+    LIMIT,
+    RESULT,
+    SCHEDULED,
+    STOP,
+    TIMER,
+    Record,
+    event_of,
+)
 from .secured import Secured
 from .state import State
 from .status import NAMES
 
-_ABOUT_ACTION: Final = frozenset({SCHEDULED, RESULT, DONE, TIMER, DEADLINE})
+_ABOUT_ACTION: Final = frozenset({SCHEDULED, RESULT, DONE, TIMER, DEADLINE, CALLBACK, LIMIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +163,12 @@ def _shown(plan: Plan, record: Record | None) -> dict[str, Any] | None:
         shown.update(
             status=NAMES[record[6]], code=record[7], outputs=record[8], error=record[9], retry=record[10] is not None
         )
+    elif kind == CALLBACK:
+        shown.update(status=NAMES[record[6]], code=record[7], outputs=record[8], error=record[9])
     elif kind == SCHEDULED:
         shown.update(attempt=record[4], inputs=record[5], due=record[6], deadline=record[7], retryPolicy=record[8])
+    elif kind == LIMIT:
+        shown.update(due=record[4])
     elif kind == STOP:
         shown.update(status=NAMES[record[3]], code=record[4])
     return Secured(plan.definition).hide(shown, plan.nodes[record[2]]) if kind in _ABOUT_ACTION else shown

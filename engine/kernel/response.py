@@ -14,18 +14,20 @@ from ..expressions import compile_value
 from ..values import Value, to_text
 from .names import ActionScope
 from .plan import Node, Outcome, Work
-from .state import Frame
+from .reply import answer_due
+from .state import Frame, State
 from .status import FAILED, SKIPPED, SUCCEEDED
-from .timing import whole
+from .timing import SECOND, whole
 
+_LATE: Final = "ActionResponseTimedOut"
 _REMOVED: Final = frozenset({"allow", "cookie", "expires", "last-modified", "set-cookie", "transfer-encoding"})
 _KEPT_CONTENT: Final = frozenset({"content-disposition", "content-encoding", "content-type"})
 
 
 def response(node: Node, action: Action, scope: ActionScope) -> Work:
-    """The outcome is {"statusCode", "headers", "body"}. The first one answers;
+    """The outcome is {"statusCode", "headers", "body"}. The first one answers, if the caller still waits;
 
-    a second one fails, and without a caller it is skipped.
+    a second or late one fails, and without a caller it is skipped.
     """
     evaluate = compile_value(action.inputs if action.inputs is not None else {}, scope).evaluate
 
@@ -40,15 +42,9 @@ def response(node: Node, action: Action, scope: ActionScope) -> Work:
         inputs: Any = evaluate(frame)
         if not isinstance(inputs, dict):
             raise ExpressionError(f"The inputs of '{node.name}' must be an object.")
-        if state.response is not None:
-            message = f"'{node.name}' cannot answer: the caller has had a response already."
-            return (
-                FAILED,
-                "ActionResponseTimedOut",
-                inputs,
-                None,
-                {"code": "ActionResponseTimedOut", "message": message},
-            )
+        late = _too_late(node, state)
+        if late is not None:
+            return FAILED, _LATE, inputs, None, {"code": _LATE, "message": late}
         outputs: dict[str, Any] = {"statusCode": _status_code(node, inputs.get("statusCode"))}
         body = inputs.get("body")
         outputs["headers"] = _headers(node, inputs.get("headers"), body)
@@ -57,6 +53,17 @@ def response(node: Node, action: Action, scope: ActionScope) -> Work:
         return SUCCEEDED, "OK", None, outputs, None
 
     return work
+
+
+def _too_late(node: Node, state: State) -> str | None:
+    """Why nobody takes this response any more, None where somebody does."""
+    if state.response is not None:
+        return f"'{node.name}' cannot answer: the caller has had a response already."
+    due = answer_due(state)
+    if due is not None and state.now >= due:
+        seconds = (due - state.started) // SECOND
+        return f"'{node.name}' cannot answer: the caller waited for {seconds} seconds and has had a 504."
+    return None
 
 
 def _status_code(node: Node, given: Value) -> int:

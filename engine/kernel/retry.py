@@ -36,7 +36,7 @@ def retry_due(state: State, entry: Open, status: int, code: str, outputs: Any) -
     delay = _delay(state, entry.node, entry, entry.retry)
     if delay is None:
         return None
-    return state.now + max(delay, _retry_after(state, outputs))
+    return state.now + max(delay, retry_after(state.now, outputs))
 
 
 def most_retries(policy: Any) -> int:
@@ -95,8 +95,8 @@ def _spread(state: State, node: Node, entry: Open, number: int, interval: int, m
     return min(low + chance * (high - low + 1) // (1 << 64), _LONGEST)
 
 
-def _retry_after(state: State, outputs: Any) -> int:
-    """Ticks that a Retry-After header (seconds, or a time) asks to wait."""
+def retry_after(now: int, outputs: Any) -> int:
+    """Ticks that a Retry-After header (seconds, or a time) asks to wait at `now`; 0 where there is none."""
     headers = outputs.get("headers") if isinstance(outputs, dict) else None
     if not isinstance(headers, dict):
         return 0
@@ -106,7 +106,7 @@ def _retry_after(state: State, outputs: Any) -> int:
             if seconds is not None:
                 return max(0, min(seconds * SECOND, _LONGEST))
             try:
-                return max(0, min(from_http_date(value) - state.now, _LONGEST))
+                return max(0, min(from_http_date(value) - now, _LONGEST))
             except ExpressionError:
                 return 0
     return 0

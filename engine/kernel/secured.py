@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..cloud import Definition, key_of
+from ..cloud import Action, Definition, key_of
 from ..cloud import walk as walk_actions
+from ..cloud.script import dependencies
 from ..errors import ExpressionError
 from ..expressions import Call, Literal, find_expressions, walk
 from .plan import Node
@@ -68,7 +69,7 @@ class Secured:
         if not secret:
             return
         for action in definition.all_actions():
-            # result() of a container tells the records of what is in it.
+            # What is read of a container may tell the records of what is in it.
             if action.branches and any(
                 inner.key in secret for branch in action.branches for inner in walk_actions(branch.actions)
             ):
@@ -77,7 +78,8 @@ class Secured:
             own_parts = {
                 name: value for name, value in action.raw.items() if name not in ("actions", "else", "cases", "default")
             }
-            if _reads(own_parts, secret, containers):
+            script = action.type == "javascriptcode" and _script_reads(action, secret, containers)
+            if script or _reads(own_parts, secret, containers):
                 hidden = self._hidden.setdefault(action.key, set())
                 hidden.add("inputs")
                 if action.type in _ECHOES:
@@ -97,7 +99,8 @@ class Secured:
         if isinstance(error, dict):
             # A message may quote the value that it complains about.
             entry = {**entry, "error": {"code": error.get("code"), "message": _HIDDEN}}
-        return {**entry, **dict.fromkeys(hidden), "secured": sorted(hidden)}
+        shown = {name: value for name, value in entry.items() if name not in ("trackedProperties", "trackingError")}
+        return {**shown, **dict.fromkeys(hidden), "secured": sorted(hidden)}
 
 
 def _properties(raw: dict[str, Any]) -> set[str]:
@@ -128,6 +131,14 @@ def _reads(value: Any, secret: set[str], containers: set[str]) -> bool:
                 if not isinstance(name, Literal):
                     return True
                 key = key_of(name.value) if isinstance(name.value, str) else ""
-                if key in secret or (node.key == "result" and key in containers):
+                if key in secret or key in containers:
                     return True
     return False
+
+
+def _script_reads(action: Action, secret: set[str], containers: set[str]) -> bool:
+    """Whether the code of a JavaScriptCode action gets secured outputs."""
+    reads = dependencies(action.inputs)
+    if reads.trigger and _TRIGGER in secret:
+        return True
+    return any(key_of(name) in secret or key_of(name) in containers for name in reads.actions)

@@ -14,37 +14,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..expressions import Suspend
-from .chance import draw, idempotency_key
+from .chance import callback_token, draw
+from .large import Collected, Large, whole
 from .plan import Node, Plan
 from .records import Iteration
 from .status import RUNNING
 from .timing import iso
-
-
-class Large:
-    """A value that is not in memory:
-
-    where it is stored (the record's number), its size there in bytes and its digest.
-    """
-
-    __slots__ = ("digest", "seq", "size")
-
-    def __init__(self, seq: int, size: int, digest: str) -> None:
-        self.seq = seq
-        self.size = size
-        self.digest = digest
-
-    def __repr__(self) -> str:
-        return f"Large(seq={self.seq}, size={self.size})"
-
-
-class NeedValues(Suspend):
-    """Raised out of an evaluation that reads a value which is not in memory."""
-
-    def __init__(self, large: Large) -> None:
-        super().__init__("a stored value is needed")
-        self.large = large
 
 
 class Variable:
@@ -62,15 +37,36 @@ class Variable:
         self.shared = True
 
 
+_NOTHING: dict[int, Any] = {}
+"""Shared by the frames of runs that nobody watches."""
+
+
 class Frame:
     """One iteration, or the run itself: what its actions have produced so far.
 
     `out` outputs by node, `status` every status but Succeeded, `left` unfinished actions by box, `wait` unfinished
     predecessors by node, `bad` boxes where something did not succeed, `info` what `actions()` and `result()` tell,
-    for the nodes some expression names, `seqs` the record numbers of outputs that may be large.
+    for the nodes some expression names, `large` the names of outputs that are large, whether in memory or not,
+    `unread` how many readers of an action's outputs are not over yet, as far as that is not what the plan says,
+    `watched` what the run's watcher keeps of the actions here.
     """
 
-    __slots__ = ("bad", "info", "it", "item", "left", "loop", "out", "parent", "seqs", "state", "status", "wait")
+    __slots__ = (
+        "bad",
+        "info",
+        "it",
+        "item",
+        "large",
+        "left",
+        "loop",
+        "out",
+        "parent",
+        "state",
+        "status",
+        "unread",
+        "wait",
+        "watched",
+    )
 
     def __init__(self, state: State, parent: Frame | None, item: Any, it: Iteration, loop: Loop | None) -> None:
         self.state = state
@@ -81,30 +77,35 @@ class Frame:
         self.out: dict[int, Any] = {}
         self.status: dict[int, int] = {}
         self.left: dict[int, int] = {}
-        self.seqs: dict[int, int] = {}
+        self.large: dict[int, Large] = {}
+        self.unread: dict[int, int] | None = None
+        self.watched: dict[int, Any] = _NOTHING if state.watch is None else {}
         self.wait: dict[int, int] | None = None
         self.bad: set[int] | None = None
         self.info: dict[int, Info] | None = None
 
 
 class Info:
-    """What `actions()` tells of an action beyond its outputs. Times in ticks."""
+    """What `actions()` tells of an action beyond its outputs. Times in ticks, `started` None of one that never did."""
 
-    __slots__ = ("code", "ended", "error", "inputs", "started", "status")
+    __slots__ = ("code", "ended", "error", "inputs", "large", "started", "status")
 
-    def __init__(self, started: int) -> None:
+    def __init__(self, started: int | None) -> None:
         self.started = started
         self.ended: int | None = None
         self.status = RUNNING
         self.code: str | None = None
         self.inputs: Any = None
+        self.large: Large | None = None
+        """Names the inputs where they may be elsewhere."""
         self.error: dict[str, Any] | None = None
 
 
 class Loop:
     """A Foreach or Until that is running. `items` is None for Until;
 
-    `gathered` collects what expressions outside will read.
+    `gathered` and `results` collect what expressions outside will read. Items that are large together have a name in
+    `large`, and are let go one by one as their iterations start; after a snapshot the name stands for them at first.
     """
 
     __slots__ = (
@@ -114,6 +115,7 @@ class Loop:
         "frame",
         "gathered",
         "items",
+        "large",
         "next",
         "node",
         "results",
@@ -121,27 +123,52 @@ class Loop:
         "timeout",
     )
 
-    def __init__(self, node: Node, frame: Frame, items: list[Any] | None, started: int) -> None:
+    def __init__(
+        self, node: Node, frame: Frame, items: list[Any] | None, started: int, large: Large | None = None
+    ) -> None:
         self.node = node
         self.frame = frame
-        self.items = items
+        self.items = list(items) if items is not None and large is not None else items
+        self.large = large
         self.next = 0
         self.active = 0
         self.failed = False
         self.started = started
         self.count = 0
         self.timeout = 0
-        self.gathered: dict[int, list[Any]] | None = None
-        self.results: dict[int, list[Any]] | None = None
+        self.gathered: dict[int, Collected] | None = None
+        self.results: dict[int, Collected] | None = None
+
+    def take(self, number: int) -> Any:
+        """The item of the iteration that starts now."""
+        if self.items is None:
+            return None
+        item = self.items[number]
+        if self.large is not None:
+            self.items[number] = None
+        return item
 
 
 class Open:
     """An action that waits for something outside. `phase` is one of the constants below;
 
-    `due` and `deadline` are ticks or None.
+    `due` and `deadline` are ticks or None. Of a webhook action, `ending` is how it will end once its call is
+    answered, and `leaving` says that this call is its unsubscribe request.
     """
 
-    __slots__ = ("attempt", "deadline", "due", "frame", "inputs", "node", "phase", "retry", "started")
+    __slots__ = (
+        "attempt",
+        "deadline",
+        "due",
+        "ending",
+        "frame",
+        "inputs",
+        "leaving",
+        "node",
+        "phase",
+        "retry",
+        "started",
+    )
 
     def __init__(self, frame: Frame, node: Node, attempt: int, inputs: Any, phase: int, started: int) -> None:
         self.frame = frame
@@ -153,6 +180,19 @@ class Open:
         self.due: int | None = None
         self.deadline: int | None = None
         self.retry: Any = None
+        self.ending: Ending | None = None
+        self.leaving = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an action ends: status, code, outputs, error; `seq` is the number of the record that has the outputs."""
+
+    seq: int
+    status: int
+    code: str
+    outputs: Any
+    error: dict[str, Any] | None
 
 
 CALLING = 1
@@ -161,6 +201,19 @@ DELAYED = 2
 """A Wait action sleeps until `due`."""
 BACKING_OFF = 3
 """The last attempt failed; the next one starts at `due`."""
+SUBSCRIBED = 4
+"""Nothing is under way: a callback ends the action."""
+
+
+class Limit:
+    """A container that is running and has a limit: it lapses at `due` (ticks)."""
+
+    __slots__ = ("due", "frame", "node")
+
+    def __init__(self, frame: Frame, node: Node, due: int) -> None:
+        self.frame = frame
+        self.node = node
+        self.due = due
 
 
 class Watch(Protocol):
@@ -175,6 +228,8 @@ class Watch(Protocol):
     def retrying(self, frame: Frame, node: Node, at: int, attempt: int, due: int, code: str, most: int) -> None: ...
 
     def retried(self, frame: Frame, node: Node, at: int, attempt: int) -> None: ...
+
+    def subscribed(self, frame: Frame, node: Node, at: int, code: str) -> None: ...
 
     def is_over(self, frame: Frame, node: Node) -> bool: ...
 
@@ -191,7 +246,11 @@ class End:
 class State:
     """A run. `now` is the time of the latest event in ticks, `seq` the number of the next record, `left` what is left
     of the
-    present turn's steps, `need` the large values that stopped it."""
+    present turn's steps, `need` the large values that stopped it.
+
+    Of memory: `room` is how many bytes of large values one call of `decide` may add before it pauses (None: any),
+    `produced` what it has added, `resident` about how many bytes of them are in memory, `supplied` the names of those
+    that were loaded for the action that is next."""
 
     __slots__ = (
         "draws",
@@ -199,6 +258,7 @@ class State:
         "end",
         "frame",
         "left",
+        "limits",
         "loops",
         "need",
         "node",
@@ -208,12 +268,17 @@ class State:
         "params",
         "pins",
         "plan",
+        "produced",
         "ready",
+        "resident",
         "response",
+        "room",
         "root",
         "seq",
         "started",
+        "supplied",
         "trigger",
+        "trigger_large",
         "vars",
         "watch",
     )
@@ -227,6 +292,7 @@ class State:
         self.seq = 0
         self.left = 0
         self.trigger: Any = None
+        self.trigger_large: Large | None = None
         self.pins: dict[str, Any] = {}
         self.params: dict[str, Any] = {}
         self.vars: dict[str, Variable] = {}
@@ -234,9 +300,14 @@ class State:
         self.ready: deque[tuple[Frame, Node]] = deque()
         self.open: dict[tuple[int, Iteration], Open] = {}
         self.loops: dict[tuple[int, Iteration], Loop] = {}
+        self.limits: dict[tuple[int, Iteration], Limit] = {}
         self.end: End | None = None
         self.response: dict[str, Any] | None = None
         self.need: list[Large] = []
+        self.room: int | None = None
+        self.produced = 0
+        self.resident = 0
+        self.supplied: set[tuple[int, int]] = set()
         # Of the evaluation under way: the frame and action, how many draws of chance, the element of a data operation.
         self.frame = self.root
         self.node: Node | None = None
@@ -261,16 +332,27 @@ class State:
         return draw(self.pins["seed"], path, number, length)
 
     def trigger_value(self) -> Any:
-        """The trigger's record; raises NeedValues while its body is only stored."""
-        if self.trigger.__class__ is Large:
-            raise NeedValues(self.trigger)
-        return self.trigger
+        """The trigger's record; raises NeedValues while it is only stored."""
+        return whole(self.trigger)
 
-    def callback_url(self, frame: Frame, node: Node) -> str:
-        """Where the outside answers a webhook action: the host's base address, the run and the action's key."""
-        key = idempotency_key(self.pins["seed"], self.plan.path(node, frame.it))
-        return f"{self.pins.get('callback', 'sealflow:callback')}/{self.pins.get('run', '')}/{key}"
+    def callback_url(self, path: str) -> str:
+        """Where the outside answers the webhook action at `path`: the host's base address, the run and a token."""
+        token = callback_token(self.pins["seed"], path)
+        return f"{self.pins.get('callback', 'sealflow:callback')}/{self.pins.get('run', '')}/{token}"
 
     def tracking_id(self, frame: Frame, node: Node) -> str:
         """A GUID that stays with the action: drawn from the seed and its path."""
         return str(uuid.UUID(bytes=draw(self.pins["seed"], self.plan.path(node, frame.it) + "\0tracking", 0, 16)))
+
+
+def live_frames(state: State) -> list[Frame]:
+    """Every frame that something in the run still refers to, each once."""
+    seen: dict[int, Frame] = {id(state.root): state.root}
+    seeds = [frame for frame, _ in state.ready] + [entry.frame for entry in state.open.values()]
+    seeds += [loop.frame for loop in state.loops.values()]
+    for seed in seeds:
+        each: Frame | None = seed
+        while each is not None and id(each) not in seen:
+            seen[id(each)] = each
+            each = each.parent
+    return list(seen.values())

@@ -14,7 +14,7 @@ SKIPPED: Final = 3
 TIMED_OUT: Final = 4
 CANCELLED: Final = 5
 WAITING: Final = 6
-"""Only of runs in lists: unfinished, and nothing but time or a message will move it on."""
+"""Unfinished, and nothing but time or a message moves it on: an action that waits for its callback, a run in lists."""
 
 NAMES: Final = ("Running", "Succeeded", "Failed", "Skipped", "TimedOut", "Cancelled", "Waiting")
 CODES: Final = {name.lower(): code for code, name in enumerate(NAMES)}

@@ -1,18 +1,22 @@
-"""Ends that come from outside the graph: Terminate, a cancel, a run that has outlived its limit.
+"""Ends that come from outside the graph: Terminate, a cancel, a run that has outlived its limit; and which actions a
+sudden end catches, of a run or of a container whose limit lapses (`limits`).
 
 Source: Logic Apps, Terminate action: running actions are cancelled, the remaining ones are skipped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from .notes import note_skip
-from .plan import IF, SCOPE, SWITCH, Node
-from .state import End, Frame, State
+from .plan import IF, SCOPE, SWITCH, Box, Node
+from .state import End, Frame, State, live_frames
 from .status import CANCELLED
 
 _CAUGHT: Final = {"code": "Cancelled", "message": "The run ended while the action was running."}
+
+Meet = Callable[[Frame, Node], None]
 
 
 def stop(state: State, status: int, code: str | None, error: dict[str, Any] | None) -> None:
@@ -22,37 +26,45 @@ def stop(state: State, status: int, code: str | None, error: dict[str, Any] | No
     state.end = End(status, code, error)
     state.ready.clear()
     state.need.clear()
+    state.limits.clear()
 
 
 def _note_unfinished(state: State) -> None:
     """Tell the watcher how the actions end that a stop catches: running ones are cancelled, the others skipped."""
     watch = state.watch
     assert watch is not None  # noqa: S101
-    for frame in _live_frames(state):
+
+    def running(frame: Frame, node: Node) -> None:
+        watch.ended(frame, node, state.now, CANCELLED, "Cancelled", None, _CAUGHT)
+
+    def waiting(frame: Frame, node: Node) -> None:
+        note_skip(state, frame, node, "Terminated", "Terminated", told=False)
+
+    meet_unfinished(state, inner_first(state), lambda box: True, watch.is_over, running, waiting)
+
+
+def meet_unfinished(
+    state: State,
+    frames: list[Frame],
+    within: Callable[[Box], bool],
+    is_over: Callable[[Frame, Node], bool],
+    running: Meet,
+    waiting: Meet,
+) -> None:
+    """Call `running` or `waiting` for every unfinished action of those boxes in `frames` that are `within`."""
+    for frame in frames:
         for index, left in list(frame.left.items()):
-            if not left:
+            box = state.plan.boxes[index]
+            if not left or not within(box):
                 continue
-            for node in state.plan.boxes[index].nodes:
-                if watch.is_over(frame, node):
-                    continue
-                if _is_running(state, frame, node):
-                    watch.ended(frame, node, state.now, CANCELLED, "Cancelled", None, _CAUGHT)
-                else:
-                    note_skip(state, frame, node, "Terminated", "Terminated", told=False)
+            for node in box.nodes:
+                if not is_over(frame, node):
+                    (running if _is_running(state, frame, node) else waiting)(frame, node)
 
 
-def _live_frames(state: State) -> list[Frame]:
+def inner_first(state: State) -> list[Frame]:
     """Every frame with something unfinished, inner ones first."""
-    seeds = [loop.frame for loop in state.loops.values()]
-    seeds += [entry.frame for entry in state.open.values()]
-    seeds += [frame for frame, _ in state.ready]
-    known: dict[int, Frame] = {id(state.root): state.root}
-    for seed in seeds:
-        each: Frame | None = seed
-        while each is not None and id(each) not in known:
-            known[id(each)] = each
-            each = each.parent
-    return sorted(known.values(), key=lambda frame: (-len(frame.it or ()), frame.it or ()))
+    return sorted(live_frames(state), key=lambda frame: (-len(frame.it or ()), frame.it or ()))
 
 
 def _is_running(state: State, frame: Frame, node: Node) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from ..errors import ExpressionError
@@ -30,6 +31,7 @@ _UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week":
 _LATEST: Final = int((datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).total_seconds()) * SECOND
 
 
+@lru_cache(maxsize=256)  # whatever happens in one turn happens at one time
 def iso(at: int) -> str:
     """`2026-01-02T03:04:05.0000000Z` for a time in ticks."""
     seconds, fraction = divmod(at, SECOND)

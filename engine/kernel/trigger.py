@@ -1,11 +1,13 @@
 """From what arrived at a trigger to the runs it starts: none, one, or one for each element (`splitOn`).
 
 Source: Logic Apps, "Schema reference for trigger and action types": trigger outputs, trigger conditions, splitOn (at
-most 100,000).
+most 100,000; 100 where the trigger's concurrency is limited), change trigger concurrency, change waiting runs limit
+(by default ten and the number of runs), trigger instances one after the other.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..cloud import Trigger
@@ -16,30 +18,94 @@ from .jsonschema import Validator
 from .names import TriggerScope
 from .plan import Plan
 from .state import State
-from .timing import iso
+from .timing import iso, whole
 
 MOST_RUNS: Final = 100_000
+MOST_RUNS_LIMITED: Final = 100
+_DEFAULT_RUNS: Final = 25
+_MORE_WAITING: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """What the record of a trigger that fired by itself says. Times are ticks: when it was due, and when it began.
+
+    `outputs` None: those of a trigger that was started by hand.
+    """
+
+    scheduled: int
+    started: int
+    inputs: Value = None
+    outputs: dict[str, Any] | None = None
+    code: str = "OK"
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """How many runs of a flow go on at once, and how many more may wait for that."""
+
+    runs: int
+    waiting: int
+
+
+def concurrency_of(plan: Plan) -> Concurrency | None:
+    """The limit of the flow's trigger, None where it has none."""
+    trigger = trigger_of(plan)
+    runtime = trigger.raw.get("runtimeConfiguration") if trigger is not None else None
+    given = runtime.get("concurrency") if isinstance(runtime, dict) else None
+    if not isinstance(given, dict):
+        return None
+    runs = whole(given.get("runs")) or _DEFAULT_RUNS
+    waiting = whole(given.get("maximumWaitingRuns"))
+    return Concurrency(runs, runs + _MORE_WAITING if waiting is None else waiting)
+
+
+def is_single(plan: Plan) -> bool:
+    """Whether the trigger does not fire while a run of the flow goes on (SingleInstance)."""
+    trigger = trigger_of(plan)
+    return trigger is not None and "singleinstance" in trigger.options
+
+
+def trigger_of(plan: Plan) -> Trigger | None:
+    """The trigger that starts the flow's runs: the first one."""
+    return plan.definition.triggers[0] if plan.definition.triggers else None
+
+
+def trigger_state(plan: Plan, pins: dict[str, Any], at: int, record: dict[str, Any] | None = None) -> State:
+    """A state in which a trigger's expressions can be evaluated. `pins` are those of the run that would start."""
+    state = State(plan)
+    state.now = state.started = at
+    state.pins, state.params, state.trigger = pins, pins.get("parameters") or {}, record
+    return state
 
 
 def fire(
-    plan: Plan, body: Value, *, at: int, pins: dict[str, Any], headers: dict[str, Any] | None = None, given: bool = True
+    plan: Plan,
+    body: Value,
+    *,
+    at: int,
+    pins: dict[str, Any],
+    headers: dict[str, Any] | None = None,
+    given: bool = True,
+    firing: Firing | None = None,
 ) -> list[dict[str, Any]]:
     """The trigger record of each run that starts; empty when a trigger condition is false.
 
     `body` is the trigger's body; `given` False says that there was none, and then splitOn has nothing to split and a
-    single run starts. `pins` are those of the run's start record (parameters, workflow, seed). Raises ExpressionError
-    for a condition or splitOn that cannot be evaluated.
+    single run starts. `firing` is given where the trigger fired by itself. `pins` are those of the run's start record
+    (parameters, workflow, seed). Raises ExpressionError for a condition or splitOn that cannot be evaluated.
     """
-    trigger = plan.definition.triggers[0] if plan.definition.triggers else None
-    record = _record(trigger, body, at, headers or {}, given)
+    trigger = trigger_of(plan)
+    record = _record(trigger, body, at, headers or {}, given, firing)
     if trigger is None:
         return [record]
-    state = State(plan)
-    state.now = state.started = at
-    state.pins, state.params, state.trigger = pins, pins.get("parameters") or {}, record
+    state = trigger_state(plan, pins, at, record)
     scope = TriggerScope()
     _check_schema(trigger, body, state)
-    records = _split(trigger, record, state, scope) if trigger.split_on is not None and given else [record]
+    records = [record]
+    if trigger.split_on is not None and given:
+        most = MOST_RUNS if concurrency_of(plan) is None else MOST_RUNS_LIMITED
+        records = _split(trigger, record, state, scope, most)
     for condition in trigger.conditions:
         holds = compile_condition(condition, scope).evaluate
         kept = []
@@ -51,7 +117,9 @@ def fire(
     return records
 
 
-def _split(trigger: Trigger, record: dict[str, Any], state: State, scope: TriggerScope) -> list[dict[str, Any]]:
+def _split(
+    trigger: Trigger, record: dict[str, Any], state: State, scope: TriggerScope, most: int
+) -> list[dict[str, Any]]:
     """A record for each element; trigger conditions are asked of each of them, as the product's connectors rely on."""
     assert trigger.split_on is not None  # noqa: S101
     items = compile_string(trigger.split_on, scope).evaluate(state.root)
@@ -60,9 +128,9 @@ def _split(trigger: Trigger, record: dict[str, Any], state: State, scope: Trigge
             f"splitOn of the trigger '{trigger.name}' needs an array, not {type_name(items)}.",
             hint="Give an input that has the array at the place splitOn names.",
         )
-    if len(items) > MOST_RUNS:
+    if len(items) > most:
         raise ExpressionError(
-            f"splitOn of the trigger '{trigger.name}' gives {len(items):,} runs; the most are {MOST_RUNS:,}."
+            f"splitOn of the trigger '{trigger.name}' gives {len(items):,} runs; the most are {most:,}."
         )
     return [{**record, "outputs": {**record["outputs"], "body": item}} for item in items]
 
@@ -81,16 +149,20 @@ def _check_schema(trigger: Trigger, body: Value, state: State) -> None:
 
 def waits_for_response(plan: Plan) -> bool:
     """Whether a caller waits for this flow's Response: only a request has one, and not when the trigger splits it."""
-    trigger = plan.definition.triggers[0] if plan.definition.triggers else None
+    trigger = trigger_of(plan)
     if trigger is None:
         return plan.answers
     return plan.answers and trigger.split_on is None and trigger.type in ("request", "manual")
 
 
-def _record(trigger: Trigger | None, body: Value, at: int, headers: dict[str, Any], given: bool) -> dict[str, Any]:
+def _record(
+    trigger: Trigger | None, body: Value, at: int, headers: dict[str, Any], given: bool, firing: Firing | None
+) -> dict[str, Any]:
     kind = trigger.type if trigger is not None else "request"
-    if kind in ("recurrence", "slidingwindow") and not given:
-        outputs: dict[str, Any] = {}
+    if firing is not None and firing.outputs is not None:
+        outputs = firing.outputs
+    elif kind in ("recurrence", "slidingwindow") and not given:
+        outputs = {}
         if kind == "slidingwindow":
             outputs = {"windowStartTime": iso(at), "windowEndTime": iso(at)}
     elif kind in ("request", "manual"):
@@ -102,11 +174,11 @@ def _record(trigger: Trigger | None, body: Value, at: int, headers: dict[str, An
         outputs = {"statusCode": 200, "headers": headers, "body": body}
     return {
         "name": trigger.name if trigger is not None else "manual",
-        "inputs": None,
+        "inputs": firing.inputs if firing is not None else None,
         "outputs": outputs,
-        "startTime": iso(at),
+        "startTime": iso(firing.started if firing is not None else at),
         "endTime": iso(at),
-        "scheduledTime": iso(at),
+        "scheduledTime": iso(firing.scheduled if firing is not None else at),
         "status": "Succeeded",
-        "code": "OK",
+        "code": firing.code if firing is not None else "OK",
     }

@@ -48,7 +48,7 @@ from .triggers import Triggers
 
 log = logging.getLogger("sealflow")
 
-RESIDENT: Final = 64 << 20
+RESIDENT: Final = 16 << 20
 """About how many bytes of large values the runs of an environment keep in memory, together."""
 
 LEAST_ROOM: Final = 1 << 20
@@ -88,7 +88,7 @@ class Executor:
     @property
     def room(self) -> int:
         """How many bytes of large values one run may keep in memory now."""
-        return max(LEAST_ROOM, RESIDENT // 4 // max(1, len(self.live)))
+        return max(LEAST_ROOM, RESIDENT // max(1, len(self.live)))
 
     # ---- runs
 
@@ -170,8 +170,8 @@ class Executor:
                     key = plan.nodes[record[2]].key
                     calls[key] = calls.get(key, 0) + 1
                 apply(plan, state, record)
-            if state.resident > RESIDENT:
-                relieve(state, RESIDENT // 2)
+            if state.resident > self.room:
+                relieve(state, self.room // 2)
         if state.seq == 0:
             raise SealflowError(f"The run {run_name(run_id)} has no start record.", code="RunNotStarted")
         if state.pins.get("revision") != REVISION:

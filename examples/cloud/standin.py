@@ -52,6 +52,8 @@ class Services:
         self._jobs: dict[str, int] = {}
         self._routes: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
             ("POST", re.compile(r"/approvals"), self._approve),
+            ("POST", re.compile(r"/requests"), self._subscribe),
+            ("DELETE", re.compile(r"/requests"), self._unsubscribe),
             ("GET", re.compile(r"/orders"), self._orders),
             ("POST", re.compile(r"/stock/([^/]+)/reservations"), self._reserve),
             ("GET", re.compile(r"/catalogue"), self._catalogue),
@@ -81,6 +83,13 @@ class Services:
         amount = request.get("amount") or 0
         decision = "approve" if amount <= 1000 else "escalate" if amount <= 5000 else "reject"
         return 200, {"decision": decision, "by": "Maria Perera", "amount": amount}
+
+    def _subscribe(self, call: Call) -> Answer:
+        """Takes the request; who decides calls its callback URL some day."""
+        return 202, {"state": "waiting"}
+
+    def _unsubscribe(self, call: Call) -> Answer:
+        return 200, {"state": "withdrawn"}
 
     def _orders(self, call: Call) -> Answer:
         customer = call.query.get("customer", "")

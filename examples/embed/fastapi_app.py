@@ -29,7 +29,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with sealflow.open() as engine:
         environment = await engine.environment("web")
         for file in sorted(FLOWS.glob("*.json")):
-            await environment.deploy(file.stem, file)
+            await environment.deploy(file.stem, file, artifacts=FLOWS / "Artifacts")
         await environment.resume_all()
         app.state.environment = environment
         yield
@@ -54,7 +54,7 @@ async def start(name: str, body: Annotated[Any, Body()] = None) -> Response:
         answer = await run.response(timeout=PATIENCE)
     except TimeoutError:
         answer = None
-    if answer is None:
+    if answer is None or answer["statusCode"] == 202:  # it takes longer, or nothing answers
         return JSONResponse({"run": run.id}, 202, where)
     return JSONResponse(answer.get("body"), answer["statusCode"], where)
 

@@ -56,7 +56,7 @@ def in_memory(run: Any) -> int:
 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor, "RESIDENT", 4 * 3 * BODY)
+    monkeypatch.setattr(executor, "RESIDENT", 3 * BODY)
     monkeypatch.setattr(executor, "LEAST_ROOM", 3 * BODY)
 
 
@@ -127,7 +127,7 @@ async def test_a_run_that_is_resumed_holds_no_more_either(tmp_path: Path, loads:
     async with opened(tmp_path, service) as env:
         run = await env.run(run.id)
         await run.resume()
-        assert in_memory(run) <= 12 * BODY + 12_000
+        assert in_memory(run) <= 3 * BODY + 1000
         result = await run.result()
         assert result.actions[-1]["outputs"] == 30 * BODY
         assert count == 31

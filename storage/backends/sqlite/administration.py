@@ -30,13 +30,15 @@ from .rows import all_checked, checked, identifier
 _SQL = named_queries()
 
 
-def check_guard(connection: sqlite3.Connection, guard: Guard) -> None:
-    """Raises EnvironmentLocked, or StaleKeys for a writer that has not seen the latest change of keys."""
+def check_guard(connection: sqlite3.Connection, guard: Guard, *, unlocking: bool) -> None:
+    """Raises EnvironmentLocked, or StaleKeys for a writer that has not seen the latest change of keys. Only who writes
+    the state itself may write while it is locked.
+    """
     row = connection.execute(_SQL["key_state"]).fetchone()
     epoch, lock_epoch = (row[0], row[1]) if row is not None else (0, 0)
+    if lock_epoch % 2 and not unlocking:
+        raise EnvironmentLocked("The environment is locked.")
     if lock_epoch != guard.lock_epoch:
-        if lock_epoch % 2:
-            raise EnvironmentLocked("The environment is locked.")
         raise StaleKeys("The environment was locked and unlocked in the meantime.")
     if guard.epoch is not None and epoch != guard.epoch:
         raise StaleKeys("The environment's keys or policy were changed in the meantime.")

@@ -172,7 +172,7 @@ class SQLiteBackend(Reads):
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> list[int]:
         execute = connection.execute
         if batch.guard is not None:
-            check_guard(connection, batch.guard)
+            check_guard(connection, batch.guard, unlocking=batch.key_state is not None)
         write_first(connection, batch)
         if batch.identity is not None:
             execute(_SQL["insert_identity"], (batch.identity,))

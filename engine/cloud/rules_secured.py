@@ -1,0 +1,69 @@
+"""Rules about secured data: which actions may hide their inputs or outputs from the history.
+
+Warnings: what is written is kept as far as it goes, and the hosts refuse it.
+Source: Logic Apps, "Secure access and data": secure inputs and outputs, supported operations; tracked properties.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .catalog import ACTIONS, CONTAINERS, VARIABLES
+from .definition import JsonObject
+from .literal import is_dynamic, shown
+from .outline import Outline
+from .pointer import join
+from .problem import Problems
+
+_NOTHING = frozenset({*VARIABLES, *CONTAINERS, "terminate"})
+"""Actions that cannot hide anything."""
+
+_INPUTS_ONLY = frozenset({"compose", "parsejson", "response", "wait"})
+"""Actions whose outputs are hidden with their inputs and cannot be hidden alone."""
+
+
+def check_secured(outline: Outline, problems: Problems) -> None:
+    """All rules of this file."""
+    for trigger in outline.definition.triggers:
+        allowed = frozenset[str]() if trigger.type == "recurrence" else frozenset({"inputs", "outputs"})
+        _secured(trigger.raw, trigger.pointer, f"trigger '{trigger.name}'", allowed, problems)
+    for place in outline.places:
+        action = place.action
+        if not place.built:
+            continue
+        allowed = frozenset({"inputs", "outputs"})
+        if action.type in _NOTHING:
+            allowed = frozenset()
+        elif action.type in _INPUTS_ONLY:
+            allowed = frozenset({"inputs"})
+        what = f"{ACTIONS[action.type]} '{action.name}'"
+        if _secured(action.raw, action.pointer, what, allowed, problems) and action.raw.get("trackedProperties"):
+            problems.warning(
+                "InvalidSecureData",
+                join(action.pointer, "trackedProperties"),
+                f"{what} has secured data and tracked properties; the hosts accept only one of the two.",
+            )
+
+
+def _secured(raw: JsonObject, pointer: str, what: str, allowed: frozenset[str], problems: Problems) -> bool:
+    """Check the `secureData` of an action or trigger; whether it hides anything."""
+    runtime = raw.get("runtimeConfiguration")
+    written: Any = runtime.get("secureData") if isinstance(runtime, dict) else None
+    if written is None or is_dynamic(written):
+        return False
+    at = join(pointer, "runtimeConfiguration", "secureData")
+    properties = written.get("properties") if isinstance(written, dict) else None
+    if not isinstance(properties, list):
+        message = f"The 'secureData' of {what} must be an object with a list 'properties'."
+        problems.warning("InvalidSecureData", at, message, 'For example {"properties": ["inputs", "outputs"]}.')
+        return False
+    for index, name in enumerate(properties):
+        here = join(at, "properties", index)
+        key = name.lower() if isinstance(name, str) else ""
+        if key not in ("inputs", "outputs"):
+            message = f"{what[:1].upper()}{what[1:]} cannot secure {shown(name)}."
+            problems.warning("InvalidSecureData", here, message, "What can be secured are inputs and outputs.")
+        elif key not in allowed:
+            message = f"The hosts do not accept secured {key} of {what}."
+            problems.warning("InvalidSecureData", here, message)
+    return bool(properties)
