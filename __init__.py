@@ -36,12 +36,16 @@ if TYPE_CHECKING:
     from .engine.runtime.reading import RunResult
     from .engine.runtime.run import Run
     from .engine.runtime.simulate import Simulation
+    from .engine.runtime.tracing import Trace
     from .engine.runtime.trigger_info import TriggerInfo
     from .engine.runtime.triggers import Fired
+    from .storage import Actor, Administration, EnvironmentStatus, Operation
 
 __version__ = "0.1.0"
 
 _WHERE = {
+    "Actor": ".storage",
+    "Administration": ".storage",
     "Call": ".connectors",
     "Clock": ".engine.runtime.clock",
     "Connector": ".connectors",
@@ -50,6 +54,7 @@ _WHERE = {
     "Denied": ".engine.errors",
     "Engine": ".engine.hosts.embedded",
     "Environment": ".engine.hosts.embedded",
+    "EnvironmentStatus": ".storage",
     "ExpressionError": ".engine.errors",
     "Failure": ".connectors",
     "Fired": ".engine.runtime.triggers",
@@ -58,6 +63,7 @@ _WHERE = {
     "FlowSummary": ".engine.runtime.environment",
     "NotFound": ".engine.errors",
     "NotYetSupported": ".engine.errors",
+    "Operation": ".storage",
     "Registry": ".connectors",
     "ReplayReport": ".engine.runtime.bundles",
     "Reply": ".connectors",
@@ -68,6 +74,7 @@ _WHERE = {
     "Simulation": ".engine.runtime.simulate",
     "Subscribed": ".connectors",
     "SystemClock": ".engine.runtime.clock",
+    "Trace": ".engine.runtime.tracing",
     "TriggerInfo": ".engine.runtime.trigger_info",
     "UNSET": ".engine.hosts.embedded",
     "VirtualClock": ".engine.runtime.clock",
@@ -77,6 +84,8 @@ _WHERE = {
 
 __all__ = [
     "UNSET",
+    "Actor",
+    "Administration",
     "Call",
     "Clock",
     "Connector",
@@ -85,6 +94,7 @@ __all__ = [
     "Denied",
     "Engine",
     "Environment",
+    "EnvironmentStatus",
     "ExpressionError",
     "Failure",
     "Fired",
@@ -93,6 +103,7 @@ __all__ = [
     "FlowSummary",
     "NotFound",
     "NotYetSupported",
+    "Operation",
     "Registry",
     "ReplayReport",
     "Reply",
@@ -103,6 +114,7 @@ __all__ = [
     "Simulation",
     "Subscribed",
     "SystemClock",
+    "Trace",
     "TriggerInfo",
     "VirtualClock",
     "open",

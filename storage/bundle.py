@@ -9,8 +9,8 @@ numbered, the last marked.
 from __future__ import annotations
 
 from .codec import pack, unpack
-from .envelope import lp, random_id
-from .errors import IntegrityError, NotARecord, StaleKeys, WrongKey
+from .envelope import ScopeKey, lp, random_id
+from .errors import IntegrityError, NotARecord, WrongKey
 from .port import KeyRow
 from .purposes import Kind, Purpose
 from .vault import Vault
@@ -45,7 +45,11 @@ async def open_bundle(vault: Vault, data: bytes) -> Value:
         if environment != vault.environment.id:
             raise WrongKey("The bundle belongs to another environment.", hint="Open it in the one that exported it.")
         row = KeyRow(Kind.BUNDLE, *fields)
-        key = vault._keyring.open_scope(row)
+
+        async def opened_key() -> ScopeKey:
+            return vault._keyring.open_scope(row)
+
+        key = await vault._fresh(opened_key)
         place = key.place(Purpose.BUNDLE, row.scope)
         opened = [
             key.open(place, number, _LAST if number == len(chunks) else _MORE, chunk)
@@ -53,7 +57,7 @@ async def open_bundle(vault: Vault, data: bytes) -> Value:
         ]
     except WrongKey:
         raise
-    except (IntegrityError, StaleKeys, ValueError, TypeError, AttributeError, OverflowError) as error:
+    except (IntegrityError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise NotARecord("The bundle was altered or cut.") from error
     return unpack(b"".join(opened))
 

@@ -7,6 +7,7 @@ key, the others stay under the service's, unless the policy covers all.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .codec import pack, unpack
@@ -85,7 +86,7 @@ class Connections:
 
     async def all(self) -> list[ConnectionInfo]:
         """All connections, oldest first. Raises IntegrityError."""
-        return [(await self._open(row))[0] for row in await self._backend.connections()]
+        return [info for _, info, _ in await self._all()]
 
     async def one(self, name: str) -> ConnectionInfo:
         """A connection by its name, in any case. Raises RecordNotFound."""
@@ -99,17 +100,15 @@ class Connections:
         """A connection's parameter values, secrets included. Raises RecordNotFound."""
         return (await self._open(await self._row(name)))[1]
 
-    async def delete(self, name: str) -> None:
-        """Removes a connection and its key; durable on return. Raises RecordNotFound."""
-        row = await self._row(name)
-        await self._backend.commit(Batch(guard=self._keyring.guard, removed_connections=[row.connection_id]))
+    async def id_of(self, name: str) -> bytes:
+        """A connection's id, also of one that does not open. Raises RecordNotFound."""
+        return (await self._row(name)).connection_id
 
     async def resealed(self, state: KeyState, batch: Batch) -> None:
         """Puts into the batch every connection that is not under the live key it belongs to under `state`, under a
         fresh scope key there.
         """
-        for row in await self._backend.connections():
-            info, values = await self._open(row)
+        for row, info, values in await self._all():
             domain = domain_of(state, info.oauth)
             if (domain, self._keyring.live_version(domain)) == (info.domain, info.key_version):
                 continue
@@ -138,8 +137,7 @@ class Connections:
         if row is not None:
             return row
         # Somebody may have changed an index to hide a connection: the names themselves are asked.
-        for row in await self._backend.connections():
-            await self._open(row)
+        await self._all()
         return None
 
     async def _row(self, name: str) -> ConnectionRow:
@@ -156,16 +154,27 @@ class Connections:
             raise IntegrityError(f"The key of connection {connection.hex()} is missing.")
         return rows[0]
 
+    async def _all(self) -> list[tuple[ConnectionRow, ConnectionInfo, Value]]:
+        found = []
+        for row in await self._backend.connections():
+            with suppress(RecordNotFound):  # removed in the meantime
+                found.append((row, *await self._open(row)))
+        return found
+
     async def _open(self, row: ConnectionRow) -> tuple[ConnectionInfo, Value]:
-        """A connection, by its row as it is now if it went over to another key since this one was read."""
+        """A connection, by its row as it is now if it went over to another key since this one was read. Raises
+        RecordNotFound for one that was removed since.
+        """
         found: ConnectionRow | None = row
 
         async def read() -> tuple[ConnectionInfo, Value]:
             nonlocal found
             if found is None:
                 rows = await self._backend.connections()
-                found = next((each for each in rows if each.connection_id == row.connection_id), row)
+                found = next((each for each in rows if each.connection_id == row.connection_id), None)
             current, found = found, None
+            if current is None:
+                raise RecordNotFound("The connection was removed.")
             return self._opened(current, await self._key_row(row.connection_id))
 
         return await settled(self._backend, Kind.CONNECTION, row.connection_id, read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from .codec import pack, unpack
 from .envelope import ScopeKey, digest, random_id, same
@@ -16,6 +17,16 @@ from .rereading import settled
 from .views import FlowDocument, FlowInfo, FlowVersion, Value
 
 _ATTEMPTS = 20
+
+
+@dataclass(slots=True)
+class Moving:
+    """A flow on its way to another domain: the fresh key, and the versions that are sealed by it already."""
+
+    flow_id: bytes
+    domain: int
+    key: tuple[ScopeKey, KeyRow] | None = None
+    versions: list[VersionRow] = field(default_factory=list)
 
 
 class Definitions:
@@ -163,12 +174,14 @@ class Definitions:
         keys = await self._backend.keys(Kind.FLOW, scopes)
         return [key.scope for key in keys if (key.domain, key.key_version) != there]
 
-    async def move(self, flow_id: bytes, domain: int, batch: Batch) -> None:
+    async def move(self, moving: Moving, batch: Batch) -> None:
         """Puts a flow with all its versions into the batch, sealed by a fresh key under the live key of a domain, by
         which its name is found then too.
 
-        `moved` is called once that is durable. A flow that is deployed at the same moment makes the batch a Conflict.
+        `moved` is called once that is durable. A flow that is deployed at the same moment makes the batch a Conflict:
+        with the same `moving`, what was sealed for it is kept.
         """
+        flow_id, domain = moving.flow_id, moving.domain
         row = await self._backend.flow(flow_id=flow_id)
         stored = await self._backend.keys(Kind.FLOW, [flow_id])
         if row is None or not stored:
@@ -176,20 +189,23 @@ class Definitions:
         old = self._keyring.open_scope(stored[0])
         info, _ = self._open(old, row)
         generation, version = stored[0].generation + 1, row.row_version + 1
-        new, key_row = self._keyring.new_scope(Kind.FLOW, flow_id, domain, generation=generation)
+        if moving.key is None:
+            moving.key = self._keyring.new_scope(Kind.FLOW, flow_id, domain, generation=generation)
+        new, key_row = moving.key
+        was, place = old.place(Purpose.VERSION, flow_id), new.place(Purpose.VERSION, flow_id)
+        for number in range(len(moving.versions) + 1, row.version + 1):
+            each = await self._backend.version(flow_id, number)
+            if each is None:
+                raise IntegrityError(f"Version {number} of flow {flow_id.hex()} is missing.")
+            sealed = new.seal(place, number, 0, old.open(was, number, 0, each.record))
+            moving.versions.append(each._replace(record=sealed))
         data = old.open(old.place(Purpose.FLOW, flow_id), 0, row.row_version, row.record)
         record = new.seal(new.place(Purpose.FLOW, flow_id), 0, version, data)
         index = self._keyring.name_index(Index.FLOW_NAME, info.name, domain)
         batch.keys.append(key_row)
         batch.dropped_generations.append((Kind.FLOW, flow_id, generation))
         batch.flows.append(row._replace(name_index=index, domain=domain, row_version=version, record=record))
-        was, place = old.place(Purpose.VERSION, flow_id), new.place(Purpose.VERSION, flow_id)
-        for number in range(1, row.version + 1):
-            each = await self._backend.version(flow_id, number)
-            if each is None:
-                raise IntegrityError(f"Version {number} of flow {flow_id.hex()} is missing.")
-            sealed = new.seal(place, number, 0, old.open(was, number, 0, each.record))
-            batch.replaced_versions.append(each._replace(record=sealed))
+        batch.replaced_versions += moving.versions
 
     def moved(self, flow_id: bytes, domain: int) -> None:
         """From now on, what belongs to this flow is sealed in another domain."""

@@ -50,6 +50,20 @@ class TamperedHistory(IntegrityError):
         self.seq = seq
 
 
+class InvalidAnchor(StorageError):
+    """A file that is no anchor of this environment, or not one that this version knows."""
+
+    code = "InvalidAnchor"
+    default_hint = "Give the file that `sealflow verify --write-anchor` wrote for this environment."
+
+
+class InvalidBackup(StorageError):
+    """A file that is no backup, not one that this version knows, or not the other part of this one."""
+
+    code = "InvalidBackup"
+    default_hint = "Give the file that `sealflow backup create` wrote, with the one of its keys beside it."
+
+
 class NotStorable(StorageError):
     """A value that the codec cannot carry unchanged: an unknown type, too deep or too large."""
 

@@ -184,7 +184,7 @@ class RunReader:
                 return
             except TamperedHistory:
                 keys = await self._again() if self._again is not None else self._keys
-                if keys.live.kid == self._keys.live.kid:
+                if (keys.live.kid, keys.live.domain) == (self._keys.live.kid, self._keys.live.domain):
                     raise
                 # The history was sealed anew while it was read: verified again from its first record.
                 self._keys, self._chain = keys, Chain(keys, self.run_id)
@@ -193,7 +193,7 @@ class RunReader:
         row = await self._backend.run(self.run_id)
         if row is None:  # its key was there
             raise TamperedHistory("its row is missing.", run=self.run_id.hex(), seq=0)
-        if self._again is not None and kid_of(row.head) != self._keys.live.kid:
+        if self._again is not None and (kid_of(row.head), row.domain) != (self._keys.live.kid, self._keys.live.domain):
             # The run went over to another key since these were read.
             self._keys = await self._again()
             if not self._chain.adopt(self._keys):
@@ -290,7 +290,7 @@ class RunLog:
         """An existing run, positioned behind its last record after verifying its history (from the snapshot on, if so
         asked).
         """
-        snapshot = await _read_snapshot(backend, keys, row.run_id)
+        snapshot = await read_snapshot(backend, keys, row.run_id)
         chain = Chain(keys, row.run_id)
         if from_snapshot and snapshot is not None:
             chain = Chain(keys, row.run_id, snapshot[0], snapshot[1])
@@ -397,7 +397,7 @@ class RunLog:
     async def load_snapshot(self) -> tuple[int, Value] | None:
         """(number of the next record at that time, state) of the latest durable snapshot, or None."""
         if self._snapshot is None:
-            found = await _read_snapshot(self._backend, self._keys, self.run_id)
+            found = await read_snapshot(self._backend, self._keys, self.run_id)
             return None if found is None or found[0] > self.seq else (found[0], found[2])
         return self._snapshot
 
@@ -496,7 +496,7 @@ class RunLog:
         self._summary = self._key.seal(place, 0, self._summary_version, data)
 
 
-async def _read_snapshot(backend: Backend, keys: RunKeys, run_id: bytes) -> tuple[int, bytes, Value] | None:
+async def read_snapshot(backend: Backend, keys: RunKeys, run_id: bytes) -> tuple[int, bytes, Value] | None:
     """(seq, link, value) of the stored snapshot. Raises TamperedHistory for an altered one."""
     row = await backend.snapshot(run_id)
     if row is None:

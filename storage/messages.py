@@ -66,17 +66,22 @@ class Messages:
         """
         for missing in await self._backend.orphaned_keys(Kind.MESSAGE):
             raise IntegrityError(f"The row of message {missing.hex()} is missing.")
+        while True:
+            rows = await self._backend.partitions(flow_id)
+            for row in rows:
+                if row.partition_index not in self._names:
+                    # Opening one of them verifies its index, and remembers the name.
+                    await self._opened(await self._backend.messages(flow_id, [row.partition_index], 1, row.first - 1))
+            if all(row.partition_index in self._names for row in rows):
+                break
+            # Otherwise messages were taken, or are found by other indexes, since the first look.
         counts: dict[str, MessageCount] = {}
-        for row in await self._backend.partitions(flow_id):
-            if row.partition_index not in self._names:
-                # Opening one of them verifies its index, and remembers the name.
-                await self._opened(await self._backend.messages(flow_id, [row.partition_index], 1, row.first - 1))
-            name = self._names.get(row.partition_index)
-            if name is not None:  # otherwise its messages were taken in the meantime
-                # Once more where environment keys were exchanged while messages waited.
-                more = counts.get(name, MessageCount(0, 0, row.oldest_ms))
-                oldest_ms = min(more.oldest_ms, row.oldest_ms)
-                counts[name] = MessageCount(more.count + row.messages, more.bytes + row.size, oldest_ms)
+        for row in rows:
+            name = self._names[row.partition_index]
+            # Once more where environment keys were exchanged while messages waited.
+            more = counts.get(name, MessageCount(0, 0, row.oldest_ms))
+            oldest_ms = min(more.oldest_ms, row.oldest_ms)
+            counts[name] = MessageCount(more.count + row.messages, more.bytes + row.size, oldest_ms)
         return counts
 
     def consume(self, flow_id: bytes, number: int) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from .connections import Connections
-from .definitions import Definitions
+from .definitions import Definitions, Moving
 from .errors import Conflict, IntegrityError, StorageError
 from .inbox import Inbox
 from .keyring import Keyring
@@ -139,9 +139,10 @@ class Migration:
         return operation
 
     async def _move_flow(self, operation: Operation, flow_id: bytes, domain: int) -> Operation:
+        moving = Moving(flow_id, domain)
         while True:
             batch = Batch(guard=self._keyring.deciding)
-            await self._definitions.move(flow_id, domain, batch)
+            await self._definitions.move(moving, batch)
             moved = await self._operations.moved(operation, batch, done=operation.done + 1)
             try:
                 await self._backend.commit(batch)
@@ -259,7 +260,7 @@ class Migration:
 
     def _belongs(self, row: KeyRow | KeyCount) -> int | None:
         """The domain whose live key has to wrap a scope key, None where it is there."""
-        if row.kind in (Kind.KEY_STATE, Kind.OPERATION):
+        if row.kind in (Kind.KEY_STATE, Kind.OPERATION, Kind.LEDGER, Kind.RETENTION):
             domain = int(Domain.SERVICE)
         elif row.kind == Kind.CONNECTION:
             domain = row.domain  # by a rule of its own, see connections

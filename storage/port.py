@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 
@@ -99,12 +100,31 @@ class AssignmentRow(NamedTuple):
     record: bytes
 
 
-class AuditRow(NamedTuple):
-    """An administrator's act, in the control store: numbered from 1 without gaps, each linked to the one before."""
+class LinkedRow(NamedTuple):
+    """One of a series that only grows, numbered from 1 without gaps, each linked to the one before: an administrator's
+    act in the control store's audit, or what is said in an environment's ledger.
+    """
 
     number: int
     created_ms: int
     link: bytes
+    record: bytes
+
+
+class RetentionRow(NamedTuple):
+    """How long the runs of a flow are kept. Written as a policy is."""
+
+    flow_id: bytes
+    row_version: int
+    record: bytes
+
+
+class BackupRow(NamedTuple):
+    """A backup that was made of an environment, in the control store."""
+
+    backup_id: bytes
+    environment_id: bytes
+    created_ms: int
     record: bytes
 
 
@@ -306,10 +326,22 @@ class Batch:
     policies: list[PolicyRow] = field(default_factory=list)
     removed_policies: list[bytes] = field(default_factory=list)
     assignments: list[AssignmentRow] = field(default_factory=list)
-    audit: list[AuditRow] = field(default_factory=list)
+    audit: list[LinkedRow] = field(default_factory=list)
     connections: list[ConnectionRow] = field(default_factory=list)
     removed_connections: list[bytes] = field(default_factory=list)
     operations: list[OperationRow] = field(default_factory=list)
+
+    # What is shredded, and what is said of it.
+    removed_runs: list[bytes] = field(default_factory=list)
+    """With their histories and keys."""
+    removed_flows: list[bytes] = field(default_factory=list)
+    """With their versions, triggers, messages and keys."""
+    removed_environments: list[bytes] = field(default_factory=list)
+    """Of the control store: the row, its assignment and its key."""
+    ledger: list[LinkedRow] = field(default_factory=list)
+    retentions: list[RetentionRow] = field(default_factory=list)
+    backups: list[BackupRow] = field(default_factory=list)
+    removed_backups: list[bytes] = field(default_factory=list)
 
     def rows(self) -> int:
         """How many rows the batch writes or removes."""
@@ -325,7 +357,8 @@ class Backend(Protocol):
 
     `commit` is one transaction: all of the batch or nothing, durable when it returns. A row whose key is there already,
     or one whose `row_version` is not the next one, is a Conflict, and so is a row that is to be replaced or retired and
-    is not there, or an environment key that is to be retired while a scope key needs it. A batch with a `guard` that
+    is not there, an environment key that is to be retired while a scope key needs it, a run that is to be removed before
+    it and its parent have ended, or a flow that still has runs (runs are removed first). A batch with a `guard` that
     does not hold is refused: EnvironmentLocked (whatever the guard says, unless the batch writes the state), or
     StaleKeys. It answers with the numbers of the
     batch's inbox rows and then of its messages (that of the row already there, for a repeated `dedupe`). Consuming an
@@ -375,11 +408,11 @@ class Backend(Protocol):
 
     async def assignments(self) -> list[AssignmentRow]: ...
 
-    async def audit(self, after: int, limit: int) -> list[AuditRow]:
+    async def audit(self, after: int, limit: int) -> list[LinkedRow]:
         """In order, those with a number above `after`."""
         ...
 
-    async def last_audit(self) -> AuditRow | None: ...
+    async def last_audit(self) -> LinkedRow | None: ...
 
     async def connections(self) -> list[ConnectionRow]: ...
 
@@ -387,6 +420,22 @@ class Backend(Protocol):
 
     async def operations(self) -> list[OperationRow]:
         """Oldest first."""
+        ...
+
+    async def ledger(self, after: int, limit: int) -> list[LinkedRow]:
+        """In order, those with a number above `after`."""
+        ...
+
+    async def last_ledger(self) -> LinkedRow | None: ...
+
+    async def retentions(self) -> list[RetentionRow]: ...
+
+    async def backups(self) -> list[BackupRow]:
+        """Oldest first."""
+        ...
+
+    async def run_sizes(self, flow_id: bytes) -> dict[bytes, int]:
+        """The bytes of sealed history of each run of a flow."""
         ...
 
     async def flow_scopes(self) -> list[bytes]:
@@ -411,6 +460,8 @@ class Backend(Protocol):
 
     async def version(self, flow_id: bytes, number: int) -> VersionRow | None: ...
 
+    async def version_numbers(self, flow_id: bytes) -> list[int]: ...
+
     async def run(self, run_id: bytes) -> RunRow | None: ...
 
     async def runs(
@@ -423,6 +474,10 @@ class Backend(Protocol):
         before: bytes | None,
     ) -> list[RunRow]:
         """Newest first; `before` is the id of the last run of the page before."""
+        ...
+
+    async def run_ids(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Runs with the number that orders them, those above `after`."""
         ...
 
     async def unfinished(self) -> list[bytes]: ...
@@ -466,9 +521,28 @@ class Backend(Protocol):
         ...
 
     async def orphaned_keys(self, kind: int) -> list[bytes]:
-        """The scopes of all keys of this kind (TRIGGER or MESSAGE) that have no row, or a message's that is of no
-        flow: somebody has removed or moved it.
+        """The scopes of all keys of this kind (a run's, flow's, connection's, request's, trigger's, message's,
+        operation's or retention's) that have no row, or a message's that is of no flow: somebody has removed or moved
+        it.
         """
+        ...
+
+    async def strays(self) -> dict[str, int]:
+        """How many rows there are, by what they are, that belong to a run or flow which is not there."""
+        ...
+
+    async def settle(self) -> bool:
+        """Takes what was removed out of the files beside the store as well; False while somebody who reads still needs
+        them.
+        """
+        ...
+
+    async def copy_to(self, path: Path, *, with_keys: Path) -> None:
+        """Writes the store as of one moment to the new file `path`, without any key, and its keys to another one."""
+        ...
+
+    async def copy_from(self, path: Path, *, with_keys: Path) -> None:
+        """Puts what `copy_to` wrote in the place of everything here, in one transaction."""
         ...
 
     def try_become_executor(self) -> bool:
@@ -511,8 +585,8 @@ class KeyProvider(Protocol):
     carries the same facts in any case.
 
     Raises KeyDenied (a definite refusal), KeyUnavailable (no answer; also the service's own bad credentials),
-    WrongKey (made by another key), IntegrityError (altered), KeyMissing (the service keystore only). No other
-    exception leaves a provider, and no message names a secret.
+    WrongKey (made by another key), IntegrityError (altered); the service keystore also KeyMissing and
+    KeystoreUnreadable. No other exception leaves a provider, and no message names a secret.
     """
 
     name: str

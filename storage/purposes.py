@@ -33,6 +33,10 @@ class Purpose(IntEnum):
     KEY_STATE = 18
     OPERATION = 19
     ASSIGNMENT = 20
+    LEDGER = 21
+    RETENTION = 22
+    BACKUP = 23
+    ANCHOR = 24
 
 
 @unique
@@ -51,6 +55,9 @@ class Kind(IntEnum):
     POLICY = 10
     AUDIT = 11
     OPERATION = 12
+    LEDGER = 13
+    RETENTION = 14
+    BACKUP = 15
 
 
 @unique

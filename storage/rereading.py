@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from .errors import IntegrityError
-from .port import Backend
+from .port import Backend, KeyRow
 
 T = TypeVar("T")
 
@@ -19,12 +19,12 @@ async def settled(backend: Backend, kind: int, scope: bytes, read: Callable[[], 
     A read that fails is repeated, and again as long as the scope's key changes meanwhile. Raises the IntegrityError of
     what does not open although nobody touches it.
     """
-    seen: list[int] | None = None
+    seen: list[KeyRow] | None = None
     while True:
         try:
             return await read()
         except IntegrityError:
-            generations = [row.generation for row in await backend.keys(kind, [scope])]
-            if generations == seen:
+            keys = await backend.keys(kind, [scope])
+            if keys == seen:
                 raise
-            seen = generations
+            seen = keys

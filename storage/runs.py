@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakValueDictionary
 
 from .codec import pack
 from .envelope import FIRST_LINK, ScopeKey, kid_of
 from .errors import IntegrityError, RecordNotFound, TamperedHistory
-from .history import Chain, Head, RunKeys, RunLog, RunReader, open_head, open_run_info
+from .history import Chain, Head, RunKeys, RunLog, RunReader, open_head, open_run_info, read_snapshot
 from .journal import Journal
 from .keyring import Keyring
 from .port import Backend, Batch, KeyRow, PageRow, RunRow, RunUpdate
 from .purposes import Kind, Purpose
+from .rereading import settled
 from .views import RunInfo, Value
 
 
@@ -49,7 +50,9 @@ class Runs:
     async def open(self, run_id: bytes, *, from_snapshot: bool) -> RunLog:
         """Raises RecordNotFound, TamperedHistory."""
         async with self._moving:
-            return await self._open(run_id, from_snapshot=from_snapshot)
+            return await settled(
+                self._backend, Kind.RUN, run_id, lambda: self._open(run_id, from_snapshot=from_snapshot)
+            )
 
     async def _open(self, run_id: bytes, *, from_snapshot: bool) -> RunLog:
         keys, row = await self._keys_and_row(run_id)
@@ -109,19 +112,23 @@ class Runs:
             )
         )  # fmt: skip
 
-    async def reader(self, run_id: bytes) -> RunReader:
-        """Raises RecordNotFound."""
-
-        async def again() -> RunKeys:
-            return await self.keys(run_id)
-
+    async def reader(self, run_id: bytes, again: Callable[[], Awaitable[RunKeys]]) -> RunReader:
+        """`again` gives the run's keys as they are then. Raises RecordNotFound."""
         keys = await again()
         return RunReader(self._backend, keys, Chain(keys, run_id), run_id, again)
 
     async def one(self, run_id: bytes) -> RunInfo:
         """Raises RecordNotFound, TamperedHistory."""
-        keys, row = await self._keys_and_row(run_id)
-        return open_run_info(keys.live, row)
+
+        async def read() -> RunInfo:
+            keys, row = await self._keys_and_row(run_id)
+            return open_run_info(keys.live, row)
+
+        return await settled(self._backend, Kind.RUN, run_id, read)
+
+    async def snapshot(self, run_id: bytes) -> None:
+        """Verifies the latest snapshot of a run, where there is one. Raises TamperedHistory."""
+        await read_snapshot(self._backend, await self.keys(run_id), run_id)
 
     async def list(
         self,
@@ -141,7 +148,7 @@ class Runs:
         if key_row is None:
             raise IntegrityError(f"The key of run {row.run_id.hex()} is missing.")
         key: ScopeKey = self._keyring.open_scope(key_row)
-        if kid_of(row.head) != key.kid:  # it went over to another key between the two looks
+        if kid_of(row.head) != key.kid or row.domain != key.domain:  # it went over to another key between the two looks
             return await self.one(row.run_id)
         return open_run_info(key, row)
 
@@ -162,6 +169,4 @@ class Runs:
         row = await self._backend.run(run_id)
         if row is None:
             raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
-        if kid_of(row.head) != keys.live.kid:
-            keys = await self.keys(run_id)  # it went over to another key between the two looks
         return keys, row

@@ -18,6 +18,7 @@ from .keysource import KeySource
 from .keystate import KeyState
 from .operations import Operation, Operations
 from .port import Backend, EnvironmentKeyRow, KeyFacts, KeyRow
+from .providers.remote import version_text
 from .purposes import Kind
 from .views import EnvironmentInfo
 
@@ -134,7 +135,7 @@ class _Reading:
         live = _live_rows(keyring)
         condition = LOCKED if state.lock is not None else (SUSPENDED if keyring.locked else ACTIVE)
         return EnvironmentStatus(
-            self._info, condition, state, provider.uri, live[state.domain].kek.hex(), facts, problem,
+            self._info, condition, state, provider.uri, version_text(live[state.domain].kek), facts, problem,
             await self._keys(keyring, live), await self._flows(keyring), await self._connections(keyring),
             dict(await self._backend.run_counts()), await Operations(self._backend, keyring, self._now_ms).all(),
         )  # fmt: skip
@@ -155,7 +156,7 @@ class _Reading:
             kinds[Kind(count.kind).name.lower()] = count.scopes
         return [
             EnvironmentKeyUse(
-                row.domain, row.version, row.kid.hex(), row.kek.hex(), row.created_ms, live[row.domain] is row,
+                row.domain, row.version, row.kid.hex(), version_text(row.kek), row.created_ms, live[row.domain] is row,
                 uses.get((row.domain, row.version), {}),
             )
             for row in keyring.rows

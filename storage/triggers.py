@@ -61,7 +61,9 @@ class Triggers:
             raise _missing(missing)
         rows = await self._backend.triggers()
         for flow_id in floors.keys() - {row.flow_id for row in rows}:
-            raise _missing(flow_id)
+            if await self._backend.keys(Kind.FLOW, [flow_id]):
+                raise _missing(flow_id)
+            self.forget(flow_id)  # the flow was shredded, by another process
         states = await self._opened(rows, floors)
         others = [scope for scope in await self._backend.flow_scopes() if scope not in self._known]
         for row in await self._backend.keys(Kind.FLOW, others):
@@ -138,10 +140,11 @@ class Triggers:
         batch.replaced_triggers.append(row._replace(record=record))
         batch.dropped_generations.append((Kind.TRIGGER, flow_id, generation))
         self._known[flow_id] = _Known(domain, new, generation, row.row_version, row.row_version)
-        self._journal.after_commit(lambda: None, lambda: self._forget(flow_id))
+        self._journal.after_commit(lambda: None, lambda: self.forget(flow_id))
         await self._journal.flush()
 
-    def _forget(self, flow_id: bytes) -> None:
+    def forget(self, flow_id: bytes) -> None:
+        """The flow was shredded, or what was queued is lost."""
         self._known.pop(flow_id, None)
 
     def _written(self, flow_id: bytes, version: int) -> None:

@@ -20,11 +20,14 @@ from .journal import Journal
 from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import KeyState
+from .ledger import Ledger
 from .messages import Messages
 from .migration import MIGRATE, MIGRATE_FULL, Migration
 from .operations import RUNNING, Operation, Operations
 from .port import Backend
+from .retention import Retention, Retentions
 from .runs import Runs
+from .shredding import Shredded, Shredding
 from .triggers import Triggers
 from .views import (
     EnvironmentInfo,
@@ -48,6 +51,10 @@ def system_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+async def _unknown() -> None:
+    """Nobody knows of any backup."""
+
+
 class Vault:
     """One environment's store. Made by `Store.open_vault`; use it from one event loop.
 
@@ -64,8 +71,10 @@ class Vault:
         source: KeySource,
         *,
         now_ms: Callable[[], int] = system_ms,
+        backups_until: Callable[[], Awaitable[int | None]] = _unknown,
     ) -> None:
         self.environment = environment
+        self._backups_until = backups_until
         self._backend = backend
         self._keyring = keyring
         self._source = source
@@ -77,6 +86,10 @@ class Vault:
         self._runs = Runs(backend, keyring, self._journal)
         self._connections = Connections(backend, keyring, now_ms, lambda: source.state, self.reload_keys)
         self._operations = Operations(backend, keyring, now_ms)
+        self._retentions = Retentions(backend, keyring)
+        self._shredding = Shredding(
+            backend, keyring, Ledger(backend, keyring, now_ms), self._runs, self._retentions
+        )
         self._migration = Migration(
             backend, keyring, source, self._operations, self._definitions, self._triggers, self._inbox, self._messages,
             self._connections, self._runs,
@@ -154,7 +167,7 @@ class Vault:
 
     async def reader(self, run_id: bytes) -> RunReader:
         """A verifying reader of a run's history, to read once or to follow. Raises RecordNotFound."""
-        return await self._fresh(lambda: self._runs.reader(run_id))
+        return await self._runs.reader(run_id, lambda: self._fresh(lambda: self._runs.keys(run_id)))
 
     async def read_run(self, run_id: bytes, after_seq: int = 0) -> AsyncIterator[Page]:
         """The history behind record `after_seq`, page by page. Everything before is verified as well; `reader` follows
@@ -308,7 +321,48 @@ class Vault:
 
     async def delete_connection(self, name: str) -> None:
         """Removes a connection and shreds its key. Raises RecordNotFound."""
-        await self._fresh(lambda: self._connections.delete(name))
+        await self._fresh(lambda: self._delete_connection(name))
+
+    async def _delete_connection(self, name: str) -> None:
+        await self._shredding.connection(await self._connections.id_of(name))
+
+    # --- what is kept, and shredding
+
+    async def retention(self, flow_id: bytes) -> Retention:
+        """How long the runs of a flow are kept."""
+        return await self._fresh(lambda: self._retentions.one(flow_id))
+
+    async def set_retention(self, flow_id: bytes, retention: Retention) -> None:
+        """Says how long the runs of a flow are kept; durable on return. Raises RecordNotFound."""
+        await self._fresh(lambda: self._retentions.set(flow_id, retention))
+
+    async def apply_retention(self, now_ms: int) -> int:
+        """Shreds the runs that no retention keeps at this time, and gives how many that were. For the executor."""
+        done = await self._fresh(lambda: self._shredding.retain(now_ms))
+        if done:
+            await self._shredding.settled()
+        return done
+
+    async def shred_runs(self, run_ids: Sequence[bytes]) -> Shredded:
+        """Removes runs with their histories and keys; durable on return. Runs that are gone already are no error.
+
+        Raises Conflict for one that has not ended, or that a run in flight has started.
+        """
+        done = await self._fresh(lambda: self._shredding.runs(run_ids))
+        return await self._shredded(done)
+
+    async def shred_flow(self, flow_id: bytes) -> Shredded:
+        """Removes a flow with all its versions, runs, messages and keys; durable on return. For the executor, or where
+        there is none.
+
+        Raises RecordNotFound, and Conflict while a run of it is in flight.
+        """
+        done = await self._fresh(lambda: self._shredding.flow(flow_id))
+        self._triggers.forget(flow_id)
+        return await self._shredded(done)
+
+    async def _shredded(self, runs: int) -> Shredded:
+        return Shredded(runs, await self._shredding.settled(), await self._backups_until())
 
     # --- keys
 
@@ -317,10 +371,15 @@ class Vault:
         """Which policy covers the environment, as this process saw it last."""
         return self._source.state
 
+    async def key_epochs(self) -> tuple[int, int]:
+        """Epoch and lock epoch of the store as it is now (see keystate): a cheap look, which proves nothing."""
+        row = await self._backend.key_state()
+        return (row.epoch, row.lock_epoch) if row is not None else (0, 0)
+
     async def reload_keys(self) -> None:
         """Looks again at policy and keys. Raises EnvironmentLocked, KeyDenied, KeyUnavailable, IntegrityError."""
         keyring = await self._source.load()
-        if keyring.locked:
+        if keyring.locked or self._source.state.lock is not None:
             raise EnvironmentLocked("The environment is locked.")
         self._keyring.adopt(keyring)
 

@@ -17,7 +17,7 @@ from .compile import (
 from .conditions import compile_condition
 from .context import ContextScope, compile_text, evaluate_text
 from .functions import FUNCTIONS
-from .observe import Observer, Step
+from .observe import Observer, Step, Steps
 from .parser import parse_expression
 from .scope import CONTEXT_FUNCTIONS, Scope
 from .syntax import Access, Call, Literal, Node, Template, unparse, walk
@@ -41,6 +41,7 @@ __all__ = [
     "Observer",
     "Scope",
     "Step",
+    "Steps",
     "Suspend",
     "Template",
     "compile_condition",

@@ -21,8 +21,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from ..errors import NotFound, SealflowError
+from ..runtime.clock import BootClock, SystemBootClock
 from ..runtime.environment import Environment
 from ..runtime.expiry import in_ticks
+from ..runtime.opening import Opening
 from ..runtime.start import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -88,7 +90,8 @@ def open(
 class Engine:
     """An open store with its environments.
 
-    `connectors` holds what flows may call; register yours before starting flows.
+    `connectors` holds what flows may call; register yours before starting flows. `boot_clock` says when environments'
+    keys are asked for; another one is for tests, and is set before an environment is opened.
     """
 
     def __init__(self, options: _Options) -> None:
@@ -100,6 +103,7 @@ class Engine:
         self._environments: dict[bytes, Environment] = {}
         self._opening = asyncio.Lock()
         self.connectors: Registry = standard()
+        self.boot_clock: BootClock = SystemBootClock()
 
     async def __aenter__(self) -> Engine:
         from ...storage import Keystore, Store
@@ -173,7 +177,11 @@ class Engine:
             raise _no_environment(name) from None
 
     async def environment(self, name: str = DEFAULT_ENVIRONMENT, *, create: bool = True) -> Environment:
-        """Open an environment, making it on first use. Raises NotFound without `create`."""
+        """Open an environment, making it on first use.
+
+        Raises NotFound without `create`, EnvironmentLocked where it is locked or its key is denied (it is locked
+        then), and EnvironmentSuspended where its key store gives no answer.
+        """
         async with self._opening:  # two tasks that ask for one name get one object
             return await self._environment(name, create)
 
@@ -192,8 +200,10 @@ class Engine:
                 info = await store.environment(name)
         known = self._environments.get(info.id)
         if known is None:
+            opening = Opening(store, info.name, self.boot_clock)
             known = Environment(
-                await store.open_vault(info.name),
+                opening,
+                await opening.open(),
                 self.connectors,
                 clock=self._options.clock,
                 resume=self._options.resume,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .build import SUPPORTED, build
 from .commands import Abandon, Command, Expire, Invoke, Listen, Respond, Sleep
-from .decide import REVISION, MismatchError, apply, decide, needs_tick, pending, unfinished
+from .decide import REVISION, REVISIONS, MismatchError, apply, decide, needs_tick, pending, unfinished
 from .history import Entry, History
 from .large import Large
 from .memory import relieve, supply
@@ -24,6 +24,7 @@ from .webhook import listens
 
 __all__ = [
     "REVISION",
+    "REVISIONS",
     "SUPPORTED",
     "Abandon",
     "Command",

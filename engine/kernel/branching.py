@@ -16,6 +16,7 @@ from ..errors import ExpressionError
 from ..expressions import compile_condition, compile_value
 from ..values import to_text, type_name
 from .names import ActionScope
+from .notes import CONDITION
 from .plan import Guard, Node, Outcome, Plan, Work
 from .state import Frame
 from .status import NAMES, SKIPPED, SUCCEEDED
@@ -30,9 +31,6 @@ MOST_ITEMS: Final = 100_000
 MOST_REPETITIONS: Final = 50
 
 
-_UNMET: Final = "ActionConditionFailed"
-
-
 def scope(frame: Frame) -> Outcome:
     """A scope with a limit or conditions starts: there is nothing to evaluate."""
     return SUCCEEDED, "OK", None, None, None
@@ -41,7 +39,7 @@ def scope(frame: Frame) -> Outcome:
 def guard(node: Node, action: Action, scope: ActionScope) -> Guard:
     """An action's `conditions` of the schema of 2015: where one is false the action is skipped."""
     conditions = [compile_condition(each, scope).evaluate for each in action.conditions]
-    error = {"code": _UNMET, "message": f"A condition of '{node.name}' is not true."}
+    error = {"code": CONDITION, "message": f"A condition of '{node.name}' is not true."}
 
     def check(frame: Frame) -> Outcome | None:
         for holds in conditions:

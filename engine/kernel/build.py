@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..cloud import Action, Definition
+from ..cloud.placed import placed
 from ..errors import ExpressionError, NotYetSupported
 from ..expressions import Observer
 from . import branching, data, inline, liveness, outside, static, tracking, variables
@@ -138,11 +139,11 @@ def _link(box: Box, actions: dict[int, Action]) -> None:
     siblings = {node.key: node for node in box.nodes}
     successors: dict[int, list[Node]] = {}
     for node in box.nodes:
+        known = [after for after in actions[node.index].run_after if after.key in siblings]
         node.predecessors = tuple(
-            (siblings[after.key], frozenset(code_of(status) for status in after.statuses))
-            for after in actions[node.index].run_after
-            if after.key in siblings
+            (siblings[after.key], frozenset(code_of(status) for status in after.statuses)) for after in known
         )
+        node.expected = tuple(", ".join(sorted(after.statuses)) for after in known)
         for before, _ in node.predecessors:
             successors.setdefault(before.index, []).append(node)
     for node in box.nodes:
@@ -152,6 +153,8 @@ def _link(box: Box, actions: dict[int, Action]) -> None:
 
 def _compile(plan: Plan, node: Node, action: Action) -> None:
     scope = ActionScope(plan, node)
+    if scope.observe is not None:
+        action = placed(action)
     if action.raw.get("trackedProperties"):
         node.tracked = tracking.tracked(action, scope.observe)
     try:

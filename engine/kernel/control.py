@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from .large import Collected, LoopResults, large_of
 from .memory import release
-from .notes import action_record, note_end, note_skip, note_start
+from .notes import action_record, note_end, note_skip, note_start, note_unmet
 from .plan import FOREACH, SCOPE, UNTIL, Box, Node
 from .state import End, Frame, Loop, State
 from .status import FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
@@ -103,7 +103,7 @@ def _finish(state: State, agenda: Agenda, frame: Frame, node: Node, status: int)
             _ready(state, agenda, frame, successor)
         else:
             if state.watch is not None or successor.noted:
-                note_skip(state, frame, successor, "ActionDependencyFailed")
+                note_unmet(state, frame, successor)
             agenda.append((frame, successor, SKIPPED))
     left = frame.left[box.index] - 1
     frame.left[box.index] = left

@@ -44,8 +44,11 @@ ABOUT_OPEN: Final = frozenset({RESULT, TIMER, DEADLINE, CALLBACK})
 STEPS: Final = 256
 """Actions decided in one turn; then the host has to feed a `tick`, so that one run cannot keep the others waiting."""
 
-REVISION: Final = 1
+REVISION: Final = 2
 """The revision of these semantics, pinned by each run's start record: a run in flight keeps its own."""
+
+REVISIONS: Final = frozenset({1, REVISION})
+"""The revisions that runs may be of. 2: what is skipped since its runAfter is not met is ActionConditionFailed."""
 
 
 class MismatchError(Exception):
@@ -239,8 +242,8 @@ def rehearse(state: State) -> None:
         node.prepare(frame)
     except Suspend:
         raise
-    except Exception as error:
-        failed(error)
+    except Exception:
+        return  # the action failed with it when it was decided
 
 
 def _evaluate(frame: Frame, node: Node) -> Outcome:

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from . import control, limits, memory, variables, webhook
 from .large import large_of
-from .notes import note_end, note_skip, note_start, note_subscribed
+from .notes import DEPENDENCY, note_end, note_skip, note_start, note_subscribed
 from .plan import FOREACH, IF, RESPONSE, SCOPE, SIMPLE, SWITCH, TERMINATE, UNTIL, VARIABLE, WAIT, Node
 from .records import Record
 from .retry import most_retries
 from .state import BACKING_OFF, CALLING, DELAYED, SUBSCRIBED, Ending, Frame, Open, State
 from .status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, WAITING, code_of
-from .stopping import stop
+from .stopping import TERMINATED, stop
 
 # Where records have their values.
 _DONE_INPUTS: Final = 6
@@ -54,7 +54,7 @@ def done(state: State, frame: Frame, node: Node, record: Record) -> None:
         if node.boxes and (state.watch is not None or node.noted):
             for box in node.boxes:
                 for inner in box.nodes:
-                    note_skip(state, frame, inner, "ActionDependencyFailed")
+                    note_skip(state, frame, inner, DEPENDENCY)
         if noted:
             note_end(state, frame, node, status, code, outputs, error)
         control.ended(state, frame, node, status)
@@ -139,8 +139,9 @@ def _terminate(state: State, frame: Frame, node: Node, code: str, inputs: Any, o
     error = outputs.get("runError")
     name = outputs["runStatus"]
     if error is None and name == "Failed":
-        error = {"code": "Terminated", "message": f"The run was ended by '{node.name}'."}
-    stop(state, code_of(name), error["code"] if error else ("Terminated" if name != "Succeeded" else None), error)
+        error = {"code": TERMINATED, "message": f"The run was ended by '{node.name}'."}
+    code_of_end = error["code"] if error else (TERMINATED if name != "Succeeded" else None)
+    stop(state, code_of(name), code_of_end, error, caught=TERMINATED)
 
 
 def _response(state: State, frame: Frame, node: Node, code: str, inputs: Any, outputs: Any, noted: bool) -> None:

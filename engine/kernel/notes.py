@@ -14,12 +14,19 @@ from .state import Frame, Info, State
 from .status import NAMES, SKIPPED, SUCCEEDED, WAITING
 from .timing import iso
 
+CONDITION: Final = "ActionConditionFailed"
+"""The code of an action whose runAfter (revision 2) or whose conditions of the schema of 2015 are not met."""
+DEPENDENCY: Final = "ActionDependencyFailed"
+"""The code of what is in a container that was skipped or failed before it started; in revision 1 also of an action
+whose runAfter is not met."""
+
 _SKIPPED: Final = "'{name}' was skipped."
+_CONTAINER: Final = "'{name}' was skipped: the container around it was skipped, or failed before it started."
 _SKIP_TEXT: Final = {
-    "ActionDependencyFailed": "'{name}' was skipped: its run-after conditions were not met by the actions before it.",
+    DEPENDENCY: "'{name}' was skipped: its run-after conditions were not met by the actions before it.",
     "ActionBranchingConditionNotSatisfied": "'{name}' was skipped: its branch was not taken.",
     "ActionResponseSkipped": "'{name}' was skipped: nobody waits for a response.",
-    "ActionConditionFailed": "'{name}' was skipped: one of its conditions is not true.",
+    CONDITION: "'{name}' was skipped: one of its conditions is not true.",
     "ActionTimedOut": "'{name}' was skipped: the limit of a container around it had lapsed before it.",
     "Terminated": "'{name}' was skipped: the run had ended before it.",
 }
@@ -56,17 +63,44 @@ def note_end(
         state.watch.ended(frame, node, state.now, status, code, outputs, error)
 
 
+def note_unmet(state: State, frame: Frame, node: Node) -> None:
+    """An action is skipped since its runAfter is not met.
+
+    Source: run history, error of a skipped action: ActionConditionFailed names the action before it, the statuses
+    that were expected and the one that it had.
+    """
+    if state.revision == 1:
+        note_skip(state, frame, node, DEPENDENCY)
+        return
+    unmet = []
+    for (before, wanted), expected in zip(node.predecessors, node.expected, strict=True):
+        status = frame.status.get(before.index, SUCCEEDED)
+        if status not in wanted:
+            unmet.append(f"'{before.name}' ended as {NAMES[status]}, expected was {expected}")
+    note_skip(state, frame, node, CONDITION, message=f"'{node.name}' was skipped: {'; '.join(unmet)}.")
+
+
 def note_skip(
-    state: State, frame: Frame, node: Node, reason: str, code: str = "ActionSkipped", *, told: bool = True
+    state: State,
+    frame: Frame,
+    node: Node,
+    reason: str,
+    code: str = "ActionSkipped",
+    *,
+    told: bool = True,
+    message: str | None = None,
 ) -> None:
     """An action, with all inside of it, is skipped for `reason`, the error's code.
 
     `told` False: only the watcher hears of it.
     """
+    error = {"code": reason, "message": message or _skip_text(state, reason, node)}
+    inner_reason = DEPENDENCY if reason == CONDITION and state.revision > 1 else reason
     todo = [node]
     while todo:
         each = todo.pop()
-        error = {"code": reason, "message": _SKIP_TEXT.get(reason, _SKIPPED).format(name=each.name)}
+        if each is not node:
+            error = {"code": inner_reason, "message": _skip_text(state, inner_reason, each)}
         if each.keep and told:
             if frame.info is None:
                 frame.info = {}
@@ -75,6 +109,11 @@ def note_skip(
         if state.watch is not None:
             state.watch.ended(frame, each, state.now, SKIPPED, code, None, error)
         todo.extend(inner for box in reversed(each.boxes) for inner in reversed(box.nodes))
+
+
+def _skip_text(state: State, reason: str, node: Node) -> str:
+    text = _CONTAINER if reason == DEPENDENCY and state.revision > 1 else _SKIP_TEXT.get(reason, _SKIPPED)
+    return text.format(name=node.name)
 
 
 def action_record(frame: Frame, node: Node) -> dict[str, Any]:

@@ -92,6 +92,7 @@ class Node:
         "check",
         "concurrency",
         "deferred",
+        "expected",
         "fail_at_limit",
         "gathers",
         "guard",
@@ -136,6 +137,8 @@ class Node:
         self.segments: tuple[tuple[str, bool], ...] = ()
         """Names on the way from the root, escaped, each with whether it is a loop whose index follows."""
         self.predecessors: tuple[Predecessor, ...] = ()
+        self.expected: tuple[str, ...] = ()
+        """The statuses that each of the predecessors may have, as text."""
         self.successors: tuple[Node, ...] = ()
         self.box: Box
         self.boxes: tuple[Box, ...] = ()

@@ -85,6 +85,10 @@ class Secured:
                 if action.type in _ECHOES:
                     hidden.add("outputs")
 
+    def of(self, key: str) -> frozenset[str]:
+        """What of an action is hidden: `inputs`, `outputs`, both or nothing."""
+        return frozenset(self._hidden.get(key, ()))
+
     def hide(self, entry: dict[str, Any], node: Node) -> dict[str, Any]:
         """The entry without what must not be shown; `secured` then lists what was left out."""
         hidden = self._hidden.get(node.key, set())

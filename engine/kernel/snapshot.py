@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .decide import REVISION
+from .decide import REVISIONS
 from .large import Collected, Large, LoopResults, large_of
 from .plan import Node, Plan
 from .state import End, Ending, Frame, Info, Limit, Loop, Open, State, Variable, Watch, live_frames
@@ -27,7 +27,7 @@ def dump(state: State) -> dict[str, Any]:
     loop_number = {id(loop): place for place, loop in enumerate(loops)}
     return {
         "format": FORMAT,
-        "revision": REVISION,
+        "revision": state.revision,
         "nodes": len(state.plan.nodes),
         "now": state.now,
         "started": state.started,
@@ -123,11 +123,15 @@ _RESULTS: Final = 2
 
 
 def _dump_collected(collected: Collected) -> list[Any]:
-    """[values without what is large, what is large]; records may hold the results of a loop within the loop."""
+    """[values without what is large, what is large]; records may hold the results of a loop within the loop, and may be
+    such results where `result()` names the inner loop."""
     values = list(collected.values)
     nested = []
     for number, value in enumerate(values):
-        if isinstance(value, dict) and value.get("outputs").__class__ is LoopResults:
+        if value.__class__ is LoopResults:
+            values[number] = None
+            nested.append([number, _dump_output(value, None)])
+        elif isinstance(value, dict) and value.get("outputs").__class__ is LoopResults:
             values[number] = {**value, "outputs": None}
             nested.append([number, _dump_output(value["outputs"], None)])
     for number, part in collected.large:
@@ -138,11 +142,9 @@ def _dump_collected(collected: Collected) -> list[Any]:
 
 def restore(plan: Plan, value: Any, watch: Watch | None = None) -> State | None:
     """The state of a snapshot, or None where it was made by another format, revision or plan."""
-    if not isinstance(value, dict) or (value.get("format"), value.get("revision"), value.get("nodes")) != (
-        FORMAT,
-        REVISION,
-        len(plan.nodes),
-    ):
+    if not isinstance(value, dict) or (value.get("format"), value.get("nodes")) != (FORMAT, len(plan.nodes)):
+        return None
+    if value.get("revision") not in REVISIONS:
         return None
     state = State(plan, watch)
     for name in ("now", "started", "seq", "left", "pins", "response"):
@@ -226,7 +228,10 @@ def _restore_collected(stored: list[Any]) -> Collected:
     for container, key, each in collected.places():
         container[key] = each
     for number, results in nested:
-        values[number]["outputs"] = _restore_output(results)
+        if values[number] is None:
+            values[number] = _restore_output(results)
+        else:
+            values[number]["outputs"] = _restore_output(results)
     return collected
 
 

@@ -315,6 +315,11 @@ class State:
         self.element: Any = None
 
     @property
+    def revision(self) -> int:
+        """The revision of the semantics that the run is of; the first one where its start does not say."""
+        return self.pins.get("revision", 1)  # type: ignore[no-any-return]
+
+    @property
     def time_text(self) -> str:
         """The time of the latest event as text, made once for each event."""
         if self.now_text is None:

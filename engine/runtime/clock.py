@@ -8,15 +8,20 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from typing import Final
+from typing import Final, Protocol
 
 from ...connectors import Clock
 from ..kernel.timing import SECOND
 
-__all__ = ["Clock", "SystemClock", "VirtualClock"]
+__all__ = ["BootClock", "Clock", "SystemBootClock", "SystemClock", "VirtualClock"]
 
 _LONGEST_NAP: Final = 30 * SECOND
 """A sleeper looks at the clock at least this often: the machine may be suspended, or its clock set, in the meantime."""
+
+_SHORT_NAP: Final = 1.0
+"""Seconds after which a sleeper looks at the clock whose time goes on while the machine sleeps."""
+
+_BOOTTIME: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 _TURNS: Final = 20
 """How many turns of the event loop a jumping clock lets pass before it moves on."""
@@ -33,6 +38,26 @@ class SystemClock:
         """Return once the machine's clock shows `due`; at once where it does already."""
         while (left := due - self.now()) > 0:  # noqa: ASYNC110 - time is the event
             await asyncio.sleep(min(left, _LONGEST_NAP) / SECOND)
+
+
+class BootClock(Protocol):
+    """Seconds since the machine was started, its sleep included: what nobody sets. For watching keys, not for flows."""
+
+    def now(self) -> float: ...
+
+    async def sleep_until(self, due: float) -> None: ...
+
+
+class SystemBootClock:
+    """The machine's; where it has no such clock, its monotonic one, which may stand still while it sleeps."""
+
+    def now(self) -> float:
+        return time.clock_gettime(_BOOTTIME)
+
+    async def sleep_until(self, due: float) -> None:
+        """Return once the machine's clock shows `due`; at once where it does already."""
+        while (left := due - self.now()) > 0:  # noqa: ASYNC110 - time is the event
+            await asyncio.sleep(min(left, _SHORT_NAP))
 
 
 class VirtualClock:

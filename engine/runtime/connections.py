@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...connectors.api_properties import ApiProperties, read_api_properties
 from ...storage import ConnectionInfo, Vault
+from .keyed import keyed
+
+if TYPE_CHECKING:
+    from .access import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,14 @@ class ConnectionDetail:
 class Connections:
     """Makes, shows and removes connections."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
+    @property
+    def _vault(self) -> Vault:
+        return self._access.vault
+
+    @keyed
     async def create(
         self,
         name: str,
@@ -59,10 +68,12 @@ class Connections:
         )
         return await self.one(made.name)
 
+    @keyed
     async def all(self) -> list[ConnectionDetail]:
         """All connections, oldest first."""
         return [await self.one(each.name) for each in await self._vault.connections()]
 
+    @keyed
     async def one(self, name: str) -> ConnectionDetail:
         """A connection by its name, in any case. Raises RecordNotFound."""
         info = await self._vault.connection(name)
@@ -71,11 +82,13 @@ class Connections:
         shown = {key: None if key in secured else value for key, value in stored["values"].items()}
         return ConnectionDetail(info, self._vault.keys.domain_name(info.domain), shown, secured)
 
+    @keyed
     async def values(self, name: str) -> dict[str, str]:
         """The values of a connection's parameters, secrets included. Raises RecordNotFound."""
         found: dict[str, str] = (await self._vault.connection_values(name))["values"]
         return found
 
+    @keyed
     async def delete(self, name: str) -> None:
         """Remove a connection, and shred its key. Raises RecordNotFound."""
         await self._vault.delete_connection(name)

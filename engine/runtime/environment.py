@@ -13,24 +13,27 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ...connectors import Services
 from ...storage import RunInfo, Vault, ensure_storable, open_bundle
-from ..cloud import Source, read, read_object
+from ..cloud import Source, read_object
 from ..cloud.artifacts import Artifacts, read_artifacts
-from ..errors import DefinitionError, Denied, NotFound, SealflowError
+from ..errors import SealflowError
 from ..kernel import Entry, History, Plan
 from ..kernel.polling import kind_of
 from ..kernel.status import NAMES, RUNNING, code_of
+from .access import Access
 from .callbacks import UNKNOWN, Address, Delivery, answer_to, leave
 from .clock import Clock, SystemClock
 from .connections import Connections
 from .executor import Executor
 from .expiry import in_ticks
 from .finding import find_run
+from .flow_file import read_flow_file
 from .key_work import Keys
+from .keyed import keyed
+from .keywatch import KeyWatch
 from .library import Flow, Library
+from .opening import Opening
 from .packages import read_package
-from .perform import Performer
 from .reading import run_info
 from .registration import Registration
 from .requests import DEPLOYED, RESUME, START
@@ -89,10 +92,15 @@ class RunSummary:
 
 
 class Environment:
-    """One environment: its flows and runs."""
+    """One environment: its flows and runs.
+
+    While its key is not given nothing of it is in memory, and everything raises EnvironmentLocked, or
+    EnvironmentSuspended in an outage. It goes on where it stood, as the same object, when the key is given again.
+    """
 
     def __init__(
         self,
+        opening: Opening,
         vault: Vault,
         connectors: Registry,
         *,
@@ -100,25 +108,36 @@ class Environment:
         resume: bool = True,
         run_duration: timedelta | None = None,
     ) -> None:
-        self._vault = vault
-        self._library = Library(vault)
         self._connectors = connectors
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._resume = resume
-        self._run_duration = in_ticks(run_duration)
-        self._executor: Executor | None = None
-        self._lock = asyncio.Lock()
+        self._access = Access(vault, connectors, self._clock, resume=resume, run_duration=in_ticks(run_duration))
+        self._watch = KeyWatch(self._access, opening)
+        self._watch.start()
 
     @property
     def name(self) -> str:
-        return self._vault.environment.name
+        return self._access.info.name
 
     @property
     def id(self) -> str:
-        return self._vault.environment.id.hex()
+        return self._access.info.id.hex()
+
+    @property
+    def _vault(self) -> Vault:
+        return self._access.vault
+
+    @property
+    def _library(self) -> Library:
+        return self._access.library
+
+    @property
+    def _executor(self) -> Executor | None:
+        return self._access.executor
 
     # ---- flows
 
+    @keyed
     async def deploy(
         self,
         name: str,
@@ -126,22 +145,26 @@ class Environment:
         *,
         dialect: str = "auto",
         artifacts: Artifacts | Path | str | None = None,
+        flow: str | None = None,
     ) -> Flow:
         """Check and keep a flow under `name`.
 
-        `source`: a definition as a dict (any form of file is accepted), or a file's path.
+        `source`: a definition as a dict (any form of file is accepted), or the path of a file or of a package: a
+        solution, a flow package, a project's folder, a template. `flow` says which one where it holds several.
         `artifacts`: its maps and schemas, as `{"maps": {name: text}, "schemas": {name: text}}` or a folder of the
         layout of a Standard project's `Artifacts`. The same content again is the same version. Raises DefinitionError
-        with the first fault, NotFound for a missing file.
+        with the first fault or `SeveralFlows`, NotFound for a missing file, PackageError for an archive that is not
+        read.
         """
-        found = await _source(source, name)
+        found = await _source(source, name, flow)
         if artifacts is not None:
             found = replace(found, artifacts=await _artifacts(artifacts))
-        flow = await self._library.deploy(name, found, dialect=dialect)
-        if flow.created:
-            await self._deployed(flow.id)
-        return flow
+        deployed = await self._library.deploy(name, found, dialect=dialect)
+        if deployed.created:
+            await self._deployed(deployed.id)
+        return deployed
 
+    @keyed
     async def flows(self) -> list[FlowSummary]:
         """The deployed flows."""
         disabled = {state.flow_id for state in await self._vault.triggers() if not state.value["enabled"]}
@@ -157,6 +180,7 @@ class Environment:
             for flow in await self._vault.flows()
         ]
 
+    @keyed
     async def flow(self, name: str, version: int | None = None) -> FlowDetail:
         """A flow with its definition, the newest version unless another is named. Raises NotFound."""
         found = await self._library.find(name, version)
@@ -176,16 +200,19 @@ class Environment:
 
     # ---- triggers
 
+    @keyed
     async def trigger(self, flow: str) -> TriggerInfo:
         """How a flow's trigger stands: enabled or not, when it fires next, how it fired lately. Raises NotFound."""
         found = await self._library.find(flow)
         plan = await self._library.plan(found.id, found.version)
         return info_of(Registration.of(found.id, await self._vault.trigger(found.id)), kind_of(plan))
 
+    @keyed
     async def enable(self, flow: str) -> None:
         """Let a flow start runs again; deploying a new flow enables it. Durable on return. Raises NotFound."""
         await self._switch(flow, True)
 
+    @keyed
     async def disable(self, flow: str) -> None:
         """Keep a flow from starting runs: by its trigger, by hand, or for another flow. Runs under way go on.
 
@@ -193,6 +220,7 @@ class Environment:
         """
         await self._switch(flow, False)
 
+    @keyed
     async def watch_triggers(
         self, *, fired: Callable[[Fired], None] | None = None, ended: Callable[[str, str, str], None] | None = None
     ) -> None:
@@ -201,8 +229,10 @@ class Environment:
         `fired` is called with every firing, `ended` with the id, flow and status of every run that ends here. Raises
         Denied `ExecutedElsewhere` where another process executes this environment.
         """
-        await (await self._executing(fired, ended)).watch_triggers()
+        await (await self._access.executing(fired, ended)).watch_triggers()
+        self._access.watching = True
 
+    @keyed
     async def fire_due(
         self, *, fired: Callable[[Fired], None] | None = None, ended: Callable[[str, str, str], None] | None = None
     ) -> None:
@@ -210,20 +240,24 @@ class Environment:
 
         Arguments and errors as for `watch_triggers`.
         """
-        await (await self._executing(fired, ended)).fire_due()
+        await (await self._access.executing(fired, ended)).fire_due()
         await self.idle()
 
+    @keyed
     async def idle(self) -> None:
         """Return when no run goes on in this process."""
         while self._executor is not None and self._executor.live:
             await asyncio.gather(*(run.ended.wait() for run in self._executor.live.values()))
 
+    @keyed
     async def stop_triggers(self) -> None:
         """Fire nothing more; what is being fired is finished first."""
+        self._access.watching = False
         if self._executor is not None and self._executor.scheduler is not None:
             await self._executor.scheduler.close()
             self._executor.scheduler = None
 
+    @keyed
     async def trigger_callback(
         self, address: str, *, body: Any = UNSET, headers: Mapping[str, Any] | None = None
     ) -> list[Run]:
@@ -235,6 +269,7 @@ class Environment:
 
     # ---- runs
 
+    @keyed
     async def start(
         self,
         flow: Flow | str,
@@ -291,12 +326,14 @@ class Environment:
             await self._vault.flush()  # whoever is told of a run can count on it
         return runs
 
+    @keyed
     async def run(self, run_id: str) -> Run:
         """A run by its id, by an unambiguous beginning of it, or `latest`. Raises NotFound."""
         info = await find_run(self._vault, run_id)
         live = self._executor.live.get(info.run_id) if self._executor is not None else None
         return Run(self, info, live, None)
 
+    @keyed
     async def runs(
         self,
         *,
@@ -334,6 +371,7 @@ class Environment:
             before = page[-1].run_id
         return found
 
+    @keyed
     async def resume_all(self) -> list[Run]:
         """Bring back every unfinished run. Raises StoreBusy where another process executes this environment."""
         executor = await self._execute()
@@ -345,6 +383,7 @@ class Environment:
             Run(self, await run_info(self._vault, live.log.run_id), live, None) for live in await executor.resume_all()
         ]
 
+    @keyed
     async def callback(
         self, address: str, *, body: Any = UNSET, headers: Mapping[str, Any] | None = None, status: int = 200
     ) -> Delivery:
@@ -366,28 +405,27 @@ class Environment:
         await self._vault.flush()
         return delivery
 
+    @keyed
     async def open_bundle(self, data: bytes) -> Any:
         """The content of a bundle that was sealed to this environment. Raises WrongKey for another one's."""
         return await open_bundle(self._vault, data)
 
     async def close(self) -> None:
         """Stop driving runs and close the store. Whoever waits for a run here gets an EngineClosed error."""
-        if self._executor is not None:
-            await self._executor.close()
-            self._executor = None
-        await self._vault.close()
+        await self._watch.close()
+        await self._access.close()
 
     # ---- connections and keys
 
     @property
     def connections(self) -> Connections:
         """The connections of this environment."""
-        return Connections(self._vault)
+        return Connections(self._access)
 
     @property
     def keys(self) -> Keys:
         """The work on the keys of this environment."""
-        return Keys(self._vault, self._executor, self._execute, resume=self._resume)
+        return Keys(self._access)
 
     # ---- for triggers
 
@@ -411,61 +449,24 @@ class Environment:
         elif self._vault.executor_pid() is not None:
             await self._vault.inbox_add(DEPLOYED, flow_id)
 
-    async def _executing(
-        self, fired: Callable[[Fired], None] | None, ended: Callable[[str, str, str], None] | None
-    ) -> Executor:
-        executor = await self._execute()
-        if executor is None:
-            raise Denied(
-                f"Another process executes the environment '{self.name}': triggers fire there, or nowhere.",
-                code="ExecutedElsewhere",
-                hint="End that process first; there can be one worker for each environment.",
-            )
-        executor.triggers.fired = fired
-        if ended is not None:
-            loop = asyncio.get_running_loop()
-            # Two turns later, so that whoever waits for the same commit is told first: a firing comes before its runs.
-            executor.ended = lambda run: loop.call_soon(loop.call_soon, ended, run.id, run.flow, run.outcome)
-        return executor
-
     # ---- for Run
 
     async def _execute(self) -> Executor | None:
-        """The executor, if this process is or becomes it; None while another process is."""
-        async with self._lock:
-            if self._executor is None and self._vault.try_become_executor():
-                await self._vault.look_again()
-                performer = Performer(self._connectors, Services(clock=self._clock))
-                self._executor = Executor(self._vault, self._library, self._clock, performer, self._run_duration)
-                self._executor.watch_inbox()
-                await self._executor.key_work.resume()
-                if self._resume:
-                    await self._executor.resume_all()
-            return self._executor
+        return await self._access.execute()
 
 
-async def _source(source: Source | Mapping[str, Any] | Path | str, name: str) -> Source:
+async def _source(source: Source | Mapping[str, Any] | Path | str, name: str, of: str | None) -> Source:
     if isinstance(source, Source):
         return source
     if isinstance(source, Mapping):
         return read_object(dict(source), name=name)
-    return read(await asyncio.to_thread(read_file, Path(source)), name=name)
+    return await asyncio.to_thread(read_flow_file, Path(source), of)
 
 
 async def _artifacts(given: Artifacts | Path | str) -> Artifacts:
     if isinstance(given, Mapping):
         return given
     return read_artifacts(await asyncio.to_thread(read_package, Path(given)))
-
-
-def read_file(path: Path) -> bytes:
-    """A flow's file. Raises NotFound, and DefinitionError for what cannot be read."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise NotFound(f"There is no file {path}.", hint="Check the path.") from None
-    except OSError as error:
-        raise DefinitionError(f"{path} cannot be read: {error.strerror}.", code="UnreadableFile") from None
 
 
 def _simulation(given: Simulation | Mapping[str, Any] | bool | None) -> Simulation | None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ...storage import InboxItem, RecordNotFound, Vault, ensure_storable
 from ..errors import NotFound, SealflowError
 from ..kernel import (
-    REVISION,
+    REVISIONS,
     History,
     Invoke,
     Plan,
@@ -59,7 +59,11 @@ INBOX_PERIOD: Final = 0.2
 
 
 PARTING_PATIENCE: Final = 5.0
-"""Seconds that closing waits for the unsubscribe requests of runs that are over."""
+"""Seconds that closing waits for triggers' calls and for the unsubscribe requests of runs that are over."""
+
+
+LEAST_PATIENCE: Final = 1.0
+"""Seconds that the calls of interrupted runs have at least to notice that they are given up."""
 
 
 class Executor:
@@ -83,6 +87,9 @@ class Executor:
         self.scheduler: Scheduler | None = None
         self.ended: Callable[[LiveRun], object] | None = None
         self._inbox_task: asyncio.Task[None] | None = None
+        self._broken: set[bytes] = set()
+        self._ending: list[asyncio.Task[None]] = []
+        self._resuming: dict[bytes, asyncio.Event] = {}
         self._partings: set[asyncio.Task[Answer]] = set()
 
     @property
@@ -136,11 +143,22 @@ class Executor:
     async def resume(self, run_id: bytes, *, history: History | None = None) -> LiveRun | None:
         """Bring an unfinished run back: fold its records, repeat what was under way. None when it had ended.
 
-        Raises NotFound, and storage errors where the history does not verify.
+        Who comes first brings it back, with his `history`; the others get the same run. Raises NotFound, and storage
+        errors where the history does not verify.
         """
+        while (under_way := self._resuming.get(run_id)) is not None:
+            await under_way.wait()
         known = self.live.get(run_id)
         if known is not None:
             return known
+        self._resuming[run_id] = resumed = asyncio.Event()
+        try:
+            return await self._resume(run_id, history)
+        finally:
+            del self._resuming[run_id]
+            resumed.set()
+
+    async def _resume(self, run_id: bytes, history: History | None) -> LiveRun | None:
         try:
             info = await self.vault.run(run_id)
         except RecordNotFound:
@@ -174,7 +192,7 @@ class Executor:
                 relieve(state, self.room // 2)
         if state.seq == 0:
             raise SealflowError(f"The run {run_name(run_id)} has no start record.", code="RunNotStarted")
-        if state.pins.get("revision") != REVISION:
+        if state.revision not in REVISIONS:
             raise SealflowError(
                 f"The run {run_name(run_id)} was started under another revision of the semantics.",
                 code="RevisionMismatch",
@@ -261,6 +279,8 @@ class Executor:
         """The run has ended, or its store is gone."""
         self.live.pop(run.log.run_id, None)
         self.admission.leave(run)
+        if run.failure is not None:
+            self._broken.add(run.log.run_id)
         if self.ended is not None:
             self.ended(run)
 
@@ -336,21 +356,39 @@ class Executor:
         if self.scheduler is not None:
             await self.triggers.register(flow_id)
 
-    async def close(self) -> None:
-        """Stop driving. Runs in flight stay resumable; their calls are given up."""
+    def interrupt(self, error: Exception) -> set[bytes]:
+        """Stop every run at once, and tell whoever waits for it why; the runs that have not ended here."""
+        runs = list(self.live.values())
+        self.live.clear()
+        for run in runs:
+            self._ending += run.interrupt(error)
+        return {run.log.run_id for run in runs} | self._broken
+
+    async def close(self, patience: float = PARTING_PATIENCE) -> None:
+        """Stop driving. Runs in flight stay resumable; their calls are given up.
+
+        `patience`: seconds that calls which are given up, of triggers too, and unsubscribe requests may still take.
+        """
         if self.scheduler is not None:
-            await self.scheduler.close()
+            await self.scheduler.close(patience)
             self.scheduler = None
         if self._inbox_task is not None:
             self._inbox_task.cancel()
             await asyncio.gather(self._inbox_task, return_exceptions=True)
             self._inbox_task = None
         await self.key_work.close()
-        runs = list(self.live.values())
-        self.live.clear()
-        await asyncio.gather(*(run.abandon() for run in runs))
+        self.interrupt(
+            SealflowError(
+                "The engine was closed while the run was going on.",
+                code="EngineClosed",
+                hint="Open the engine again; the run goes on where it stood.",
+            )
+        )
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=max(patience, LEAST_PATIENCE))
+            self._ending.clear()
         if self._partings:
-            await asyncio.wait(self._partings, timeout=PARTING_PATIENCE)
+            await asyncio.wait(self._partings, timeout=patience)
             for task in self._partings:
                 task.cancel()
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ...storage import Operation, RecordNotFound, Vault
 from ...storage.operations import RUNNING
+from .keyed import keyed
 from .requests import MIGRATE
 
 if TYPE_CHECKING:
-    from .executor import Executor
+    from .access import Access
 
 log = logging.getLogger("sealflow")
 
@@ -33,6 +34,7 @@ class KeyWork:
         self._vault = vault
         self._task: asyncio.Task[None] | None = None
         self._again = False
+        self._failure: Exception | None = None
 
     async def resume(self) -> None:
         """Go on with what a crash, or the end of a process, has interrupted."""
@@ -42,15 +44,18 @@ class KeyWork:
     def begin(self) -> None:
         """Do what is on record, and what is put on record until that is done."""
         self._again = True
+        self._failure = None
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def settled(self, seconds: float) -> None:
-        """Return when the work has ended, or after that time. Raises what ended it early."""
+        """Return when the work on record is done, or after that time. Raises what has stopped it."""
+        if self._failure is None and (self._task is None or self._task.done()):
+            self.begin()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=seconds)
-            if self._task.done() and not self._task.cancelled():
-                self._task.result()
+        if self._failure is not None:
+            raise self._failure
 
     async def close(self) -> None:
         """Stop. What is left stays on record."""
@@ -63,33 +68,27 @@ class KeyWork:
             while self._again:
                 self._again = False
                 await self._vault.migrate()
-        except Exception as error:
+        except Exception as error:  # kept for whoever waits; nobody may
+            self._failure = error
             log.warning("a migration stopped: %s", type(error).__name__)
-            raise
 
 
 class Keys:
-    """Everybody's side. `executor` is that of this process, if it is the environment's; `execute` makes it one where no
-    other process is.
-    """
+    """Everybody's side: the work is done in this process if it is the environment's executor, or becomes it."""
 
-    def __init__(
-        self,
-        vault: Vault,
-        executor: Executor | None,
-        execute: Callable[[], Awaitable[Executor | None]],
-        *,
-        resume: bool,
-    ) -> None:
-        self._vault = vault
-        self._executor = executor
-        self._execute = execute
-        self._resume = resume
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
+    @property
+    def _vault(self) -> Vault:
+        return self._access.vault
+
+    @keyed
     async def operations(self) -> list[Operation]:
         """The work on this environment's keys that there was and that goes on, oldest first."""
         return await self._vault.operations()
 
+    @keyed
     async def begin_migration(self, *, full: bool = False) -> Operation:
         """Put it on record that everything here goes over to the key that covers it now, and have it done.
 
@@ -98,12 +97,19 @@ class Keys:
         may do this: `Administration.migrating`.
         """
         operation = await self._vault.begin_migration(full=full)
-        executor = await self._execute() if self._resume else self._executor
+        executor = await self._access.execute() if self._access.resume else self._access.executor
         if executor is not None:
             executor.key_work.begin()
         elif self._vault.executor_pid() is not None:
             await self._vault.inbox_add(MIGRATE, None, dedupe=_DEDUPE)
         return operation
+
+    @keyed
+    async def finish(self) -> None:
+        """Return when all the work on record has ended. Raises as `follow`."""
+        for operation in await self.operations():
+            if operation.status == RUNNING:
+                await self.follow(operation)
 
     async def follow(
         self, operation: Operation, progress: Callable[[Operation], None] = lambda operation: None
@@ -122,7 +128,7 @@ class Keys:
                 progress(operation)
             if operation.status != RUNNING:
                 return operation
-            executor = await self._execute()
+            executor = await self._access.execute()
             if executor is None:
                 await asyncio.sleep(PERIOD)
             else:

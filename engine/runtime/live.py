@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from ...storage import NotStorable, RunLog
-from ..errors import SealflowError
 from ..kernel import (
     Abandon,
     Command,
@@ -470,18 +469,18 @@ class LiveRun:
         elif self.simulation is not None:
             self._advance_soon()
 
-    async def abandon(self) -> None:
-        """Stop driving the run: nothing is decided or done any more, and whoever waits for it is told."""
+    def interrupt(self, error: Exception) -> list[asyncio.Task[None]]:
+        """Stop driving the run: nothing is decided or done any more, and whoever waits for it is told why.
+
+        Gives the tasks that are ending.
+        """
         if self.failure is None and not self.ended.is_set():
-            self.failure = SealflowError(
-                f"The engine was closed while the run {self.id} was going on.",
-                code="EngineClosed",
-                hint="Open the engine again; the run goes on where it stood.",
-            )
-        await asyncio.gather(*self._tasks.give_up_all(), return_exceptions=True)
+            self.failure = error
+        tasks = self._tasks.give_up_all()
         self._quiet.set()
         self.responded.set()
         self.ended.set()
+        return tasks
 
 
 def _sleeps(entry: Open, far: int) -> bool:

@@ -9,16 +9,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import RunInfo, RunReader
+from ...storage import EnvironmentLocked, RunInfo, RunReader, StoreClosed
 from ..kernel import Entry, History, State, apply, from_stored
 from ..kernel.reply import Reply, answer_due, reply_of
 from ..kernel.status import NAMES
 from . import bundles
 from .callbacks import addresses
+from .keyed import keyed
 from .live import LiveRun
 from .reading import RunResult, read_state, result_of, run_info
 from .requests import CANCEL, RESUME
 from .start import Start, run_name
+from .tracing import Trace, trace
 
 if TYPE_CHECKING:
     from .environment import Environment
@@ -44,6 +46,12 @@ class Run:
         self._asked = isinstance(of, Start)
         self._live = live
         self._history = history
+        self._access = environment._access
+        self._access.holds(self)
+
+    def let_go(self) -> None:
+        """Hold nothing of the run any more: its environment's key is not given."""
+        self._live = self._history = None
 
     @property
     def id(self) -> str:
@@ -55,15 +63,22 @@ class Run:
         return self._live is not None
 
     @property
+    def told(self) -> bool:
+        """Whether `on_change` is called with what happens: the run goes on here, and was brought back for it."""
+        return self._live is not None and self._history is not None
+
+    @property
     def version(self) -> int:
         return self._version
 
+    @keyed
     async def flow(self) -> str:
         """The flow's name."""
         if self._flow is None:
             self._flow = (await self._environment._vault.flow(self._flow_id)).name
         return self._flow
 
+    @keyed
     async def wait(self, timeout: float | None = None) -> str:
         """Wait for the run's end and give its status only: of a long run, `result()` is everything it ever did.
 
@@ -73,6 +88,7 @@ class Run:
             await self._ended()
         return NAMES[(await run_info(self._environment._vault, self._id)).status]
 
+    @keyed
     async def result(self, timeout: float | None = None) -> RunResult:
         """Wait for the run's end and give everything about it.
 
@@ -82,6 +98,7 @@ class Run:
             await self._ended()
         return await self.snapshot()
 
+    @keyed
     async def response(self, timeout: float | None = None, *, polled: bool = False) -> Reply:
         """What the caller of the flow gets: {"statusCode", "headers", "body"?}. Waits for it as long as a caller does.
 
@@ -115,17 +132,18 @@ class Run:
         finally:
             for each in waits:
                 each.cancel()
-        self._raise_failure()
+        _raise_failure(live)
         reply = reply_of(live.state, live.now(), polled=polled)
         assert reply is not None  # noqa: S101
         return reply
 
+    @keyed
     async def snapshot(self) -> RunResult:
         """The run as it stands now, without waiting."""
         env = self._environment
         live = self._live
         if live is not None and self._history is not None and live.state.watch is self._history and live.ended.is_set():
-            self._raise_failure()
+            _raise_failure(live)
             state, history = live.state, self._history
         else:
             state, history = await read_state(env._vault, env._library, self._id)
@@ -135,9 +153,12 @@ class Run:
 
     async def follow(self) -> AsyncIterator[Entry]:
         """Each action whenever something about it is durable: started, to be tried again, ended. Ends with the run."""
-        async for _, changed in self._states():
-            for entry in changed:
-                yield entry
+        try:
+            async for _, changed in self._states():
+                for entry in changed:
+                    yield entry
+        except (EnvironmentLocked, StoreClosed) as error:
+            raise (self._access.explained(error) or error) from error
 
     async def _states(self) -> AsyncIterator[tuple[State, list[Entry]]]:
         """The run's state as far as it is durable, with what has changed in its history, again and again to its end."""
@@ -156,13 +177,15 @@ class Run:
                     apply(plan, state, from_stored(stored))
             yield state, list(changed)
             changed.clear()
-            self._raise_failure()
+            if self._live is not None:
+                _raise_failure(self._live)
             if not pages and state.end is None:
                 idle += 1
                 if idle % TAKE_OVER == 0:
                     await self._adopt()
                 await asyncio.sleep(POLL)
 
+    @keyed
     async def callbacks(self) -> dict[str, str]:
         """The callback URLs of the actions that wait for one, by path.
 
@@ -171,6 +194,16 @@ class Run:
         env = self._environment
         return addresses((await read_state(env._vault, env._library, self._id))[0])
 
+    @keyed
+    async def trace(self, action: str) -> Trace:
+        """What the expressions of an action evaluated: its path (`/Loop[3]/Action`), or its name where only one has it.
+
+        Evaluated again from the stored history, whoever executes the run. Raises NotFound, AmbiguousActionError.
+        """
+        env = self._environment
+        return await trace(env._vault, env._library, self._id, action)
+
+    @keyed
     async def cancel(self, reason: str = "The run was cancelled.") -> bool:
         """End the run as Cancelled; False when it had ended."""
         env = self._environment
@@ -184,21 +217,24 @@ class Run:
         await env._vault.inbox_add(CANCEL, reason, run_id=self._id)
         return True
 
+    @keyed
     async def resume(self, on_change: Callable[[Entry], None] | None = None) -> bool:
         """Go on with an unfinished run, e.g. after a crash; False when it had ended."""
         env = self._environment
         if (await run_info(env._vault, self._id)).ended_ms is not None:
             return False
+        plan = await env._library.plan(self._flow_id, self._version)
+        history = History(plan, on_change) if on_change is not None else None
         executor = await env._execute()
         if executor is None:
             await env._vault.inbox_add(RESUME, None, run_id=self._id)
             return True
-        plan = await env._library.plan(self._flow_id, self._version)
-        history = History(plan, on_change) if on_change is not None else None
+        # At once: a request in the inbox, such as a callback, would bring the run back too, and tell nobody.
         self._live = await executor.resume(self._id, history=history)
         self._history = history if self._live is not None and self._live.state.watch is history else None
         return True
 
+    @keyed
     async def export(self, *, plaintext: bool = False) -> bytes:
         """The run's history as a bundle for replay, sealed to the environment unless `plaintext` is asked for."""
         env = self._environment
@@ -225,9 +261,10 @@ class Run:
         if self._live is None and await self._is_over():
             return
         await self._adopt()
-        if self._live is not None:
-            await self._live.ended.wait()
-            self._raise_failure()
+        live = self._live
+        if live is not None:
+            await live.ended.wait()
+            _raise_failure(live)
             return
         async for _ in self.follow():
             pass
@@ -237,6 +274,7 @@ class Run:
         env = self._environment
         return await env._vault.run_exists(self._id) and (await env._vault.run(self._id)).ended_ms is not None
 
-    def _raise_failure(self) -> None:
-        if self._live is not None and self._live.failure is not None:
-            raise self._live.failure
+
+def _raise_failure(live: LiveRun) -> None:
+    if live.failure is not None:
+        raise live.failure

@@ -27,7 +27,7 @@ _AT_ONCE: Final = 64
 _NOW: Final = 0
 """A time that has come, whatever the clock says."""
 
-_PATIENCE: Final = 5.0
+PATIENCE: Final = 5.0
 """Seconds that closing waits for what is under way."""
 
 _TRY_AGAIN: Final = 5 * SECOND
@@ -68,7 +68,7 @@ class Scheduler:
                 return
             await self._wake.wait()
 
-    async def close(self) -> None:
+    async def close(self, patience: float = PATIENCE) -> None:
         """Fire nothing more; what is under way is finished, but for calls that take longer: they are made again."""
         self._executor.triggers.changed = None
         self._executor.admission.left = None
@@ -77,7 +77,7 @@ class Scheduler:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._busy:
-            _, late = await asyncio.wait(self._busy.values(), timeout=_PATIENCE)
+            _, late = await asyncio.wait(self._busy.values(), timeout=patience)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.identity.aio import DefaultAzureCredential
@@ -31,6 +31,11 @@ _TYPES: Final = ("RSA", "RSA-HSM")
 _BITS: Final = (2048, 3072, 4096)
 _VERSION: Final = re.compile(r"[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[0-9A-Za-z-]{1,127}")
+
+
+class _Login(NamedTuple):
+    client: KeyClient
+    credential: AsyncTokenCredential
 
 
 class AzureKeys(RemoteKeys):
@@ -55,25 +60,27 @@ class AzureKeys(RemoteKeys):
             "read_timeout": CONNECT_SECONDS,
             **(options or {}),
         }
-        self._open: tuple[KeyClient, AsyncTokenCredential] | None = None
+        self._open: _Login | None = None
+        self._retired: _Login | None = None
         self._versions: dict[str, CryptographyClient] = {}
 
     async def aclose(self) -> None:
-        opened, self._open = self._open, None
-        self._versions.clear()  # they use the client's connections
-        if opened is not None:
-            client, credential = opened
-            await client.close()
-            await credential.close()
+        for _ in range(2):
+            await self._log_in_again()
 
     async def _log_in_again(self) -> None:
-        await self.aclose()
+        # Calls may be under way by the old client: it is closed when the next one has to go.
+        closing, self._retired, self._open = self._retired, self._open, None
+        self._versions.clear()  # they use the client's connections
+        if closing is not None:
+            await closing.client.close()
+            await closing.credential.close()
 
     def _client(self) -> KeyClient:
         if self._open is None:
             credential = self._new_credential()
-            self._open = KeyClient(self._vault, credential, **self._options), credential
-        return self._open[0]
+            self._open = _Login(KeyClient(self._vault, credential, **self._options), credential)
+        return self._open.client
 
     def _crypto(self, version: str) -> CryptographyClient:
         if version not in self._versions:

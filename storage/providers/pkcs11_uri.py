@@ -14,7 +14,9 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 
 from ..errors import InvalidKeyUri
 
-_PATH = ("token", "serial", "object", "id", "type")
+# What a token's tools print; token and serial say the same, more exactly.
+_REDUNDANT = ("manufacturer", "model")
+_PATH = ("token", "serial", "object", "id", "type", *_REDUNDANT)
 _QUERY = ("module-path", "pin-source")
 _EXAMPLE = "Write it as pkcs11:token=LABEL;object=LABEL?module-path=/PATH/OF/MODULE.so&pin-source=file:/PATH/OF/PIN."
 

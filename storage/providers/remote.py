@@ -8,6 +8,7 @@ caller's business.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,7 @@ class RemoteKeys(ABC):
     def __init__(self, uri: str, key: str) -> None:
         self.uri = uri
         self.key = key
+        self._logins = 0
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.uri!r})"
@@ -93,7 +95,9 @@ class RemoteKeys(ABC):
 
     @abstractmethod
     async def _log_in_again(self) -> None:
-        """Drops the login, so that the next call makes a new one."""
+        """Drops the login, before it awaits anything, so that the next call makes a new one. Other calls may be under
+        way with the old one.
+        """
 
     async def _checked(self) -> Described:
         found = await self._describe()
@@ -105,7 +109,7 @@ class RemoteKeys(ABC):
     async def _wrap_and_open(self, payload: bytes, context: bytes) -> Wrapped:
         found = await self._checked()
         if found.problem is not None:
-            raise KeyDenied(found.problem)
+            raise KeyDenied(found.problem, hint="Change the key, or give the policy another one.")
         data = await self._wrap(found.version, payload, context)
         # Some clients wrap by themselves with a public key that they kept: only opening asks the key store.
         if not same(await self._unwrap(found.version, data, context), payload):
@@ -115,10 +119,13 @@ class RemoteKeys(ABC):
     async def _asked(self, call: Callable[[], Awaitable[_Answer]]) -> _Answer:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
+                login = self._logins
                 try:
                     return await self._tried(call)
                 except BadCredentials:
-                    await self._log_in_again()
+                    if login == self._logins:  # nobody else has renewed it in the meantime
+                        self._logins += 1
+                        await self._log_in_again()
                     return await self._tried(call)
         except TimeoutError as error:
             raise KeyUnavailable(f"{self.uri} gave no answer within {TOTAL_SECONDS:.0f} seconds.") from error
@@ -139,23 +146,29 @@ class RemoteKeys(ABC):
 
 
 _ASK_THE_STORE = "Check the key store: it must answer with what it was given."
-_TAG_CHARACTERS = 8
+_VERSION_ID = re.compile(rb"([!-~]*)@[0-9a-f]{8}")
 
 
 def version_id(key: str, version: str) -> bytes:
-    """The id of a key's version, as rows hold it: eight characters that tell this key from others, `:`, and the
-    version in the key store's own words.
+    """The id of a key's version, as rows hold it: the version in the key store's own words, `@`, and eight characters
+    that tell this key from others.
     """
-    tag = digest(key.encode("utf-8", "surrogatepass")).hex()[:_TAG_CHARACTERS]
-    return f"{tag}:{version}".encode()
+    tag = digest(key.encode("utf-8", "surrogatepass")).hex()[:8]
+    return f"{version}@{tag}".encode("ascii")
 
 
 def version_of(key: str, kek: bytes) -> str:
     """The version that an id names. Raises WrongKey for a version of another key."""
-    version = kek[_TAG_CHARACTERS + 1 :].decode("utf-8", "replace")
-    if not same(version_id(key, version), kek):
+    match = _VERSION_ID.fullmatch(kek)
+    version = "" if match is None else match[1].decode("ascii")
+    if match is None or not same(version_id(key, version), kek):
         raise not_this_key(key)
     return version
+
+
+def version_text(kek: bytes) -> str:
+    """The id of any key version for people: as it is where it is a text, in hex where it was derived from the key."""
+    return kek.decode("ascii") if _VERSION_ID.fullmatch(kek) else kek.hex()
 
 
 def not_this_key(key: str) -> WrongKey:

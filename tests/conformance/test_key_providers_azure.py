@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -62,6 +63,15 @@ async def test_an_ended_login_is_renewed_once(azure: AzureServer, keys: AzureKey
     with pytest.raises(BadCredentials):
         await keys.unwrap(wrapped, CONTEXT)
     assert azure.logins > logins
+    await keys.aclose()
+
+
+async def test_calls_at_once_survive_a_new_login(azure: AzureServer, keys: AzureKeys) -> None:
+    wrapped = await keys.wrap(b"payload", CONTEXT)
+    for token in ("token-of-tomorrow", "token-of-the-day-after"):
+        azure.token = azure.next_token = token
+        opened = await asyncio.gather(*(keys.unwrap(wrapped, CONTEXT) for _ in range(20)))
+        assert set(opened) == {b"payload"}
     await keys.aclose()
 
 

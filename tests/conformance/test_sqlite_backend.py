@@ -31,12 +31,13 @@ from sealflow.storage.conformance import (
     run_row,
     trigger_row,
 )
+from sealflow.storage.key_conformance import KeyRowsConformance
 from sealflow.storage.port import FlowRow
 
 OpenBackend = Callable[[], Awaitable[Backend]]
 
 
-class TestSQLite(BackendConformance):
+class TestSQLite(BackendConformance, KeyRowsConformance):
     @pytest.fixture
     def open_backend(self, tmp_path: Path) -> OpenBackend:
         async def open_it() -> Backend:

@@ -56,8 +56,11 @@ class Strictness:
             return plaintext, arn
 
         def describe(response: Any) -> Any:
-            strict.check_access(str(response._get_param("KeyId")))
+            named = str(response._get_param("KeyId"))
+            strict.check_access(named)
             answer = json.loads(strict._describe(response))
+            if named.rpartition(":")[2].startswith("alias/aws/"):
+                answer["KeyMetadata"]["KeyManager"] = "AWS"
             key = response.kms_backend.keys[answer["KeyMetadata"]["KeyId"]]
             answer["KeyMetadata"]["CurrentKeyMaterialId"] = f"{len(key.rotations):064x}"
             return json.dumps(answer)

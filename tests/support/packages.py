@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -19,6 +20,21 @@ def zipped(files: Mapping[str, bytes | str]) -> bytes:
         for path, content in files.items():
             archive.writestr(path, content)
     return target.getvalue()
+
+
+def packed(folder: Path, name: str, files: Mapping[str, str]) -> str:
+    """These files as an archive in the folder; its name."""
+    (folder / name).write_bytes(zipped(files))
+    return name
+
+
+def unpacked(folder: Path, name: str, files: Mapping[str, str]) -> str:
+    """These files in a folder in the folder; its name."""
+    for path, content in files.items():
+        target = folder / name / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content, "utf-8")
+    return name
 
 
 def as_bytes(files: Mapping[str, bytes | str]) -> dict[str, bytes]:

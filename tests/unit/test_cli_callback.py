@@ -56,6 +56,15 @@ def test_a_run_that_waits_is_answered_and_goes_on_when_it_is_resumed(cli: Cli) -
     assert result.json["actions"][1]["outputs"] == {"yes": True}
 
 
+@pytest.mark.parametrize("which", ["latest", "--all"])
+def test_the_progress_is_shown_though_the_callback_brings_the_run_back(cli: Cli, which: str) -> None:
+    leave_waiting({"Ask": hook(), "Answer": compose("@body('Ask')", "Ask")})
+    assert cli("runs", "callback", "latest", "--body", '{"yes": true}').code == 0
+    lines = cli("runs", "resume", which).out.splitlines()
+    assert [line.split(" ")[:2] for line in lines[-4:-2]] == [["✓", "Ask"], ["✓", "Answer"]]
+    assert lines[-2].startswith("Succeeded")
+
+
 def test_only_the_first_callback_counts(cli: Cli) -> None:
     url = leave_waiting({"Ask": hook()})["/Ask"]
     first = cli("runs", "callback", url, "--body", "1", "--json")

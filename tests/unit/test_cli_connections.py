@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sealflow
 from cli_session import Cli
 
 SECRET = "hunter2-canary"
@@ -65,10 +67,6 @@ def test_secrets_come_from_files_stdin_and_variables(cli: Cli, monkeypatch: pyte
 
 
 def values(cli: Cli) -> list[Any]:
-    import asyncio
-
-    import sealflow
-
     async def read() -> list[Any]:
         async with sealflow.open(cli.folder / ".sealflow") as engine:
             env = await engine.environment(create=False)
@@ -158,8 +156,9 @@ def test_whose_key_seals_a_connection_shows_in_the_stored_bytes(cli: Cli) -> Non
         # A record names the scope key that sealed it (its 32 bytes from the fifth), whose row names the environment
         # key that wraps it.
         stored = database.execute(
-            "SELECT hex(environment_keys.kid) FROM connections JOIN keys ON keys.kid = substr(connections.record, 5, 32) "
-            "JOIN environment_keys ON environment_keys.domain = keys.domain AND environment_keys.version = keys.key_version "
+            "SELECT hex(e.kid) FROM connections "
+            "JOIN keys ON keys.kid = substr(connections.record, 5, 32) "
+            "JOIN environment_keys AS e ON e.domain = keys.domain AND e.version = keys.key_version "
             "ORDER BY connections.created_ms"
         ).fetchall()
     assert [kid.lower() for (kid,) in stored] == [each["key_id"] for each in status["connections"]]

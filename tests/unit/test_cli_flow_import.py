@@ -8,25 +8,24 @@ from typing import Any
 
 import pytest
 from cli_session import Cli, compose
-from packages import CHILD_ID, PARENT_ID, child, flow_package, project, solution, template, workflow, zipped
+from packages import (
+    CHILD_ID,
+    PARENT_ID,
+    child,
+    flow_package,
+    packed,
+    project,
+    solution,
+    template,
+    unpacked,
+    workflow,
+    zipped,
+)
 
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     return Cli(tmp_path, monkeypatch, capsys)
-
-
-def packed(cli: Cli, name: str, files: dict[str, str]) -> str:
-    (cli.folder / name).write_bytes(zipped(files))
-    return name
-
-
-def unpacked(cli: Cli, name: str, files: dict[str, str]) -> str:
-    for path, content in files.items():
-        target = cli.folder / name / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content, "utf-8")
-    return name
 
 
 def answer(cli: Cli, flow: str, **body: Any) -> Any:
@@ -36,7 +35,7 @@ def answer(cli: Cli, flow: str, **body: Any) -> Any:
 
 
 def test_a_solution_runs_and_its_child_is_found_by_id(cli: Cli) -> None:
-    done = cli("flow", "import", packed(cli, "orders.zip", solution()), "--json")
+    done = cli("flow", "import", packed(cli.folder, "orders.zip", solution()), "--json")
     assert done.code == 0
     found = done.json
     assert list(found) == [
@@ -61,7 +60,7 @@ def test_a_solution_runs_and_its_child_is_found_by_id(cli: Cli) -> None:
 
 
 def test_what_people_see(cli: Cli) -> None:
-    done = cli("flow", "import", packed(cli, "orders.zip", solution()))
+    done = cli("flow", "import", packed(cli.folder, "orders.zip", solution()))
     assert done.code == 0
     lines = done.out.splitlines()
     assert lines[0] == "solution Orders 1.2.0.0: 2 flows"
@@ -73,14 +72,14 @@ def test_what_people_see(cli: Cli) -> None:
 
 
 def test_a_dry_run_makes_nothing(cli: Cli) -> None:
-    done = cli("flow", "import", packed(cli, "orders.zip", solution()), "--dry-run", "--json")
+    done = cli("flow", "import", packed(cli.folder, "orders.zip", solution()), "--dry-run", "--json")
     assert (done.code, done.json["dryRun"]) == (0, True)
     assert [each["id"] for each in done.json["flows"]] == [None, None]
     assert [path.name for path in cli.folder.iterdir()] == ["orders.zip"]
 
 
 def test_parameters_and_another_environment(cli: Cli) -> None:
-    packed(cli, "orders.zip", solution())
+    packed(cli.folder, "orders.zip", solution())
     assert cli("flow", "import", "orders.zip", "--parameter", "so_Rate=2", "-e", "contoso").code == 0
     done = cli("run", "Tax", "-e", "contoso", "--input", '{"net": 3}', "--json")
     assert done.json["response"]["body"] == {"gross": 6}
@@ -89,7 +88,7 @@ def test_parameters_and_another_environment(cli: Cli) -> None:
 
 
 def test_one_flow_under_another_name_is_still_found(cli: Cli) -> None:
-    unpacked(cli, "app", project())
+    unpacked(cli.folder, "app", project())
     several = cli("flow", "import", "app", "--as", "x", "--json")
     assert (several.code, several.error["code"]) == (2, "InvalidUsage")
     assert cli("flow", "import", "app", "--only", "none", "--json").error["code"] == "NotFound"
@@ -100,7 +99,7 @@ def test_one_flow_under_another_name_is_still_found(cli: Cli) -> None:
 
 
 def test_of_two_flows_with_one_alias_the_last_deployed_is_called(cli: Cli) -> None:
-    packed(cli, "orders.zip", solution())
+    packed(cli.folder, "orders.zip", solution())
     cli("flow", "import", "orders.zip")
     cli("flow", "import", "orders.zip", "--only", "tax", "--as", "Other tax", "--parameter", "so_Rate=10")
     assert answer(cli, "Gross & net", net=1) == {"gross": 10.0}
@@ -111,7 +110,7 @@ def test_a_package_with_a_fault_is_refused_as_a_whole(cli: Cli) -> None:
     files["bad/workflow.json"] = json.dumps(
         {"definition": {"triggers": {}, "actions": {"A": {"type": "Nonsense"}}}, "kind": "Stateful"}
     )
-    unpacked(cli, "app", files)
+    unpacked(cli.folder, "app", files)
     done = cli("flow", "import", "app", "--json")
     assert done.code == 2
     assert (done.error["code"], done.error["file"]) == ("UnknownActionType", "app")
@@ -128,7 +127,7 @@ def test_a_package_with_a_fault_is_refused_as_a_whole(cli: Cli) -> None:
 def test_a_file_that_is_missing_from_a_package(cli: Cli) -> None:
     files = solution()
     files.pop(f"Workflows/Tax-{CHILD_ID.upper()}.json")
-    done = cli("flow", "import", packed(cli, "orders.zip", files), "--json")
+    done = cli("flow", "import", packed(cli.folder, "orders.zip", files), "--json")
     assert (done.code, done.error["code"], done.error["at"]) == (2, "MissingFile", "customizations.xml")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from kernel_driver import SUCCEEDED, Driver, compose, fail
+from sealflow.engine import kernel
 
 
 def scope(actions: dict[str, Any], *after: str, on: list[str] | None = None) -> dict[str, Any]:
@@ -30,7 +31,56 @@ def test_every_predecessor_has_to_have_ended_in_one_of_its_statuses() -> None:
     assert run.statuses["/both"] == "Succeeded"
     assert run.statuses["/neither"] == "Skipped"
     assert run.entry("/neither").code == "ActionSkipped"
-    assert run.entry("/neither").error["code"] == "ActionDependencyFailed"
+    assert run.entry("/neither").error == {
+        "code": "ActionConditionFailed",
+        "message": "'neither' was skipped: 'b' ended as Failed, expected was Succeeded.",
+    }
+
+
+def test_every_unmet_predecessor_is_told_with_what_was_expected() -> None:
+    after = {"a": ["Failed", "TimedOut"], "b": SUCCEEDED, "c": ["Aborted"]}
+    flow = {"a": compose(1), "b": fail(), "c": compose(1), "d": {**compose(2), "runAfter": after}}
+    assert Driver(flow).run().entry("/d").error["message"] == (
+        "'d' was skipped: 'a' ended as Succeeded, expected was Failed, TimedOut; "
+        "'b' ended as Failed, expected was Succeeded; 'c' ended as Succeeded, expected was Aborted."
+    )
+
+
+SKIPS = {
+    "bad": fail(),
+    "s": {"type": "Scope", "actions": {"in": compose(1)}, "runAfter": {"bad": SUCCEEDED}},
+    "if": {"type": "If", "expression": "@int('x')", "actions": {"branch": compose(1)}},
+    "seen": compose(
+        ["@actions('s')['error']['code']", "@actions('in')['error']['code']", "@actions('branch')['error']['code']"],
+        "s", "if", on=["Skipped", "Failed"],
+    ),
+}  # fmt: skip
+
+
+def test_what_is_in_a_container_that_did_not_start_depends_on_it() -> None:
+    run = Driver(SKIPS).run()
+    assert run.outputs("/seen") == ["ActionConditionFailed", "ActionDependencyFailed", "ActionDependencyFailed"]
+    assert run.entry("/s/in").error["message"] == (
+        "'in' was skipped: the container around it was skipped, or failed before it started."
+    )
+
+
+def test_a_run_of_the_first_revision_keeps_its_codes() -> None:
+    run = Driver(SKIPS, pins={"revision": 1}).run()
+    assert run.outputs("/seen") == ["ActionDependencyFailed"] * 3
+    assert run.entry("/s").error["message"] == (
+        "'s' was skipped: its run-after conditions were not met by the actions before it."
+    )
+    assert kernel.replay(run.records, run.plan).difference is None
+
+
+def test_a_snapshot_keeps_the_revision() -> None:
+    run = Driver(SKIPS, pins={"revision": 1}).run()
+    dumped = kernel.dump(run.state)
+    restored = kernel.restore(run.plan, dumped)
+    assert restored is not None
+    assert (dumped["revision"], restored.revision) == (1, 1)
+    assert kernel.restore(run.plan, {**dumped, "revision": 3}) is None
 
 
 def test_skips_cascade_and_can_be_run_after() -> None:

@@ -294,3 +294,18 @@ def test_a_token_is_not_shown() -> None:
     address = Address.read(f"sealflow:callback/{'0' * 8}-0000-7000-8000-{'0' * 12}/{'ab' * 16}")
     assert address is not None
     assert "abab" not in repr(address)
+
+
+async def test_whoever_resumes_a_run_is_told_though_a_callback_waits_for_it(tmp_path: Path) -> None:
+    """The request in the inbox would bring the run back as well; who asks for it first is told what happens."""
+    async with opened(tmp_path, Service()) as env:
+        (run,) = await env.start(await env.deploy("f", flow(Ask=hook(unsubscribe=False))))
+        url = await waiting(env, run)
+    async with opened(tmp_path, Service(), resume=False) as env:
+        assert (await env.callback(url, body=1)).status == 202
+        told: list[tuple[str, int]] = []
+        run = await env.run("latest")
+        assert await run.resume(lambda entry: told.append((entry.path, entry.status)))
+        assert (await run.result()).status == "Succeeded"
+        assert run.told
+        assert told[-1] == ("/Ask", 1)

@@ -27,7 +27,7 @@ from . import (
 )
 from . import eval as evaluation
 from . import worker as work
-from .errors import FAILED, INTERRUPTED, OK, UsageError, of_os_error, report
+from .errors import INTERRUPTED, OK, UsageError, of_os_error, report
 from .output import note, say
 
 app = typer.Typer(
@@ -87,13 +87,14 @@ def execute(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code. Nothing is raised, whatever happens."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
+    code = OK
     try:
         code = _invoke(given)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has had enough. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        # Whoever read our output has had enough, which is no fault of the command.
+        _discard_output()
+        return code
     except (KeyboardInterrupt, typer.Abort):
         note("interrupted")
         return INTERRUPTED
@@ -106,10 +107,17 @@ def _flushed(code: int) -> int:
     """The exit code, once all output is written; a result that could not be written is an error of its own."""
     try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return max(code, report(of_os_error(error, "stdout"), as_json=False))
     return code
+
+
+def _discard_output() -> None:
+    """What is left to be written goes nowhere: Python would complain about it once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ from .administering import Acting
 from .arguments import write_file
 from .errors import FAILED, OK
 from .moments import iso_ms
-from .output import json_text, note, one_line, paint, say, say_json, table
+from .output import json_text, note, one_line, say, say_json, say_table
 from .session import wait_for
 
 if TYPE_CHECKING:
@@ -41,10 +41,7 @@ def list_(
         [str(act.number), (iso_ms(act.at_ms) or "")[:19], act.actor, act.kind, act.subject, act.status, _detail(act)]
         for act in acts
     ]
-    head, *lines = table(["NUMBER", "TIME", "ACTOR", "ACT", "SUBJECT", "STATUS", "DETAIL"], rows)
-    say(paint(head, "bold"))
-    for line in lines:
-        say(line)
+    say_table(["NUMBER", "TIME", "ACTOR", "ACT", "SUBJECT", "STATUS", "DETAIL"], rows)
     return OK
 
 
@@ -70,10 +67,9 @@ def verify(json: options.Json = False, home: options.Home = None) -> int:
     checked, problem = wait_for(work())
     if json:
         say_json({"ok": problem is None, "checked": checked, "problem": problem})
-    elif problem is None:
-        say(f"{checked:,} acts verified")
     else:
-        say(f"{checked:,} acts verified, then: {one_line(problem)}")
+        verified = f"{checked:,} {'act' if checked == 1 else 'acts'} verified"
+        say(verified if problem is None else f"{verified}, then: {one_line(problem)}")
     return OK if problem is None else FAILED
 
 

@@ -16,7 +16,7 @@ from .arguments import json_object, read_file
 from .env_status import class_of
 from .errors import OK, UsageError, about
 from .moments import clock_ms, iso_ms
-from .output import note, one_line, paint, say, say_json, table
+from .output import note, one_line, say, say_json, say_table
 from .session import again, wait_for
 from .session import environment as opened_environment
 
@@ -116,10 +116,7 @@ def list_(environment: options.Environment = "default", json: options.Json = Fal
         ]
         for each in found
     ]
-    head, *lines = table(["CONNECTION", "CONNECTOR", "CLASS", "DOMAIN", "CREATED"], rows)
-    say(paint(head, "bold"))
-    for line in lines:
-        say(line)
+    say_table(["CONNECTION", "CONNECTOR", "CLASS", "DOMAIN", "CREATED"], rows)
     return OK
 
 

@@ -9,7 +9,7 @@ import typer
 
 from . import options
 from .errors import OK
-from .output import one_line, paint, say, say_json, table
+from .output import one_line, say, say_json, say_table
 from .session import opened, tell_first_run, wait_for
 
 app = typer.Typer(help="Environments: each has its own store and its own keys.", no_args_is_help=True)
@@ -51,13 +51,10 @@ def list_(json: options.Json = False, home: options.Home = None) -> int:
     if json:
         say_json(found)
         return OK
-    head, *lines = table(
+    say_table(
         ["ENVIRONMENT", "ID", "CREATED"],
         [[each["environment"], each["id"], each["createdTime"][:19]] for each in found],
     )
-    say(paint(head, "bold"))
-    for line in lines:
-        say(line)
     return OK
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options
-from .errors import OK, about
-from .output import note, one_line, paint, say, say_json, shown, table
+from .errors import OK, UsageError, about
+from .output import note, one_line, say, say_json, say_table, shown
 from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
@@ -52,10 +52,7 @@ def list_(environment: options.Environment = "default", json: options.Json = Fal
         [flow.name, str(flow.version), clock_ms(flow.created_ms), clock_ms(flow.updated_ms), _state(flow.enabled)]
         for flow in found
     ]
-    head, *lines = table(["FLOW", "VERSION", "CREATED", "CHANGED", "STATE"], rows)
-    say(paint(head, "bold"))
-    for line in lines:
-        say(line)
+    say_table(["FLOW", "VERSION", "CREATED", "CHANGED", "STATE"], rows)
     return OK
 
 
@@ -144,6 +141,7 @@ def deploy(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Otherwise the file's stem.", show_default=False)
     ] = None,
+    flow: options.OfPackage = None,
     dialect: options.Dialect = options.DialectChoice.auto,
     artifacts: options.Artifacts = None,
     environment: options.Environment = "default",
@@ -152,32 +150,36 @@ def deploy(
 ) -> int:
     """Check a flow and keep it, encrypted. The same content again is the same version.
 
+    FILE as for `sealflow run`.
+
     With --json: {"flow","id","version","created","dialect","kind","environment"}.
     """
     from .run import read_flow, with_artifacts
 
-    source = read_flow(file)
+    if name is not None and not name.strip():
+        raise UsageError("--name needs a name.")
+    source = read_flow(file, flow)
     if artifacts is not None:
         source = with_artifacts(source, artifacts)
-    flow, where = wait_for(_deploy(home, environment, file, source, name, dialect.value))
+    deployed, where = wait_for(_deploy(home, environment, file, source, name, dialect.value))
     if json:
         say_json(
             {
-                "flow": flow.name,
-                "id": flow.id.hex(),
-                "version": flow.version,
-                "created": flow.created,
-                "dialect": flow.dialect,
-                "kind": flow.kind,
+                "flow": deployed.name,
+                "id": deployed.id.hex(),
+                "version": deployed.version,
+                "created": deployed.created,
+                "dialect": deployed.dialect,
+                "kind": deployed.kind,
                 "environment": where,
             }
         )
     else:
-        state = "deployed" if flow.created else "unchanged"
-        say(f"{one_line(flow.name)} version {flow.version} {state} ({flow.dialect})")
+        state = "deployed" if deployed.created else "unchanged"
+        say(f"{one_line(deployed.name)} version {deployed.version} {state} ({deployed.dialect})")
         import shlex
 
-        say(f"next: {again(f'run {shlex.quote(flow.name)}', home=home, environment=environment)}")
+        say(f"next: {again(f'run {shlex.quote(deployed.name)}', home=home, environment=environment)}")
     return OK
 
 

@@ -173,14 +173,15 @@ def _read(package: str, deployment: Any) -> Package:
 
 def _chosen(package: Package, only: list[str], name: str | None) -> list[_Checked]:
     from ...cloud import check
+    from ...runtime.flow_file import is_called
 
     sources = list(package.flows)
     if only:
-        unknown = [each for each in only if not any(_is_called(source, each) for source in sources)]
+        unknown = [each for each in only if not any(is_called(source, each) for source in sources)]
         if unknown:
             names = ", ".join(source.name for source in sources[:10])
             raise NotFound(f"The package has no flow '{unknown[0]}'.", hint=f"It has: {names}.")
-        sources = [source for source in sources if any(_is_called(source, each) for each in only)]
+        sources = [source for source in sources if any(is_called(source, each) for each in only)]
     if name is not None:
         if not name.strip():
             raise UsageError("--as needs a name.")
@@ -192,11 +193,6 @@ def _chosen(package: Package, only: list[str], name: str | None) -> list[_Checke
         source = sources[0]
         sources = [replace(source, name=name, aliases=tuple(dict.fromkeys((*source.aliases, source.name))))]
     return [_Checked(source, source.name, tuple(check(source))) for source in sources]
-
-
-def _is_called(source: Source, wanted: str) -> bool:
-    wanted = wanted.strip("{}").lower()
-    return wanted in (source.name.lower(), source.file.lower(), *(alias.lower() for alias in source.aliases))
 
 
 async def _deploy(home: Path | None, where: str, chosen: list[_Checked]) -> tuple[dict[int, _Checked], str]:

@@ -14,7 +14,7 @@ from .env_status import domain_label, key_json
 from .errors import OK, UsageError
 from .migrating import migrate, operation_json, operation_line
 from .moments import clock_ms, iso_ms
-from .output import note, one_line, paint, say, say_json, table
+from .output import note, one_line, say, say_json, say_table
 from .session import again, opened, wait_for
 
 if TYPE_CHECKING:
@@ -92,10 +92,7 @@ def list_(
         say_json([_file_key_json(path, key) for key in found])
         return OK
     rows = [[key.name, str(key.versions), "enabled" if key.enabled else "disabled"] for key in found]
-    head, *lines = table(["KEY", "VERSIONS", "STATE"], rows)
-    say(paint(head, "bold"))
-    for line in lines:
-        say(line)
+    say_table(["KEY", "VERSIONS", "STATE"], rows)
     return OK
 
 
@@ -203,10 +200,7 @@ def status(environment: options.Environment = "default", json: options.Json = Fa
         ]
         for use in found.keys
     ]  # fmt: skip
-    head, *lines = table(["DOMAIN", "KEY", "KEY ID", "WRAPPED BY", "CREATED", "STATE", "WRAPS"], rows)
-    say(paint(head, "bold"))
-    for line in lines:
-        say(line)
+    say_table(["DOMAIN", "KEY", "KEY ID", "WRAPPED BY", "CREATED", "STATE", "WRAPS"], rows)
     for use in found.keys:
         if not use.live and use.scopes:
             note(f"{use.domain}.{use.version} is still needed for {_scopes(use)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from ...errors import SealflowError
 from .errors import InterruptedRunError
 from .moments import iso_ms
 from .output import coloured, write
-from .progress import duration_text
 
 if TYPE_CHECKING:
     from ....storage import Administration, Operation
@@ -63,6 +61,8 @@ class OperationProgress:
 
 def progress_text(operation: Operation, done: int, seconds: float) -> str:
     """`migrate: 512 of 10,000, 128/s, 74 s left`, where `done` of it took `seconds`."""
+    from .progress import duration_text
+
     text = f"{operation.kind}: {operation.done:,} of {operation.total:,}"
     if done <= 0 or seconds <= 0:
         return text
@@ -75,6 +75,8 @@ async def migrate(
     engine: Engine, administration: Administration, name: str, *, full: bool, detach: bool, as_json: bool
 ) -> Operation:
     """Begin a migration and wait for its end, unless `detach`ed. Raises OperationFailedError."""
+    import asyncio
+
     env = await engine.environment(name, create=False)
     async with administration.migrating(env.name, full=full):
         operation = await env.keys.begin_migration(full=full)
@@ -113,6 +115,8 @@ def operation_json(operation: Operation) -> dict[str, Any]:
 
 def operation_line(operation: Operation) -> str:
     """An operation for people."""
+    from .progress import duration_text
+
     text = f"{operation.kind}: {operation.status}, {operation.done:,} of {operation.total:,}"
     if operation.ended_ms is not None:
         text += f" in {duration_text((operation.ended_ms - operation.created_ms) * 10_000)}"

@@ -1,4 +1,7 @@
-"""Times in the command line: `--since 2h`, and stored times for people and for programs."""
+"""Times in the command line: `--since 2h`, and stored times for people and for programs.
+
+What they take from the kernel is loaded when it is used: most commands show no times.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,7 @@ import time
 from typing import Final
 
 from ...errors import ExpressionError
-from ...kernel.timing import from_iso, iso
 from .errors import UsageError
-from .progress import clock_text
 
 _AGO: Final = re.compile(r"(\d+)\s*(s|m|h|d|w)")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -20,6 +21,8 @@ def moment_ms(text: str, option: str, *, now: float | None = None) -> int:
     """Unix milliseconds of an ISO time (UTC where it says nothing else), or of `2h` = two hours ago. Raises
     UsageError.
     """
+    from ...kernel.timing import from_iso
+
     ago = _AGO.fullmatch(text.strip())
     if ago:
         return round(((time.time() if now is None else now) - int(ago[1]) * _SECONDS[ago[2]]) * 1_000)
@@ -33,9 +36,13 @@ def moment_ms(text: str, option: str, *, now: float | None = None) -> int:
 
 def iso_ms(milliseconds: int | None) -> str | None:
     """A stored time for programs."""
+    from ...kernel.timing import iso
+
     return iso(milliseconds * 10_000) if milliseconds is not None else None
 
 
 def clock_ms(milliseconds: int) -> str:
     """A stored time for people."""
+    from .progress import clock_text
+
     return clock_text(milliseconds * 10_000)

@@ -59,6 +59,10 @@ Artifacts = Annotated[
         show_default=False,
     ),
 ]
+OfPackage = Annotated[
+    str | None,
+    typer.Option("--flow", metavar="NAME", help="Which flow of a package that holds several.", show_default=False),
+]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the unique beginning of one, or 'latest'.")]
 
 

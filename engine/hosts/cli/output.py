@@ -140,3 +140,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [list(head), *body]
     ]
+
+
+def say_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table of the result, for people."""
+    first, *lines = table(head, rows)
+    say(paint(first, "bold"))
+    for line in lines:
+        say(line)

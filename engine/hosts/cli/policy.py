@@ -14,7 +14,7 @@ from .errors import DENIED, OK
 from .migrating import migrate as migrate_keys
 from .migrating import operation_json, operation_line
 from .moments import clock_ms, iso_ms
-from .output import note, one_line, paint, say, say_json, table
+from .output import note, one_line, say, say_json, say_table
 from .session import again, wait_for
 
 if TYPE_CHECKING:
@@ -97,10 +97,7 @@ def list_(json: options.Json = False, home: options.Home = None) -> int:
         [policy.name, policy.uri, policy.location, clock_ms(policy.created_ms), ", ".join(covered) or "-"]
         for policy, covered in found
     ]
-    head, *lines = table(["POLICY", "KEY", "LOCATION", "CREATED", "ENVIRONMENTS"], rows)
-    say(paint(head, "bold"))
-    for line in lines:
-        say(line)
+    say_table(["POLICY", "KEY", "LOCATION", "CREATED", "ENVIRONMENTS"], rows)
     return OK
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ...errors import SealflowError
 from ...kernel import Entry, Node
+from ...kernel.notes import CONDITION
 from ...kernel.plan import FOREACH, IF, SCOPE, SWITCH, UNTIL, WAIT
 from ...kernel.status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, WAITING
 from ...kernel.timing import SECOND, from_iso, later
@@ -29,7 +30,8 @@ _LOOPS: Final = frozenset({FOREACH, UNTIL})
 _CONTAINERS: Final = _BLOCKS | _LOOPS
 _WORDS: Final = {FAILED: "failed", TIMED_OUT: "timed out", CANCELLED: "cancelled"}
 _WHY_SKIPPED: Final = {
-    "ActionDependencyFailed": "what it runs after ended otherwise",
+    CONDITION: "what it runs after ended otherwise",
+    "ActionDependencyFailed": "the container around it did not start",
     "ActionBranchingConditionNotSatisfied": "branch not taken",
     "ActionResponseSkipped": "nobody waits for a response",
     "Terminated": "the run had ended",
@@ -158,7 +160,9 @@ class Progress:
         self._skipped.add(entry.path)
         if entry.path.rpartition("/")[0] in self._skipped:
             return []  # its container's line says it
-        reason = _WHY_SKIPPED.get((entry.error or {}).get("code", ""), "")
+        code = (entry.error or {}).get("code", "")
+        conditional = code == CONDITION and entry.node.guard is not None
+        reason = "its conditions are not met" if conditional else _WHY_SKIPPED.get(code, "")
         return [
             Line(_depth(entry.node), "-", f"{_name(entry.node)} skipped" + (f" ({reason})" if reason else ""), "dim")
         ]

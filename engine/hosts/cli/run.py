@@ -44,6 +44,7 @@ def run(
         str | None,
         typer.Option("--mocks", metavar="FILE", help="Answers by action name, for --simulate.", show_default=False),
     ] = None,
+    flow: options.OfPackage = None,
     dialect: options.Dialect = options.DialectChoice.auto,
     artifacts: options.Artifacts = None,
     timeout: options.Timeout = None,
@@ -54,8 +55,9 @@ def run(
     """Run a flow and show every action as it happens.
 
     FILE is a definition, {"definition": ...}, a Power Automate export, an ARM template or workflow.json. It is
-    deployed under its stem; the same content again is the same version. With splitOn, one run starts for each
-    element.
+    deployed under its stem; the same content again is the same version. A solution, a flow package and a project's
+    folder with one flow (--flow says which, where there are several) are deployed under the flow's own name. With
+    splitOn, one run starts for each element.
 
     Mocks: {"Action_name": {"status","outputs"}}, or a list of such, one for each iteration or attempt. An action
     without one gets its static result, else {"statusCode":200,"headers":{},"body":{}}.
@@ -75,7 +77,9 @@ def run(
     given = {} if input is None else {"body": given_json(input, "--input")}
     answers: Any = json_object(mocks, "--mocks") if mocks is not None else simulate or None
     arguments = {**given, "parameters": pairs(parameter or [], "--parameter"), "simulate": answers}
-    source = _source(file, watch)
+    source = _source(file, flow, watch)
+    if source is None and flow is not None:
+        raise UsageError("--flow needs a package: a deployed flow is named in the place of FILE.")
     if artifacts is not None:
         if source is None:
             raise UsageError("--artifacts needs a flow's file: a deployed flow has its own.")
@@ -114,26 +118,29 @@ class _Target:
         return f"{one_line(self.name)} version {self.version}{' (new)' if self.new else ''}"
 
 
-def _source(file: str, watch: Watch) -> Source | None:
+def _source(file: str, flow: str | None, watch: Watch) -> Source | None:
     """The flow in a file; None where there is no such file but there may be a deployed flow of this name."""
     from ..embedded import home_folder
 
     try:
-        return read_flow(file)
+        return read_flow(file, flow)
     except NotFound:
-        looks_like_a_file = "/" in file or Path(file).suffix in (".json", ".robin", ".zip")
+        looks_like_a_file = "/" in file or Path(file).suffix in (".json", ".robin", ".zip") or Path(file).exists()
         if looks_like_a_file or not home_folder(watch.home).exists():
             raise
         return None
 
 
-def read_flow(file: str) -> Source:
-    """The flow in a file. Nothing is opened or made before this has worked."""
-    from ...cloud import read
+def read_flow(file: str, flow: str | None = None) -> Source:
+    """The flow in a file or package, `flow` where it holds several. No store is opened before this has worked."""
+    from ...runtime.flow_file import flow_of, read_flow_file
 
+    if file != "-" and Path(file).is_dir():
+        with about(file):
+            return read_flow_file(Path(file), flow)
     content = read_file(file)
     with about(file):
-        return read(content)
+        return flow_of(content, "stdin" if file == "-" else Path(file).name, flow)
 
 
 def with_artifacts(source: Source, folder: Path) -> Source:
@@ -162,9 +169,13 @@ async def _target(env: Environment, file: str, source: Source | None, dialect: s
 
 
 async def deployed(env: Environment, file: str, source: Source, dialect: str, name: str | None = None) -> Flow:
-    """Deploy the flow of a file under `name` or the file's stem. Raises DefinitionError."""
+    """Deploy the flow of a file under `name`, else its name in its package, else the file's stem.
+
+    Raises DefinitionError.
+    """
+    own = source.name if source.file else "stdin" if file == "-" else Path(file).stem
     try:
-        return await env.deploy(name or ("stdin" if file == "-" else Path(file).stem), source, dialect=dialect)
+        return await env.deploy(own if name is None else name, source, dialect=dialect)
     except DefinitionError as fault:
         if fault.hint is None:
             fault.hint = f"`sealflow check {shlex.quote(file)}` shows every problem of the file."

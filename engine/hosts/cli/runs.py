@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import NotFound
 from . import options
 from .arguments import write_file
 from .errors import FAILED, OK, UsageError
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from ...runtime.environment import Environment, RunSummary
     from ...runtime.reading import RunResult
     from ...runtime.run import Run
+    from ...runtime.tracing import Trace
     from .watching import Watch
 
 app = typer.Typer(help="Look at runs; follow, resume, cancel and export them.", no_args_is_help=True)
@@ -119,6 +119,9 @@ def show(
         str | None,
         typer.Option("--action", metavar="PATH", help="One action: its path, or its name.", show_default=False),
     ] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="With --action: what its expressions evaluated, part by part.")
+    ] = False,
     environment: options.Environment = "default",
     full: options.Full = False,
     json: options.Json = False,
@@ -128,14 +131,29 @@ def show(
 
     With --json, the object that `sealflow run --json` prints, or the action's part of it. With --full, also the URLs
     (--json: "callbacks", by path) at which actions wait for their callbacks: whoever knows one can answer.
+
+    With --trace, every expression of the action with its value and those of its parts, evaluated again from the stored
+    history. With --json: {"run","path","type","status","code","expressions":[{"pointer","text","evaluated","value" or
+    "error" or "secured","parts":[{"expression","value" or "error" or "secured"}]}],"leftOut"}.
     """
+    from .runs_action import show_action, show_trace
+
+    if trace:
+        if action is None:
+            raise UsageError("--trace belongs to one action: give it with --action.", hint=f"sealflow runs show {run}")
+        traced = wait_for(_trace(home, environment, run, action))
+        if json:
+            say_json_object(traced.to_json())
+        else:
+            show_trace(traced, full)
+        return OK
     result, callbacks = wait_for(_show(home, environment, run, full))
     if action is not None:
         found = _action(result, action)
         if json:
             say_json(found)
         else:
-            _show_action(found, full)
+            show_action(found, full)
     elif json:
         say_json_object({**result.to_json(), "callbacks": callbacks} if full else result.to_json())
     else:
@@ -151,21 +169,17 @@ async def _show(home: Path | None, name: str, run_id: str, full: bool) -> tuple[
         return await run.snapshot(), await run.callbacks() if full else {}
 
 
+async def _trace(home: Path | None, name: str, run_id: str, action: str) -> Trace:
+    async with environment(home, name) as env:
+        return await (await env.run(run_id)).trace(action)
+
+
 def _action(result: RunResult, wanted: str) -> dict[str, Any]:
-    """The action with this path, or this name where only one has it. Raises NotFound, UsageError."""
-    path = wanted if wanted.startswith("/") else f"/{wanted}"
-    for action in result.actions:
-        if action["path"].lower() == path.lower():
-            return action
-    named = [action for action in result.actions if action["name"].lower() == wanted.lower()]
-    if len(named) == 1:
-        return named[0]
-    if not named:
-        raise NotFound(f"There is no action '{wanted}' in this run.", hint=f"sealflow runs show {result.run}")
-    some = ", ".join(action["path"] for action in named[:5])
-    raise UsageError(
-        f"{len(named)} actions are called '{wanted}'; give a path: {some}{', …' if len(named) > 5 else ''}"
-    )
+    """The action with this path, or this name where only one has it. Raises NotFound, AmbiguousActionError."""
+    from ...runtime.tracing import find_path
+
+    actions = {action["path"]: action for action in result.actions}
+    return actions[find_path(list(actions), wanted, result.run)]
 
 
 def _show_run(result: RunResult, full: bool) -> None:
@@ -185,25 +199,6 @@ def _show_run(result: RunResult, full: bool) -> None:
         say(f"response {result.response.get('statusCode')}")
         if result.response.get("body") is not None:
             say(f"  {shown(result.response['body'], full=full, indent=2)}")
-
-
-def _show_action(action: dict[str, Any], full: bool) -> None:
-    from .tree import duration_of
-    from .watching import coloured_status
-
-    took = duration_of(action)
-    say(f"{printable(action['path'])} ({action['type']})")
-    attempts = f", {action['attempts']} attempts" if action["attempts"] > 1 else ""
-    code = f" ({action['code']})" if action["code"] else ""
-    say(f"{coloured_status(action['status'])}{code}{f' in {took}' if took else ''}{attempts}")
-    say(f"start  {action['start']}")
-    say(f"end    {action['end'] or '-'}")
-    for name in ("inputs", "outputs", "error"):
-        if name in action.get("secured", ()):
-            say(f"{name}: secured")
-        elif action[name] is not None:
-            say(f"{name}:")
-            say(f"  {shown(action[name], full=full, indent=2)}")
 
 
 @app.command("follow")

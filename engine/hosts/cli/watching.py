@@ -58,9 +58,14 @@ class Watch:
 
         Raises WaitTimeoutError and InterruptedRunError; the runs stay resumable.
         """
+        loop = asyncio.get_running_loop()
+        lapse = loop.time() + self.timeout if self.timeout is not None else None
+        waiting: list[Entry] = []
         try:
-            async with asyncio.timeout(self.timeout):
-                results = await self._watched(begin, headline)
+            # However short the time is, what has begun has an id that can be told.
+            self.runs = await begin(waiting.append)
+            async with asyncio.timeout_at(lapse):
+                results = await self._watched(waiting, headline)
         except TimeoutError:
             raise WaitTimeoutError(f"Not finished after {self.timeout:g} s.{self._left()}", hint=self._next()) from None
         except asyncio.CancelledError:
@@ -91,8 +96,12 @@ class Watch:
         return [await self.runs[0].snapshot()]
 
     async def _follow(self, run: Run, display: Display) -> None:
-        if run.here:
+        if run.told:
             await run.result()
+            return
+        if run.here:  # as far as it is stored, and on from there
+            async for entry in run.follow():
+                display.show(entry)
             return
         told = asyncio.get_running_loop().call_later(QUIET, self._tell_quiet, display, run.id)
         async for entry in run.follow():

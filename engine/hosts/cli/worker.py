@@ -26,7 +26,7 @@ _COLOURS = {"Succeeded": "green", "Skipped": "dim"}
 def worker(
     environment: options.Environment = "default",
     once: Annotated[
-        bool, typer.Option("--once", help="Fire what is due now, wait for all runs to end, and end as well.")
+        bool, typer.Option("--once", help="Fire what is due now, wait for runs and work on keys, and end.")
     ] = False,
     grace: Annotated[
         float, typer.Option("--grace", metavar="SECONDS", min=0, help="How long runs may go on after a signal.")
@@ -86,6 +86,7 @@ async def _work(home: Path | None, where: str, log: _Log, grace: float, once: bo
         tell_first_run(engine)
         if once:
             await env.fire_due(fired=log.fired, ended=log.ended)
+            await env.keys.finish()
             return OK
         with _signals() as told:
             await env.watch_triggers(fired=log.fired, ended=log.ended)

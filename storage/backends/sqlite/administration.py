@@ -13,21 +13,24 @@ from typing import Any
 from ...errors import Conflict, EnvironmentLocked, StaleKeys
 from ...port import (
     AssignmentRow,
-    AuditRow,
+    BackupRow,
     Batch,
     ConnectionRow,
     Guard,
     KeyCount,
     KeyRow,
     KeyStateRow,
+    LinkedRow,
     OperationRow,
     PolicyRow,
+    RetentionRow,
 )
 from ...purposes import Kind
 from .queries import named_queries
 from .rows import all_checked, checked, identifier
 
 _SQL = named_queries()
+_STRAYS = ("pages", "snapshots", "versions", "triggers", "messages", "retentions")
 
 
 def check_guard(connection: sqlite3.Connection, guard: Guard, *, unlocking: bool) -> None:
@@ -93,6 +96,14 @@ def write(connection: sqlite3.Connection, batch: Batch) -> None:
     for connection_id in batch.removed_connections:
         execute(_SQL["delete_connection"], (connection_id,))
         execute(_SQL["delete_scope_keys"], (connection_id, Kind.CONNECTION))
+    for said in batch.ledger:
+        execute(f"{_SQL['insert_ledger']} (?, ?, ?, ?)", said)
+    for retention in batch.retentions:
+        _write_versioned(
+            connection, "retention", retention, (*retention[1:], retention.flow_id, retention.row_version)
+        )
+    for backup in batch.backups:
+        execute(_SQL["insert_backup"], backup)
     for operation in batch.operations:
         values = (operation.row_version, operation.ended_ms, operation.record)
         _write_versioned(connection, "operation", operation, (*values, operation.operation_id, operation.row_version))
@@ -167,12 +178,12 @@ class Reads:
     async def assignments(self) -> list[AssignmentRow]:
         return all_checked(AssignmentRow, await self._all("assignments"))
 
-    async def audit(self, after: int, limit: int) -> list[AuditRow]:
-        return all_checked(AuditRow, await self._all("audit", after, limit))
+    async def audit(self, after: int, limit: int) -> list[LinkedRow]:
+        return all_checked(LinkedRow, await self._all("audit", after, limit))
 
-    async def last_audit(self) -> AuditRow | None:
+    async def last_audit(self) -> LinkedRow | None:
         rows = await self._all("last_audit")
-        return checked(AuditRow, rows[0]) if rows else None
+        return checked(LinkedRow, rows[0]) if rows else None
 
     async def connections(self) -> list[ConnectionRow]:
         return all_checked(ConnectionRow, await self._all("connections"))
@@ -184,3 +195,26 @@ class Reads:
 
     async def operations(self) -> list[OperationRow]:
         return all_checked(OperationRow, await self._all("operations"))
+
+    async def ledger(self, after: int, limit: int) -> list[LinkedRow]:
+        return all_checked(LinkedRow, await self._all("ledger", after, limit))
+
+    async def last_ledger(self) -> LinkedRow | None:
+        rows = await self._all("last_ledger")
+        return checked(LinkedRow, rows[0]) if rows else None
+
+    async def retentions(self) -> list[RetentionRow]:
+        return all_checked(RetentionRow, await self._all("retentions"))
+
+    async def backups(self) -> list[BackupRow]:
+        return all_checked(BackupRow, await self._all("backups"))
+
+    async def run_sizes(self, flow_id: bytes) -> dict[bytes, int]:
+        return {identifier(run_id): size for run_id, size in await self._all("run_sizes", flow_id)}
+
+    async def version_numbers(self, flow_id: bytes) -> list[int]:
+        return [number for (number,) in await self._all("version_numbers", flow_id)]
+
+    async def strays(self) -> dict[str, int]:
+        counts = {what: (await self._all(f"stray_{what}"))[0][0] for what in _STRAYS}
+        return {what: count for what, count in counts.items() if count}

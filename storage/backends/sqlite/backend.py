@@ -39,8 +39,10 @@ from ...port import (
 from ...purposes import Kind
 from .administration import Reads, check_guard, write, write_first
 from .connection import connect, mapped, system_error
+from .copies import copy_from, copy_to
 from .lock import ExecutorLock
 from .queries import named_queries
+from .removal import remove, settle
 from .queues import add_message, add_to_inbox, consume, consume_message, reindex_item, reindex_message
 from .rows import all_checked, checked, identifier, of_run
 
@@ -49,7 +51,16 @@ Row = TypeVar("Row", bound=NamedTuple)
 
 _ROWS_A_STATEMENT = 128
 _SQL = named_queries()
-_ORPHANED_KEYS: dict[int, str] = {Kind.TRIGGER: "orphaned_trigger_keys", Kind.MESSAGE: "orphaned_message_keys"}
+_ORPHANED_KEYS: dict[int, str] = {
+    Kind.RUN: "orphaned_run_keys",
+    Kind.FLOW: "orphaned_flow_keys",
+    Kind.CONNECTION: "orphaned_connection_keys",
+    Kind.INBOX: "orphaned_inbox_keys",
+    Kind.TRIGGER: "orphaned_trigger_keys",
+    Kind.MESSAGE: "orphaned_message_keys",
+    Kind.OPERATION: "orphaned_operation_keys",
+    Kind.RETENTION: "orphaned_retention_keys",
+}
 
 
 class SQLiteBackend(Reads):
@@ -167,6 +178,8 @@ class SQLiteBackend(Reads):
         for run in batch.runs:
             if run.ended_ms is not None:
                 self._runs.pop(run.run_id, None)
+        for run_id in batch.removed_runs:
+            self._runs.pop(run_id, None)
         return numbers
 
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> list[int]:
@@ -213,6 +226,7 @@ class SQLiteBackend(Reads):
         for moved in batch.reindexed_items:
             reindex_item(connection, *moved)
         write(connection, batch)
+        remove(connection, batch)
         return numbers
 
     def _write_runs(self, connection: sqlite3.Connection, runs: list[RunRow]) -> None:
@@ -230,6 +244,16 @@ class SQLiteBackend(Reads):
                 raise RecordNotFound(f"There is no run {run_id.hex()}.")
             number = self._runs[run_id] = int(row[0])
         return number
+
+    async def settle(self) -> bool:
+        return await self._in_thread(settle)
+
+    async def copy_to(self, path: Path, *, with_keys: Path) -> None:
+        await self._reading(copy_to, path, with_keys)
+
+    async def copy_from(self, path: Path, *, with_keys: Path) -> None:
+        await self._in_thread(copy_from, path, with_keys)
+        self._runs.clear()
 
     # --- reading
 
@@ -303,6 +327,9 @@ class SQLiteBackend(Reads):
         sql = _SQL["runs"].replace("{conditions}", " AND ".join(conditions))
         rows = await self._reading(_fetch_all, sql, (*parameters, limit))
         return [checked(RunRow, row, of_run(identifier(row[0]))) for row in rows]
+
+    async def run_ids(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        return [(number, identifier(run_id)) for number, run_id in await self._all("run_ids", after, limit)]
 
     async def unfinished(self) -> list[bytes]:
         return [identifier(run_id) for (run_id,) in await self._all("unfinished")]

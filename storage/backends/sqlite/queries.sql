@@ -99,6 +99,9 @@ parent = ?
 -- name: runs_where_before
 id < (SELECT id FROM runs WHERE run_id = ?)
 
+-- name: run_ids
+SELECT id, run_id FROM runs WHERE id > ? ORDER BY id LIMIT ?
+
 -- name: unfinished
 SELECT run_id FROM runs WHERE ended_ms IS NULL ORDER BY id
 
@@ -299,3 +302,107 @@ INSERT INTO operations (operation_id, row_version, created_ms, ended_ms, record)
 
 -- name: update_operation
 UPDATE operations SET row_version = ?, ended_ms = ?, record = ? WHERE operation_id = ? AND row_version = ? - 1
+
+-- name: ledger
+SELECT number, created_ms, link, record FROM ledger WHERE number > ? ORDER BY number LIMIT ?
+
+-- name: last_ledger
+SELECT number, created_ms, link, record FROM ledger ORDER BY number DESC LIMIT 1
+
+-- name: insert_ledger
+INSERT INTO ledger (number, created_ms, link, record) VALUES
+
+-- name: retentions
+SELECT flow_id, row_version, record FROM retention ORDER BY flow_id
+
+-- name: insert_retention
+INSERT INTO retention (flow_id, row_version, record) VALUES (?, ?, ?)
+
+-- name: update_retention
+UPDATE retention SET row_version = ?, record = ? WHERE flow_id = ? AND row_version = ? - 1
+
+-- name: delete_retention
+DELETE FROM retention WHERE flow_id = ?
+
+-- name: backups
+SELECT backup_id, environment_id, created_ms, record FROM backups ORDER BY created_ms, backup_id
+
+-- name: insert_backup
+INSERT INTO backups (backup_id, environment_id, created_ms, record) VALUES (?, ?, ?, ?)
+
+-- name: delete_backup
+DELETE FROM backups WHERE backup_id = ?
+
+-- name: needed_run
+-- Why a run may not be removed: it has not ended, or its parent has not and may still ask for what became of it.
+SELECT 1 FROM runs WHERE run_id = ? AND (ended_ms IS NULL
+OR EXISTS (SELECT 1 FROM runs AS above WHERE above.run_id = runs.parent AND above.ended_ms IS NULL))
+
+-- name: delete_pages
+DELETE FROM pages WHERE run = (SELECT id FROM runs WHERE run_id = ?)
+
+-- name: delete_run
+DELETE FROM runs WHERE run_id = ?
+
+-- name: delete_versions
+DELETE FROM versions WHERE flow_id = ?
+
+-- name: delete_trigger
+DELETE FROM triggers WHERE flow_id = ?
+
+-- name: delete_keys_of_messages
+DELETE FROM keys WHERE kind = ? AND scope IN (SELECT message_id FROM messages WHERE flow_id = ?)
+
+-- name: delete_messages
+DELETE FROM messages WHERE flow_id = ?
+
+-- name: delete_flow
+DELETE FROM flows WHERE flow_id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.flow_id = flows.flow_id)
+
+-- name: delete_environment
+DELETE FROM environments WHERE environment_id = ?
+
+-- name: delete_assignment
+DELETE FROM assignments WHERE environment_id = ?
+
+-- name: version_numbers
+SELECT number FROM versions WHERE flow_id = ? ORDER BY number
+
+-- name: run_sizes
+SELECT run_id, (SELECT coalesce(sum(length(record)), 0) FROM pages WHERE pages.run = runs.id) FROM runs WHERE flow_id = ?
+
+-- name: stray_pages
+SELECT count(*) FROM pages WHERE run NOT IN (SELECT id FROM runs)
+
+-- name: stray_snapshots
+SELECT count(*) FROM snapshots WHERE run NOT IN (SELECT id FROM runs)
+
+-- name: stray_versions
+SELECT count(*) FROM versions WHERE flow_id NOT IN (SELECT flow_id FROM flows)
+
+-- name: stray_triggers
+SELECT count(*) FROM triggers WHERE flow_id NOT IN (SELECT flow_id FROM flows)
+
+-- name: stray_messages
+SELECT count(*) FROM messages WHERE flow_id NOT IN (SELECT flow_id FROM flows)
+
+-- name: stray_retentions
+SELECT count(*) FROM retention WHERE flow_id NOT IN (SELECT flow_id FROM flows)
+
+-- name: orphaned_run_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 1 AND scope NOT IN (SELECT run_id FROM runs)
+
+-- name: orphaned_flow_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 2 AND scope NOT IN (SELECT flow_id FROM flows)
+
+-- name: orphaned_connection_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 3 AND scope NOT IN (SELECT connection_id FROM connections)
+
+-- name: orphaned_inbox_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 5 AND scope NOT IN (SELECT item_id FROM inbox)
+
+-- name: orphaned_operation_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 12 AND scope NOT IN (SELECT operation_id FROM operations)
+
+-- name: orphaned_retention_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 14 AND scope NOT IN (SELECT flow_id FROM retention)

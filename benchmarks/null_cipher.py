@@ -1,0 +1,33 @@
+"""A suite that hides nothing and proves nothing, to measure by: what an engine without sealing and linking would do.
+
+It lives here and nowhere else. Its records carry suite number 0, which no key of Sealflow opens.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sealflow.storage import envelope
+from sealflow.storage.envelope import ScopeKey
+
+SUITE: Final = 0
+_HEADER: Final = bytes((envelope.MAGIC, envelope.FORMAT, SUITE, envelope.CODEC))
+_NONCE: Final = bytes(envelope.NONCE_BYTES)
+_TAG: Final = bytes(envelope.TAG_BYTES)
+_BODY: Final = envelope.HEADER_BYTES + envelope.NONCE_BYTES
+
+
+def install() -> None:
+    """From now on every scope key of this process seals, opens and links nothing. Records stay as large as ever."""
+
+    def seal(self: ScopeKey, place: bytes, seq: int, row_version: int, plaintext: bytes) -> bytes:
+        return _HEADER + self.kid + _NONCE + plaintext + _TAG
+
+    def opened(self: ScopeKey, place: bytes, seq: int, row_version: int, record: bytes) -> bytes:
+        return record[_BODY : -envelope.TAG_BYTES]
+
+    def link(self: ScopeKey, previous: bytes, seq: int, record: bytes) -> bytes:
+        return envelope.FIRST_LINK
+
+    for name, method in (("seal", seal), ("open", opened), ("link", link)):
+        setattr(ScopeKey, name, method)

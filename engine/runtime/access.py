@@ -1,0 +1,229 @@
+"""An environment's vault, library and executor for as long as its key is given: dropped at once when it is not, and
+opened again when it is.
+
+What a host holds (an `Environment`, its runs) stays the same object all the time and asks here for what it needs now.
+`keywatch` decides when; here is what is dropped and what comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakSet
+
+from ...connectors import Services
+from ...storage import EnvironmentLocked, StoreClosed, Vault
+from ..errors import Denied
+from .executor import Executor
+from .library import Library
+from .perform import Performer
+
+if TYPE_CHECKING:
+    from ...connectors import Registry
+    from .clock import Clock
+    from .triggers import Fired
+
+log = logging.getLogger("sealflow")
+
+
+class Holder(Protocol):
+    """Whoever holds something of what the key opens, e.g. a run in flight."""
+
+    def let_go(self) -> None:
+        """Hold nothing of it any more."""
+        ...
+
+
+@dataclass(slots=True)
+class _Opened:
+    vault: Vault
+    library: Library
+    lock_epoch: int
+    executor: Executor | None = None
+
+
+class Access:
+    """What one environment needs in one process. `doubt` is called when something hints at a lock."""
+
+    def __init__(
+        self, vault: Vault, connectors: Registry, clock: Clock, *, resume: bool, run_duration: int | None
+    ) -> None:
+        self.info = vault.environment
+        self.clock = clock
+        self.resume = resume
+        self.watching = False
+        self.doubt: Callable[[], None] = lambda: None
+        self._connectors = connectors
+        self._run_duration = run_duration
+        self._opened: _Opened | None = _open(vault)
+        self._error: EnvironmentLocked | None = None
+        self._turn = asyncio.Lock()
+        self._fired: Callable[[Fired], None] | None = None
+        self._ended: Callable[[str, str, str], None] | None = None
+        self._holders: WeakSet[Holder] = WeakSet()
+        self._executes = False
+        self._paused: set[bytes] = set()
+
+    # ---- what is there now
+
+    @property
+    def vault(self) -> Vault:
+        """Raises EnvironmentLocked, EnvironmentSuspended."""
+        return self._current().vault
+
+    @property
+    def library(self) -> Library:
+        """Raises EnvironmentLocked, EnvironmentSuspended."""
+        return self._current().library
+
+    @property
+    def executor(self) -> Executor | None:
+        """The executor, where this process is it. Raises EnvironmentLocked, EnvironmentSuspended."""
+        return self._current().executor
+
+    @property
+    def lock_epoch(self) -> int | None:
+        """That of the store when it was opened; None while it is not."""
+        return self._opened.lock_epoch if self._opened is not None else None
+
+    def _current(self) -> _Opened:
+        if self._opened is None:
+            raise self.refusal()
+        return self._opened
+
+    def refusal(self) -> EnvironmentLocked | StoreClosed:
+        """The error of every use while nothing is open."""
+        if self._error is None:
+            return StoreClosed("The environment is closed.")
+        return _bare(self._error)
+
+    def explained(self, error: EnvironmentLocked | StoreClosed) -> EnvironmentLocked | None:
+        """The error to tell instead of one that arose because keys and store were dropped under way."""
+        if self._error is not None:
+            told = self.refusal()
+            return told if isinstance(told, EnvironmentLocked) else None
+        if isinstance(error, EnvironmentLocked):
+            self.doubt()
+        return None
+
+    def holds(self, holder: Holder) -> None:
+        """Tell this one when everything is dropped."""
+        self._holders.add(holder)
+
+    # ---- the executor
+
+    async def execute(self) -> Executor | None:
+        """The executor, if this process is or becomes it; None while another process is. Raises EnvironmentLocked."""
+        async with self._turn:
+            opened = self._current()
+            if opened.executor is None and opened.vault.try_become_executor():
+                await opened.vault.look_again()
+                self._still(opened)
+                performer = Performer(self._connectors, Services(clock=self.clock))
+                executor = Executor(opened.vault, opened.library, self.clock, performer, self._run_duration)
+                opened.executor = executor
+                self._executes = True
+                self._tell(executor)
+                await executor.key_work.resume()
+                if self.resume:
+                    await executor.resume_all()
+                await self._go_on(executor)
+                self._still(opened)
+                executor.watch_inbox()  # last: whoever asked for the executor has the first turn with it
+            self._still(opened)
+            return opened.executor
+
+    def _still(self, opened: _Opened) -> None:
+        if self._opened is not opened:
+            raise self.refusal()
+
+    async def executing(
+        self, fired: Callable[[Fired], None] | None, ended: Callable[[str, str, str], None] | None
+    ) -> Executor:
+        """The executor, and whom it tells of firings and of runs that end: from now on, and after a lock.
+
+        Raises Denied `ExecutedElsewhere`.
+        """
+        executor = await self.execute()
+        if executor is None:
+            raise Denied(
+                f"Another process executes the environment '{self.info.name}': triggers fire there, or nowhere.",
+                code="ExecutedElsewhere",
+                hint="End that process first; there can be one worker for each environment.",
+            )
+        self._fired, self._ended = fired, ended if ended is not None else self._ended
+        self._tell(executor)
+        return executor
+
+    def _tell(self, executor: Executor) -> None:
+        executor.triggers.fired = self._fired
+        ended = self._ended
+        if ended is not None:
+            loop = asyncio.get_running_loop()
+            # Two turns later, so that whoever waits for the same commit is told first: a firing comes before its runs.
+            executor.ended = lambda run: loop.call_soon(loop.call_soon, ended, run.id, run.flow, run.outcome)
+
+    # ---- dropped, and back
+
+    async def drop(self, error: EnvironmentLocked) -> None:
+        """Forget everything that the key has opened, at once; every use raises `error` from now on."""
+        self._error = _bare(error)
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        for holder in list(self._holders):
+            holder.let_go()
+        executor = opened.executor
+        if executor is not None:
+            self._paused |= executor.interrupt(error)
+        await opened.vault.drop_keys()
+        if executor is not None:
+            await executor.close(patience=0)
+        del opened, executor
+        gc.collect()  # what only cycles keep
+
+    def admit(self, vault: Vault) -> None:
+        """The key is given again: everything may be used again, and `retake` brings back what went on here."""
+        self._opened, self._error = _open(vault), None
+
+    @property
+    def vacant(self) -> bool:
+        """Whether this process was the executor before, and nobody here is it now."""
+        return self._executes and self._opened is not None and self._opened.executor is None
+
+    async def retake(self) -> None:
+        """Be the executor again, unless another process has become it."""
+        await self.execute()
+
+    async def _go_on(self, executor: Executor) -> None:
+        """After a lock: runs go on that went on here, and triggers fire if they did."""
+        paused, self._paused = self._paused, set()
+        for run_id in paused:
+            try:
+                await executor.resume(run_id)
+            except Exception as error:
+                log.warning("run %s cannot be resumed: %s", run_id.hex(), type(error).__name__)
+        if self.watching:
+            await executor.watch_triggers()
+
+    async def close(self) -> None:
+        """Stop driving runs and close the store."""
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        if opened.executor is not None:
+            await opened.executor.close()
+        await opened.vault.close()
+
+
+def _bare(error: EnvironmentLocked) -> EnvironmentLocked:
+    """The error without its traceback, whose frames hold what they worked with."""
+    return type(error)(error.message, hint=error.hint)
+
+
+def _open(vault: Vault) -> _Opened:
+    return _Opened(vault, Library(vault), vault.keys.lock_epoch)

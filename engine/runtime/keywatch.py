@@ -1,0 +1,209 @@
+"""Watches over an open environment's key: asks for it as often as its policy says, and looks every second whether the
+environment was locked, or its keys changed, by somebody else.
+
+Idle or not, every process so drops what the key has opened within the policy's interval and two seconds of a
+revocation, and within two seconds of a lock. What an answer means is said by `storage.health`, what is dropped by
+`access`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from math import inf
+from typing import Any, Final, TypeVar
+
+from ...storage import EnvironmentLocked, KeyUnavailable, StorageError, Vault
+from ...storage.health import Answer, Decision, Health, answer_of, judge
+from .access import Access
+from .opening import Opening
+
+log = logging.getLogger("sealflow")
+
+PERIOD: Final = 1.0
+"""Seconds between two looks at the store."""
+
+PATIENCE: Final = 20.0
+"""Seconds after which a key store that does not answer counts as out of reach."""
+
+T = TypeVar("T")
+
+
+class KeyWatch:
+    """The watch of one environment in one process, from `start` to `close`. Made when the environment was opened."""
+
+    def __init__(self, access: Access, opening: Opening) -> None:
+        self._access = access
+        self._opening = opening
+        self._clock = opening.clock
+        self._health = Health()
+        self._due = self._probe = self._grace = inf
+        self._locked = False
+        # One change at a time.
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._retaking: asyncio.Task[None] | None = None
+        self._open_since(self._clock.now(), access.vault)
+        access.doubt = self._doubt
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._spawn(self._repeat(self.look, lambda: self._clock.now() + PERIOD))
+        self._spawn(self._repeat(self.ask, lambda: min(self._due, self._clock.now() + PERIOD)))
+
+    async def close(self) -> None:
+        """Watch no more."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ---- looks and questions
+
+    async def look(self) -> None:
+        """Look at the store: was the environment locked or unlocked, were its keys changed?"""
+        async with self._turn:
+            if self._access.lock_epoch is None:
+                if self._locked:
+                    await self._try_again()
+                return
+            epoch, lock_epoch = await self._access.vault.key_epochs()
+            if lock_epoch != self._access.lock_epoch:
+                await self._now_locked(self._opening.locked())
+                await self._try_again()  # says more about it, and it may be unlocked by now
+                return
+            if epoch != self._access.vault.keys.epoch:
+                self._due = self._clock.now()
+            self._retake()
+
+    async def ask(self) -> None:
+        """Ask for the key, if it is time to."""
+        if self._clock.now() < self._due or self._locked:
+            return
+        if self._access.lock_epoch is None:
+            async with self._turn:
+                await self._try_again()
+            return
+        vault, at = self._access.vault, self._clock.now()
+        try:
+            # Without the turn: a key store that does not answer keeps nobody from seeing a lock.
+            answer, code = await _asked(vault)
+        except EnvironmentLocked:
+            await self.look()
+            return
+        async with self._turn:
+            if self._access.lock_epoch is not None and self._access.vault is vault:
+                self._read_policy(vault)
+                await self._judge(answer, code, at)
+
+    async def _judge(self, answer: Answer, code: str, at: float) -> None:
+        verdict = judge(self._health, answer, at, probe=self._probe, grace=self._grace)
+        self._health, self._due = verdict.health, verdict.due
+        if verdict.decision is Decision.LOCK:
+            await self._access.drop(self._opening.locked())
+            if await self._opening.lock():
+                log.error("an environment is locked: its key was denied twice")
+                await self._now_locked(self._opening.locked())
+        elif verdict.decision is Decision.SUSPEND:
+            await self._access.drop(self._opening.suspended(answer))
+            await self._tell_suspended(answer, code)
+
+    async def _try_again(self) -> None:
+        """Nothing is open: open it if the key is given and nobody has locked the environment."""
+        at = self._clock.now()
+        try:
+            vault = await _patiently(self._opening.attempt())
+        except EnvironmentLocked as error:
+            await self._now_locked(error)
+        except StorageError as error:
+            self._locked = False
+            await self._judge(answer_of(error), error.code, at)
+        else:
+            await self._back(vault, at)
+
+    async def _back(self, vault: Vault, at: float) -> None:
+        healed = self._health.suspended is not None
+        self._locked = False
+        self._open_since(at, vault)
+        self._access.admit(vault)
+        self._retake()
+        log.warning("the key of an environment is given again: it goes on")
+        if healed:
+            await self._opening.record("environment resume", "Succeeded")
+
+    def _retake(self) -> None:
+        # On its own: bringing many runs back must not keep a lock from being seen.
+        if self._access.vacant and (self._retaking is None or self._retaking.done()):
+            self._retaking = self._spawn(self._quietly(self._access.retake))
+
+    async def _now_locked(self, error: EnvironmentLocked) -> None:
+        """From now on it is for an administrator to unlock it; what the key store said before counts no more."""
+        self._locked, self._health = True, Health()
+        await self._access.drop(error)
+
+    async def _tell_suspended(self, answer: Answer, code: str) -> None:
+        if answer is Answer.CORRUPT:
+            log.critical("an environment is suspended: its key does not open what it sealed (%s)", code)
+            await self._opening.record("key alarm", "Failed", code)
+        else:
+            log.error("an environment is suspended: its key store gives no answer (%s)", code)
+            await self._opening.record("environment suspend", "Succeeded", code)
+
+    def _doubt(self) -> None:
+        self._spawn(self._quietly(self.look))
+
+    # ---- what the policy says
+
+    def _open_since(self, at: float, vault: Vault) -> None:
+        self._health = Health(given=at)
+        self._read_policy(vault)
+        self._due = at + self._probe
+
+    def _read_policy(self, vault: Vault) -> None:
+        covers = vault.keys.covers.values()
+        # Without a policy there is nobody to ask.
+        self._probe = min((cover.probe for cover in covers), default=inf)
+        self._grace = min((cover.grace for cover in covers), default=inf)
+
+    # ---- tasks
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _repeat(self, work: Callable[[], Awaitable[None]], due: Callable[[], float]) -> None:
+        while True:
+            await self._clock.sleep_until(due())
+            await self._quietly(work)
+
+    async def _quietly(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:
+            log.warning("an environment's key could not be looked after: %s", type(error).__name__)
+
+
+async def _asked(vault: Vault) -> tuple[Answer, str]:
+    """How the key store answers, and the error's code. Keys that were changed are loaded, which asks for them too.
+
+    Raises EnvironmentLocked.
+    """
+    try:
+        epoch, _ = await vault.key_epochs()
+        await _patiently(vault.probe_keys() if epoch == vault.keys.epoch else vault.reload_keys())
+    except EnvironmentLocked:
+        raise
+    except StorageError as error:
+        return answer_of(error), error.code
+    return Answer.GIVEN, ""
+
+
+async def _patiently(work: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await work
+    except TimeoutError:
+        raise KeyUnavailable("The key store does not answer.") from None

@@ -1,0 +1,113 @@
+"""Series of sealed records that only grow: numbered without gaps, each linked to the one before.
+
+A record that was altered, moved, exchanged or removed from within is found by reading on from the first; an end that was
+cut off is found by whoever knows how far the series was (an anchor).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from .codec import pack, unpack
+from .envelope import FIRST_LINK, ScopeKey, same
+from .errors import IntegrityError, NotARecord
+from .keyring import Keyring
+from .port import Backend, KeyRow, LinkedRow
+from .purposes import Kind, Purpose
+from .views import Value
+
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of a series: its number, the link that binds it to all before, and what it holds."""
+
+    number: int
+    at_ms: int
+    link: bytes
+    fields: list[Value]
+
+
+class Linked:
+    """One series of a store, sealed by the service's key. `name` and `item` say what it is, for errors; `count` is how
+    many fields a record has besides its time.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        keyring: Keyring,
+        kind: Kind,
+        purpose: Purpose,
+        *,
+        read: Callable[[int, int], Awaitable[list[LinkedRow]]],
+        last: Callable[[], Awaitable[LinkedRow | None]],
+        name: str,
+        item: str,
+        count: int,
+    ) -> None:
+        self._backend = backend
+        self._keyring = keyring
+        self._kind = kind
+        self._purpose = purpose
+        self._read = read
+        self.last = last
+        self._name = name
+        self._item = item
+        self._count = count
+
+    async def next(self, at_ms: int, records: Sequence[Sequence[Value]]) -> tuple[list[LinkedRow], list[KeyRow]]:
+        """The rows that go on from the last one with these records, and that of the key if it is new. A commit with
+        them is a Conflict if somebody else was faster. Raises IntegrityError where the last one does not verify.
+        """
+        key, new = await self._key()
+        last = await self.last()
+        number, link = 0, FIRST_LINK
+        if last is not None:
+            number, link = last.number, last.link
+            self._opened(key, last)
+        rows = []
+        for fields in records:
+            number += 1
+            record = key.seal(key.place(self._purpose, key.scope), number, 0, pack([at_ms, *fields]))
+            link = key.link(link, number, record)
+            rows.append(LinkedRow(number, at_ms, link, record))
+        return rows, [] if new is None else [new]
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """All of them, verified from the first one. Raises IntegrityError for a record that was changed."""
+        key, new = await self._key()
+        number, link = 0, FIRST_LINK
+        while rows := await self._read(number, _PAGE):
+            for row in rows:
+                number += 1
+                if row.number != number:
+                    raise IntegrityError(f"The {self._name} has no {self._item} number {number}: it was removed.")
+                link = key.link(link, number, row.record)
+                if not same(link, row.link):
+                    raise IntegrityError(
+                        f"{self._item.capitalize()} number {number} of the {self._name} was altered, moved or exchanged."
+                    )
+                yield Entry(number, row.created_ms, link, self._opened(key, row))
+        if new is None and not number:
+            raise IntegrityError(
+                f"The {self._name} is empty, but there is a key for it: its {self._item}s were removed."
+            )
+
+    async def _key(self) -> tuple[ScopeKey, KeyRow | None]:
+        rows = await self._backend.keys(self._kind, [self._keyring.environment])
+        if rows:
+            return self._keyring.open_scope(rows[0]), None
+        return self._keyring.new_scope(self._kind, self._keyring.environment)
+
+    def _opened(self, key: ScopeKey, row: LinkedRow) -> list[Value]:
+        fields = unpack(key.open(key.place(self._purpose, key.scope), row.number, 0, row.record))
+        if type(fields) is not list or len(fields) != self._count + 1:
+            raise NotARecord(f"A stored {self._item} has other fields than this version writes.")
+        if fields[0] != row.created_ms:
+            raise IntegrityError(
+                f"{self._item.capitalize()} number {row.number} of the {self._name}: its row says otherwise than its record."
+            )
+        return fields[1:]

@@ -1,0 +1,429 @@
+"""Verifies a whole environment, one thing after the other, and says everything that is wrong with it.
+
+Nothing is changed and nothing is held in memory but digests; the environment may be in use meanwhile. What a database
+writer can still do unnoticed is what anchors are for: see `anchor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from .anchor import Anchor, differences, read_anchor, write_anchor
+from .connections import Connections
+from .definitions import Definitions
+from .envelope import same
+from .errors import (
+    EnvironmentLocked,
+    IntegrityError,
+    KeyDenied,
+    KeyMissing,
+    KeyUnavailable,
+    RecordNotFound,
+    StaleKeys,
+    StorageError,
+    TamperedHistory,
+    WrongKey,
+)
+from .facts import START, Facts, Place, RowFact, RunFact, content_of, with_page
+from .history import Head
+from .inbox import Inbox
+from .journal import Journal
+from .keyring import Keyring
+from .keysource import KeySource
+from .ledger import ANCHOR, CONNECTION, FLOW, RUN, Ledger
+from .messages import Messages
+from .operations import Operations
+from .port import Backend
+from .purposes import Kind
+from .retention import Retentions
+from .runs import Runs
+from .triggers import Triggers
+from .views import EnvironmentInfo
+
+if TYPE_CHECKING:
+    from .store import Store
+
+_STEP: Final = 256
+_TOMBSTONES: Final = (RUN, FLOW, CONNECTION)
+_ORPHANS: Final = (
+    Kind.RUN, Kind.FLOW, Kind.CONNECTION, Kind.INBOX, Kind.TRIGGER, Kind.MESSAGE, Kind.OPERATION, Kind.RETENTION,
+)  # fmt: skip
+
+Progress = Callable[[int, str], None]
+"""Called with how much was verified and what is being verified now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: with which run (if with one), where, and what."""
+
+    run: bytes | None
+    at: str
+    problem: str
+
+
+@dataclass(slots=True)
+class Verification:
+    """What `checked` rows and pages say; `anchor` is the new anchor's file, where one was asked for and all is well."""
+
+    checked: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    anchor: bytes | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings
+
+
+async def verify_environment(
+    store: Store,
+    name: str,
+    *,
+    run_id: bytes | None = None,
+    anchor: bytes | None = None,
+    new_anchor: bool = False,
+    progress: Progress = lambda checked, what: None,
+) -> Verification:
+    """Verifies an environment, or one run of it; against an anchor's file where there is one.
+
+    With `new_anchor` the answer holds the file of a new anchor, unless something is wrong. Raises RecordNotFound (no
+    such environment or run), InvalidAnchor, EnvironmentLocked, KeyDenied, KeyUnavailable, KeyMissing, and the errors of
+    a failing store; what was changed is part of the answer.
+    """
+    result = Verification()
+    info = await store.environment(name)
+    try:
+        backend, source = await store.open_backend(info)
+    except IntegrityError as error:
+        result.findings.append(Finding(None, "store", error.message))
+        return result
+    try:
+        keyring = await source.load()
+        if keyring.locked or source.state.lock is not None:
+            raise EnvironmentLocked(f"The environment {info.name} is locked.")
+        verifier = _Verifier(store, info, backend, source, keyring, result, progress)
+        if anchor is not None:
+            await verifier.use(anchor)
+        if run_id is not None:
+            await verifier.only(run_id)
+        else:
+            await verifier.everything()
+        if new_anchor and result.ok:
+            result.anchor = await write_anchor(backend, keyring, verifier.ledger, verifier.facts)
+    except (IntegrityError, WrongKey) as error:
+        result.findings.append(Finding(None, "environment keys", error.message))
+    finally:
+        await source.aclose()
+        await backend.close()
+    return result
+
+
+async def verify_control(store: Store, *, progress: Progress = lambda checked, what: None) -> Verification:
+    """Verifies the control store: environments, policies, assignments, the audit and the entries of backups."""
+    from .administration import Actor, Administration
+    from .backups import Registry
+
+    result = Verification()
+    administration = Administration(store, Actor("verify"))
+
+    async def audit() -> None:
+        async for _ in administration.audit.acts():
+            result.checked += 1
+
+    looks: dict[str, Callable[[], Awaitable[object]]] = {
+        "environments": store.environments,
+        "policies": administration.policies.all,
+        "assignments": administration.policies.assignments,
+        "audit": audit,
+        "backups": Registry(store).all,
+    }
+    for what, look in looks.items():
+        progress(result.checked, what)
+        try:
+            await look()
+            result.checked += 1
+        except IntegrityError as error:
+            result.findings.append(Finding(None, what, error.message))
+    return result
+
+
+class _Verifier:
+    def __init__(
+        self,
+        store: Store,
+        info: EnvironmentInfo,
+        backend: Backend,
+        source: KeySource,
+        keyring: Keyring,
+        result: Verification,
+        progress: Progress,
+    ) -> None:
+        self._store = store
+        self._info = info
+        self._backend = backend
+        self._source = source
+        self._keyring = keyring
+        self._result = result
+        self._progress = progress
+        self._anchor: Anchor | None = None
+        self._shredded: set[bytes] = set()
+        self._seen: set[bytes] = set()
+        self._definitions_seen: set[tuple[bytes, int, bytes]] = set()
+        self.facts = Facts()
+        now_ms, journal = store.now_ms, Journal(backend)
+        self.ledger = Ledger(backend, keyring, now_ms)
+        self._definitions = Definitions(backend, keyring, now_ms, self._reload)
+        self._runs = Runs(backend, keyring, journal)
+        self._triggers = Triggers(backend, keyring, journal)
+        self._messages = Messages(backend, keyring, journal, now_ms)
+        self._inbox = Inbox(backend, keyring, now_ms)
+        self._connections = Connections(backend, keyring, now_ms, lambda: source.state, self._reload)
+        self._operations = Operations(backend, keyring, now_ms)
+        self._retentions = Retentions(backend, keyring)
+
+    async def use(self, data: bytes) -> None:
+        """Compares with this anchor's file from now on. Raises InvalidAnchor."""
+        try:
+            self._anchor = await read_anchor(self._backend, self._keyring, data)
+        except IntegrityError as error:
+            self._say(None, "anchor", error.message)
+
+    async def only(self, run_id: bytes) -> None:
+        """Raises RecordNotFound for a run that is not there, and no anchor knows."""
+        await self._check("ledger", self._ledger)
+        known = self._anchor is not None and run_id in self._anchor.facts.runs and run_id not in self._shredded
+        if await self._backend.run(run_id) is None and not await self._backend.keys(Kind.RUN, [run_id]):
+            if not known:
+                raise RecordNotFound(f"There is no run {run_id.hex()}.")
+            self._say(run_id, "run", "It was there when the anchor was written and is gone, without a tombstone.")
+            return
+        await self._run(run_id)
+
+    async def everything(self) -> None:
+        """All there is, in an order in which what others refer to comes first."""
+        self.facts.keys = {(row.domain, row.version): row.kid for row in self._keyring.rows}
+        self._result.checked += len(self.facts.keys)
+        for what, look in {
+            "key state": self._key_state,
+            "ledger": self._ledger,
+            "audit": self._audit,
+            "assignment": self._assignment,
+            "connections": self._all_connections,
+            "operations": self._operations.all,
+            "retention": self._all_retentions,
+            "inbox": self._all_requests,
+        }.items():
+            self._progress(self._result.checked, what)
+            await self._check(what, look)
+        await self._all_flows()
+        await self._all_runs()
+        await self._missing()
+        if self._anchor is not None:
+            for run, at, problem in differences(self._anchor, self.facts, self._seen, self._shredded):
+                self._say(run, at, problem)
+
+    # --- one after the other
+
+    async def _key_state(self) -> None:
+        state = self._source.state  # opened with the keys
+        self._fact(Kind.KEY_STATE, self._info.id, state.epoch + state.lock_epoch, [state.epoch, state.lock_epoch])
+
+    async def _ledger(self) -> None:
+        expected = self._anchor
+        async for said in self.ledger.statements():
+            self._result.checked += 1
+            if said.kind in _TOMBSTONES:
+                self._shredded.add(said.subject)
+            if expected is not None and said.number == expected.ledger.number:
+                same_one = said.kind == ANCHOR and same(said.subject, expected.root)
+                if not same_one or not same(said.link, expected.ledger.link):
+                    self._say(None, "ledger", "It is not the one in which the anchor was put on record.")
+
+    async def _audit(self) -> None:
+        expected = self._anchor.facts.audit if self._anchor is not None else Place(0, b"")
+        place = Place(0, b"")
+        async for entry in self._store_audit():
+            self._result.checked += 1
+            place = entry
+            if entry.number == expected.number and not same(entry.link, expected.link):
+                self._say(None, "audit", f"Act number {entry.number} is not the one that the anchor knows.")
+        if place.number < expected.number:
+            self._say(
+                None, "audit", f"It ends with act number {place.number}; the anchor knows number {expected.number}."
+            )
+        self.facts.audit = place
+
+    async def _store_audit(self) -> AsyncIterator[Place]:
+        from .audit import Audit
+
+        async for entry in Audit(self._store.backend, self._store.keyring, self._store.now_ms).series.entries():
+            yield Place(entry.number, entry.link)
+
+    async def _assignment(self) -> None:
+        from .policy import Policies
+
+        policies = Policies(self._store.backend, self._store.keyring, self._store.now_ms)
+        assigned = (await policies.assignments()).get(self._info.id)
+        cover = self._source.state.cover
+        if assigned != (None if cover is None else cover.policy):
+            self._say(None, "assignment", "The control store names another policy than the environment's own state.")
+        for row in await self._store.backend.assignments():
+            if row.environment_id == self._info.id:
+                self._fact(Kind.ENVIRONMENT, self._info.id, row.row_version, [assigned])
+
+    async def _all_connections(self) -> None:
+        for row in await self._backend.connections():
+            at = f"connection {row.connection_id.hex()}"
+
+            async def look(row: object = row) -> None:
+                info = await self._connections.opened(row)  # type: ignore[arg-type]
+                values = await self._connections.values(info.name)
+                self._fact(Kind.CONNECTION, info.id, row.row_version, [info.name, info.connector, values])  # type: ignore[attr-defined]
+
+            await self._check(at, look)
+
+    async def _all_retentions(self) -> None:
+        for flow_id, (version, retention) in (await self._retentions.all()).items():
+            self._fact(Kind.RETENTION, flow_id, version, retention.to_value())
+
+    async def _all_requests(self) -> None:
+        self._result.checked += len(await self._inbox.items(1 << 30))
+        for number in sorted(self._inbox.unreadable):
+            self._say(None, f"inbox item {number}", "It was forged or changed outside of Sealflow.")
+
+    async def _all_flows(self) -> None:
+        for row in await self._backend.flows():
+            flow_id = row.flow_id
+            self._progress(self._result.checked, "flows")
+            await self._check(f"flow {flow_id.hex()}", lambda: self._flow(flow_id))  # noqa: B023 (called at once)
+            for number in sorted({*await self._backend.version_numbers(flow_id), *range(1, row.version + 1)}):
+                at = f"flow {flow_id.hex()} version {number}"
+                await self._check(at, lambda: self._version(flow_id, number))  # noqa: B023
+            await self._check(f"trigger of flow {flow_id.hex()}", lambda: self._trigger(flow_id))  # noqa: B023
+            await self._all_messages(flow_id)
+
+    async def _flow(self, flow_id: bytes) -> None:
+        while True:
+            info = await self._definitions.one(flow_id)
+            row = await self._backend.flow(flow_id=flow_id)
+            if row is not None and row.version == info.version and row.updated_ms == info.updated_ms:
+                self._fact(Kind.FLOW, flow_id, row.row_version, [info.name, info.version, info.updated_ms])
+                return
+            if row is None:
+                raise IntegrityError("Its row is missing.")
+
+    async def _version(self, flow_id: bytes, number: int) -> None:
+        document = await self._definitions.version(flow_id, number, None)
+        self.facts.versions[flow_id, number] = document.digest[: len(START)]
+
+    async def _trigger(self, flow_id: bytes) -> None:
+        state = await self._triggers.one(flow_id)
+        if state is not None:
+            self._fact(Kind.TRIGGER, flow_id, state.row_version, [state.due_ms, state.value])
+
+    async def _all_messages(self, flow_id: bytes) -> None:
+        after = 0
+        while rows := await self._backend.messages(flow_id, None, _STEP, after):
+            for number, _ in rows:
+                await self._check(
+                    f"message {number} of flow {flow_id.hex()}",
+                    lambda: self._messages.items(flow_id, None, 1, number - 1),  # noqa: B023 (called at once)
+                )
+            after = rows[-1].number
+
+    async def _all_runs(self) -> None:
+        after = 0
+        while rows := await self._backend.run_ids(after, _STEP):
+            for _, run_id in rows:
+                self._progress(self._result.checked, "runs")
+                await self._run(run_id)
+            after = rows[-1][0]
+
+    async def _run(self, run_id: bytes) -> None:
+        self._seen.add(run_id)
+        if run_id in self._shredded:
+            self._say(run_id, "run", "It was shredded, and somebody has put it back.")
+        await self._check("run", lambda: self._history(run_id), run_id)
+
+    async def _history(self, run_id: bytes) -> None:
+        try:
+            reader = await self._runs.reader(run_id)
+        except RecordNotFound:
+            self._seen.discard(run_id)  # it was shredded since it was listed
+            return
+        known = None if self._anchor is None else self._anchor.facts.runs.get(run_id)
+        seq, content, matched = 1, START, known is None or known.seq == 1
+        async for page in reader.pages():
+            self._result.checked += 1
+            content, seq = with_page(content, page), page.seq + len(page.records)
+            matched = matched or (known is not None and seq == known.seq and same(content, known.content))
+        await self._runs.one(run_id)
+        await self._runs.snapshot(run_id)
+        row = await self._backend.run(run_id)
+        if row is None or reader.head is None:
+            raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
+        if known is not None:
+            if seq < known.seq:
+                raise TamperedHistory(
+                    f"the anchor knows its record {known.seq - 1}: an earlier state was put back.",
+                    run=run_id.hex(), seq=seq,
+                )  # fmt: skip
+            if not matched:
+                raise TamperedHistory("it is another history than the anchor's.", run=run_id.hex(), seq=known.seq)
+            if row.head_version < known.head_version or row.summary_version < known.summary_version:
+                raise TamperedHistory("an earlier row was put back: the anchor's is later.", run=run_id.hex(), seq=0)
+        self.facts.runs[run_id] = RunFact(seq, content, row.head_version, row.summary_version)
+        await self._definition_of(reader.head)
+
+    async def _definition_of(self, head: Head) -> None:
+        """The version that a run was started with is there, and has the content it had then."""
+        named = (head.flow_id, head.version, head.definition_digest)
+        if head.definition_digest and named not in self._definitions_seen:
+            await self._definitions.version(*named)
+            self._definitions_seen.add(named)
+
+    async def _missing(self) -> None:
+        """Keys without the row they are for, and rows that belong to nothing."""
+        for kind in _ORPHANS:
+            for scope in await self._backend.orphaned_keys(kind):
+                if kind == Kind.RUN:
+                    self._say(scope, "run", "Its key is there, but its row was removed.")
+                else:
+                    self._say(None, f"{kind.name.lower()} {scope.hex()}", "Its key is there, but its row was removed.")
+        for what, count in (await self._backend.strays()).items():
+            self._say(None, what, f"{count:,} of them belong to a run or flow that is not there.")
+
+    # --- how
+
+    async def _check(self, at: str, look: Callable[[], Awaitable[object]], run: bytes | None = None) -> None:
+        """Looks, and notes what is wrong there. Keys that were exchanged meanwhile are read again once."""
+        for attempt in range(2):
+            try:
+                await look()
+                self._result.checked += 1
+                return
+            except StaleKeys as error:
+                if attempt:
+                    self._say(run, at, error.message)
+                else:
+                    await self._reload()
+            except TamperedHistory as error:
+                where = f"record {error.seq}" if error.seq else at
+                self._say(run if run is not None else bytes.fromhex(error.run), where, error.message)
+                return
+            except (EnvironmentLocked, KeyDenied, KeyUnavailable, KeyMissing):
+                raise
+            except StorageError as error:
+                self._say(run, at, error.message)
+                return
+
+    def _say(self, run: bytes | None, at: str, problem: str) -> None:
+        self._result.findings.append(Finding(run, at, problem))
+
+    def _fact(self, kind: Kind, row: bytes, version: int, value: object) -> None:
+        self.facts.rows[int(kind), row] = RowFact(version, content_of(value))
+
+    async def _reload(self) -> None:
+        self._keyring.adopt(await self._source.load())

@@ -1,0 +1,537 @@
+"""Everything goes over to the key that covers it now, while all of it is being written and read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from customer_keys import ENVIRONMENT, Customer, customer
+from sealflow.storage import Batch, IntegrityError, StoreFull, TamperedHistory, Vault
+from sealflow.storage import migration as migration_module
+from sealflow.storage.operations import FAILED, RUNNING, SUCCEEDED, Operation
+from sealflow.storage.providers.file import disable_key
+from sealflow.storage.purposes import Kind
+
+SERVICE_KINDS = {Kind.KEY_STATE, Kind.OPERATION}
+CHANGES = ["apply", "data keys"]
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> Customer:
+    return await customer(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migration_module, "_PAUSE", 0.0)
+
+
+async def fill(vault: Vault, flows: int = 3) -> list[bytes]:
+    """Flows with two versions and a trigger, a run of each that has ended and one that goes on, messages, connections,
+    and requests. The ids of the runs that go on.
+    """
+    going_on = []
+    for number in range(flows):
+        await vault.put_flow(f"flow {number}", {"v": 1})
+        flow = (await vault.put_flow(f"flow {number}", {"v": 2})).flow_id
+        assert await vault.trigger(flow) is None
+        vault.set_trigger(flow, {"n": number}, due_ms=number, expected=0)
+        await vault.add_message(flow, "p", {"m": number}, dedupe=b"d")
+        for ended in (True, False):
+            log = vault.create_run(os.urandom(16), flow, 2, 5, {"s": number})
+            log.append([[number, "a"]])
+            log.append([[number, "b"]])
+            log.snapshot({"state": number})
+            if ended:
+                log.append([[number, "end"]], status=2, ended_ms=9, summary={"s": "ended"})
+            else:
+                going_on.append(log.run_id)
+    for oauth in (True, False):
+        await vault.create_connection(f"oauth {oauth}", "c", oauth=oauth, parameter_set=None, values={"v": oauth})
+    await vault.inbox_add(1, {"q": 1}, dedupe=b"q")
+    await vault.flush()
+    return going_on
+
+
+async def content(vault: Vault) -> dict[str, Any]:
+    """All that there is to read."""
+    flows = await vault.flows()
+    return {
+        "flows": [(flow.name, flow.version) for flow in flows],
+        "documents": [(await vault.version(flow.flow_id, n)).document for flow in flows for n in (1, 2)],
+        "by name": [(await vault.flow(flow.name.upper())).flow_id == flow.flow_id for flow in flows],
+        "triggers": [(state.due_ms, state.value, state.row_version) for state in await vault.triggers()],
+        "messages": [(m.number, m.partition, m.value) for f in flows for m in await vault.messages(f.flow_id)],
+        "partitions": [await vault.message_counts(flow.flow_id) for flow in flows],
+        "runs": [(run.status, run.summary) for run in await vault.runs()],
+        "histories": [
+            [record async for page in vault.read_run(run.run_id) for record in page.records]
+            for run in await vault.runs()
+        ],
+        "connections": [(c.name, await vault.connection_values(c.name)) for c in await vault.connections()],
+        "inbox": [(item.kind, item.value) for item in await vault.inbox()],
+    }
+
+
+async def change(place: Customer, what: str) -> None:
+    """What makes a migration necessary."""
+    async with place.administration() as administration:
+        if what == "apply":
+            await administration.apply("one", ENVIRONMENT)
+        else:
+            await administration.rotate(ENVIRONMENT, data_keys=True)
+
+
+async def migrated(vault: Vault, *, full: bool = False) -> Operation:
+    await vault.begin_migration(full=full)
+    await vault.migrate()
+    return (await vault.operations())[-1]
+
+
+def stray(place: Customer, vault: Vault) -> list[tuple[int, int, int]]:
+    """Kind, domain and version of the stored scope keys that are not where they belong."""
+    state = vault.keys
+    with closing(sqlite3.connect(place.database())) as connection:
+        rows = connection.execute("SELECT kind, domain, key_version FROM keys").fetchall()
+    found = []
+    for kind, domain, version in rows:
+        wanted = 1 if kind in SERVICE_KINDS else domain if kind == Kind.CONNECTION else state.domain
+        if (domain, version) != (wanted, vault._keyring.live_version(wanted)):
+            found.append((kind, domain, version))
+    return found
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize("full", [False, True])
+async def test_all_is_moved_and_nothing_looks_different(place: Customer, what: str, full: bool) -> None:
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        going_on = await fill(vault)
+        before = await content(vault)
+        await change(place, what)
+        done: list[int] = []
+        await vault.begin_migration(full=full)
+        task = asyncio.create_task(vault.migrate(lambda operation: done.append(operation.done)))
+        if full:
+            while not done or len(await vault._backend.mixed_scopes(Kind.RUN)) < len(going_on):
+                await asyncio.sleep(0)
+            assert await content(vault) == before
+            for run_id in going_on:
+                log = await vault.open_run(run_id)
+                log.append([["the end"]], status=2, ended_ms=9)
+        await task
+        (operation,) = await vault.operations()
+        assert (operation.status, operation.error) == (SUCCEEDED, None)
+        assert done == sorted(done)
+        assert operation.done == done[-1] <= operation.total
+        assert stray(place, vault) == []
+        if not full:
+            assert await content(vault) == before
+    async with place.vault() as vault:
+        after = await content(vault)
+        assert after["flows"] == before["flows"]
+        assert after["documents"] == before["documents"]
+        assert after["messages"] == before["messages"]
+        assert len(after["histories"]) == len(before["histories"])
+        if full:
+            assert await vault._backend.mixed_scopes(Kind.RUN) == []
+        async with place.administration() as administration:
+            await administration.retire(ENVIRONMENT)
+    async with place.vault() as vault:
+        assert await content(vault) == after
+
+
+async def test_after_a_full_migration_the_earlier_keys_open_nothing(place: Customer) -> None:
+    """Whoever kept the service's environment key and every key row from before opens no record any more."""
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        for run_id in await fill(vault):
+            log = await vault.open_run(run_id)
+            log.append([], status=2, ended_ms=9)
+        await vault.flush()
+        with closing(sqlite3.connect(place.database())) as connection:
+            kept = {
+                row[0] for row in connection.execute("SELECT kid FROM keys WHERE kind != ?", (Kind.CONNECTION,))
+            } | {row[0] for row in connection.execute("SELECT wrapped FROM keys WHERE kind != ?", (Kind.CONNECTION,))}
+        await change(place, "apply")
+        await migrated(vault, full=True)
+    data = place.database().read_bytes()
+    with closing(sqlite3.connect(place.database())) as connection:
+        rewrapped = connection.execute("SELECT kid FROM keys WHERE kind IN (?, ?)", (Kind.MESSAGE, Kind.INBOX))
+        messages = {kid for (kid,) in rewrapped}  # taken out some day, and never written to again
+    assert [value for value in kept - messages if value in data] == []
+
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_a_run_in_flight_goes_on_under_a_fresh_key(place: Customer, what: str) -> None:
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        run_id = os.urandom(16)
+        flow = (await vault.put_flow("flow", {})).flow_id
+        log = vault.create_run(run_id, flow, 1, 5, {"s": 1})
+        log.append([[1]])
+        await vault.flush()
+        follower = await vault.reader(run_id)
+        assert len(await follower.read()) == 1
+        await change(place, what)
+        await migrated(vault)
+        log.append([[2]])
+        await vault.flush()
+        assert [page.records for page in await follower.read()] == [[[2]]]
+        generations = await vault._backend.key_generations(Kind.RUN, run_id)
+        assert len(generations) == (2 if what == "apply" else 1)
+        assert log.domain == vault.keys.domain
+        assert await log.record(1) == [1]
+        log.append([[3]], status=2, ended_ms=9)
+        await vault.flush()
+        await migrated(vault, full=True)
+        assert [page.records for page in await follower.read()] == [[[3]]]
+        assert len(await vault._backend.key_generations(Kind.RUN, run_id)) == 1
+
+
+async def test_a_reader_that_is_half_way_through_a_rewritten_history_goes_on(
+    place: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sealflow.storage.history._PAGES_A_READ", 2)
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        flow = (await vault.put_flow("flow", {})).flow_id
+        log = vault.create_run(os.urandom(16), flow, 1, 5, {})
+        for number in range(9):
+            log.append([[number]])
+        log.append([], status=2, ended_ms=9)
+        await vault.flush()
+        reader = await vault.reader(log.run_id)
+        seen = []
+        async for page in reader.pages():
+            seen += [record[0] for record in page.records]
+            if len(seen) == 3:
+                await migrated(vault, full=True)
+        assert seen == list(range(9))
+        assert reader.seq == 10
+
+
+# --- at the same moment
+
+
+def interpose(vault: Vault, patch: pytest.MonkeyPatch, name: str, act: Callable[[], Awaitable[object]]) -> None:
+    """Right after the first look of this kind, `act` happens."""
+    real = getattr(vault._backend, name)
+    left = [act]
+
+    async def look(*arguments: Any, **named: Any) -> Any:
+        found = await real(*arguments, **named)
+        if left:
+            await left.pop()()
+        return found
+
+    patch.setattr(vault._backend, name, look)
+
+
+async def a_run(vault: Vault) -> object:
+    return await vault.run((await vault.unfinished())[0])
+
+
+async def a_history(vault: Vault) -> object:
+    return [page.records async for page in vault.read_run((await vault.unfinished())[0])]
+
+
+READS: dict[str, tuple[str, Callable[[Vault, bytes], Awaitable[object]]]] = {
+    "a flow": ("flow", lambda vault, _: vault.flow("flow 0")),
+    "flows": ("flows", lambda vault, _: vault.flows()),
+    "a version": ("version", lambda vault, flow: vault.version(flow, 1)),
+    "a trigger": ("trigger", lambda vault, flow: vault.trigger(flow)),
+    "triggers": ("triggers", lambda vault, _: vault.triggers()),
+    "due triggers": ("due_triggers", lambda vault, _: vault.triggers(due_by_ms=9)),
+    "connections": ("connections", lambda vault, _: vault.connections()),
+    "a connection": ("connection", lambda vault, _: vault.connection_values("oauth True")),
+    "messages": ("messages", lambda vault, flow: vault.messages(flow)),
+    "partitions": ("partitions", lambda vault, flow: vault.message_counts(flow)),
+    "the inbox": ("inbox", lambda vault, _: vault.inbox()),
+    "runs": ("runs", lambda vault, _: vault.runs()),
+    "a run": ("key_generations", lambda vault, _: a_run(vault)),
+    "a run's row": ("run", lambda vault, _: a_run(vault)),
+    "a history": ("key_generations", lambda vault, _: a_history(vault)),
+    "a page": ("pages", lambda vault, _: a_history(vault)),
+    "operations": ("operations", lambda vault, _: vault.operations()),
+    "a deployment": ("flow", lambda vault, _: vault.put_flow("FLOW 0", {"v": 3})),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize("read", READS)
+async def test_whoever_reads_while_all_is_moved_sees_no_difference(
+    place: Customer, read: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The migration comes right between two looks, and the reader, another process, has not seen the policy yet."""
+    look, reading = READS[read]
+    async with place.vault() as executor, place.vault() as reader:
+        assert executor.try_become_executor()
+        await fill(executor)
+        flow = (await executor.flow("flow 0")).flow_id
+        expected = await reading(executor, flow) if read != "a deployment" else None
+
+        async def act() -> None:
+            await change(place, what)
+            await migrated(executor)
+
+        interpose(reader, monkeypatch, look, act)
+        found = await reading(reader, flow)
+        if read == "a deployment":
+            assert (await executor.flow("flow 0")).version == 3
+        elif read not in ("a flow", "flows", "connections", "operations"):  # these tell the domain
+            assert found == expected
+        assert stray(place, executor) == []
+
+
+async def test_a_flow_that_is_deployed_while_it_is_moved_keeps_both(
+    place: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.vault() as executor, place.vault() as maker:
+        assert executor.try_become_executor()
+        await fill(executor, 1)
+        await change(place, "apply")
+        await executor.reload_keys()
+        flow = (await executor.flow("flow 0")).flow_id
+        interpose(executor, monkeypatch, "version", lambda: maker.put_flow("flow 0", {"v": 3}))
+        await migrated(executor)
+        assert [(await executor.version(flow, n)).document["v"] for n in (1, 2, 3)] == [1, 2, 3]
+        assert stray(place, executor) == []
+
+
+async def test_a_trigger_that_fires_while_it_is_moved_is_not_lost(
+    place: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        await fill(vault, 1)
+        flow = (await vault.flow("flow 0")).flow_id
+        await vault.trigger(flow)
+        await change(place, "apply")
+
+        async def fires() -> None:
+            vault.set_trigger(flow, {"n": "fired"}, due_ms=8, expected=1)
+
+        interpose(vault, monkeypatch, "trigger", fires)
+        await migrated(vault)
+        vault.set_trigger(flow, {"n": "again"}, due_ms=9, expected=2)
+        await vault.flush()
+        assert stray(place, vault) == []
+    async with place.vault() as vault:
+        state = await vault.trigger(flow)
+        assert state is not None
+        assert (state.value, state.row_version) == ({"n": "again"}, 3)
+
+
+async def test_a_read_that_began_before_the_move_does_not_bring_the_earlier_key_back(
+    place: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler looks for due triggers while they are moved, in the same process."""
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        await fill(vault, 1)
+        flow = (await vault.flow("flow 0")).flow_id
+        vault._triggers._known.clear()  # as at the start
+        await change(place, "apply")
+        await vault.reload_keys()
+        interpose(vault, monkeypatch, "keys", lambda: migrated(vault))
+        (state,) = await vault.triggers(due_by_ms=9)
+        vault.set_trigger(flow, {"n": "next"}, due_ms=9, expected=state.row_version)
+        await vault.flush()
+    async with place.vault() as vault:
+        assert [state.value for state in await vault.triggers()] == [{"n": "next"}]
+
+
+@pytest.mark.parametrize("kind", [Kind.INBOX, Kind.MESSAGE, Kind.CONNECTION])
+async def test_what_is_taken_out_while_it_is_moved_is_gone(
+    place: Customer, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        await fill(vault, 1)
+        flow = (await vault.flow("flow 0")).flow_id
+        (message,) = await vault.messages(flow)
+        (item,) = await vault.inbox()
+        await change(place, "data keys")
+
+        async def taken() -> None:
+            if kind == Kind.INBOX:
+                vault.consume(item.id)
+            elif kind == Kind.MESSAGE:
+                vault.consume_message(flow, message.number)
+            else:
+                await vault.delete_connection("oauth True")
+            await vault.flush()
+
+        interpose(vault, monkeypatch, "connections" if kind == Kind.CONNECTION else "keys_of", taken)
+        assert (await migrated(vault)).status == SUCCEEDED
+        assert stray(place, vault) == []
+        left = (len(await vault.inbox()), len(await vault.messages(flow)), len(await vault.connections()))
+        assert left == {Kind.INBOX: (0, 1, 2), Kind.MESSAGE: (1, 0, 2), Kind.CONNECTION: (1, 1, 1)}[kind]
+
+
+async def test_a_message_that_was_added_again_meanwhile_counts_once(place: Customer) -> None:
+    """`dedupe` is found by an index of the live key: a repetition after a rotation is told apart when all is moved."""
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        await fill(vault, 1)
+        flow = (await vault.flow("flow 0")).flow_id
+        await change(place, "data keys")
+        await vault.reload_keys()
+        await vault.add_message(flow, "p", {"m": "again"}, dedupe=b"d")
+        await vault.inbox_add(1, {"q": "again"}, dedupe=b"q")
+        await migrated(vault)
+        assert [message.value for message in await vault.messages(flow)] == [{"m": 0}]
+        assert [item.value for item in await vault.inbox()] == [{"q": 1}]
+        assert (await vault.message_counts(flow))["p"].count == 1
+
+
+async def test_an_administrator_who_rotates_meanwhile_does_not_stop_it(
+    place: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        await fill(vault)
+        before = await content(vault)
+        await change(place, "apply")
+        await vault.reload_keys()
+        interpose(vault, monkeypatch, "version", lambda: change(place, "data keys"))
+        assert (await migrated(vault)).status == SUCCEEDED
+        assert vault._keyring.live_version(2) == 2
+        assert stray(place, vault) == []
+        assert await content(vault) == before
+
+
+# --- faults
+
+
+async def test_a_crash_leaves_an_operation_that_goes_on(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each of its commits in turn: what was not moved stays readable, and all is moved in the end."""
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        for run_id in await fill(vault):
+            log = await vault.open_run(run_id)
+            log.append([], status=2, ended_ms=9)
+        await vault.flush()
+        before = await content(vault)
+        await change(place, "apply")
+        await vault.begin_migration(full=True)
+    crashes = 0
+    while True:
+        async with place.vault() as vault:
+            assert vault.try_become_executor()
+            real, left = vault._backend.commit, [1]
+
+            async def commit(batch: Batch, real: Any = real, left: list[int] = left) -> list[int]:
+                if not left:
+                    raise StoreFull("The disk is full.")
+                left.pop()
+                return await real(batch)  # type: ignore[no-any-return]
+
+            with monkeypatch.context() as patch:
+                patch.setattr(vault._backend, "commit", commit)
+                try:
+                    await vault.migrate()
+                    break
+                except StoreFull:
+                    crashes += 1
+            assert await content(vault) == before
+            (operation,) = await vault.operations()
+            if operation.status == SUCCEEDED:
+                break
+    assert crashes > 10
+    async with place.vault() as vault:
+        await vault.reload_keys()
+        assert stray(place, vault) == []
+        assert await content(vault) == before
+        (operation,) = await vault.operations()
+        assert (operation.status, await vault._backend.mixed_scopes(Kind.RUN)) == (SUCCEEDED, [])
+
+
+DAMAGE = {
+    "a flow": "UPDATE flows SET record = zeroblob(200) WHERE id = 1",
+    "the key of a run": "UPDATE keys SET wrapped = zeroblob(60) WHERE kind = 1 AND id = (SELECT min(id) FROM keys WHERE kind = 1)",
+    "a message": "UPDATE messages SET record = zeroblob(200)",
+    "a connection": "UPDATE connections SET record = zeroblob(200)",
+    "a page": "UPDATE pages SET record = zeroblob(200) WHERE run = 1 AND seq = 1",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+async def test_what_was_damaged_is_named_and_stops_nothing_else(
+    place: Customer, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        for run_id in await fill(vault):
+            log = await vault.open_run(run_id)
+            log.append([], status=2, ended_ms=9)
+        await vault.flush()
+        await change(place, "data keys")
+        with closing(sqlite3.connect(place.database())) as connection, connection:
+            assert connection.execute(DAMAGE[damage]).rowcount > 0
+        operation = await migrated(vault, full=True)
+        assert (operation.status, operation.error) == (FAILED, "IntegrityError")
+        assert "was changed outside of Sealflow" in caplog.text
+        # A rewritten run's key is where it belongs even so; what is damaged stays where it was.
+        assert {"a flow": 2, "the key of a run": 1, "a message": 3, "a connection": 2, "a page": 0}[damage] == len(
+            stray(place, vault)
+        )
+        with pytest.raises((IntegrityError, TamperedHistory)):
+            await content(vault)
+
+
+async def test_another_fault_ends_the_operation_and_the_next_one_goes_on(
+    place: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        await fill(vault)
+        await change(place, "apply")
+        with monkeypatch.context() as patch:
+            patch.setattr(vault._definitions, "move", None)
+            with pytest.raises(TypeError):
+                await migrated(vault)
+        (operation,) = await vault.operations()
+        assert (operation.status, operation.error) == (FAILED, "TypeError")
+        assert len((await content(vault))["flows"]) == 3
+        assert (await migrated(vault)).status == SUCCEEDED
+        assert stray(place, vault) == []
+
+
+async def test_what_is_under_way_is_not_begun_twice(place: Customer) -> None:
+    async with place.vault() as vault:
+        await fill(vault)
+        first = await vault.begin_migration()
+        assert await vault.begin_migration() == first
+        full = await vault.begin_migration(full=True)
+        assert (full.kind, full.status, full.total) == ("migrate --full", RUNNING, 6)
+
+
+async def test_the_customers_key_is_not_asked_for_each_thing(place: Customer) -> None:
+    """Once the environment keys are there, all goes on without the key store."""
+    async with place.vault() as vault:
+        assert vault.try_become_executor()
+        await fill(vault)
+        await change(place, "apply")
+        await vault.begin_migration()
+        await vault.reload_keys()
+        asked: list[str] = []
+        provider = vault._source.customer(place.uri("one"))
+        real = provider.unwrap
+
+        async def unwrap(*arguments: Any) -> bytes:
+            asked.append("unwrap")
+            return await real(*arguments)
+
+        provider.unwrap = unwrap  # type: ignore[method-assign]
+        await vault.migrate()
+        assert asked == ["unwrap"]  # as it begins
+        disable_key(place.file, "one")
+        assert len(await vault.flows()) == 3
