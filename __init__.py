@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from .engine.runtime.bundles import ReplayReport
     from .engine.runtime.callbacks import Delivery
     from .engine.runtime.clock import Clock, SystemClock, VirtualClock
-    from .engine.runtime.environment import FlowDetail, FlowSummary, RunSummary
     from .engine.runtime.library import Flow
     from .engine.runtime.reading import RunResult
     from .engine.runtime.run import Run
     from .engine.runtime.simulate import Simulation
+    from .engine.runtime.summaries import FlowDetail, FlowSummary, RunSummary
     from .engine.runtime.tracing import Trace
     from .engine.runtime.trigger_info import TriggerInfo
     from .engine.runtime.triggers import Fired
@@ -59,8 +59,8 @@ _WHERE = {
     "Failure": ".connectors",
     "Fired": ".engine.runtime.triggers",
     "Flow": ".engine.runtime.library",
-    "FlowDetail": ".engine.runtime.environment",
-    "FlowSummary": ".engine.runtime.environment",
+    "FlowDetail": ".engine.runtime.summaries",
+    "FlowSummary": ".engine.runtime.summaries",
     "NotFound": ".engine.errors",
     "NotYetSupported": ".engine.errors",
     "Operation": ".storage",
@@ -69,7 +69,7 @@ _WHERE = {
     "Reply": ".connectors",
     "Run": ".engine.runtime.run",
     "RunResult": ".engine.runtime.reading",
-    "RunSummary": ".engine.runtime.environment",
+    "RunSummary": ".engine.runtime.summaries",
     "SealflowError": ".engine.errors",
     "Simulation": ".engine.runtime.simulate",
     "Subscribed": ".connectors",

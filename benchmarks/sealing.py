@@ -148,7 +148,7 @@ async def store(folder: Path, runs: int, records: int) -> dict[str, Any]:
     for key in ("one", "two"):
         await administration.create_policy(key, uri_of(file, key))
     vault = await opened.open_vault(ENVIRONMENT)
-    vault.try_become_executor()
+    await vault.try_become_executor()
     found: dict[str, Any] = {"runs": runs, "records": runs * records}
 
     async def timed(name: str, doing: Awaitable[object]) -> None:

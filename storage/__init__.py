@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from .administration import Actor, Administration
 from .audit import Act
+from .backup import create_backup, expire_backup, keys_file, restore_backup
+from .backups import Backup, Registry
 from .bundle import export_bundle, open_bundle
 from .codec import ensure_storable
 from .connections import ConnectionInfo
@@ -16,7 +18,10 @@ from .errors import (
     Conflict,
     EnvironmentLocked,
     EnvironmentSuspended,
+    InboxFull,
     IntegrityError,
+    InvalidAnchor,
+    InvalidBackup,
     InvalidKeyUri,
     InvalidName,
     KeyDenied,
@@ -46,9 +51,13 @@ from .keystore import Keystore
 from .operations import Operation
 from .policy import Policy
 from .port import Backend, Batch, KeyProvider
+from .retention import Retention
+from .sealed_inbox import SealedInbox, SealedItem
+from .shredding import Shredded
 from .status import EnvironmentStatus, environment_status
 from .store import Store
 from .vault import Vault
+from .verify import Finding, Verification, verify_control, verify_environment
 from .views import (
     EnvironmentInfo,
     FlowDocument,
@@ -69,6 +78,7 @@ __all__ = [
     "Administration",
     "AlreadyThere",
     "Backend",
+    "Backup",
     "Batch",
     "Conflict",
     "ConnectionInfo",
@@ -76,11 +86,15 @@ __all__ = [
     "EnvironmentLocked",
     "EnvironmentStatus",
     "EnvironmentSuspended",
+    "Finding",
     "FlowDocument",
     "FlowInfo",
     "FlowVersion",
+    "InboxFull",
     "InboxItem",
     "IntegrityError",
+    "InvalidAnchor",
+    "InvalidBackup",
     "InvalidKeyUri",
     "InvalidName",
     "KeyDenied",
@@ -99,10 +113,15 @@ __all__ = [
     "Policy",
     "PolicyLimit",
     "RecordNotFound",
+    "Registry",
+    "Retention",
     "RunInfo",
     "RunLog",
     "RunReader",
     "SealLimit",
+    "SealedInbox",
+    "SealedItem",
+    "Shredded",
     "StaleKeys",
     "StorageError",
     "Store",
@@ -117,9 +136,16 @@ __all__ = [
     "UnsuitableKey",
     "Value",
     "Vault",
+    "Verification",
     "WrongKey",
+    "create_backup",
     "ensure_storable",
     "environment_status",
+    "expire_backup",
     "export_bundle",
+    "keys_file",
     "open_bundle",
+    "restore_backup",
+    "verify_control",
+    "verify_environment",
 ]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .audit import FAILED, RUNNING, SUCCEEDED, Audit
+from .backups import Registry
 from .connections import Connections
 from .errors import (
     Conflict,
@@ -29,6 +30,7 @@ from .keysource import KeySource
 from .keystate import Cover, KeyState, Lock, seal_state
 from .policy import Policies, Policy
 from .port import Backend, Batch, Guard, KeyProvider
+from .shredding import Shredded
 from .views import EnvironmentInfo
 
 if TYPE_CHECKING:
@@ -72,6 +74,10 @@ class Administration:
         self._limit = limit
         self.policies = Policies(store.backend, store.keyring, store.now_ms)
         self.audit = Audit(store.backend, store.keyring, store.now_ms)
+
+    @property
+    def store(self) -> Store:
+        return self._store
 
     # --- policies
 
@@ -128,21 +134,20 @@ class Administration:
         customer's keys are wrapped by the new key. Raises NotPermitted, PolicyLimit, RecordNotFound, KeyDenied,
         KeyUnavailable, UnsuitableKey, EnvironmentLocked.
         """
-        if not self._actor.environment_administrator:
-            raise NotPermitted("Only an administrator of the environment may put it under a policy.")
+        self.need_environment_administrator("put it under a policy")
         policy = await self.policies.one(name)
         if not policy.may_attach(self._actor.name):
             raise NotPermitted(
                 f"{self._actor.name} may not use the policy {policy.name}.",
                 hint=f"Its owner grants that: sealflow policy grant {policy.name} --reader {self._actor.name}",
             )
-        async with self._opened(environment) as opened:
+        async with self.opened(environment) as opened:
             info = opened.info
             await self._reconciled(opened)
             if opened.state.cover is not None and opened.state.cover.policy == policy.id:
                 return opened.state
             await self._check_limit(info)
-            async with self._act("policy apply", info.name, {"policy": policy.name, "key": policy.uri}):
+            async with self.act("policy apply", info.name, {"policy": policy.name, "key": policy.uri}):
                 provider = opened.source.customer(policy.uri)
                 await _suitable(provider)
                 await self._cover(opened, policy, provider)
@@ -175,11 +180,11 @@ class Administration:
         EnvironmentLocked.
         """
         self._need_key_administrator()
-        async with self._opened(environment) as opened:
+        async with self.opened(environment) as opened:
             await self._reconciled(opened)
             if opened.state.cover is None:
                 return opened.state
-            async with self._act("policy remove", opened.info.name, {"policy": opened.state.cover.name}):
+            async with self.act("policy remove", opened.info.name, {"policy": opened.state.cover.name}):
                 keyring, state = opened.keyring, opened.state.reverted()
                 for domain in opened.state.covers:
                     keyring = await keyring.rewrapped(domain, opened.source.service, policy_epoch=state.epoch)
@@ -195,7 +200,7 @@ class Administration:
         """
         repaired = []
         for info in await self._store.environments():
-            async with self._opened(info.name, locked=True) as opened:
+            async with self.opened(info.name, locked=True) as opened:
                 if await self._reconciled(opened):
                     repaired.append(info.name)
         return repaired
@@ -221,9 +226,9 @@ class Administration:
         EnvironmentLocked.
         """
         self._need_key_administrator()
-        async with self._opened(environment) as opened:
+        async with self.opened(environment) as opened:
             detail = {"data_keys": data_keys}
-            async with self._act("key rotate", opened.info.name, detail):
+            async with self.act("key rotate", opened.info.name, detail):
                 state, domain = opened.state.next(), opened.state.domain
                 provider = opened.source.provider(domain)
                 if state.cover is None and not data_keys:
@@ -254,7 +259,7 @@ class Administration:
         """
         self._need_key_administrator()
         info = await self._store.environment(environment)
-        async with self._act("policy migrate", info.name, {"full": full}):
+        async with self.act("policy migrate", info.name, {"full": full}):
             yield
 
     async def retire(self, environment: str) -> list[tuple[int, int]]:
@@ -264,7 +269,7 @@ class Administration:
         one.
         """
         self._need_key_administrator()
-        async with self._opened(environment) as opened:
+        async with self.opened(environment) as opened:
             needed = {(count.domain, count.key_version): 0 for count in await opened.backend.key_counts()}
             for count in await opened.backend.key_counts():
                 needed[count.domain, count.key_version] += count.scopes
@@ -277,7 +282,8 @@ class Administration:
                     f"{scopes:,} runs, flows and connections still need an earlier key of {opened.info.name}.",
                     hint=f"Wrap them anew first: sealflow policy migrate --environment {opened.info.name}",
                 )
-            async with self._act("key retire", opened.info.name, {"keys": len(earlier)}):
+            await self._refuse_for_backups(opened)
+            async with self.act("key retire", opened.info.name, {"keys": len(earlier)}):
                 keyring, state = opened.keyring, opened.state.next()
                 for place in earlier:
                     keyring = keyring.without(*place)
@@ -287,15 +293,28 @@ class Administration:
                 await self._commit(opened, keyring, state, batch)
             return earlier
 
+    async def _refuse_for_backups(self, opened: Opened) -> None:
+        """A backup is opened by the keys of its time: neither they nor what wrapped them may go before it expires."""
+        live = {row.domain: (row.domain, row.version, row.kek) for row in opened.keyring.rows}
+        held = [
+            backup
+            for backup in await Registry(self._store).held(opened.info.id)
+            if not set(backup.keys) <= set(live.values())
+        ]
+        if held:
+            raise Conflict(
+                f"{len(held)} backups of {opened.info.name} need an earlier key.",
+                hint="Wait until they expire, or destroy their keys and say so: sealflow backup expire ID",
+            )
+
     # --- locks
 
     async def lock(self, environment: str, reason: str = "administrator") -> KeyState:
         """Locks an environment: every process drops its keys, and nothing of it can be read until it is unlocked."""
-        if not self._actor.environment_administrator:
-            raise NotPermitted("Only an administrator of the environment may lock it.")
-        async with self._opened(environment, locked=True) as opened:
+        self.need_environment_administrator("lock it")
+        async with self.opened(environment, locked=True) as opened:
             if opened.state.lock is None:
-                async with self._act("environment lock", opened.info.name, {"reason": reason}):
+                async with self.act("environment lock", opened.info.name, {"reason": reason}):
                     state = opened.state.locked(Lock(reason, self._store.now_ms()))
                     guard = Guard(opened.state.lock_epoch, opened.state.epoch)
                     await self._commit(opened, opened.keyring, state, Batch(guard=guard))
@@ -306,17 +325,25 @@ class Administration:
 
         Raises NotPermitted, RecordNotFound, KeyDenied, KeyUnavailable, WrongKey (another key has the name now).
         """
-        if not self._actor.environment_administrator:
-            raise NotPermitted("Only an administrator of the environment may unlock it.")
-        async with self._opened(environment, locked=True) as opened:
+        self.need_environment_administrator("unlock it")
+        async with self.opened(environment, locked=True) as opened:
             if opened.state.lock is not None:
-                async with self._act("environment unlock", opened.info.name):
+                async with self.act("environment unlock", opened.info.name):
                     state = opened.state.unlocked()
                     # Each environment key is unwrapped and compared with the id that was certified before the lock.
                     await opened.source.load(unlocked=True)
                     guard = Guard(opened.state.lock_epoch, opened.state.epoch)
                     await self._commit(opened, opened.keyring, state, Batch(guard=guard))
             return opened.state
+
+    async def delete_environment(self, name: str) -> Shredded:
+        """Shreds an environment, see `Store.delete_environment`. Raises NotPermitted and what that raises."""
+        self.need_environment_administrator("delete it")
+        info = await self._store.environment(name)
+        until = await Registry(self._store).until_ms(info.id)
+        async with self.act("environment delete", info.name):
+            runs = await self._store.delete_environment(info.name)
+        return Shredded(runs, "done", until)
 
     async def health(self, name: str) -> str:
         """`healthy`, `denied: …` or `unavailable: …`: whether a policy's key can be used now."""
@@ -332,10 +359,10 @@ class Administration:
             await provider.aclose()
         return "healthy"
 
-    # --- inside
+    # --- for other acts, and inside
 
     @asynccontextmanager
-    async def _opened(self, environment: str, *, locked: bool = False) -> AsyncIterator[Opened]:
+    async def opened(self, environment: str, *, locked: bool = False) -> AsyncIterator[Opened]:
         """The environment for one act; with `locked`, its service keys are enough."""
         info = await self._store.environment(environment)
         backend, source = await self._store.open_backend(info)
@@ -364,7 +391,8 @@ class Administration:
         return Connections(opened.backend, keyring, self._store.now_ms, lambda: state, reload)
 
     @asynccontextmanager
-    async def _act(self, kind: str, subject: str, detail: Mapping[str, Any] | None = None) -> AsyncIterator[None]:
+    async def act(self, kind: str, subject: str, detail: Mapping[str, Any] | None = None) -> AsyncIterator[None]:
+        """Puts an act on record before it is done in this block, and how it went after that."""
         value = dict(detail) if detail is not None else None
         await self._record(kind, subject, RUNNING, value)
         try:
@@ -376,6 +404,11 @@ class Administration:
 
     async def _record(self, kind: str, subject: str, status: str, detail: Any, batch: Batch | None = None) -> None:
         await self.audit.record(self._actor.name, kind, subject, status, detail, batch)
+
+    def need_environment_administrator(self, what: str) -> None:
+        """Raises NotPermitted."""
+        if not self._actor.environment_administrator:
+            raise NotPermitted(f"Only an administrator of the environment may {what}.")
 
     def _need_key_administrator(self) -> None:
         if not self._actor.key_administrator:

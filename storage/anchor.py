@@ -129,7 +129,7 @@ def differences(
             yield None, f"flow {flow.hex()} version {version}", "It is another one than when the anchor was written."
         elif known is None and (Kind.FLOW, flow) in now.rows:
             yield None, f"flow {flow.hex()} version {version}", "The anchor knows it, and it is gone."
-    newest = {domain: version for domain, version in sorted(now.keys)}
+    newest = dict(sorted(now.keys))
     for (domain, version), kid in sorted(anchor.facts.keys.items()):
         there = now.keys.get((domain, version))
         retired = there is None and newest.get(domain, 0) > version

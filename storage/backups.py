@@ -88,11 +88,16 @@ class Registry:
         record = key.seal(key.place(Purpose.BACKUP, backup.id), 0, 0, pack(facts))
         return Batch(keys=[row], backups=[BackupRow(backup.id, backup.environment, backup.created_ms, record)])
 
+    async def expire(self, backup: Backup) -> None:
+        """Takes a backup off the record: its keys were destroyed. Raises Conflict where somebody else was faster."""
+        await self._store.backend.commit(Batch(removed_backups=[backup.id]))
+
     async def one(self, begin: str) -> Backup:
         """The backup whose id begins like this, in hex. Raises RecordNotFound where that is none, or several."""
         found = [backup for backup in await self.all() if backup.id.hex().startswith(begin.lower())]
         if len(found) != 1 or not begin:
             raise RecordNotFound(
-                f"{len(found)} backups have an id that begins with '{begin}'.", hint="`sealflow backup list` shows them."
+                f"{len(found)} backups have an id that begins with '{begin}'.",
+                hint="`sealflow backup list` shows them.",
             )
         return found[0]

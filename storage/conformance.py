@@ -473,13 +473,13 @@ class BackendConformance:
     async def test_one_executor(self, open_backend: OpenBackend) -> None:
         async with opened(open_backend) as two:
             async with opened(open_backend) as one:
-                assert one.executor_pid() is None
-                assert one.try_become_executor()
-                assert one.try_become_executor()
-                assert not two.try_become_executor()
-                assert two.executor_pid() == os.getpid()
-            assert two.executor_pid() is None
-            assert two.try_become_executor()
+                assert await one.executor_pid() is None
+                assert await one.try_become_executor()
+                assert await one.try_become_executor()
+                assert not await two.try_become_executor()
+                assert await two.executor_pid() == os.getpid()
+            assert await two.executor_pid() is None
+            assert await two.try_become_executor()
 
     async def test_a_closed_backend_refuses(self, open_backend: OpenBackend) -> None:
         backend = await open_backend()

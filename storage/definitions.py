@@ -136,9 +136,7 @@ class Definitions:
 
         Raises RecordNotFound, NotARecord, IntegrityError.
         """
-        return await settled(
-            self._backend, Kind.FLOW, flow_id, lambda: self._version(flow_id, number, expected)
-        )
+        return await settled(self._backend, Kind.FLOW, flow_id, lambda: self._version(flow_id, number, expected))
 
     async def _version(self, flow_id: bytes, number: int, expected: bytes | None) -> FlowDocument:
         name = f"Version {number} of flow {flow_id.hex()}"

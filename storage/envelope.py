@@ -15,6 +15,7 @@ The primitives, and why these:
 - A record names its key by `kid`, which is derived from the key itself. AES-GCM alone does not commit to its key;
   comparing the kid first does, and "try the next key" never happens.
 - HMAC-SHA-256 links a run's pages, certifies key rows and makes blind indexes.
+- HPKE (RFC 9180) lets a locked environment take something in that it cannot read itself.
 - Argon2id (RFC 9106, second recommended choice) stretches the keystore's passphrase.
 """
 
@@ -28,12 +29,15 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from weakref import WeakSet
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .errors import EnvironmentLocked, IntegrityError, NotARecord, SealLimit, WrongKey
 
 if TYPE_CHECKING:
     from hashlib import _Hash
+
+    from cryptography.hazmat.primitives.hpke import Suite
 
 MAGIC: Final = 0x57
 FORMAT: Final = 1
@@ -297,6 +301,44 @@ class EnvironmentKey(_Secret):
         if not self._mac:
             raise _locked()
         return hmac.digest(self._mac, lp(label, self.environment, *fields), "sha256")
+
+
+class InboxKey(_Secret):
+    """A key pair: whoever has its public half seals to it, and only who has the private half opens. HPKE (RFC 9180),
+    base mode, with X25519, HKDF-SHA256 and AES-256-GCM. It says nothing about who sealed: a MAC beside it does.
+    """
+
+    __slots__ = ("_private", "public")
+
+    def __init__(self, private: bytes | None = None) -> None:
+        key = X25519PrivateKey.generate() if private is None else X25519PrivateKey.from_private_bytes(private)
+        self._private = key
+        self.public = key.public_key().public_bytes_raw()
+
+    def private_bytes(self) -> bytes:
+        """To be sealed, and nothing else."""
+        return self._private.private_bytes_raw()
+
+    def open(self, sealed: bytes, *context: bytes) -> bytes:
+        """Raises NotARecord for what was not sealed to this key for this context."""
+        try:
+            return _hpke().decrypt(sealed, self._private, info=lp(_PRODUCT, *context))
+        except (InvalidTag, ValueError, TypeError):
+            raise NotARecord("An item was not sealed to this key, or was altered.") from None
+
+
+def seal_to(public: bytes, plaintext: bytes, *context: bytes) -> bytes:
+    """The plaintext, sealed to an `InboxKey` for a context. Raises IntegrityError for what is no public key."""
+    try:
+        return _hpke().encrypt(plaintext, X25519PublicKey.from_public_bytes(public), info=lp(_PRODUCT, *context))
+    except (ValueError, TypeError):
+        raise IntegrityError("The stored public key is none.") from None
+
+
+def _hpke() -> Suite:
+    from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite  # needed while an environment is locked
+
+    return Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
 class KeyEncryptionKey(_Secret):

@@ -129,6 +129,14 @@ class EnvironmentSuspended(EnvironmentLocked):
     default_hint = "Check the key store and the network; the environment goes on by itself when its key answers again."
 
 
+class InboxFull(StorageError):
+    """A locked environment has taken in as much as it may. `retry_after`: seconds until it is worth another try."""
+
+    code = "InboxFull"
+    default_hint = "Unlock the environment: what it has taken in is carried out then."
+    retry_after = 60
+
+
 class NotPermitted(StorageError):
     """An administrator's act by somebody who does not have that role."""
 

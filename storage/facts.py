@@ -43,6 +43,9 @@ class Place(NamedTuple):
     link: bytes
 
 
+NOWHERE: Final = Place(0, b"")
+
+
 @dataclass(slots=True)
 class Facts:
     """`rows` are found by kind (purposes.Kind) and id, `versions` of flows by flow and number, `keys` holds the ids of
@@ -53,7 +56,7 @@ class Facts:
     rows: dict[tuple[int, bytes], RowFact] = field(default_factory=dict)
     versions: dict[tuple[bytes, int], bytes] = field(default_factory=dict)
     keys: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    audit: Place = Place(0, b"")
+    audit: Place = NOWHERE
 
     def to_value(self) -> list[Value]:
         """All of it for the codec, in one order."""

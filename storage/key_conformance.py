@@ -55,15 +55,21 @@ class KeyRowsConformance:
     async def test_a_new_store_has_none_of_it(self, open_backend: OpenBackend) -> None:
         async with opened(open_backend) as backend:
             assert await backend.key_state() is None
-            assert await backend.policies() == await backend.assignments() == await backend.audit(0, 10) == []
+            assert await backend.policies() == []
+            assert await backend.assignments() == []
+            assert await backend.audit(0, 10) == []
             assert await backend.last_audit() is None
             assert await backend.policy(b"n" * 16) is None
-            assert await backend.connections() == await backend.operations() == []
+            assert await backend.connections() == []
+            assert await backend.operations() == []
             assert await backend.connection([b"n" * 16]) is await backend.connection([]) is None
-            assert await backend.key_counts() == await backend.run_counts() == []
-            assert await backend.keys_of(1, None, 10) == await backend.mixed_scopes(Kind.RUN) == []
+            assert await backend.key_counts() == []
+            assert await backend.run_counts() == []
+            assert await backend.keys_of(1, None, 10) == []
+            assert await backend.mixed_scopes(Kind.RUN) == []
             assert await backend.key_generations(Kind.RUN, b"r" * 16) == []
-            assert await backend.message(b"m" * 16) is await backend.inbox_item(b"i" * 16) is None
+            assert await backend.message(b"m" * 16) is None
+            assert await backend.inbox_item(b"i" * 16) is None
 
     # --- state and guards
 
@@ -179,9 +185,7 @@ class KeyRowsConformance:
             anew = [page_row(run, 1), page_row(run, 2)]
             sealed = trigger._replace(record=b"anew")
             await backend.commit(
-                Batch(
-                    replaced_pages=anew, replaced_triggers=[sealed], removed_snapshots=[run], run_domains=[(run, 2)]
-                )
+                Batch(replaced_pages=anew, replaced_triggers=[sealed], removed_snapshots=[run], run_domains=[(run, 2)])
             )
             assert await backend.pages(run, 1, 10, ALL) == anew
             assert await backend.trigger(flow) == sealed

@@ -287,6 +287,11 @@ class Keyring:
         """A MAC by the service's live key over a row that is not sealed."""
         return self._live_key(Domain.SERVICE).certify(label, *fields)
 
+    def certified(self, mac: bytes, label: bytes, *fields: bytes) -> bool:
+        """Whether a key of the service certified such a row."""
+        service = [key for (domain, _), key in self._keys.items() if domain == Domain.SERVICE]
+        return any(same(mac, key.certify(label, *fields)) for key in service)
+
     def _live_key(self, domain: int) -> EnvironmentKey:
         key = self._live.get(domain)
         if key is None:

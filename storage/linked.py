@@ -1,7 +1,7 @@
 """Series of sealed records that only grow: numbered without gaps, each linked to the one before.
 
-A record that was altered, moved, exchanged or removed from within is found by reading on from the first; an end that was
-cut off is found by whoever knows how far the series was (an anchor).
+A record that was altered, moved, exchanged or removed from within is found by reading on from the first; an end that
+was cut off is found by whoever knows how far the series was (an anchor).
 """
 
 from __future__ import annotations
@@ -87,9 +87,7 @@ class Linked:
                     raise IntegrityError(f"The {self._name} has no {self._item} number {number}: it was removed.")
                 link = key.link(link, number, row.record)
                 if not same(link, row.link):
-                    raise IntegrityError(
-                        f"{self._item.capitalize()} number {number} of the {self._name} was altered, moved or exchanged."
-                    )
+                    raise IntegrityError(f"{self._named(number)} was altered, moved or exchanged.")
                 yield Entry(number, row.created_ms, link, self._opened(key, row))
         if new is None and not number:
             raise IntegrityError(
@@ -107,7 +105,8 @@ class Linked:
         if type(fields) is not list or len(fields) != self._count + 1:
             raise NotARecord(f"A stored {self._item} has other fields than this version writes.")
         if fields[0] != row.created_ms:
-            raise IntegrityError(
-                f"{self._item.capitalize()} number {row.number} of the {self._name}: its row says otherwise than its record."
-            )
+            raise IntegrityError(f"{self._named(row.number)}: its row says otherwise than its record.")
         return fields[1:]
+
+    def _named(self, number: int) -> str:
+        return f"{self._item.capitalize()} number {number} of the {self._name}"

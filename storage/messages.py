@@ -117,9 +117,7 @@ class Messages:
         index, unique = self._indexes(flow_id, partition, dedupe, domain)
         return key_row, MessageRow(message_id, flow_id, index, unique, len(packed), now, record)
 
-    def _indexes(
-        self, flow_id: bytes, partition: str, dedupe: bytes | None, domain: int
-    ) -> tuple[bytes, bytes | None]:
+    def _indexes(self, flow_id: bytes, partition: str, dedupe: bytes | None, domain: int) -> tuple[bytes, bytes | None]:
         index = self._keyring.value_index(Index.MESSAGE_PARTITION, _partition(flow_id, partition), domain)
         if dedupe is None:
             return index, None

@@ -17,7 +17,7 @@ from typing import Final
 
 from .connections import Connections
 from .definitions import Definitions, Moving
-from .errors import Conflict, IntegrityError, StorageError
+from .errors import Conflict, IntegrityError, RecordNotFound, StorageError
 from .inbox import Inbox
 from .keyring import Keyring
 from .keysource import KeySource
@@ -133,7 +133,8 @@ class Migration:
             try:
                 operation = await self._move_flow(operation, flow_id, domain)
             except IntegrityError as error:
-                self._skip(flow_id, "flow", error)
+                if await self._backend.keys(Kind.FLOW, [flow_id]):  # otherwise it was shredded in the meantime
+                    self._skip(flow_id, "flow", error)
                 continue
             progress(operation)
         return operation
@@ -217,7 +218,7 @@ class Migration:
     async def _rewrite_runs(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:
         domain = self._source.state.domain
         while runs := await self._backend.runs(
-            flow_id=None, statuses=None, parent=None, limit=_STEP, before=operation.cursor
+            flow_id=None, statuses=None, parent=None, limit=_STEP, before=await self._cursor(operation)
         ):
             for run in runs:
                 try:
@@ -239,18 +240,40 @@ class Migration:
             await asyncio.sleep(_PAUSE)
         return operation
 
+    async def renew(self) -> None:
+        """Gives what will still be written to (flows, triggers, runs in flight) a fresh scope key where it is."""
+        for flow in await self._backend.flows():
+            batch = Batch(guard=self._keyring.deciding)
+            await self._definitions.move(Moving(flow.flow_id, flow.domain), batch)
+            await self._backend.commit(batch)
+            await self._triggers.move(flow.flow_id, flow.domain)
+        for run_id in await self._backend.unfinished():
+            row = await self._backend.run(run_id)
+            if row is not None:
+                await self._runs.change_key(run_id, row.domain)
+
     async def _rolled(self, run_id: bytes, domain: int) -> bool:
         """Lets a run in flight go on under a fresh key, so that it is rewritten when it ends; False if it has ended."""
-        return len(await self._backend.key_generations(Kind.RUN, run_id)) > 1 or await self._runs.change_key(
-            run_id, domain
-        )
+        generations = await self._backend.key_generations(Kind.RUN, run_id)
+        return len(generations) > 1 or not generations or await self._runs.change_key(run_id, domain)
 
     async def _rewrite(self, operation: Operation, run_id: bytes, domain: int, cursor: bytes | None) -> Operation:
         batch = Batch(guard=self._keyring.guard)
-        await self._runs.rewrite(run_id, domain, batch)
-        operation = await self._operations.moved(operation, batch, done=operation.done + 1, cursor=cursor)
-        await self._backend.commit(batch)
-        return operation
+        try:
+            await self._runs.rewrite(run_id, domain, batch)
+            moved = await self._operations.moved(operation, batch, done=operation.done + 1, cursor=cursor)
+            await self._backend.commit(batch)
+        except (IntegrityError, RecordNotFound, Conflict):
+            if await self._backend.run(run_id) is not None:
+                raise
+            return operation  # it was shredded in the meantime
+        return moved
+
+    async def _cursor(self, operation: Operation) -> bytes | None:
+        """Where it goes on: from the newest run again if the one it came to was shredded."""
+        if operation.cursor is None or await self._backend.run(operation.cursor) is None:
+            return None
+        return operation.cursor
 
     async def _passed(self, operation: Operation, cursor: bytes) -> Operation:
         batch = Batch(guard=self._keyring.guard)

@@ -240,6 +240,45 @@ class StoredInboxRow(NamedTuple):
     row: InboxRow
 
 
+class InboxKeyRow(NamedTuple):
+    """The public key that a locked environment's items are sealed to, certified by the service. `record` is the private
+    one, sealed by a scope key of the kind INBOX_KEY, with the scope `key_id`. There is one at most.
+    """
+
+    key_id: bytes
+    created_ms: int
+    public: bytes
+    mac: bytes
+    record: bytes
+
+
+class SealedItemRow(NamedTuple):
+    """What came for a run or a flow (`scope`) while the environment was locked. `sequence` is 1, 2, 3 ... for one key."""
+
+    key_id: bytes
+    sequence: int
+    kind: int
+    scope: bytes
+    created_ms: int
+    mac: bytes
+    sealed: bytes
+
+
+class SealedSize(NamedTuple):
+    """How many items wait, their bytes together, and the sequence of the last."""
+
+    items: int
+    bytes: int
+    last: int
+
+
+class TokenRow(NamedTuple):
+    """The hash of a token by which a callback for a run or a flow (`scope`) is known."""
+
+    token_hash: bytes
+    scope: bytes
+
+
 class TriggerRow(NamedTuple):
     """Where the trigger of a flow stands; `due_ms` is when it has to be looked at again. Written only if the stored
     `row_version` is one less, or the row is new and has version 1.
@@ -331,6 +370,18 @@ class Batch:
     removed_connections: list[bytes] = field(default_factory=list)
     operations: list[OperationRow] = field(default_factory=list)
 
+    # What a locked environment takes in.
+    sealed_items: list[SealedItemRow] = field(default_factory=list)
+    """Conflict where the key that they are sealed to is not the current one, or the sequence is taken."""
+    drained: list[tuple[bytes, int]] = field(default_factory=list)
+    """Key and sequence of items that were carried out. One that is gone is no error."""
+    inbox_key: InboxKeyRow | None = None
+    """Takes the place of the one there is, whose scope key goes. Conflict while items wait."""
+    expected_tokens: list[TokenRow] = field(default_factory=list)
+    """One that is there already is no error."""
+    forgotten_tokens: list[bytes] = field(default_factory=list)
+    """The scopes whose tokens go."""
+
     # What is shredded, and what is said of it.
     removed_runs: list[bytes] = field(default_factory=list)
     """With their histories and keys."""
@@ -346,10 +397,11 @@ class Batch:
     def rows(self) -> int:
         """How many rows the batch writes or removes."""
         lists = (getattr(self, name) for name in _LISTS)
-        return sum(len(rows) for rows in lists)
+        return sum(len(rows) for rows in lists) + (self.inbox_key is not None)
 
 
-_LISTS = tuple(entry.name for entry in fields(Batch) if entry.name not in ("guard", "identity", "key_state"))
+_SINGLE = ("guard", "identity", "key_state", "inbox_key")
+_LISTS = tuple(entry.name for entry in fields(Batch) if entry.name not in _SINGLE)
 
 
 class Backend(Protocol):
@@ -357,9 +409,9 @@ class Backend(Protocol):
 
     `commit` is one transaction: all of the batch or nothing, durable when it returns. A row whose key is there already,
     or one whose `row_version` is not the next one, is a Conflict, and so is a row that is to be replaced or retired and
-    is not there, an environment key that is to be retired while a scope key needs it, a run that is to be removed before
-    it and its parent have ended, or a flow that still has runs (runs are removed first). A batch with a `guard` that
-    does not hold is refused: EnvironmentLocked (whatever the guard says, unless the batch writes the state), or
+    is not there, an environment key that is to be retired while a scope key needs it, a run that is to be removed
+    before it and its parent have ended, or a flow that still has runs (runs are removed first). A batch with a `guard`
+    that does not hold is refused: EnvironmentLocked (whatever the guard says, unless the batch writes the state), or
     StaleKeys. It answers with the numbers of the
     batch's inbox rows and then of its messages (that of the row already there, for a repeated `dedupe`). Consuming an
     item or a message also deletes the key rows of its scope and kind; one that is gone is no error.
@@ -476,6 +528,10 @@ class Backend(Protocol):
         """Newest first; `before` is the id of the last run of the page before."""
         ...
 
+    async def needed_runs(self, run_ids: Sequence[bytes]) -> list[bytes]:
+        """Which of these may not be removed now: they have not ended, or their parent has not."""
+        ...
+
     async def run_ids(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Runs with the number that orders them, those above `after`."""
         ...
@@ -497,6 +553,20 @@ class Backend(Protocol):
         ...
 
     async def inbox_item(self, item_id: bytes) -> InboxRow | None: ...
+
+    async def inbox_key(self) -> InboxKeyRow | None:
+        """What items are sealed to now."""
+        ...
+
+    async def sealed_items(self, limit: int) -> list[SealedItemRow]:
+        """The oldest, by sequence. The types of their columns are not checked."""
+        ...
+
+    async def sealed_size(self) -> SealedSize: ...
+
+    async def callback_scope(self, token_hash: bytes) -> bytes | None:
+        """The run or flow that waits for a callback with this token."""
+        ...
 
     async def trigger(self, flow_id: bytes) -> TriggerRow | None: ...
 
@@ -545,11 +615,11 @@ class Backend(Protocol):
         """Puts what `copy_to` wrote in the place of everything here, in one transaction."""
         ...
 
-    def try_become_executor(self) -> bool:
+    async def try_become_executor(self) -> bool:
         """Takes the role of the environment's one executor, or says that somebody else has it. Given up by `close`."""
         ...
 
-    def executor_pid(self) -> int | None:
+    async def executor_pid(self) -> int | None:
         """The process that is the executor, where known."""
         ...
 

@@ -37,6 +37,7 @@ class Purpose(IntEnum):
     RETENTION = 22
     BACKUP = 23
     ANCHOR = 24
+    INBOX_KEY = 25
 
 
 @unique
@@ -58,6 +59,7 @@ class Kind(IntEnum):
     LEDGER = 13
     RETENTION = 14
     BACKUP = 15
+    INBOX_KEY = 16
 
 
 @unique

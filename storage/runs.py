@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from weakref import WeakValueDictionary
 
 from .codec import pack
@@ -112,8 +113,9 @@ class Runs:
             )
         )  # fmt: skip
 
-    async def reader(self, run_id: bytes, again: Callable[[], Awaitable[RunKeys]]) -> RunReader:
-        """`again` gives the run's keys as they are then. Raises RecordNotFound."""
+    async def reader(self, run_id: bytes, again: Callable[[], Awaitable[RunKeys]] | None = None) -> RunReader:
+        """`again` gives the run's keys as they are then, where `keys` is not enough. Raises RecordNotFound."""
+        again = again if again is not None else partial(self.keys, run_id)
         keys = await again()
         return RunReader(self._backend, keys, Chain(keys, run_id), run_id, again)
 

@@ -6,7 +6,8 @@ they are destroyed, whatever else was copied for as long as it is kept. The repo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -55,16 +56,17 @@ class Shredding:
         are gone then.
         """
         done = 0
+        async for part in self._parts(run_ids):
+            done += await self._remove_runs(part)
+        return done
+
+    async def _parts(self, run_ids: Sequence[bytes]) -> AsyncIterator[list[bytes]]:
+        """Runs to be removed together; one by one where one of them may not go now."""
         for at in range(0, len(run_ids), _STEP):
             part = list(dict.fromkeys(run_ids[at : at + _STEP]))
-            try:
-                done += await self._remove_runs(part)
-            except Conflict:
-                if len(part) == 1:
-                    raise
-                for run_id in part:  # to take what can be taken, and to name the one that cannot
-                    done += await self._remove_runs([run_id])
-        return done
+            needed = await self._backend.needed_runs(part)
+            for group in [part] if not needed else [[run_id] for run_id in part]:
+                yield group
 
     async def _remove_runs(self, run_ids: list[bytes]) -> int:
         there = [run_id for run_id in run_ids if await self._backend.run(run_id) is not None]
@@ -120,12 +122,19 @@ class Shredding:
                 for run in await self._of_flow(flow_id)
                 if run.ended_ms is not None and (info := await self._info(run.run_id)) is not None
             ]
-            for run_id in retention.over(ended, await self._backend.run_sizes(flow_id), now_ms):
-                try:
-                    done += await self._remove_runs([run_id])
-                except Conflict:
-                    continue  # its parent is in flight: another time
+            async for part in self._parts(retention.over(ended, await self._backend.run_sizes(flow_id), now_ms)):
+                with suppress(Conflict):  # its parent is in flight: another time
+                    done += await self._remove_runs(part)
         return done
+
+    async def again(self, subjects: Sequence[tuple[str, bytes]]) -> None:
+        """Shreds what was shredded before and is there again. What is in flight again stays, see `runs`."""
+        for kind, subject in subjects:
+            with suppress(Conflict, RecordNotFound):
+                if kind == RUN:
+                    await self.runs([subject])
+                elif kind == FLOW:
+                    await self.flow(subject)
 
     async def settled(self) -> Literal["done", "pending"]:
         """Empties the write-ahead log where nobody stands in the way."""

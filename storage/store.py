@@ -11,12 +11,23 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from .backends.sqlite import SQLiteBackend
+from .backups import Registry
 from .codec import pack, unpack
 from .envelope import random_id, same
-from .errors import AlreadyThere, Conflict, EnvironmentLocked, IntegrityError, InvalidName, RecordNotFound, StoreCorrupt
+from .errors import (
+    AlreadyThere,
+    Conflict,
+    EnvironmentLocked,
+    IntegrityError,
+    InvalidName,
+    RecordNotFound,
+    StoreBusy,
+    StoreCorrupt,
+)
 from .folders import make_folder, os_error, sync_folder
 from .keyring import Keyring
 from .keysource import KeySource
@@ -25,6 +36,7 @@ from .keystore import Keystore
 from .port import Backend, Batch, EnvironmentRow
 from .providers import provider_for
 from .purposes import Domain, Index, Kind, Purpose, Role
+from .sealed_inbox import SealedInbox
 from .vault import Vault, system_ms
 from .views import EnvironmentInfo
 
@@ -92,7 +104,6 @@ class Store:
         """
         if not name.strip():
             raise InvalidName("An environment needs a name.")
-        index = self._keyring.name_index(Index.ENVIRONMENT_NAME, name)
         if await self._find(name) is not None:
             raise AlreadyThere(f"There is an environment {name} already.")
         info = EnvironmentInfo(random_id(), name, self._now_ms())
@@ -101,16 +112,61 @@ class Store:
         except Exception:
             self._remove_environment_store(info)
             raise
+        # Last, so that an environment that is listed has its store; a crash before leaves an unused folder.
+        await self._list(info)
+        return info
+
+    async def adopt_environment(self, info: EnvironmentInfo) -> EnvironmentInfo:
+        """Lists an environment that comes from a backup, with an empty store to put it into. Raises AlreadyThere,
+        InvalidName, KeyMissing (the keystore is not the one it had).
+        """
+        if not info.name.strip():
+            raise InvalidName("An environment needs a name.")
+        if await self._find(info.name) is not None:
+            raise AlreadyThere(f"There is an environment {info.name} already.")
+        await asyncio.to_thread(self._keystore.keys, info.id)
+        make_folder(self._path(info.id).parent)
+        await (await SQLiteBackend.open(self._path(info.id))).close()
+        await self._list(info)
+        return info
+
+    async def delete_environment(self, name: str) -> int:
+        """Shreds an environment: its row and key here, then its file with all its keys. Gives how many runs it had.
+
+        The key above them stays in the keystore, because backups need it. Raises RecordNotFound, StoreBusy while a
+        process executes its runs, and Conflict while runs are in flight.
+        """
+        info = await self.environment(name)
+        backend, source = await self.open_backend(info)
+        try:
+            await source.aclose()
+            if not await backend.try_become_executor():
+                raise StoreBusy(
+                    f"The environment {info.name} is in use.", hint="End the process that executes its runs."
+                )
+            flying = len(await backend.unfinished())
+            if flying:
+                raise Conflict(
+                    f"{flying:,} runs of {info.name} have not ended.", hint="Cancel them first, or wait for their end."
+                )
+            runs = sum(count for _, count in await backend.run_counts())
+            await self._backend.commit(Batch(removed_environments=[info.id]))
+            self._remove_environment_store(info)
+        finally:
+            await backend.close()
+        await self._backend.settle()
+        return runs
+
+    async def _list(self, info: EnvironmentInfo) -> None:
+        index = self._keyring.name_index(Index.ENVIRONMENT_NAME, info.name)
         key, key_row = self._keyring.new_scope(Kind.ENVIRONMENT, info.id)
-        record = key.seal(key.place(Purpose.ENVIRONMENT, info.id), 0, 1, pack([name, info.created_ms]))
+        record = key.seal(key.place(Purpose.ENVIRONMENT, info.id), 0, 1, pack([info.name, info.created_ms]))
         row = EnvironmentRow(info.id, index, 1, info.created_ms, record)
         try:
-            # Last, so that an environment that is listed has its store; a crash before leaves an unused folder.
             await self._backend.commit(Batch(keys=[key_row], environments=[row]))
         except Conflict as error:  # somebody else was faster
             self._remove_environment_store(info)
-            raise AlreadyThere(f"There is an environment {name} already.") from error
-        return info
+            raise AlreadyThere(f"There is an environment {info.name} already.") from error
 
     async def environments(self) -> list[EnvironmentInfo]:
         """All environments, oldest first."""
@@ -151,23 +207,45 @@ class Store:
             await source.aclose()
             await backend.close()
             raise
-        return Vault(info, backend, keyring, source, now_ms=self._now_ms)
+        return self.vault(info, backend, keyring, source)
 
-    async def open_backend(self, info: EnvironmentInfo) -> tuple[Backend, KeySource]:
-        """An environment's rows and where its keys come from; the caller closes both. Raises StoreCorrupt,
-        IntegrityError and the store's errors.
+    def vault(self, info: EnvironmentInfo, backend: Backend, keyring: Keyring, source: KeySource) -> Vault:
+        """The vault of rows and keys that were opened by `open_backend`; it closes them."""
+        until = partial(Registry(self).until_ms, info.id)
+        return Vault(info, backend, keyring, source, now_ms=self._now_ms, backups_until=until)
+
+    def key_source(self, environment: bytes, backend: Backend) -> KeySource:
+        """Where the keys of these rows come from."""
+        return KeySource(environment, backend, self._keystore.provider(environment), self.customers)
+
+    async def sealed_inbox(self, name: str) -> SealedInbox:
+        """Where a locked or suspended environment takes something in; the service's keys are enough. Raises as
+        `open_vault`.
+        """
+        backend, source = await self.open_backend(await self.environment(name))
+        try:
+            keyring = await source.load(locked=True)
+        except BaseException:
+            await source.aclose()
+            await backend.close()
+            raise
+        return SealedInbox(backend, source, keyring, self._now_ms)
+
+    async def open_backend(self, info: EnvironmentInfo, *, unidentified: bool = False) -> tuple[Backend, KeySource]:
+        """An environment's rows and where its keys come from; the caller closes both. One that is `unidentified` is
+        empty as yet. Raises StoreCorrupt, IntegrityError and the store's errors.
         """
         path = self._path(info.id)
         if not path.exists():
             raise StoreCorrupt(f"The store of environment {info.name} is missing: {path}.")
         backend = await SQLiteBackend.open(path)
         try:
-            if await backend.identity() != info.id:
+            if not unidentified and await backend.identity() != info.id:
                 raise IntegrityError(f"{path} is not the store of environment {info.name}.")
         except BaseException:
             await backend.close()
             raise
-        return backend, KeySource(info.id, backend, self._keystore.provider(info.id), self.customers)
+        return backend, self.key_source(info.id, backend)
 
     async def new_service_key(self, environment: bytes) -> None:
         """A new version of the service's key of an environment: it wraps from now on, the earlier ones still open."""

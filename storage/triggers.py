@@ -82,8 +82,10 @@ class Triggers:
         if row is None and (flow_id in floors or await self._backend.keys(Kind.TRIGGER, [flow_id])):
             # Row and key come in one commit, which may have happened between the two looks.
             row = await self._backend.trigger(flow_id)
-            if row is None:
+            if row is None and await self._backend.keys(Kind.FLOW, [flow_id]):
                 raise _missing(flow_id)
+            if row is None:
+                self.forget(flow_id)  # as in `all`
         if row is not None:
             return (await self._opened([row], floors))[0]
         if flow_id not in self._known:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from .connections import ConnectionInfo, Connections
 from .definitions import Definitions
@@ -20,13 +20,14 @@ from .journal import Journal
 from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import KeyState
-from .ledger import Ledger
+from .ledger import RUN, Ledger
 from .messages import Messages
 from .migration import MIGRATE, MIGRATE_FULL, Migration
 from .operations import RUNNING, Operation, Operations
 from .port import Backend
 from .retention import Retention, Retentions
 from .runs import Runs
+from .sealed_inbox import SealedItems
 from .shredding import Shredded, Shredding
 from .triggers import Triggers
 from .views import (
@@ -75,12 +76,14 @@ class Vault:
     ) -> None:
         self.environment = environment
         self._backups_until = backups_until
+        self._now_ms = now_ms
         self._backend = backend
         self._keyring = keyring
         self._source = source
         self._journal = Journal(backend, lambda: keyring.guard)
         self._definitions = Definitions(backend, keyring, now_ms, self.reload_keys)
         self._inbox = Inbox(backend, keyring, now_ms)
+        self.sealed_items = SealedItems(backend, keyring, self._journal, now_ms)
         self._triggers = Triggers(backend, keyring, self._journal)
         self._messages = Messages(backend, keyring, self._journal, now_ms)
         self._runs = Runs(backend, keyring, self._journal)
@@ -302,9 +305,7 @@ class Vault:
     ) -> ConnectionInfo:
         """A new connection; durable on return. Raises InvalidName, AlreadyThere, NotStorable."""
         return await self._fresh(
-            lambda: self._connections.create(
-                name, connector, oauth=oauth, parameter_set=parameter_set, values=values
-            )
+            lambda: self._connections.create(name, connector, oauth=oauth, parameter_set=parameter_set, values=values)
         )
 
     async def connections(self) -> list[ConnectionInfo]:
@@ -360,6 +361,30 @@ class Vault:
         done = await self._fresh(lambda: self._shredding.flow(flow_id))
         self._triggers.forget(flow_id)
         return await self._shredded(done)
+
+    async def shred_again(self, subjects: Sequence[tuple[str, bytes]]) -> None:
+        """Shreds what has these tombstones (kind and subject), where a backup brought it back. For the executor.
+
+        A run that is in flight again is ended first; one whose parent is, is kept until that ends.
+        """
+        flying = set(await self._backend.unfinished())
+        for kind, run_id in subjects:
+            if kind == RUN and run_id in flying:
+                log = await self.open_run(run_id)
+                log.append([], ended_ms=self._now_ms())
+                log.close()
+        await self.flush()
+        await self._shredding.again(subjects)
+
+    async def renew_keys(self) -> None:
+        """Lets fresh keys seal all that will still be written to, because another copy of this store may go on under
+        the earlier ones. For the executor only.
+        """
+        await self._migration.renew()
+
+    async def finish_shredding(self) -> Literal["done", "pending"]:
+        """Takes what was shredded out of the write-ahead log as well, where nobody stands in the way."""
+        return await self._shredding.settled()
 
     async def _shredded(self, runs: int) -> Shredded:
         return Shredded(runs, await self._shredding.settled(), await self._backups_until())
@@ -471,11 +496,11 @@ class Vault:
 
     # --- the executor
 
-    def try_become_executor(self) -> bool:
+    async def try_become_executor(self) -> bool:
         """Takes the role of the one process that runs this environment's flows; False if another has it. Held until
         `close`.
         """
-        self._executor = self._backend.try_become_executor()
+        self._executor = await self._backend.try_become_executor()
         return self._executor
 
     async def look_again(self) -> None:
@@ -485,6 +510,6 @@ class Vault:
         """
         await self._fresh(lambda: self._definitions.locate())
 
-    def executor_pid(self) -> int | None:
+    async def executor_pid(self) -> int | None:
         """The process that has that role, where known."""
-        return self._backend.executor_pid()
+        return await self._backend.executor_pid()

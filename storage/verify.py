@@ -26,7 +26,7 @@ from .errors import (
     TamperedHistory,
     WrongKey,
 )
-from .facts import START, Facts, Place, RowFact, RunFact, content_of, with_page
+from .facts import NOWHERE, START, Facts, Place, RowFact, RunFact, content_of, with_page
 from .history import Head
 from .inbox import Inbox
 from .journal import Journal
@@ -49,6 +49,7 @@ _STEP: Final = 256
 _TOMBSTONES: Final = (RUN, FLOW, CONNECTION)
 _ORPHANS: Final = (
     Kind.RUN, Kind.FLOW, Kind.CONNECTION, Kind.INBOX, Kind.TRIGGER, Kind.MESSAGE, Kind.OPERATION, Kind.RETENTION,
+    Kind.INBOX_KEY,
 )  # fmt: skip
 
 Progress = Callable[[int, str], None]
@@ -242,8 +243,8 @@ class _Verifier:
                     self._say(None, "ledger", "It is not the one in which the anchor was put on record.")
 
     async def _audit(self) -> None:
-        expected = self._anchor.facts.audit if self._anchor is not None else Place(0, b"")
-        place = Place(0, b"")
+        expected = self._anchor.facts.audit if self._anchor is not None else NOWHERE
+        place = NOWHERE
         async for entry in self._store_audit():
             self._result.checked += 1
             place = entry

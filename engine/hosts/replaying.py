@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...storage import StorageError, WrongKey
+from ...storage import EnvironmentLocked, IntegrityError, KeyDenied, KeyUnavailable, StorageError, WrongKey
 from ..cloud import parse, read_object
 from ..runtime import bundles
 from ..runtime.bundles import Bundle, ReplayReport, UnreadableBundleError
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 async def open_history(data: bytes, engine: Engine | None = None) -> Bundle:
     """The history in a bundle. A sealed one needs the engine whose store has its environment.
 
-    Raises UnreadableBundleError.
+    Raises UnreadableBundleError, and the refusal of an environment that is locked or whose key is not given, where the
+    bundle may be its own.
     """
     if bundles.is_plaintext(data):
         return bundles.read_plaintext(data)
@@ -25,14 +26,22 @@ async def open_history(data: bytes, engine: Engine | None = None) -> Bundle:
             "The bundle is sealed to an environment.", hint="Open it with the engine of the store that has it."
         )
     tried: StorageError | None = None
+    refused: StorageError | None = None
     for info in await engine.environments():
-        environment = await engine.environment(info.name, create=False)
         try:
+            environment = await engine.environment(info.name, create=False)
             return bundles.bundle_of(await environment.open_bundle(data))
         except WrongKey as error:  # another environment's: the next one may be it
             tried = error
+        except (EnvironmentLocked, KeyDenied, KeyUnavailable) as error:
+            refused = refused or error
+        except IntegrityError as error:
+            hint = "The file is damaged, or no bundle. Export the run again, if its store is still there."
+            raise UnreadableBundleError(f"The bundle cannot be opened: {error}", hint=hint) from error
         except StorageError as error:
             raise UnreadableBundleError(f"The bundle cannot be opened: {error}", hint=error.hint) from error
+    if refused is not None:
+        raise refused
     raise UnreadableBundleError(
         "The bundle is sealed to an environment that is not in this store.",
         hint="Name the store that has it with --home.",

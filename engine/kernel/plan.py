@@ -220,6 +220,11 @@ class Plan:
         return path
 
     @property
+    def listens(self) -> bool:
+        """Whether it has an action that is called back."""
+        return any(node.operation is not None and node.operation.webhook for node in self.nodes)
+
+    @property
     def answers(self) -> bool:
         """Whether the flow has a Response action, so that its caller waits for one."""
         return any(node.op == RESPONSE for node in self.nodes)

@@ -120,7 +120,7 @@ class Access:
         """The executor, if this process is or becomes it; None while another process is. Raises EnvironmentLocked."""
         async with self._turn:
             opened = self._current()
-            if opened.executor is None and opened.vault.try_become_executor():
+            if opened.executor is None and await opened.vault.try_become_executor():
                 await opened.vault.look_again()
                 self._still(opened)
                 performer = Performer(self._connectors, Services(clock=self.clock))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ...storage import RunInfo, Value, Vault, export_bundle
 from ..errors import SealflowError
-from ..kernel import MismatchError, Plan, Record, from_stored, replay
+from ..kernel import REVISIONS, MismatchError, Plan, Record, from_stored, replay
 from ..kernel.records import START
 from ..kernel.status import NAMES
 from .library import plan_of
@@ -38,6 +38,7 @@ _DAMAGES: Final = (
     MismatchError,
 )
 """What reading and replaying a bundle that somebody changed may end in."""
+_EXPORT_AGAIN: Final = "Export the run again, if its store is still there."
 
 
 class UnreadableBundleError(SealflowError):
@@ -96,7 +97,10 @@ def read_plaintext(data: bytes) -> Bundle:
     try:
         content = json.loads(data.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
-        raise UnreadableBundleError("The file is not a history bundle: it is no valid JSON.") from None
+        raise UnreadableBundleError(
+            "The file is no history bundle, or a damaged one: it is no valid JSON.",
+            hint=_EXPORT_AGAIN,
+        ) from None
     try:
         content = _value(content)
     except _DAMAGES as error:
@@ -118,6 +122,12 @@ def bundle_of(content: Any) -> Bundle:
         records = [from_stored(record) for record in content["records"]]
         if not records or records[0][1] != START:
             raise ValueError("it does not begin with a start record")
+        revision = records[0][4].get("revision", 1)
+        if revision not in REVISIONS:
+            raise UnreadableBundleError(
+                f"The run was started under revision {revision} of the semantics, which this release does not know.",
+                hint="Replay it with the release that ran it.",
+            )
         return Bundle(
             run=str(content["run"]),
             flow=str(content["flow"]),
@@ -127,6 +137,8 @@ def bundle_of(content: Any) -> Bundle:
             document=content["document"],
             records=records,
         )
+    except UnreadableBundleError:
+        raise
     except (*_DAMAGES, SealflowError) as error:
         raise _damaged(error) from None
 
@@ -154,9 +166,7 @@ def replay_bundle(bundle: Bundle, document: dict[str, Any] | None = None) -> Rep
 
 
 def _damaged(error: Exception) -> UnreadableBundleError:
-    return UnreadableBundleError(
-        f"The bundle is damaged ({type(error).__name__}).", hint="Export the run again, if its store is still there."
-    )
+    return UnreadableBundleError(f"The bundle is damaged ({type(error).__name__}).", hint=_EXPORT_AGAIN)
 
 
 def _readable(value: Any) -> Any:

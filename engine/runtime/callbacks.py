@@ -29,6 +29,7 @@ RECORDED: Final = 200
 ACCEPTED: Final = 202
 UNKNOWN: Final = 404
 GONE: Final = 410
+FULL: Final = 503
 
 _ADDRESS: Final = re.compile(
     r"(?:.*/)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/([0-9a-f]{32})/?(?:[?#].*)?", re.ASCII
@@ -45,13 +46,15 @@ class InvalidCallbackError(SealflowError):
 class Delivery:
     """What became of a callback; `status` is what an HTTP host answers.
 
-    200: it is recorded. 202: it is kept for the process that executes the run. 404: nobody asked for it. 410: the
-    action had been called back, or was over, before. `run` and `path` name the action, where it is known.
+    200: it is recorded. 202: it is kept for the process that executes the run, or until the environment is unlocked.
+    404: nobody asked for it. 410: the action had been called back, or was over, before. 503: the locked environment
+    takes nothing more in; try again after `retry_after` seconds. `run` and `path` name the action, where it is known.
     """
 
     status: int
     run: str | None = None
     path: str | None = None
+    retry_after: int | None = None
 
     @property
     def accepted(self) -> bool:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import RunInfo, Vault, ensure_storable, open_bundle
+from ...storage import EnvironmentLocked, Vault, ensure_storable, open_bundle
 from ..cloud import Source, read_object
 from ..cloud.artifacts import Artifacts, read_artifacts
 from ..errors import SealflowError
 from ..kernel import Entry, History, Plan
 from ..kernel.polling import kind_of
-from ..kernel.status import NAMES, RUNNING, code_of
+from ..kernel.status import NAMES, code_of
 from .access import Access
 from .callbacks import UNKNOWN, Address, Delivery, answer_to, leave
 from .clock import Clock, SystemClock
 from .connections import Connections
+from .disposal import Disposal
+from .draining import keep_call, keep_callback
 from .executor import Executor
 from .expiry import in_ticks
 from .finding import find_run
@@ -34,12 +36,14 @@ from .keywatch import KeyWatch
 from .library import Flow, Library
 from .opening import Opening
 from .packages import read_package
+from .perform import Answer
 from .reading import run_info
 from .registration import Registration
 from .requests import DEPLOYED, RESUME, START
 from .run import Run
 from .simulate import Simulation
 from .start import UNSET, declared, plan_starts, run_name
+from .summaries import FlowDetail, FlowSummary, RunSummary, summary_of
 from .trigger_info import TriggerInfo, called_back, info_of, switch_elsewhere
 from .triggers import Fired, disabled
 
@@ -49,46 +53,6 @@ if TYPE_CHECKING:
 
 MOST_PENDING: Final = 8 << 20
 """Bytes that may wait for their commit while many runs are started at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class FlowDetail:
-    """A flow with the definition of one of its versions. `versions` is the newest version's number."""
-
-    name: str
-    id: str
-    version: int
-    versions: int
-    definition: dict[str, Any]
-    dialect: str
-    kind: str
-    created_ms: int
-    artifacts: Artifacts = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class FlowSummary:
-    """A flow as lists show it."""
-
-    name: str
-    id: str
-    version: int
-    created_ms: int
-    updated_ms: int
-    enabled: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """A run as lists show it."""
-
-    id: str
-    flow: str
-    version: int
-    status: str
-    started_ms: int
-    ended_ms: int | None
-    parent: str | None
 
 
 class Environment:
@@ -112,6 +76,7 @@ class Environment:
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._resume = resume
         self._access = Access(vault, connectors, self._clock, resume=resume, run_duration=in_ticks(run_duration))
+        self._opening = opening
         self._watch = KeyWatch(self._access, opening)
         self._watch.start()
 
@@ -257,15 +222,20 @@ class Environment:
             await self._executor.scheduler.close()
             self._executor.scheduler = None
 
-    @keyed
     async def trigger_callback(
         self, address: str, *, body: Any = UNSET, headers: Mapping[str, Any] | None = None
     ) -> list[Run]:
         """Fire a webhook trigger: `address` is the URL that its `listCallbackUrl()` gave when it subscribed.
 
-        Gives what `start` gives, and raises the same; NotFound for an address that no trigger has.
+        Gives what `start` gives, and raises the same; NotFound for an address that no trigger has. While the
+        environment is locked the call is kept unread until that is over, and no run is given; InboxFull where no more
+        is taken in.
         """
-        return await self.start(await called_back(self._vault, address), body, headers=headers)
+        try:
+            return await self.start(await called_back(self._vault, address), body, headers=headers)
+        except EnvironmentLocked:
+            await keep_call(await self._opening.sealed_inbox(), address, body, headers)
+            return []
 
     # ---- runs
 
@@ -365,7 +335,7 @@ class Environment:
                 if since_ms is not None and info.started_ms < since_ms:
                     return found
                 if (until_ms is None or info.started_ms <= until_ms) and len(found) < limit:
-                    found.append(_summary(info, names))
+                    found.append(summary_of(info, names))
             if len(page) < max(limit, 30):
                 break
             before = page[-1].run_id
@@ -383,21 +353,28 @@ class Environment:
             Run(self, await run_info(self._vault, live.log.run_id), live, None) for live in await executor.resume_all()
         ]
 
-    @keyed
     async def callback(
         self, address: str, *, body: Any = UNSET, headers: Mapping[str, Any] | None = None, status: int = 200
     ) -> Delivery:
         """Answer a webhook action: `address` is the URL that its `listCallbackUrl()` gave, or the last two parts of it.
 
         `body` becomes the body of its outputs; with a `status` of 400 or more the action fails. A run that waits in no
-        process is brought back for it, unless the engine was opened with `resume=False`. What became of it says
-        `Delivery.status`, which an HTTP host answers as it is; what counts is durable when this returns. Raises
-        InvalidCallback for a status, headers or body that are none, NotStorable for a body that cannot be kept.
+        process is brought back for it, unless the engine was opened with `resume=False`. While the environment is
+        locked it is kept unread until that is over. What became of it says `Delivery.status`, which an HTTP host
+        answers as it is; what counts is durable when this returns. Raises InvalidCallback for a status, headers or body
+        that are none, NotStorable for a body that cannot be kept.
         """
         answer = answer_to(body, headers, status)
         known = Address.read(address)
         if known is None:
             return Delivery(UNKNOWN)
+        try:
+            return await self._deliver(known, answer)
+        except EnvironmentLocked:
+            return await keep_callback(await self._opening.sealed_inbox(), known, answer)
+
+    @keyed
+    async def _deliver(self, known: Address, answer: Answer) -> Delivery:
         executor = await self._execute() if self._resume else self._executor
         if executor is None:
             return await leave(self._vault, self._library, known, answer)
@@ -423,6 +400,11 @@ class Environment:
         return Connections(self._access)
 
     @property
+    def disposal(self) -> Disposal:
+        """What is deleted here, and how long runs are kept."""
+        return Disposal(self._vault, self._library, self._switch)
+
+    @property
     def keys(self) -> Keys:
         """The work on the keys of this environment."""
         return Keys(self._access)
@@ -446,7 +428,7 @@ class Environment:
     async def _deployed(self, flow_id: bytes) -> None:
         if self._executor is not None:
             await self._executor.deployed(flow_id)
-        elif self._vault.executor_pid() is not None:
+        elif await self._vault.executor_pid() is not None:
             await self._vault.inbox_add(DEPLOYED, flow_id)
 
     # ---- for Run
@@ -475,15 +457,3 @@ def _simulation(given: Simulation | Mapping[str, Any] | bool | None) -> Simulati
     if isinstance(given, Simulation):
         return given
     return Simulation(None if given is True else dict(given))
-
-
-def _summary(info: RunInfo, names: Mapping[bytes, str]) -> RunSummary:
-    return RunSummary(
-        run_name(info.run_id),
-        names.get(info.flow_id, ""),
-        info.version,
-        NAMES[info.status] if 0 <= info.status < len(NAMES) else NAMES[RUNNING],
-        info.started_ms,
-        info.ended_ms,
-        run_name(info.parent) if info.parent is not None else None,
-    )

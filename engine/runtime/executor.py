@@ -34,6 +34,8 @@ from .batches import Batches
 from .callbacks import GONE, RECORDED, UNKNOWN, Address, Delivery, find, look_up
 from .children import Children
 from .clock import Clock
+from .disposal import Upkeep
+from .draining import drain
 from .expiry import RUN_DURATION, Expiry
 from .key_work import KeyWork
 from .library import Library
@@ -79,6 +81,7 @@ class Executor:
         self.children = Children(self)
         self.batches = Batches(self)
         self.key_work = KeyWork(vault)
+        self.upkeep = Upkeep(vault, clock)
         self.live: dict[bytes, LiveRun] = {}
         self._expiry = Expiry()
         self._run_duration = run_duration
@@ -87,6 +90,7 @@ class Executor:
         self.scheduler: Scheduler | None = None
         self.ended: Callable[[LiveRun], object] | None = None
         self._inbox_task: asyncio.Task[None] | None = None
+        self.draining = asyncio.Lock()
         self._broken: set[bytes] = set()
         self._ending: list[asyncio.Task[None]] = []
         self._resuming: dict[bytes, asyncio.Event] = {}
@@ -295,14 +299,17 @@ class Executor:
         while True:
             try:
                 self.expire()
+                await self.upkeep.look()
                 await self.take_inbox()
             except Exception as error:
                 log.warning("the inbox could not be read: %s", type(error).__name__)
             await asyncio.sleep(INBOX_PERIOD)
 
     async def take_inbox(self) -> int:
-        """Carry out what other processes asked for; returns how many requests there were."""
-        taken = 0
+        """Carry out what other processes asked for, and what came while the environment was locked; returns how many
+        requests there were.
+        """
+        taken = await drain(self)
         while items := await self.vault.inbox():
             await self._take(items)
             taken += len(items)

@@ -100,7 +100,7 @@ class Keys:
         executor = await self._access.execute() if self._access.resume else self._access.executor
         if executor is not None:
             executor.key_work.begin()
-        elif self._vault.executor_pid() is not None:
+        elif await self._vault.executor_pid() is not None:
             await self._vault.inbox_add(MIGRATE, None, dedupe=_DEDUPE)
         return operation
 

@@ -24,6 +24,9 @@ log = logging.getLogger("sealflow")
 PERIOD: Final = 1.0
 """Seconds between two looks at the store."""
 
+BREATH: Final = 0.05
+"""Seconds between two questions, however late the second is."""
+
 PATIENCE: Final = 20.0
 """Seconds after which a key store that does not answer counts as out of reach."""
 
@@ -50,7 +53,7 @@ class KeyWatch:
     def start(self) -> None:
         """Watch from now on."""
         self._spawn(self._repeat(self.look, lambda: self._clock.now() + PERIOD))
-        self._spawn(self._repeat(self.ask, lambda: min(self._due, self._clock.now() + PERIOD)))
+        self._spawn(self._repeat(self.ask, self._next_question))
 
     async def close(self) -> None:
         """Watch no more."""
@@ -139,7 +142,7 @@ class KeyWatch:
 
     async def _now_locked(self, error: EnvironmentLocked) -> None:
         """From now on it is for an administrator to unlock it; what the key store said before counts no more."""
-        self._locked, self._health = True, Health()
+        self._locked, self._health, self._due = True, Health(), inf
         await self._access.drop(error)
 
     async def _tell_suspended(self, answer: Answer, code: str) -> None:
@@ -152,6 +155,10 @@ class KeyWatch:
 
     def _doubt(self) -> None:
         self._spawn(self._quietly(self.look))
+
+    def _next_question(self) -> float:
+        now = self._clock.now()
+        return min(max(self._due, now + BREATH), now + PERIOD)
 
     # ---- what the policy says
 

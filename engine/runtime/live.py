@@ -41,6 +41,7 @@ from ..kernel.inline import INLINE
 from ..kernel.state import SUBSCRIBED
 from ..kernel.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from . import expiry
+from .draining import expect_callbacks
 from .perform import Answer
 from .reading import load, stored_records
 from .simulate import Simulation
@@ -90,6 +91,7 @@ class LiveRun:
         self.held = held
         """Whether other runs of the flow have to end before anything is decided, see `admission`."""
         self._status = WAITING if held else RUNNING
+        self._listens = plan.listens and simulation is None
         self._tasks = RunTasks(self._task_ended)
         # Containers whose limit has a timer among the tasks.
         self._lapsing: set[ActionKey] = set()
@@ -183,6 +185,8 @@ class LiveRun:
             status = RUNNING
         if self._effects:
             self._take_effect(records)
+        if self._listens:
+            expect_callbacks(self.executor.vault.sealed_items, self.log.run_id, commands, ended=end is not None)
         self.log.append(
             records,
             status=status,

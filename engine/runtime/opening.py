@@ -13,6 +13,7 @@ from ...storage import (
     Conflict,
     EnvironmentLocked,
     EnvironmentSuspended,
+    SealedInbox,
     StorageError,
     Store,
     Vault,
@@ -62,6 +63,10 @@ class Opening:
     async def attempt(self) -> Vault:
         """The same, at once or not at all. Raises KeyDenied and KeyUnavailable too, and locks nothing."""
         return await self._store.open_vault(self.name)
+
+    async def sealed_inbox(self) -> SealedInbox:
+        """What takes something in while the environment is locked. Raises as `Store.sealed_inbox`."""
+        return await self._store.sealed_inbox(self.name)
 
     async def lock(self) -> bool:
         """Lock the environment, since its key is denied; False where that could not be written."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ...storage import TriggerState, Vault
 from ..errors import SealflowError
-from ..kernel.polling import CALLED
+from ..kernel.polling import CALLED, WEBHOOK
 from ..kernel.recurrence import Recurrence
 from ..kernel.recurrence_rules import read_rules
 from ..kernel.timing import iso
@@ -66,6 +66,8 @@ class Registration:
         """Queue it: in the commit of whatever else is queued before control returns to the event loop."""
         value = {name: getattr(self, name) for name in _STORED}
         due_ms = None if self.due is None else max(0, -(-self.due // _TICKS_PER_MS))
+        if self.kind == WEBHOOK:
+            vault.sealed_items.expect(self.flow_id, self.token)
         self.row_version = vault.set_trigger(self.flow_id, value, due_ms=due_ms, expected=self.row_version)
 
     @property

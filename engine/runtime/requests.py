@@ -8,6 +8,8 @@ START: Final = 1
 CANCEL: Final = 2
 RESUME: Final = 3
 CALLBACK: Final = 4
+CALLED: Final = 5
+"""A webhook trigger was called back while the environment was locked."""
 DEPLOYED: Final = 10
 """A flow has a new version: its trigger is registered anew, where triggers are watched."""
 SWITCH: Final = 11

@@ -84,14 +84,18 @@ async def switch_elsewhere(
 async def called_back(vault: Vault, text: str) -> str:
     """The name of the flow whose trigger gave out this callback URL. Raises NotFound for any other."""
     known = address(text)
-    unknown = NotFound("No trigger is called back at this address.", hint="A trigger's address changes with its flow.")
     if known is None:
-        raise unknown
+        raise unknown_trigger()
     flow_id, token = known
     try:
         registration = Registration.of(flow_id, await vault.trigger(flow_id))
     except RecordNotFound:
-        raise unknown from None
+        raise unknown_trigger() from None
     if not belongs(registration, token):
-        raise unknown
+        raise unknown_trigger()
     return (await vault.flow(flow_id)).name
+
+
+def unknown_trigger() -> NotFound:
+    """The error of an address that no trigger has."""
+    return NotFound("No trigger is called back at this address.", hint="A trigger's address changes with its flow.")

@@ -41,7 +41,7 @@ from ..values import to_json
 from .library import Flow
 from .registration import Registration
 from .start import UNSET, Start, declared, plan_starts, run_name, trigger_pins
-from .subscriptions import is_stray, subscribe, unsubscribe
+from .subscriptions import belongs, is_stray, subscribe, unsubscribe
 
 if TYPE_CHECKING:
     from .executor import Executor
@@ -120,6 +120,17 @@ class Triggers:
             await self._write(registration)
         if registration.kind == BATCH:
             self._executor.batches.tell(flow_id)
+
+    async def called(self, flow_id: bytes, token: bytes, body: Any, headers: dict[str, Any] | None) -> None:
+        """Start what a webhook trigger was called back for: queued when this returns, unless the address is an earlier
+        one. Raises as `refuse` and `plan_starts`.
+        """
+        if not belongs(Registration.of(flow_id, await self._executor.vault.trigger(flow_id)), token):
+            return
+        deployed = await self._deployed(flow_id)
+        await self.refuse(deployed.flow, deployed.plan)
+        for start in self._starts(deployed, self._executor.clock.now(), None, body, headers):
+            self._executor.begin(start, deployed.plan, deployed.digest)
 
     # ---- registered
 
@@ -342,13 +353,21 @@ class Triggers:
         self._report(deployed, told)
         return True
 
-    def _starts(self, deployed: _Deployed, now: int, firing: Firing, body: Any) -> list[Start]:
+    def _starts(
+        self,
+        deployed: _Deployed,
+        now: int,
+        firing: Firing | None,
+        body: Any,
+        headers: dict[str, Any] | None = None,
+    ) -> list[Start]:
         starts = plan_starts(
             deployed.plan,
             deployed.flow,
             environment=self._executor.vault.environment.name,
             at=now,
             body=body,
+            headers=headers,
             parameters=declared(deployed.document, deployed.plan),
             firing=firing,
         )

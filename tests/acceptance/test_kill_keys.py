@@ -12,7 +12,10 @@ import os
 import random
 import signal
 import sqlite3
+import traceback
+from collections.abc import Callable, Coroutine
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ import pytest
 import sealflow
 from customer_keys import ENVIRONMENT, Customer, customer
 from makers import compose, flow
+from processes import PATIENCE
 from sealflow.storage import migration as migration_module
 from sealflow.storage.administration import Administration
 from sealflow.storage.backends.sqlite import SQLiteBackend
@@ -81,6 +85,7 @@ async def live_and_die(place: Customer, act: str, number: int, moment: str, told
             (run,) = await env.start(name, count)
             os.write(told, json.dumps(["run", run.id, count * 2]).encode() + b"\n")
             count += 1
+            await asyncio.sleep(0.02)
 
     async with (
         sealflow.open(place.home, keystore=place.keystore) as engine,
@@ -98,18 +103,19 @@ async def live_and_die(place: Customer, act: str, number: int, moment: str, told
             await loading
 
 
-def died(place: Customer, act: str, number: int, moment: str, told: Path) -> bool:
-    """Forks the process; whether it was killed. Anything else but a good end is a failure."""
+def forked(work: Callable[[], Coroutine[Any, Any, object]]) -> bool:
+    """Does it in a process of its own; whether that was killed. Anything else but a good end is a failure.
+
+    The process that forks never opens a store itself: threads and locks do not survive a fork.
+    """
     pid = os.fork()
     if not pid:
+        signal.alarm(int(PATIENCE))
         code = 70
         try:
-            with open(told, "ab", buffering=0) as file:
-                asyncio.run(live_and_die(place, act, number, moment, file.fileno()))
+            asyncio.run(work())
             code = 0
         except BaseException:
-            import traceback
-
             traceback.print_exc()
         finally:
             os._exit(code)
@@ -118,9 +124,13 @@ def died(place: Customer, act: str, number: int, moment: str, told: Path) -> boo
     return code != 0
 
 
-async def check(place: Customer, told: Path) -> None:
+def acknowledged(told: Path) -> list[Any]:
+    """What the processes that died had been told is done."""
+    return [json.loads(line) for line in told.read_text().splitlines()]
+
+
+async def check(place: Customer, lines: list[Any]) -> None:
     """The next process: it completes what there is to do, and everything that was acknowledged is there."""
-    lines = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
     async with sealflow.open(place.home, keystore=place.keystore) as engine, place.administration() as administration:
         env = await engine.environment(ENVIRONMENT)
         await env.resume_all()
@@ -158,7 +168,7 @@ async def nothing_is_left_with_the_service(place: Customer) -> None:
         assert operation.status == SUCCEEDED
     with closing(sqlite3.connect(place.database())) as connection:
         kinds = {kind for (kind,) in connection.execute("SELECT kind FROM keys WHERE domain = 1")}
-        assert kinds <= {Kind.KEY_STATE, Kind.OPERATION}
+        assert kinds <= {Kind.KEY_STATE, Kind.OPERATION, Kind.LEDGER, Kind.RETENTION}
     data = b"".join(path.read_bytes() for path in place.database().parent.glob("store.db*"))
     assert before
     assert [wrapped for wrapped in before if wrapped in data] == []
@@ -167,16 +177,18 @@ async def nothing_is_left_with_the_service(place: Customer) -> None:
 def test_killed_while_keys_are_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migration_module, "_PAUSE", 0.001)
     chance = random.Random(5)
-    place = asyncio.run(customer(tmp_path))
-    told = tmp_path / "told"
+    assert not forked(lambda: customer(tmp_path))
+    place, told = Customer(tmp_path), tmp_path / "told"
     killed, acts = 0, dict.fromkeys(ACTS, 0)
     while killed < DEATHS:
         act = ACTS[killed % len(ACTS)] if not LONG else chance.choice(ACTS)
         number, moment = chance.randrange(1, MOST_COMMITS), chance.choice(["before", "after"])
-        if died(place, act, number, moment, told):
-            killed += 1
-            acts[act] += 1
-        asyncio.run(check(place, told))
+        with open(told, "ab", buffering=0) as file:
+            dies = partial(live_and_die, place, act, number, moment, file.fileno())
+            if forked(dies):
+                killed += 1
+                acts[act] += 1
+        assert not forked(partial(check, place, acknowledged(told)))
     print(f"killed {killed} times: {acts}")
-    asyncio.run(nothing_is_left_with_the_service(place))
-    asyncio.run(check(place, told))
+    assert not forked(partial(nothing_is_left_with_the_service, place))
+    assert not forked(partial(check, place, acknowledged(told)))

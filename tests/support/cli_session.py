@@ -6,40 +6,14 @@ import io
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_lines import CommandLine
 from sealflow.engine.hosts.cli import main
 
 S = ["Succeeded"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command line left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The last line of stdout."""
-        return json.loads(self.out.splitlines()[-1])
-
-    @property
-    def lines(self) -> list[Any]:
-        """Every line of stdout as JSON."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """The error of `--json`; checks that it stands on stderr too."""
-        error: dict[str, Any] = self.json["error"]
-        assert error["code"] in self.err
-        return error
 
 
 class Cli:
@@ -55,13 +29,13 @@ class Cli:
         for name in ("SEALFLOW_HOME", "SEALFLOW_PASSPHRASE", "SEALFLOW_DEBUG"):
             monkeypatch.delenv(name, raising=False)
 
-    def __call__(self, *arguments: str, stdin: str | bytes = b"") -> Outcome:
+    def __call__(self, *arguments: str, stdin: str | bytes = b"") -> CommandLine:
         data = stdin.encode() if isinstance(stdin, str) else stdin
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
         self._capsys.readouterr()
         code = main(arguments)
         out, err = self._capsys.readouterr()
-        return Outcome(code, out, err)
+        return CommandLine(code, out, err)
 
     def write(self, name: str, content: Any) -> str:
         """A file with this text or JSON; its name."""

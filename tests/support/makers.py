@@ -56,7 +56,10 @@ FLOWS: dict[str, dict[str, Any]] = {
             "type": "Foreach",
             "foreach": "@triggerBody()['items']",
             "actions": {
-                "go": {"type": "Workflow", "inputs": {"host": {"workflow": {"id": "/x/workflows/child"}}, "body": {"n": "@item()"}}}
+                "go": {
+                    "type": "Workflow",
+                    "inputs": {"host": {"workflow": {"id": "/x/workflows/child"}}, "body": {"n": "@item()"}},
+                }
             },
         },
         sum=compose("@length(triggerBody()['items'])", "each"),
@@ -89,6 +92,7 @@ class Makers:
         self._turn = turn
         self._steps = 0
         self._told: list[Any] = []
+        self._url = ""
 
     async def run(self) -> list[Any]:
         env = self._env

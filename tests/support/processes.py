@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from command_lines import CommandLine
+
 SEALFLOW: Final = Path(sys.executable).with_name("sealflow")
 SERVER: Final = Path(__file__).with_name("fork_server.py")
 PATIENCE: Final = 120.0
@@ -25,31 +27,8 @@ PATIENCE: Final = 120.0
 Prepare = list[list[Any]]
 
 
-@dataclass(frozen=True)
-class Ended:
-    """What a command left behind. `code` is minus the signal's number where one ended it."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The last line of stdout."""
-        return json.loads(self.out.splitlines()[-1])
-
-    @property
-    def lines(self) -> list[Any]:
-        """Every line of stdout as JSON."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """The error of `--json`: it has a code and a message, and stderr tells the same."""
-        error: dict[str, Any] = self.json["error"]
-        assert {"code", "message", "hint"} <= set(error)
-        assert f"({error['code']})" in self.err
-        return error
+class Ended(CommandLine):
+    """A command that ran as a process."""
 
     @property
     def killed(self) -> bool:

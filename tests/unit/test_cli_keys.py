@@ -289,6 +289,17 @@ def test_a_locked_environment_tells_of_itself_but_of_nothing_sealed(covered: Cli
     assert covered("run", "new").code == 0
 
 
+def test_a_bundle_of_a_locked_environment_is_denied_and_others_are_still_found(covered: Cli) -> None:
+    covered("runs", "export", "latest", "--out", "locked")
+    covered("flow", "deploy", "old.json", "--environment", "second")
+    covered("run", "old", "--environment", "second")
+    covered("runs", "export", "latest", "--environment", "second", "--out", "open")
+    covered("env", "lock")
+    assert covered("replay", "open").code == 0
+    refused = covered("replay", "locked", "--json")
+    assert (refused.code, refused.error["code"]) == (4, "EnvironmentLocked")
+
+
 def test_a_denied_key_lets_nothing_be_read_and_does_not_unlock(covered: Cli) -> None:
     covered("key", "disable", KEY)
     assert covered("policy", "health", "contoso").code == 4

@@ -161,7 +161,35 @@ def test_split_on_gives_a_line_for_each_run(cli: Cli) -> None:
     assert [line["status"] for line in done.lines] == ["Succeeded", "Succeeded", "Failed"]
     assert [line["actions"][0]["outputs"] for line in done.lines] == [6, 3, None]
     assert len({line["run"] for line in done.lines}) == 3
-    assert len(cli("run", "f.json", "--input", "[1, 2]").out.splitlines()) == 6
+
+
+def test_the_lines_of_several_runs_tell_which_run_they_belong_to(cli: Cli) -> None:
+    cli.flow("f", {"A": compose("@div(6, triggerBody())")}, **split())
+    lines = cli("run", "f.json", "--input", "[1, 0]").out.splitlines()
+    assert [line[:3] for line in lines if line.startswith("[")] == ["[1]", "[2]"] * 2 + ["[1]", "[2]"]
+    assert lines[0].startswith("[1] f version 1 (new), run ")
+    assert sorted(line.partition(":")[0] for line in lines[2:4]) == ["[1] ✓ A", "[2] ✗ A failed"]
+    many = cli("run", "f.json", "--input", json.dumps([1] * 21))
+    assert "more than 20 runs" in many.err
+    assert "[21] Succeeded" in many.out
+
+
+def test_split_on_without_input_is_noted(cli: Cli) -> None:
+    cli.flow("f", {"A": compose(1)}, **split())
+    done = cli("run", "f.json")
+    assert done.code == 0
+    assert "No --input was given, so splitOn has nothing to split" in done.err
+    assert cli("run", "f.json", "--input", "[1]").err == ""
+
+
+def test_a_timeout_before_the_run_has_begun_names_the_run(cli: Cli) -> None:
+    cli.flow("f", {"Delay": wait(3600)})
+    done = cli("run", "f.json", "--timeout", "0", "--json")
+    assert done.code == 124
+    (listed,) = cli("runs", "list", "--json").json
+    assert listed["run"] in done.error["message"]
+    assert done.error["hint"] == f"sealflow runs resume {listed['run']}"
+    assert cli("runs", "cancel", "latest").code == 0
 
 
 def test_a_trigger_that_starts_nothing(cli: Cli) -> None:

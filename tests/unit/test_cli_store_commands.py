@@ -229,10 +229,31 @@ def test_replay_what_is_not_readable_is_2(ended: Cli, tmp_path: Path) -> None:
     ended.write("empty", "")
     ended.write("list", "[1]")
     ended.write("object", {"format": "other"})
+    hints = {}
     for name in ("cut", "bit", "text", "empty", "list", "object", "missing"):
         done = ended("replay", name, "--json")
         assert (done.code, done.error["code"]) == (2, "UnreadableBundle"), name
+        hints[name] = done.error["hint"]
+    assert "damaged" in hints["cut"]
+    assert hints["bit"] == hints["cut"]
     assert ended("replay", "b", "--home", str(tmp_path / "none")).code == 2
+
+
+def test_replay_against_a_definition_that_is_not_there_is_3(ended: Cli) -> None:
+    ended("runs", "export", "latest", "--out", "b")
+    done = ended("replay", "b", "--definition", "missing.json", "--json")
+    assert (done.code, done.error["code"]) == (3, "NotFound")
+    assert done.error["hint"]
+
+
+def test_a_run_of_a_later_revision_is_not_replayed(ended: Cli) -> None:
+    ended("runs", "export", "latest", "--plaintext", "--out", "b.json")
+    content = json.loads((ended.folder / "b.json").read_bytes())
+    content["records"][0][4]["revision"] = 99
+    ended.write("later.json", content)
+    done = ended("replay", "later.json", "--json")
+    assert (done.code, done.error["code"]) == (2, "UnreadableBundle")
+    assert "revision 99" in done.error["message"]
 
 
 # ---- flows

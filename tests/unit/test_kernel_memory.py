@@ -343,3 +343,22 @@ def test_large_items_are_let_go_as_their_iterations_start() -> None:
     assert again.items == live.items
     run.run()
     assert run.status == "Succeeded"
+
+
+def test_a_snapshot_holds_the_results_of_a_loop_that_another_loop_repeats() -> None:
+    inner = foreach("@createArray(1, 2)", {"in": compose("@item()")})
+    interval = {"interval": {"count": 1, "unit": "Second"}}
+    flow = {
+        "outer": foreach("@createArray('a', 'b')", {"inner": inner}),
+        "pause": {"type": "Wait", "inputs": interval, "runAfter": {"outer": SUCCEEDED}},
+        "seen": compose("@result('inner')", "pause"),
+    }
+    run = Driver(flow).start()
+    while not run.state.open:
+        assert run.step()
+    dumped = kernel.dump(run.state)
+    assert " object at " not in repr(dumped)
+    restored = kernel.restore(run.plan, dumped)
+    assert restored is not None
+    run.state = restored
+    assert run.run().records == Driver(flow).run().records

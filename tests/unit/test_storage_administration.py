@@ -6,25 +6,21 @@ from pathlib import Path
 
 import pytest
 from customer_keys import ENVIRONMENT, Customer, counted, customer
+from key_changes import acts, filled, same_as_ever
 from sealflow.storage import (
     AlreadyThere,
     Backend,
-    Batch,
     Conflict,
-    EnvironmentLocked,
     KeyDenied,
     NotPermitted,
     PolicyLimit,
     RecordNotFound,
-    StorageError,
-    StoreFull,
     UnsuitableKey,
     Vault,
-    WrongKey,
 )
 from sealflow.storage.administration import Actor, Administration
 from sealflow.storage.port import KeyFacts
-from sealflow.storage.providers.file import FileKeys, add_version, create_key, disable_key, enable_key
+from sealflow.storage.providers.file import FileKeys, add_version, disable_key, enable_key
 from sealflow.storage.purposes import Domain, Kind
 
 
@@ -37,10 +33,6 @@ async def key_domain(vault: Vault, kind: Kind, scope: bytes) -> tuple[int, int]:
     """Domain and version of the environment key that a stored key row names."""
     (row,) = await vault._backend.keys(kind, [scope])
     return row.domain, row.key_version
-
-
-async def acts(administration: Administration) -> list[tuple[str, str, str]]:
-    return [(act.kind, act.subject, act.status) async for act in administration.audit.acts()]
 
 
 # --- policies
@@ -67,9 +59,7 @@ async def test_a_key_that_is_not_there_or_disabled_makes_no_policy(place: Custom
         assert [policy.name for policy in await administration.policies.all()] == ["one", "two"]
 
 
-@pytest.mark.parametrize(
-    "facts", [KeyFacts(b"v", problem="RSA-1024 is too short."), KeyFacts(b"v", recoverable=False)]
-)
+@pytest.mark.parametrize("facts", [KeyFacts(b"v", problem="RSA-1024 is too short."), KeyFacts(b"v", recoverable=False)])
 async def test_an_unsuitable_key_is_refused_with_the_reason(
     place: Customer, facts: KeyFacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,25 +246,6 @@ async def test_a_denied_key_applies_nothing_and_is_on_record(place: Customer) ->
 # --- rotate, swap, remove
 
 
-async def filled(vault: Vault) -> None:
-    """A flow, a run that has ended and a connection, whatever they are sealed by."""
-    flow = await vault.put_flow("flow", {"v": 1})
-    log = vault.create_run(b"r" * 16, flow.flow_id, 1, 5, {"s": 1})
-    log.append([[1, "x"]], status=2, ended_ms=9)
-    await vault.create_connection("office", "c", oauth=True, parameter_set=None, values={"v": 1})
-    await vault.flush()
-
-
-async def same_as_ever(place: Customer) -> None:
-    """A fresh process reads all of it."""
-    async with place.vault() as vault:
-        (flow,) = await vault.flows()
-        assert (await vault.version(flow.flow_id, 1)).document == {"v": 1}
-        assert [page.records async for page in vault.read_run(b"r" * 16)] == [[[1, "x"]]]
-        assert (await vault.run(b"r" * 16)).summary == {"s": 1}
-        assert await vault.connection_values("office") == {"v": 1}
-
-
 @pytest.mark.parametrize("covered", [True, False])
 @pytest.mark.parametrize("data_keys", [True, False])
 async def test_rotate(place: Customer, covered: bool, data_keys: bool) -> None:
@@ -391,7 +362,7 @@ async def test_retire_says_what_needs_the_earlier_key_and_then_removes_it(place:
                 await administration.retire(ENVIRONMENT)
             assert refused.value.hint is not None
             assert "migrate" in refused.value.hint
-            assert vault.try_become_executor()
+            assert await vault.try_become_executor()
             await vault.begin_migration()
             await vault.migrate()
             assert await administration.retire(ENVIRONMENT) == [(2, 1)]
@@ -419,137 +390,3 @@ async def test_a_key_that_is_needed_after_all_is_not_retired(place: Customer, mo
         assert (await acts(administration))[-1] == ("key retire", ENVIRONMENT, "Failed")
     async with place.vault() as vault:
         assert (await vault.flow("flow")).version == 1
-
-
-# --- locks
-
-
-async def test_a_lock_refuses_every_commit_at_once(place: Customer) -> None:
-    async with place.vault() as vault, place.administration() as administration:
-        await filled(vault)
-        state = await administration.lock(ENVIRONMENT)
-        assert (state.lock_epoch % 2, state.lock is not None) == (1, True)
-        assert await administration.lock(ENVIRONMENT) == state
-        for refused in (
-            vault.put_flow("new", {}),
-            vault.create_connection("new", "c", oauth=True, parameter_set=None, values={}),
-            vault.inbox_add(1, {}),
-            vault.add_message((await vault.flow("flow")).flow_id, "p", {}),
-            vault.delete_connection("office"),
-            vault.begin_migration(),
-            vault.reload_keys(),
-        ):
-            with pytest.raises(EnvironmentLocked):
-                await refused
-        with pytest.raises(EnvironmentLocked):
-            async with place.vault():
-                pass
-        for act in (
-            administration.apply("one", ENVIRONMENT),
-            administration.rotate(ENVIRONMENT),
-            administration.remove(ENVIRONMENT),
-            administration.retire(ENVIRONMENT),
-        ):
-            with pytest.raises(EnvironmentLocked):
-                await act
-        unlocked = await administration.unlock(ENVIRONMENT)
-        assert (unlocked.lock_epoch, unlocked.lock) == (2, None)
-        assert await administration.unlock(ENVIRONMENT) == unlocked
-    await same_as_ever(place)
-
-
-async def test_only_the_original_key_unlocks(place: Customer) -> None:
-    async with place.administration() as administration:
-        await administration.apply("one", ENVIRONMENT)
-        async with place.vault() as vault:
-            await filled(vault)
-        await administration.lock(ENVIRONMENT, "denied")
-        disable_key(place.file, "one")
-        with pytest.raises(KeyDenied):
-            await administration.unlock(ENVIRONMENT)
-        original = place.file.rename(place.file.with_suffix(".original"))
-        create_key(place.file, "one")
-        with pytest.raises(WrongKey):
-            await administration.unlock(ENVIRONMENT)
-        with pytest.raises(EnvironmentLocked, match="revoked"):
-            async with place.vault():
-                pass
-        original.rename(place.file)
-        enable_key(place.file, "one")
-        await administration.unlock(ENVIRONMENT)
-    await same_as_ever(place)
-
-
-# --- a crash between the environment's commit and the control store's
-
-
-@pytest.mark.parametrize("repair", ["apply", "reconcile", "delete"])
-async def test_a_crash_after_apply_leaves_an_assignment_to_repair(
-    place: Customer, repair: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with place.administration() as administration:
-        with monkeypatch.context() as patch:
-            fail_assignments(administration, patch)
-            with pytest.raises(StoreFull):
-                await administration.apply("one", ENVIRONMENT)
-        assert await administration.policies.assignments() == {}
-        if repair == "apply":
-            assert (await administration.apply("one", ENVIRONMENT)).domain == 2
-        elif repair == "reconcile":
-            assert await administration.reconcile() == [ENVIRONMENT]
-        else:
-            with pytest.raises(Conflict):
-                await administration.delete_policy("one")
-        policy = await administration.policies.one("one")
-        assert list((await administration.policies.assignments()).values()) == [policy.id]
-        assert ("assignment repair", ENVIRONMENT, "Succeeded") in await acts(administration)
-        assert await administration.reconcile() == []
-
-
-async def test_a_crash_after_remove_leaves_an_assignment_to_repair(
-    place: Customer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with place.administration(limit=1) as administration:
-        await administration._store.create_environment("second")
-        await administration.apply("one", ENVIRONMENT)
-        with monkeypatch.context() as patch:
-            fail_assignments(administration, patch)
-            with pytest.raises(StoreFull):
-                await administration.remove(ENVIRONMENT)
-        assert len(await administration.policies.assignments()) == 1
-        assert (await administration.remove(ENVIRONMENT)).cover is None
-        assert await administration.policies.assignments() == {}
-        await administration.apply("one", "second")
-
-
-def fail_assignments(administration: Administration, patch: pytest.MonkeyPatch) -> None:
-    """The disk fills up when the control store is written."""
-    backend = administration._store.backend
-    real = backend.commit
-
-    async def commit(batch: Batch) -> list[int]:
-        if batch.assignments:
-            raise StoreFull("The disk is full.")
-        return await real(batch)
-
-    patch.setattr(backend, "commit", commit)
-
-
-async def test_acts_at_once_do_not_undo_each_other(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two administrators have looked at the same state: the second one is told, and nothing is half done."""
-    async with place.administration() as ada, place.administration(Actor("bob")) as bob:
-        await ada.grant("two", "bob")
-        real = bob._commit
-
-        async def late(*arguments: object) -> None:
-            await ada.apply("one", ENVIRONMENT)
-            await real(*arguments)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(bob, "_commit", late)
-        with pytest.raises(StorageError) as refused:
-            await bob.apply("two", ENVIRONMENT)
-        assert refused.value.code in ("StaleKeys", "Conflict")
-        assert (await ada.policies.assignments()).popitem()[1] == (await ada.policies.one("one")).id
-    async with place.vault() as vault:
-        assert vault.keys.cover is not None
-        assert vault.keys.cover.name == "one"

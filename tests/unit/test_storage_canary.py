@@ -59,7 +59,7 @@ async def test_no_canary_is_found(
     store = await Store.open(tmp_path / "home", keystore)
     await store.create_environment(f"environment {CANARY}")
     vault = await store.open_vault(f"environment {CANARY}")
-    vault.try_become_executor()
+    await vault.try_become_executor()
     for version in range(3):
         await vault.put_flow(f"flow {CANARY}", {CANARY: [CANARY] * 500, "v": version}, meta={"path": CANARY})
     flow = await vault.flow(f"FLOW {CANARY}")

@@ -1,5 +1,7 @@
 """The rows that administrators' acts lead to, edited by somebody who can write the databases: refused, each of them."""
 
+# ruff: noqa: E501 (one line a change)
+
 from __future__ import annotations
 
 import shutil
@@ -42,7 +44,7 @@ async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Customer:
     monkeypatch.setattr(migration_module, "_PAUSE", 0.0)
     made = await customer(tmp_path)
     async with made.administration() as administration, made.vault() as vault:
-        assert vault.try_become_executor()
+        assert await vault.try_become_executor()
         await administration.apply("one", ENVIRONMENT)
         for oauth in (True, False):
             await vault.create_connection(f"{oauth}", "c", oauth=oauth, parameter_set=None, values={"v": oauth})

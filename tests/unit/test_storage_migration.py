@@ -12,14 +12,11 @@ from typing import Any
 
 import pytest
 from customer_keys import ENVIRONMENT, Customer, customer
-from sealflow.storage import Batch, IntegrityError, StoreFull, TamperedHistory, Vault
+from key_changes import CHANGES, change, content, fill, migrated, stray
+from sealflow.storage import Vault
 from sealflow.storage import migration as migration_module
-from sealflow.storage.operations import FAILED, RUNNING, SUCCEEDED, Operation
-from sealflow.storage.providers.file import disable_key
+from sealflow.storage.operations import SUCCEEDED
 from sealflow.storage.purposes import Kind
-
-SERVICE_KINDS = {Kind.KEY_STATE, Kind.OPERATION}
-CHANGES = ["apply", "data keys"]
 
 
 @pytest.fixture
@@ -32,86 +29,11 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migration_module, "_PAUSE", 0.0)
 
 
-async def fill(vault: Vault, flows: int = 3) -> list[bytes]:
-    """Flows with two versions and a trigger, a run of each that has ended and one that goes on, messages, connections,
-    and requests. The ids of the runs that go on.
-    """
-    going_on = []
-    for number in range(flows):
-        await vault.put_flow(f"flow {number}", {"v": 1})
-        flow = (await vault.put_flow(f"flow {number}", {"v": 2})).flow_id
-        assert await vault.trigger(flow) is None
-        vault.set_trigger(flow, {"n": number}, due_ms=number, expected=0)
-        await vault.add_message(flow, "p", {"m": number}, dedupe=b"d")
-        for ended in (True, False):
-            log = vault.create_run(os.urandom(16), flow, 2, 5, {"s": number})
-            log.append([[number, "a"]])
-            log.append([[number, "b"]])
-            log.snapshot({"state": number})
-            if ended:
-                log.append([[number, "end"]], status=2, ended_ms=9, summary={"s": "ended"})
-            else:
-                going_on.append(log.run_id)
-    for oauth in (True, False):
-        await vault.create_connection(f"oauth {oauth}", "c", oauth=oauth, parameter_set=None, values={"v": oauth})
-    await vault.inbox_add(1, {"q": 1}, dedupe=b"q")
-    await vault.flush()
-    return going_on
-
-
-async def content(vault: Vault) -> dict[str, Any]:
-    """All that there is to read."""
-    flows = await vault.flows()
-    return {
-        "flows": [(flow.name, flow.version) for flow in flows],
-        "documents": [(await vault.version(flow.flow_id, n)).document for flow in flows for n in (1, 2)],
-        "by name": [(await vault.flow(flow.name.upper())).flow_id == flow.flow_id for flow in flows],
-        "triggers": [(state.due_ms, state.value, state.row_version) for state in await vault.triggers()],
-        "messages": [(m.number, m.partition, m.value) for f in flows for m in await vault.messages(f.flow_id)],
-        "partitions": [await vault.message_counts(flow.flow_id) for flow in flows],
-        "runs": [(run.status, run.summary) for run in await vault.runs()],
-        "histories": [
-            [record async for page in vault.read_run(run.run_id) for record in page.records]
-            for run in await vault.runs()
-        ],
-        "connections": [(c.name, await vault.connection_values(c.name)) for c in await vault.connections()],
-        "inbox": [(item.kind, item.value) for item in await vault.inbox()],
-    }
-
-
-async def change(place: Customer, what: str) -> None:
-    """What makes a migration necessary."""
-    async with place.administration() as administration:
-        if what == "apply":
-            await administration.apply("one", ENVIRONMENT)
-        else:
-            await administration.rotate(ENVIRONMENT, data_keys=True)
-
-
-async def migrated(vault: Vault, *, full: bool = False) -> Operation:
-    await vault.begin_migration(full=full)
-    await vault.migrate()
-    return (await vault.operations())[-1]
-
-
-def stray(place: Customer, vault: Vault) -> list[tuple[int, int, int]]:
-    """Kind, domain and version of the stored scope keys that are not where they belong."""
-    state = vault.keys
-    with closing(sqlite3.connect(place.database())) as connection:
-        rows = connection.execute("SELECT kind, domain, key_version FROM keys").fetchall()
-    found = []
-    for kind, domain, version in rows:
-        wanted = 1 if kind in SERVICE_KINDS else domain if kind == Kind.CONNECTION else state.domain
-        if (domain, version) != (wanted, vault._keyring.live_version(wanted)):
-            found.append((kind, domain, version))
-    return found
-
-
 @pytest.mark.parametrize("what", CHANGES)
 @pytest.mark.parametrize("full", [False, True])
 async def test_all_is_moved_and_nothing_looks_different(place: Customer, what: str, full: bool) -> None:
     async with place.vault() as vault:
-        assert vault.try_become_executor()
+        assert await vault.try_become_executor()
         going_on = await fill(vault)
         before = await content(vault)
         await change(place, what)
@@ -150,7 +72,7 @@ async def test_all_is_moved_and_nothing_looks_different(place: Customer, what: s
 async def test_after_a_full_migration_the_earlier_keys_open_nothing(place: Customer) -> None:
     """Whoever kept the service's environment key and every key row from before opens no record any more."""
     async with place.vault() as vault:
-        assert vault.try_become_executor()
+        assert await vault.try_become_executor()
         for run_id in await fill(vault):
             log = await vault.open_run(run_id)
             log.append([], status=2, ended_ms=9)
@@ -171,7 +93,7 @@ async def test_after_a_full_migration_the_earlier_keys_open_nothing(place: Custo
 @pytest.mark.parametrize("what", CHANGES)
 async def test_a_run_in_flight_goes_on_under_a_fresh_key(place: Customer, what: str) -> None:
     async with place.vault() as vault:
-        assert vault.try_become_executor()
+        assert await vault.try_become_executor()
         run_id = os.urandom(16)
         flow = (await vault.put_flow("flow", {})).flow_id
         log = vault.create_run(run_id, flow, 1, 5, {"s": 1})
@@ -200,7 +122,7 @@ async def test_a_reader_that_is_half_way_through_a_rewritten_history_goes_on(
 ) -> None:
     monkeypatch.setattr("sealflow.storage.history._PAGES_A_READ", 2)
     async with place.vault() as vault:
-        assert vault.try_become_executor()
+        assert await vault.try_become_executor()
         flow = (await vault.put_flow("flow", {})).flow_id
         log = vault.create_run(os.urandom(16), flow, 1, 5, {})
         for number in range(9):
@@ -272,7 +194,7 @@ async def test_whoever_reads_while_all_is_moved_sees_no_difference(
     """The migration comes right between two looks, and the reader, another process, has not seen the policy yet."""
     look, reading = READS[read]
     async with place.vault() as executor, place.vault() as reader:
-        assert executor.try_become_executor()
+        assert await executor.try_become_executor()
         await fill(executor)
         flow = (await executor.flow("flow 0")).flow_id
         expected = await reading(executor, flow) if read != "a deployment" else None
@@ -294,7 +216,7 @@ async def test_a_flow_that_is_deployed_while_it_is_moved_keeps_both(
     place: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with place.vault() as executor, place.vault() as maker:
-        assert executor.try_become_executor()
+        assert await executor.try_become_executor()
         await fill(executor, 1)
         await change(place, "apply")
         await executor.reload_keys()
@@ -309,7 +231,7 @@ async def test_a_trigger_that_fires_while_it_is_moved_is_not_lost(
     place: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with place.vault() as vault:
-        assert vault.try_become_executor()
+        assert await vault.try_become_executor()
         await fill(vault, 1)
         flow = (await vault.flow("flow 0")).flow_id
         await vault.trigger(flow)
@@ -334,7 +256,7 @@ async def test_a_read_that_began_before_the_move_does_not_bring_the_earlier_key_
 ) -> None:
     """The scheduler looks for due triggers while they are moved, in the same process."""
     async with place.vault() as vault:
-        assert vault.try_become_executor()
+        assert await vault.try_become_executor()
         await fill(vault, 1)
         flow = (await vault.flow("flow 0")).flow_id
         vault._triggers._known.clear()  # as at the start
@@ -353,7 +275,7 @@ async def test_what_is_taken_out_while_it_is_moved_is_gone(
     place: Customer, kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with place.vault() as vault:
-        assert vault.try_become_executor()
+        assert await vault.try_become_executor()
         await fill(vault, 1)
         flow = (await vault.flow("flow 0")).flow_id
         (message,) = await vault.messages(flow)
@@ -379,7 +301,7 @@ async def test_what_is_taken_out_while_it_is_moved_is_gone(
 async def test_a_message_that_was_added_again_meanwhile_counts_once(place: Customer) -> None:
     """`dedupe` is found by an index of the live key: a repetition after a rotation is told apart when all is moved."""
     async with place.vault() as vault:
-        assert vault.try_become_executor()
+        assert await vault.try_become_executor()
         await fill(vault, 1)
         flow = (await vault.flow("flow 0")).flow_id
         await change(place, "data keys")
@@ -396,7 +318,7 @@ async def test_an_administrator_who_rotates_meanwhile_does_not_stop_it(
     place: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with place.vault() as vault:
-        assert vault.try_become_executor()
+        assert await vault.try_become_executor()
         await fill(vault)
         before = await content(vault)
         await change(place, "apply")
@@ -406,132 +328,3 @@ async def test_an_administrator_who_rotates_meanwhile_does_not_stop_it(
         assert vault._keyring.live_version(2) == 2
         assert stray(place, vault) == []
         assert await content(vault) == before
-
-
-# --- faults
-
-
-async def test_a_crash_leaves_an_operation_that_goes_on(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At each of its commits in turn: what was not moved stays readable, and all is moved in the end."""
-    async with place.vault() as vault:
-        assert vault.try_become_executor()
-        for run_id in await fill(vault):
-            log = await vault.open_run(run_id)
-            log.append([], status=2, ended_ms=9)
-        await vault.flush()
-        before = await content(vault)
-        await change(place, "apply")
-        await vault.begin_migration(full=True)
-    crashes = 0
-    while True:
-        async with place.vault() as vault:
-            assert vault.try_become_executor()
-            real, left = vault._backend.commit, [1]
-
-            async def commit(batch: Batch, real: Any = real, left: list[int] = left) -> list[int]:
-                if not left:
-                    raise StoreFull("The disk is full.")
-                left.pop()
-                return await real(batch)  # type: ignore[no-any-return]
-
-            with monkeypatch.context() as patch:
-                patch.setattr(vault._backend, "commit", commit)
-                try:
-                    await vault.migrate()
-                    break
-                except StoreFull:
-                    crashes += 1
-            assert await content(vault) == before
-            (operation,) = await vault.operations()
-            if operation.status == SUCCEEDED:
-                break
-    assert crashes > 10
-    async with place.vault() as vault:
-        await vault.reload_keys()
-        assert stray(place, vault) == []
-        assert await content(vault) == before
-        (operation,) = await vault.operations()
-        assert (operation.status, await vault._backend.mixed_scopes(Kind.RUN)) == (SUCCEEDED, [])
-
-
-DAMAGE = {
-    "a flow": "UPDATE flows SET record = zeroblob(200) WHERE id = 1",
-    "the key of a run": "UPDATE keys SET wrapped = zeroblob(60) WHERE kind = 1 AND id = (SELECT min(id) FROM keys WHERE kind = 1)",
-    "a message": "UPDATE messages SET record = zeroblob(200)",
-    "a connection": "UPDATE connections SET record = zeroblob(200)",
-    "a page": "UPDATE pages SET record = zeroblob(200) WHERE run = 1 AND seq = 1",
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-async def test_what_was_damaged_is_named_and_stops_nothing_else(
-    place: Customer, damage: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with place.vault() as vault:
-        assert vault.try_become_executor()
-        for run_id in await fill(vault):
-            log = await vault.open_run(run_id)
-            log.append([], status=2, ended_ms=9)
-        await vault.flush()
-        await change(place, "data keys")
-        with closing(sqlite3.connect(place.database())) as connection, connection:
-            assert connection.execute(DAMAGE[damage]).rowcount > 0
-        operation = await migrated(vault, full=True)
-        assert (operation.status, operation.error) == (FAILED, "IntegrityError")
-        assert "was changed outside of Sealflow" in caplog.text
-        # A rewritten run's key is where it belongs even so; what is damaged stays where it was.
-        assert {"a flow": 2, "the key of a run": 1, "a message": 3, "a connection": 2, "a page": 0}[damage] == len(
-            stray(place, vault)
-        )
-        with pytest.raises((IntegrityError, TamperedHistory)):
-            await content(vault)
-
-
-async def test_another_fault_ends_the_operation_and_the_next_one_goes_on(
-    place: Customer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with place.vault() as vault:
-        assert vault.try_become_executor()
-        await fill(vault)
-        await change(place, "apply")
-        with monkeypatch.context() as patch:
-            patch.setattr(vault._definitions, "move", None)
-            with pytest.raises(TypeError):
-                await migrated(vault)
-        (operation,) = await vault.operations()
-        assert (operation.status, operation.error) == (FAILED, "TypeError")
-        assert len((await content(vault))["flows"]) == 3
-        assert (await migrated(vault)).status == SUCCEEDED
-        assert stray(place, vault) == []
-
-
-async def test_what_is_under_way_is_not_begun_twice(place: Customer) -> None:
-    async with place.vault() as vault:
-        await fill(vault)
-        first = await vault.begin_migration()
-        assert await vault.begin_migration() == first
-        full = await vault.begin_migration(full=True)
-        assert (full.kind, full.status, full.total) == ("migrate --full", RUNNING, 6)
-
-
-async def test_the_customers_key_is_not_asked_for_each_thing(place: Customer) -> None:
-    """Once the environment keys are there, all goes on without the key store."""
-    async with place.vault() as vault:
-        assert vault.try_become_executor()
-        await fill(vault)
-        await change(place, "apply")
-        await vault.begin_migration()
-        await vault.reload_keys()
-        asked: list[str] = []
-        provider = vault._source.customer(place.uri("one"))
-        real = provider.unwrap
-
-        async def unwrap(*arguments: Any) -> bytes:
-            asked.append("unwrap")
-            return await real(*arguments)
-
-        provider.unwrap = unwrap  # type: ignore[method-assign]
-        await vault.migrate()
-        assert asked == ["unwrap"]  # as it begins
-        disable_key(place.file, "one")
-        assert len(await vault.flows()) == 3

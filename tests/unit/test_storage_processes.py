@@ -39,7 +39,7 @@ async def make(folder: Path) -> tuple[Store, Vault]:
 SECOND = """
 async def main():
     store, vault = await open_vault()
-    print(vault.try_become_executor(), vault.executor_pid())
+    print(await vault.try_become_executor(), await vault.executor_pid())
     run_id = bytes.fromhex(sys.argv[2])
     print([record async for page in vault.read_run(run_id) for record in page.records])
     await vault.put_flow("second", {"from": "outside"})
@@ -52,7 +52,7 @@ asyncio.run(main())
 
 async def test_a_second_process_reads_and_writes_but_does_not_execute(tmp_path: Path) -> None:
     store, vault = await make(tmp_path)
-    assert vault.try_become_executor()
+    assert await vault.try_become_executor()
     log = vault.create_run(os.urandom(16), FLOW, 1, 5, None)
     log.append([["one"]])
     await vault.flush()
@@ -71,7 +71,7 @@ async def test_a_second_process_reads_and_writes_but_does_not_execute(tmp_path: 
 EXECUTOR = """
 async def main():
     store, vault = await open_vault()
-    print(vault.try_become_executor(), flush=True)
+    print(await vault.try_become_executor(), flush=True)
     sys.stdin.read()
 asyncio.run(main())
 """
@@ -83,12 +83,12 @@ async def test_the_executors_role_ends_with_its_process(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdin is not None
     assert await asyncio.to_thread(process.stdout.readline) == "True\n"
-    assert not vault.try_become_executor()
-    assert vault.executor_pid() == process.pid
+    assert not await vault.try_become_executor()
+    assert await vault.executor_pid() == process.pid
     process.kill()
     await asyncio.to_thread(process.wait)
-    assert vault.executor_pid() is None
-    assert vault.try_become_executor()
+    assert await vault.executor_pid() is None
+    assert await vault.try_become_executor()
     process.stdin.close()
     process.stdout.close()
     await vault.close()
@@ -131,7 +131,7 @@ async def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Pa
     assert sum(acknowledged) >= kill_after
 
     vault = await store.open_vault("a")
-    assert vault.try_become_executor()
+    assert await vault.try_become_executor()
     assert len(await vault.unfinished()) == 8
     for n in range(8):
         log = await vault.open_run(bytes([n]) * 16)

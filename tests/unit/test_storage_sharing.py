@@ -136,13 +136,13 @@ async def test_a_database_that_is_there_is_never_opened_by_hand(
 
 async def test_a_fork_is_not_the_executor(tmp_path: Path) -> None:
     store, vault = await make(tmp_path)
-    assert vault.try_become_executor()
+    assert await vault.try_become_executor()
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         answer = b"error"
         try:
-            answer = b"%d %d" % (vault.try_become_executor(), vault._backend._closed)  # type: ignore[attr-defined]
+            answer = b"%d %d" % (await vault.try_become_executor(), vault._backend._closed)  # type: ignore[attr-defined]
         finally:
             os.write(writing, answer)
             os._exit(0)
@@ -218,7 +218,7 @@ def held_up(backend: SQLiteBackend) -> tuple[threading.Event, threading.Event]:
 async def test_the_lock_is_given_up_when_nothing_can_be_written_any_more(tmp_path: Path) -> None:
     backend = await SQLiteBackend.open(tmp_path / "store.db")
     await backend.commit(first_batch())
-    assert backend.try_become_executor()
+    assert await backend.try_become_executor()
     begun, go_on = held_up(backend)
     run = b"r" * 16
     committing = asyncio.create_task(backend.commit(Batch(runs=[run_row(run)])))

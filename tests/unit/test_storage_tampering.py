@@ -538,7 +538,7 @@ async def test_a_changed_request_blocks_no_other(place: Place, sql: str, caplog:
     assert [item.value for item in await vault.inbox(1)] == ["good"]
     assert [record.levelname for record in caplog.records if record.name == "sealflow"] == ["ERROR"]
     assert await _waiting(vault) == 2  # who is not the executor changes nothing
-    assert vault.try_become_executor()
+    assert await vault.try_become_executor()
     await vault.inbox()
     await vault.flush()
     assert await _waiting(vault) == 1
@@ -556,7 +556,7 @@ async def _waiting(vault: Vault) -> int:
 async def test_a_request_that_names_a_run_as_itself_takes_no_key(place: Place) -> None:
     place.change("UPDATE inbox SET item_id = ?", place.ids[0])
     store, vault = await place.open()
-    assert vault.try_become_executor()
+    assert await vault.try_become_executor()
     assert await vault.inbox() == []
     await vault.flush()
     assert await _waiting(vault) == 0

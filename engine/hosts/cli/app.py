@@ -11,8 +11,10 @@ import typer
 
 from . import (
     audit,
+    backup,
     check,
     connection,
+    deleting,
     env,
     env_status,
     flow,
@@ -24,6 +26,7 @@ from . import (
     run,
     runs,
     runs_callback,
+    verify,
 )
 from . import eval as evaluation
 from . import worker as work
@@ -66,21 +69,27 @@ app.command("check")(check.check)
 app.command("eval")(evaluation.evaluate)
 app.command("replay")(replay.replay)
 app.command("worker")(work.worker)
+app.command("verify")(verify.verify)
 runs.app.command("callback")(runs_callback.callback)
+runs.app.command("delete")(deleting.delete_runs)
 app.add_typer(runs.app, name="runs")
 flow.app.command("enable")(flow_switch.enable)
 flow.app.command("disable")(flow_switch.disable)
+flow.app.command("delete")(deleting.delete_flow)
+flow.app.command("retention")(deleting.retention)
 flow.app.command("import")(flow_import.import_)
 flow.app.command("export")(flow_import.export)
 app.add_typer(flow.app, name="flow")
 env.app.command("status")(env_status.status)
 env.app.command("lock")(env_status.lock)
 env.app.command("unlock")(env_status.unlock)
+env.app.command("delete")(deleting.delete_environment)
 app.add_typer(env.app, name="env")
 app.add_typer(connection.app, name="connection")
 app.add_typer(policy.app, name="policy")
 app.add_typer(key.app, name="key")
 app.add_typer(audit.app, name="audit")
+app.add_typer(backup.app, name="backup")
 
 
 def execute(arguments: Sequence[str] | None = None) -> int:
@@ -91,8 +100,8 @@ def execute(arguments: Sequence[str] | None = None) -> int:
     try:
         code = _invoke(given)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has had enough, which is no fault of the command.
+    except (BrokenPipeError, SystemExit):
+        # Whoever read our output has had enough, which is no fault of the command. Typer makes a SystemExit of that.
         _discard_output()
         return code
     except (KeyboardInterrupt, typer.Abort):

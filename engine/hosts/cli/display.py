@@ -63,11 +63,12 @@ class _Ticking:
 
 
 class PlainLines(_Ticking):
-    """Lines that are written once: for files, pipes and terminals without colour."""
+    """Lines that are written once, each behind a `mark`: for files, pipes, terminals without colour, several runs."""
 
-    def __init__(self, stream: TextIO, progress: Progress) -> None:
+    def __init__(self, stream: TextIO, progress: Progress, mark: str = "") -> None:
         self._stream = stream
         self._progress = progress
+        self._mark = mark
 
     async def __aenter__(self) -> PlainLines:
         self.begin()
@@ -82,7 +83,7 @@ class PlainLines(_Ticking):
         self._write(self._progress.take(entry))
 
     def note(self, text: str) -> None:
-        write(self._stream, text)
+        write(self._stream, f"{self._mark}{text}")
         self._stream.flush()
 
     def tick(self) -> None:
@@ -90,7 +91,7 @@ class PlainLines(_Ticking):
 
     def _write(self, lines: Sequence[Line]) -> None:
         for line in lines:
-            write(self._stream, str(line))
+            write(self._stream, f"{self._mark}{line}")
         if lines:
             self._stream.flush()
 

@@ -14,7 +14,7 @@ from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
     from ...cloud import Source
-    from ...runtime.environment import FlowDetail, FlowSummary
+    from ...runtime.summaries import FlowDetail, FlowSummary
     from ...runtime.library import Flow
     from ...runtime.trigger_info import TriggerInfo
 

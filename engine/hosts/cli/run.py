@@ -93,7 +93,10 @@ async def _run(file: str, source: Source | None, dialect: str, arguments: dict[s
             target = await _target(env, file, source, dialect, watch)
 
             async def begin(changed: Callable[[Entry], None]) -> list[Run]:
-                return await env.start(target.start, on_change=changed, **arguments)
+                runs = await env.start(target.start, on_change=changed, **arguments)
+                if runs and "body" not in arguments and await _splits(env, target):
+                    note("No --input was given, so splitOn has nothing to split: one run is started, without a body.")
+                return runs
 
             async def headline(run: Run) -> str:
                 where = f", environment {one_line(env.name)}" if watch.environment != DEFAULT_ENVIRONMENT else ""
@@ -103,6 +106,14 @@ async def _run(file: str, source: Source | None, dialect: str, arguments: dict[s
         if not watch.runs:
             _tell_skipped(target, env.name, watch)
         return code
+
+
+async def _splits(env: Environment, target: _Target) -> bool:
+    """Whether the flow's trigger has splitOn."""
+    from ...cloud import parse
+
+    detail = await env.flow(target.name, target.version)
+    return any(trigger.split_on is not None for trigger in parse(detail.definition).triggers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
     from ...kernel import Entry
-    from ...runtime.environment import Environment, RunSummary
+    from ...runtime.environment import Environment
     from ...runtime.reading import RunResult
     from ...runtime.run import Run
+    from ...runtime.summaries import RunSummary
     from ...runtime.tracing import Trace
     from .watching import Watch
 

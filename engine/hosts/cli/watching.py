@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...kernel import Entry
 from ...kernel.timing import from_iso
-from .display import Display, display_on
+from .display import Display, PlainLines, display_on
 from .errors import FAILED, OK, InterruptedRunError, WaitTimeoutError
 from .output import note, one_line, paint, printable, say, say_json_object, shown
 from .progress import Progress, duration_text
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 QUIET: float = 5.0
 """Seconds without news after which a follower says that perhaps nobody executes the run."""
+
+MOST_FOLLOWED = 20
+"""Runs at once of which each action is shown."""
 
 _COLOURS = {"Succeeded": "green", "Running": "cyan", "Waiting": "cyan", "Skipped": "dim"}
 _SHOWN_CAUSES = 3
@@ -43,6 +46,8 @@ class Watch:
     home: Path | None = None
     environment: str = DEFAULT_ENVIRONMENT
     runs: Sequence[Run] = field(default_factory=list)
+    _early: list[Entry] = field(default_factory=list)
+    _display: Display | None = None
 
     @property
     def stream(self) -> Any:
@@ -60,54 +65,60 @@ class Watch:
         """
         loop = asyncio.get_running_loop()
         lapse = loop.time() + self.timeout if self.timeout is not None else None
-        waiting: list[Entry] = []
         try:
             # However short the time is, what has begun has an id that can be told.
-            self.runs = await begin(waiting.append)
+            self.runs = await begin(self._changed)
             async with asyncio.timeout_at(lapse):
-                results = await self._watched(waiting, headline)
+                results = await self._watched(headline)
         except TimeoutError:
             raise WaitTimeoutError(f"Not finished after {self.timeout:g} s.{self._left()}", hint=self._next()) from None
         except asyncio.CancelledError:
             raise InterruptedRunError(f"Interrupted.{self._left()}", hint=self._next()) from None
-        for result in results:
-            self.tell(result)
+        for number, result in enumerate(results, 1):
+            self.tell(result, _mark(number) if len(results) > 1 else "")
         return OK if all(result.status == "Succeeded" for result in results) else FAILED
 
-    async def _watched(self, begin: Begin, headline: Callable[[Run], Awaitable[str]]) -> list[RunResult]:
-        waiting: list[Entry] = []
-        display = display_on(self.stream, Progress(now=None if self.simulated else _now, full=self.full))
-        show = waiting.append
+    def _changed(self, entry: Entry) -> None:
+        if self._display is None:
+            self._early.append(entry)
+        else:
+            self._display.show(entry)
 
-        def changed(entry: Entry) -> None:
-            show(entry)
-
-        self.runs = await begin(changed)
-        for run in self.runs:
-            self.begin(await headline(run))
-        if len(self.runs) != 1:
-            # Actions of several runs cannot be told apart line by line; their ends can.
+    async def _watched(self, headline: Callable[[Run], Awaitable[str]]) -> list[RunResult]:
+        several = len(self.runs) > 1
+        for number, run in enumerate(self.runs, 1):
+            self.begin(f"{_mark(number) if several else ''}{await headline(run)}")
+        if len(self.runs) > MOST_FOLLOWED:
+            note(f"The actions of more than {MOST_FOLLOWED} runs are not shown as they happen, only how each run ends.")
             return [await run.result() for run in self.runs]
-        async with display:
-            for entry in waiting:
-                display.show(entry)
-            show = display.show
-            await self._follow(self.runs[0], display)
-        return [await self.runs[0].snapshot()]
+        if several:
+            await asyncio.gather(*(self._follow_among(number, run) for number, run in enumerate(self.runs, 1)))
+        for run in self.runs if not several else ():
+            async with display_on(self.stream, self._progress()) as display:
+                for entry in self._early:
+                    display.show(entry)
+                self._display = display
+                await (run.result() if run.told else self._follow(run, display))
+        return [await run.snapshot() for run in self.runs]
+
+    def _progress(self) -> Progress:
+        return Progress(now=None if self.simulated else _now, full=self.full)
+
+    async def _follow_among(self, number: int, run: Run) -> None:
+        """Show a run among others: each line says which run it belongs to."""
+        async with PlainLines(self.stream, self._progress(), _mark(number)) as display:
+            await self._follow(run, display)
 
     async def _follow(self, run: Run, display: Display) -> None:
-        if run.told:
-            await run.result()
-            return
-        if run.here:  # as far as it is stored, and on from there
-            async for entry in run.follow():
-                display.show(entry)
-            return
-        told = asyncio.get_running_loop().call_later(QUIET, self._tell_quiet, display, run.id)
+        """Show a run from its first action on, as far as it is stored."""
+        loop = asyncio.get_running_loop()
+        told = None if run.here else loop.call_later(QUIET, self._tell_quiet, display, run.id)
         async for entry in run.follow():
-            told.cancel()
+            if told is not None:
+                told.cancel()
             display.show(entry)
-        told.cancel()
+        if told is not None:
+            told.cancel()
 
     def _tell_quiet(self, display: Display, run_id: str) -> None:
         display.note(f"Nothing happens yet. If no process executes this run: {self._command(f'runs resume {run_id}')}")
@@ -133,13 +144,13 @@ class Watch:
 
     # ---- the end
 
-    def tell(self, result: RunResult) -> None:
+    def tell(self, result: RunResult, mark: str = "") -> None:
         """A run's result: for people its status, counts, causes and response; for programs its JSON."""
         if self.as_json:
-            note(last_line(result, sys.stderr))
+            note(f"{mark}{last_line(result, sys.stderr)}")
             say_json_object(result.to_json())
             return
-        say(last_line(result, sys.stdout))
+        say(f"{mark}{last_line(result, sys.stdout)}")
         for line in causes(result):
             say(f"  {line}")
         if result.response is not None:
@@ -147,6 +158,11 @@ class Watch:
             if result.response.get("body") is not None:
                 say(f"  {shown(result.response['body'], full=self.full, indent=2)}")
         say(f"next: {self._command(f'runs show {result.run}')}")
+
+
+def _mark(number: int) -> str:
+    """What stands before the lines of one run among several."""
+    return f"[{number}] "
 
 
 def causes(result: RunResult) -> list[str]:

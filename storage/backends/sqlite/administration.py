@@ -1,36 +1,19 @@
 """The rows that administrators' acts lead to: the state of keys, policies, the audit, connections, operations.
 
-The writing half of one commit, called in the connection's thread and inside its transaction; `Reads` is the other half.
+The writing half of one commit, called in the connection's thread and inside its transaction.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from abc import abstractmethod
-from collections.abc import Sequence
 from typing import Any
 
 from ...errors import Conflict, EnvironmentLocked, StaleKeys
-from ...port import (
-    AssignmentRow,
-    BackupRow,
-    Batch,
-    ConnectionRow,
-    Guard,
-    KeyCount,
-    KeyRow,
-    KeyStateRow,
-    LinkedRow,
-    OperationRow,
-    PolicyRow,
-    RetentionRow,
-)
+from ...port import Batch, FlowRow, Guard, KeyStateRow
 from ...purposes import Kind
 from .queries import named_queries
-from .rows import all_checked, checked, identifier
 
 _SQL = named_queries()
-_STRAYS = ("pages", "snapshots", "versions", "triggers", "messages", "retentions")
 
 
 def check_guard(connection: sqlite3.Connection, guard: Guard, *, unlocking: bool) -> None:
@@ -109,6 +92,14 @@ def write(connection: sqlite3.Connection, batch: Batch) -> None:
         _write_versioned(connection, "operation", operation, (*values, operation.operation_id, operation.row_version))
 
 
+def write_flow(connection: sqlite3.Connection, row: FlowRow) -> bool:
+    """A new flow, or the next version of a row that is there; False where it is not the next one, or was shredded."""
+    if row.row_version == 1:
+        return connection.execute(_SQL["insert_flow"], row).rowcount == 1
+    values = (row.name_index, row.domain, row.version, row.row_version, row.updated_ms, row.record)
+    return connection.execute(_SQL["update_flow"], (*values, row.flow_id, row.row_version)).rowcount == 1
+
+
 def _write_key_state(connection: sqlite3.Connection, row: KeyStateRow) -> None:
     epoch, lock_epoch, _ = row
     values: tuple[Any, ...] = (*row, epoch - 1, lock_epoch, epoch, lock_epoch - 1)
@@ -130,91 +121,3 @@ def _write_versioned(connection: sqlite3.Connection, what: str, row: Any, change
 def _one(cursor: sqlite3.Cursor, what: str) -> None:
     if cursor.rowcount != 1:
         raise Conflict(f"A row ({what}) was changed by somebody else at the same moment.")
-
-
-class Reads:
-    """The reading half of a backend."""
-
-    @abstractmethod
-    async def _all(self, name: str, *parameters: Any) -> list[Any]:
-        """The rows of a named query."""
-
-    @abstractmethod
-    async def _select(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
-        """The rows of a query."""
-
-    async def key_state(self) -> KeyStateRow | None:
-        rows = await self._all("key_state")
-        return checked(KeyStateRow, rows[0]) if rows else None
-
-    async def key_generations(self, kind: int, scope: bytes) -> list[KeyRow]:
-        return all_checked(KeyRow, await self._all("key_generations", scope, kind))
-
-    async def keys_of(
-        self, domain: int, key_version: int | None, limit: int, after: int = 0
-    ) -> list[tuple[int, KeyRow]]:
-        if key_version is None:
-            rows = await self._all("keys_of_domain", domain, after, limit)
-        else:
-            rows = await self._all("keys_of_version", domain, key_version, after, limit)
-        return [(row[0], checked(KeyRow, row[1:])) for row in rows]
-
-    async def key_counts(self) -> list[KeyCount]:
-        return [KeyCount(*row) for row in await self._all("key_counts")]
-
-    async def mixed_scopes(self, kind: int) -> list[bytes]:
-        return [identifier(scope) for (scope,) in await self._all("mixed_scopes", kind)]
-
-    async def run_counts(self) -> list[tuple[int, int]]:
-        return [(row[0], row[1]) for row in await self._all("run_counts")]
-
-    async def policies(self) -> list[PolicyRow]:
-        return all_checked(PolicyRow, await self._all("policies"))
-
-    async def policy(self, name_index: bytes) -> PolicyRow | None:
-        rows = await self._all("policy", name_index)
-        return checked(PolicyRow, rows[0]) if rows else None
-
-    async def assignments(self) -> list[AssignmentRow]:
-        return all_checked(AssignmentRow, await self._all("assignments"))
-
-    async def audit(self, after: int, limit: int) -> list[LinkedRow]:
-        return all_checked(LinkedRow, await self._all("audit", after, limit))
-
-    async def last_audit(self) -> LinkedRow | None:
-        rows = await self._all("last_audit")
-        return checked(LinkedRow, rows[0]) if rows else None
-
-    async def connections(self) -> list[ConnectionRow]:
-        return all_checked(ConnectionRow, await self._all("connections"))
-
-    async def connection(self, name_indexes: Sequence[bytes]) -> ConnectionRow | None:
-        sql = _SQL["connection"].replace("{indexes}", ",".join("?" * len(name_indexes)))
-        rows = await self._select(sql, name_indexes)
-        return checked(ConnectionRow, rows[0]) if rows else None
-
-    async def operations(self) -> list[OperationRow]:
-        return all_checked(OperationRow, await self._all("operations"))
-
-    async def ledger(self, after: int, limit: int) -> list[LinkedRow]:
-        return all_checked(LinkedRow, await self._all("ledger", after, limit))
-
-    async def last_ledger(self) -> LinkedRow | None:
-        rows = await self._all("last_ledger")
-        return checked(LinkedRow, rows[0]) if rows else None
-
-    async def retentions(self) -> list[RetentionRow]:
-        return all_checked(RetentionRow, await self._all("retentions"))
-
-    async def backups(self) -> list[BackupRow]:
-        return all_checked(BackupRow, await self._all("backups"))
-
-    async def run_sizes(self, flow_id: bytes) -> dict[bytes, int]:
-        return {identifier(run_id): size for run_id, size in await self._all("run_sizes", flow_id)}
-
-    async def version_numbers(self, flow_id: bytes) -> list[int]:
-        return [number for (number,) in await self._all("version_numbers", flow_id)]
-
-    async def strays(self) -> dict[str, int]:
-        counts = {what: (await self._all(f"stray_{what}"))[0][0] for what in _STRAYS}
-        return {what: count for what, count in counts.items() if count}

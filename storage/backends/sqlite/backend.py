@@ -8,59 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 from weakref import WeakSet
 
 import aiosqlite
 
 from ...errors import Conflict, RecordNotFound, StoreClosed, StoreCorrupt
-from ...port import (
-    Batch,
-    EnvironmentKeyRow,
-    EnvironmentRow,
-    FlowRow,
-    InboxRow,
-    KeyRow,
-    MessageRow,
-    PageRow,
-    PartitionRow,
-    RunRow,
-    SnapshotRow,
-    StoredInboxRow,
-    StoredMessageRow,
-    TriggerRow,
-    VersionRow,
-)
-from ...purposes import Kind
-from .administration import Reads, check_guard, write, write_first
+from ...port import Batch, PageRow, RunRow, SnapshotRow, TriggerRow
+from ..reading import Reads
+from ..rows import checked, of_run
+from .administration import check_guard, write, write_first, write_flow
 from .connection import connect, mapped, system_error
 from .copies import copy_from, copy_to
 from .lock import ExecutorLock
 from .queries import named_queries
-from .removal import remove, settle
 from .queues import add_message, add_to_inbox, consume, consume_message, reindex_item, reindex_message
-from .rows import all_checked, checked, identifier, of_run
+from .removal import remove, settle
+from .sealed_inbox import write_sealed
 
 T = TypeVar("T")
-Row = TypeVar("Row", bound=NamedTuple)
 
 _ROWS_A_STATEMENT = 128
 _SQL = named_queries()
-_ORPHANED_KEYS: dict[int, str] = {
-    Kind.RUN: "orphaned_run_keys",
-    Kind.FLOW: "orphaned_flow_keys",
-    Kind.CONNECTION: "orphaned_connection_keys",
-    Kind.INBOX: "orphaned_inbox_keys",
-    Kind.TRIGGER: "orphaned_trigger_keys",
-    Kind.MESSAGE: "orphaned_message_keys",
-    Kind.OPERATION: "orphaned_operation_keys",
-    Kind.RETENTION: "orphaned_retention_keys",
-}
+_LIST = re.compile(r"\{\w+\}")
 
 
 class SQLiteBackend(Reads):
@@ -115,13 +91,13 @@ class SQLiteBackend(Reads):
         finally:
             self._lock.release()
 
-    def try_become_executor(self) -> bool:
+    async def try_become_executor(self) -> bool:
         try:
             return self._lock.acquire()
         except OSError as error:
             raise system_error(error, self.path, "locked") from error
 
-    def executor_pid(self) -> int | None:
+    async def executor_pid(self) -> int | None:
         return self._lock.holder()
 
     # --- the thread
@@ -145,14 +121,21 @@ class SQLiteBackend(Reads):
             return result
 
     async def _all(self, name: str, *parameters: Any) -> list[Any]:
-        return await self._reading(_fetch_all, _SQL[name], parameters)
+        return await self._select(_SQL[name], parameters)
+
+    async def _filtered(self, conditions: Sequence[tuple[str, Any]], limit: int) -> list[Any]:
+        sql = _SQL["runs"].replace("{conditions}", " AND ".join(["1", *(_SQL[name] for name, _ in conditions)]))
+        return await self._select(sql, [*(value for _, value in conditions), limit])
 
     async def _select(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
-        return await self._reading(_fetch_all, sql, parameters)
-
-    async def _one(self, kind: type[Row], name: str, *parameters: Any) -> Row | None:
-        rows = await self._all(name, *parameters)
-        return checked(kind, rows[0]) if rows else None
+        flat: list[Any] = []
+        for value in parameters:
+            if isinstance(value, list):  # for the next {...} of the query
+                sql = _LIST.sub(_marks(len(value)), sql, count=1)
+                flat += value
+            else:
+                flat.append(value)
+        return await self._reading(_fetch_all, sql, flat)
 
     # --- writing
 
@@ -196,7 +179,7 @@ class SQLiteBackend(Reads):
         if batch.environments:
             _insert(connection, "insert_environments", batch.environments)
         for flow in batch.flows:
-            if execute(_SQL["upsert_flow"], flow).rowcount != 1:
+            if not write_flow(connection, flow):
                 raise Conflict("The flow was changed by somebody else at the same moment.")
         if batch.versions:
             _insert(connection, "insert_versions", batch.versions)
@@ -225,6 +208,7 @@ class SQLiteBackend(Reads):
             reindex_message(connection, *message)
         for moved in batch.reindexed_items:
             reindex_item(connection, *moved)
+        write_sealed(connection, batch)
         write(connection, batch)
         remove(connection, batch)
         return numbers
@@ -257,122 +241,12 @@ class SQLiteBackend(Reads):
 
     # --- reading
 
-    async def identity(self) -> bytes | None:
-        rows = await self._all("identity")
-        return identifier(rows[0][0]) if rows else None
-
-    async def environment_keys(self) -> list[EnvironmentKeyRow]:
-        return all_checked(EnvironmentKeyRow, await self._all("environment_keys"))
-
-    async def keys(self, kind: int, scopes: Sequence[bytes]) -> list[KeyRow]:
-        rows: list[KeyRow] = []
-        for start in range(0, len(scopes), 500):
-            part = scopes[start : start + 500]
-            sql = _SQL["keys"].replace("{scopes}", _marks(len(part)))
-            rows += all_checked(KeyRow, await self._reading(_fetch_all, sql, (kind, *part)))
-        return rows
-
-    async def flow_scopes(self) -> list[bytes]:
-        return [identifier(scope) for (scope,) in await self._all("flow_scopes")]
-
-    async def environment_scopes(self) -> list[bytes]:
-        return [identifier(scope) for (scope,) in await self._all("environment_scopes")]
-
-    async def environments(self) -> list[EnvironmentRow]:
-        return all_checked(EnvironmentRow, await self._all("environments"))
-
-    async def environment(self, name_index: bytes) -> EnvironmentRow | None:
-        return await self._one(EnvironmentRow, "environment", name_index)
-
-    async def flows(self) -> list[FlowRow]:
-        return all_checked(FlowRow, await self._all("flows"))
-
-    async def flow(self, *, flow_id: bytes | None = None, name_indexes: Sequence[bytes] = ()) -> FlowRow | None:
-        if flow_id is not None:
-            return await self._one(FlowRow, "flow_by_id", flow_id)
-        sql = _SQL["flow_by_name"].replace("{indexes}", _marks(len(name_indexes)))
-        rows = await self._select(sql, name_indexes)
-        return checked(FlowRow, rows[0]) if rows else None
-
-    async def version(self, flow_id: bytes, number: int) -> VersionRow | None:
-        return await self._one(VersionRow, "version", flow_id, number)
-
-    async def run(self, run_id: bytes) -> RunRow | None:
-        rows = await self._all("run", run_id)
-        return checked(RunRow, rows[0], of_run(run_id)) if rows else None
-
-    async def runs(
-        self,
-        *,
-        flow_id: bytes | None,
-        statuses: Sequence[int] | None,
-        parent: bytes | None,
-        limit: int,
-        before: bytes | None,
-    ) -> list[RunRow]:
-        conditions = ["1"]
-        parameters: list[Any] = []
-        if flow_id is not None:
-            conditions.append(_SQL["runs_where_flow"])
-            parameters.append(flow_id)
-        if statuses is not None:
-            conditions.append(_SQL["runs_where_status"].replace("{statuses}", _marks(len(statuses))))
-            parameters += statuses
-        if parent is not None:
-            conditions.append(_SQL["runs_where_parent"])
-            parameters.append(parent)
-        if before is not None:
-            conditions.append(_SQL["runs_where_before"])
-            parameters.append(before)
-        sql = _SQL["runs"].replace("{conditions}", " AND ".join(conditions))
-        rows = await self._reading(_fetch_all, sql, (*parameters, limit))
-        return [checked(RunRow, row, of_run(identifier(row[0]))) for row in rows]
-
-    async def run_ids(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        return [(number, identifier(run_id)) for number, run_id in await self._all("run_ids", after, limit)]
-
-    async def unfinished(self) -> list[bytes]:
-        return [identifier(run_id) for (run_id,) in await self._all("unfinished")]
-
     async def pages(self, run_id: bytes, from_seq: int, limit: int, most_bytes: int) -> list[PageRow]:
         return await self._reading(_pages, run_id, from_seq, limit, most_bytes)
 
     async def snapshot(self, run_id: bytes) -> SnapshotRow | None:
         return await self._reading(_snapshot, run_id)
 
-    async def inbox(self, limit: int, after: int = 0) -> list[StoredInboxRow]:
-        return [StoredInboxRow(row[0], InboxRow._make(row[1:])) for row in await self._all("inbox", after, limit)]
-
-    async def inbox_item(self, item_id: bytes) -> InboxRow | None:
-        return await self._one(InboxRow, "inbox_item", item_id)
-
-    async def trigger(self, flow_id: bytes) -> TriggerRow | None:
-        return await self._one(TriggerRow, "trigger", flow_id)
-
-    async def triggers(self) -> list[TriggerRow]:
-        return all_checked(TriggerRow, await self._all("triggers"))
-
-    async def due_triggers(self, by_ms: int, limit: int) -> list[TriggerRow]:
-        return all_checked(TriggerRow, await self._all("due_triggers", by_ms, limit))
-
-    async def messages(
-        self, flow_id: bytes, partition_indexes: Sequence[bytes] | None, limit: int, after: int
-    ) -> list[StoredMessageRow]:
-        if partition_indexes is None:
-            rows = await self._all("messages", flow_id, after, limit)
-        else:
-            sql = _SQL["messages_of_partition"].replace("{indexes}", _marks(len(partition_indexes)))
-            rows = await self._reading(_fetch_all, sql, (flow_id, after, *partition_indexes, limit))
-        return [StoredMessageRow(row[0], checked(MessageRow, row[1:])) for row in rows]
-
-    async def message(self, message_id: bytes) -> MessageRow | None:
-        return await self._one(MessageRow, "message", message_id)
-
-    async def partitions(self, flow_id: bytes) -> list[PartitionRow]:
-        return all_checked(PartitionRow, await self._all("message_counts", flow_id))
-
-    async def orphaned_keys(self, kind: int) -> list[bytes]:
-        return [identifier(scope) for (scope,) in await self._all(_ORPHANED_KEYS[kind])]
 
 
 _open: WeakSet[SQLiteBackend] = WeakSet()

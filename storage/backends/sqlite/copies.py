@@ -23,11 +23,10 @@ def copy_to(connection: sqlite3.Connection, path: Path, with_keys: Path) -> None
         connection.backup(copy)
         with closing(connect(with_keys)) as keys:
             for table in _KEY_TABLES:
-                rows = copy.execute(f"SELECT * FROM {table}").fetchall()
-                _insert(keys, table, rows)
+                _move(copy, keys, table)
             _alone(keys)
         for table in reversed(_KEY_TABLES):
-            copy.execute(f"DELETE FROM {table}")
+            copy.execute(f"DELETE FROM {table}")  # noqa: S608 (one of _KEY_TABLES)
         _alone(copy)
 
 
@@ -36,14 +35,14 @@ def copy_from(connection: sqlite3.Connection, path: Path, with_keys: Path) -> No
     with closing(connect(path)) as copy, closing(connect(with_keys)) as keys:
         copy.execute("BEGIN IMMEDIATE")
         for table in _KEY_TABLES:
-            _insert(copy, table, keys.execute(f"SELECT * FROM {table}").fetchall())
+            _move(keys, copy, table)
         copy.execute("COMMIT")
         copy.backup(connection)
 
 
-def _insert(connection: sqlite3.Connection, table: str, rows: list[tuple[object, ...]]) -> None:
-    if rows:
-        connection.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows[0]))})", rows)
+def _move(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
+    found = source.execute(f"SELECT * FROM {table}")  # noqa: S608 (one of _KEY_TABLES)
+    target.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({','.join('?' * len(found.description))})", found)  # noqa: S608
 
 
 def _alone(connection: sqlite3.Connection) -> None:

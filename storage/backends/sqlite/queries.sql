@@ -43,13 +43,13 @@ SELECT environment_id, name_index, row_version, created_ms, record FROM environm
 -- name: environment
 SELECT environment_id, name_index, row_version, created_ms, record FROM environments WHERE name_index = ?
 
--- name: upsert_flow
--- Changes no row unless the stored row is the one that the writer read.
+-- name: insert_flow
 INSERT INTO flows (flow_id, name_index, domain, version, row_version, created_ms, updated_ms, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (flow_id) DO UPDATE SET
-    name_index = excluded.name_index, domain = excluded.domain, version = excluded.version,
-    row_version = excluded.row_version, updated_ms = excluded.updated_ms, record = excluded.record
-WHERE flows.row_version = excluded.row_version - 1
+
+-- name: update_flow
+-- Changes no row unless the stored row is the one that the writer read.
+UPDATE flows SET name_index = ?, domain = ?, version = ?, row_version = ?, updated_ms = ?, record = ?
+WHERE flow_id = ? AND row_version = ? - 1
 
 -- name: flows
 SELECT flow_id, name_index, domain, version, row_version, created_ms, updated_ms, record FROM flows ORDER BY id
@@ -134,6 +134,48 @@ UPDATE inbox SET dedupe = ? WHERE item_id = ?
 
 -- name: delete_inbox
 DELETE FROM inbox WHERE id = ?
+
+-- name: inbox_key
+SELECT key_id, created_ms, public, mac, record FROM inbox_keys LIMIT 1
+
+-- name: insert_inbox_key
+INSERT INTO inbox_keys (key_id, created_ms, public, mac, record) VALUES (?, ?, ?, ?, ?)
+
+-- name: delete_inbox_keys
+DELETE FROM inbox_keys
+
+-- name: delete_inbox_scope_keys
+-- But for the one that comes with the new key.
+DELETE FROM keys WHERE kind = ? AND scope <> ?
+
+-- name: insert_sealed_item
+-- Adds no row if the key is not the current one any more.
+INSERT INTO sealed_inbox (key_id, sequence, kind, scope, created_ms, mac, sealed)
+SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM inbox_keys WHERE key_id = ?)
+
+-- name: some_sealed_item
+SELECT 1 FROM sealed_inbox LIMIT 1
+
+-- name: sealed_items
+SELECT key_id, sequence, kind, scope, created_ms, mac, sealed FROM sealed_inbox ORDER BY sequence LIMIT ?
+
+-- name: sealed_size
+SELECT count(*), coalesce(sum(length(sealed)), 0), coalesce(max(sequence), 0) FROM sealed_inbox
+
+-- name: delete_sealed_item
+DELETE FROM sealed_inbox WHERE key_id = ? AND sequence = ?
+
+-- name: insert_callback_token
+INSERT OR IGNORE INTO callback_tokens (token_hash, scope) VALUES (?, ?)
+
+-- name: delete_callback_tokens
+DELETE FROM callback_tokens WHERE scope = ?
+
+-- name: callback_scope
+SELECT scope FROM callback_tokens WHERE token_hash = ?
+
+-- name: orphaned_inbox_key_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 16 AND scope NOT IN (SELECT key_id FROM inbox_keys)
 
 -- name: insert_trigger
 INSERT INTO triggers (flow_id, due_ms, row_version, record) VALUES (?, ?, ?, ?)

@@ -1,4 +1,4 @@
-"""What shredding removes, row by row, and what is said of it. Everything here runs inside the transaction of its caller.
+"""What shredding removes, row by row. All but `settle` runs inside the transaction of its caller.
 
 The connection has `secure_delete` on: what goes is overwritten. The write-ahead log keeps it until a checkpoint, see
 `settle`.

@@ -1,7 +1,7 @@
-"""Rows as the ports have them, made of what SQLite returns.
+"""Rows as the ports have them, made of what a database returns.
 
 SQLite stores values of any type in any column, so that somebody who can write the file can put a text where bytes
-belong. Such a row is refused here, and nothing behind this border ever sees it.
+belong; in any database columns can be altered. Such a row is refused here, and nothing behind this border ever sees it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
-from ...errors import IntegrityError, TamperedHistory
+from ..errors import IntegrityError, TamperedHistory
 
 Row = TypeVar("Row", bound=NamedTuple)
 

@@ -1,0 +1,145 @@
+"""How fast durable steps are: through the engine as it is embedded, everything sealed; one JSON line.
+
+A step is a call of a connector that does nothing, with about 1 KiB of JSON in and out, and it is durable before the
+next one begins.
+
+- `w1`: 1,000 flows of ten steps in a row, 100 of them at a time: throughput; processor time, bytes on disk, and
+  commits for a step.
+- `w2`: one such flow at a time, from its start to the answer of `wait`.
+- `w3_s`: one flow of 1,000 parallel steps, seconds; the best of three.
+- `w4`: a flow of one step, like `w2`.
+- `peak_mb`: the process's peak of resident memory.
+- `storage`: the upper bound. Storage alone writes what `w1` has written, record by record as equal: no definition, no
+  expressions, no calls.
+
+    python benchmarks/steps.py [--store sqlite] [--flows N] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sealflow
+from memory import megabytes
+from work import ENVIRONMENT, PAYLOADS, STORES, Place, Service, in_a_row, many, payloads, percentile, side_by_side
+
+STEPS = 10
+ROW = in_a_row(STEPS)
+AT_ONCE = 100
+WARM = 50
+"""Flows that go first and do not count."""
+FANS = 3
+"""How often `w3` is tried; the best counts."""
+
+
+Flow = Callable[[int], Awaitable[None]]
+
+
+async def w1(place: Place, flows: int, opened: Callable[[sealflow.Environment], Awaitable[Flow]]) -> dict[str, Any]:
+    """Throughput of what `opened` gives, on a store of its own session: closed, everything is in its files."""
+    before = place.size()
+    async with place.engine() as engine:
+        engine.connectors.register("bench", Service(payloads()))
+        env = await engine.environment(ENVIRONMENT)
+        flow = await opened(env)
+        await many(WARM, AT_ONCE, flow)
+        commits, cpu = env._vault.commits, time.process_time()
+        seconds = await many(flows, AT_ONCE, flow)
+        commits, cpu = env._vault.commits - commits, time.process_time() - cpu
+    steps = flows * STEPS
+    return {
+        "steps_per_s": round(steps / seconds),
+        "flows_per_s": round(flows / seconds),
+        "cpu_s_per_1k_steps": round(cpu / steps * 1e3, 4),
+        "bytes_per_step": round((place.size() - before) / (steps + WARM * STEPS)),
+        "commits_per_step": round(commits / steps, 4),
+    }
+
+
+async def through_engine(env: sealflow.Environment, definition: dict[str, Any] = ROW) -> Flow:
+    """A run of the flow, from its start to its end."""
+    bodies = payloads()
+    deployed = await env.deploy(f"{len(definition['actions'])} steps", definition)
+
+    async def flow(number: int) -> None:
+        (run,) = await env.start(deployed, bodies[number % PAYLOADS])
+        if (status := await run.wait()) != "Succeeded":
+            raise RuntimeError(f"a run ended as {status}")
+
+    return flow
+
+
+async def storage_alone(env: sealflow.Environment) -> Flow:
+    """What such a run writes, without anybody who decides it: the pages of the latest one, each durable before the
+    next.
+    """
+    vault = env._vault
+    (info,) = await vault.runs(flow_id=(await env.deploy(f"{STEPS} steps", ROW)).id, limit=1)
+    *pages, last = [page.records async for page in vault.read_run(info.run_id)]
+
+    async def flow(number: int) -> None:
+        log = vault.create_run(os.urandom(16), info.flow_id, info.version, info.started_ms, info.summary)
+        for records in pages:
+            await durable(partial(log.append, records))
+        end = partial(log.append, last, status=info.status, ended_ms=info.ended_ms, summary=info.summary, head=True)
+        await durable(end)
+        log.close()
+
+    return flow
+
+
+async def durable(append: Callable[..., object]) -> None:
+    """Append and wait until it is on disk."""
+    done = asyncio.get_running_loop().create_future()
+    append(on_durable=partial(done.set_result, None))
+    await done
+
+
+async def latencies(place: Place, lone: int, fan: int) -> dict[str, Any]:
+    """One run at a time."""
+    found: dict[str, Any] = {}
+    async with place.engine() as engine:
+        engine.connectors.register("bench", Service(payloads()))
+        env = await engine.environment(ENVIRONMENT)
+        for key, definition, times in (("w2", ROW, lone), ("w3", side_by_side(fan), FANS), ("w4", in_a_row(1), lone)):
+            flow = await through_engine(env, definition)
+            await flow(0)
+            taken = []
+            for number in range(times):
+                began = time.perf_counter()
+                await flow(number)
+                taken.append(time.perf_counter() - began)
+            if key == "w3":
+                found["w3_s"] = round(min(taken), 4)
+            else:
+                found[key] = {"p50_ms": percentile(taken, 0.5), "p99_ms": percentile(taken, 0.99)}
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", choices=sorted(STORES), default="sqlite")
+    parser.add_argument("--flows", type=int, default=1_000, help="flows of w1")
+    parser.add_argument("--quick", action="store_true", help="few flows: to see that it works")
+    options = parser.parse_args()
+    flows, lone, fan = (100, 20, 100) if options.quick else (options.flows, 300, 1_000)
+    with tempfile.TemporaryDirectory() as folder:
+        place = STORES[options.store](Path(folder))
+        found = {"w1": asyncio.run(w1(place, flows, through_engine))}
+        found |= asyncio.run(latencies(place, lone, fan))
+        found["peak_mb"] = megabytes()
+        found["storage"] = asyncio.run(w1(place, flows, storage_alone))
+    print(json.dumps({"bench": "steps", "store": options.store, "flows": flows, **found}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""`sealflow backup`: copies of an environment, with the keys in a file of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .administering import Acting, Who
+from .errors import OK, UsageError
+from .moments import clock_ms, iso_ms
+from .output import note, one_line, paint, say, say_json, table
+from .session import wait_for
+
+if TYPE_CHECKING:
+    from ....storage import Backup, EnvironmentInfo
+
+app = typer.Typer(help="Back an environment up and restore it; which backups there are.", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup; its keys are in FILE.keys.")]
+
+
+@app.command("create")
+def create(
+    file: File,
+    expires: Annotated[
+        int | None,
+        typer.Option(
+            "--expires", metavar="DAYS", min=1, help="When FILE.keys is to be destroyed. Otherwise never.",
+            show_default=False,
+        ),
+    ] = None,
+    environment: options.Environment = "default",
+    who: Who = None,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Back up an environment while it is in use: FILE without any key, FILE.keys with the (wrapped) keys.
+
+    Keep them apart: destroying FILE.keys destroys the backup. With --json:
+    {"backup","environment","file","keys","createdTime","expires"}.
+    """  # fmt: skip
+
+    async def work() -> Backup:
+        from ....storage import create_backup
+
+        async with Acting(home, who).opened() as (_, administration):
+            return await create_backup(administration, environment, file, expires_days=expires)
+
+    made = wait_for(work())
+    if json:
+        say_json(_json(made, environment))
+    else:
+        say(f"Wrote {one_line(made.file)} and {one_line(made.file)}.keys ({made.id.hex()[:8]})")
+        if made.expires_ms is not None:
+            day = (iso_ms(made.expires_ms) or "")[:10]
+            say(f"Destroy {one_line(made.file)}.keys on {day}; nothing does it for you.")
+    return OK
+
+
+@app.command("restore")
+def restore(
+    file: File,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            "--environment", "-e", metavar="NAME", help="How to call it where it is not here.", show_default=False
+        ),
+    ] = None,
+    revive: Annotated[bool, typer.Option("--revive", help="Bring back what was shredded since, too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Really: it replaces everything in its environment.")] = False,
+    who: Who = None,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Put a backup back into its own environment, in the place of everything there; or make that again, where it is
+    gone.
+
+    What was shredded since is shredded again, unless with --revive. With --json: {"environment","id","createdTime"}.
+    """
+    if not yes:
+        raise UsageError(
+            "A backup replaces everything in its environment.",
+            hint=f"If that is meant: sealflow backup restore {file} --yes",
+        )
+
+    async def work() -> EnvironmentInfo:
+        from ....storage import restore_backup
+
+        async with Acting(home, who).opened() as (_, administration):
+            return await restore_backup(administration, file, environment, revive=revive)
+
+    info = wait_for(work())
+    if json:
+        say_json({"environment": info.name, "id": info.id.hex(), "createdTime": iso_ms(info.created_ms)})
+    else:
+        say(f"Restored environment {one_line(info.name)} ({info.id.hex()})")
+    return OK
+
+
+@app.command("list")
+def list_(json: options.Json = False, home: options.Home = None) -> int:
+    """List the backups on record, oldest first.
+
+    With --json: [{"backup","environment","file","keys","createdTime","expires"}].
+    """
+
+    async def work() -> list[tuple[Backup, str]]:
+        from ....storage import Registry
+
+        async with Acting(home).opened() as (engine, _):
+            names = {info.id: info.name for info in await engine.environments()}
+            found = await Registry(engine.store).all()
+            return [(backup, names.get(backup.environment, backup.environment.hex())) for backup in found]
+
+    found = wait_for(work())
+    if json:
+        say_json([_json(backup, name) for backup, name in found])
+        return OK
+    if not found:
+        note("no backups on record")
+        return OK
+    rows = [
+        [
+            backup.id.hex()[:8],
+            name,
+            clock_ms(backup.created_ms),
+            "never" if backup.expires_ms is None else (iso_ms(backup.expires_ms) or "")[:10],
+            backup.file,
+        ]
+        for backup, name in found
+    ]
+    head, *lines = table(["BACKUP", "ENVIRONMENT", "CREATED", "EXPIRES", "FILE"], rows)
+    say(paint(head, "bold"))
+    for line in lines:
+        say(line)
+    return OK
+
+
+@app.command("expire")
+def expire(
+    backup: Annotated[str, typer.Argument(metavar="BACKUP", help="Its id, or the unique beginning of it.")],
+    who: Who = None,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Take a backup off the record, because its keys were destroyed: no key is kept for it any more.
+
+    With --json: {"backup","environment","file","keys","createdTime","expires"}.
+    """
+
+    async def work() -> Backup:
+        from ....storage import Registry, expire_backup
+
+        async with Acting(home, who).opened() as (engine, administration):
+            found = await Registry(engine.store).one(backup)
+            await expire_backup(administration, found)
+            return found
+
+    gone = wait_for(work())
+    if json:
+        say_json(_json(gone, gone.environment.hex()))
+    else:
+        say(f"The backup {gone.id.hex()[:8]} is off the record")
+    return OK
+
+
+def _json(backup: Backup, environment: str) -> dict[str, Any]:
+    return {
+        "backup": backup.id.hex(),
+        "environment": environment,
+        "file": backup.file,
+        "keys": f"{backup.file}.keys",
+        "createdTime": iso_ms(backup.created_ms),
+        "expires": iso_ms(backup.expires_ms),
+    }

@@ -1,0 +1,99 @@
+"""Callbacks that come while an environment is locked: kept unread by whoever has it open, carried out by its executor
+afterwards, in order.
+
+A callback is known by the hash of its token, which was stored when it was asked for; any other is refused as always.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from ...storage import InboxFull, IntegrityError, SealedInbox, SealedItem, StorageError
+from ...storage.sealed_inbox import SealedItems
+from ..kernel import Command, Invoke
+from .callbacks import ACCEPTED, FULL, UNKNOWN, Address, Delivery
+from .perform import Answer
+from .requests import CALLBACK, CALLED
+from .start import UNSET, run_name
+from .subscriptions import address as trigger_address
+from .trigger_info import unknown_trigger
+
+if TYPE_CHECKING:
+    from .executor import Executor
+
+log = logging.getLogger("sealflow")
+
+_MOST_AT_ONCE: Final = 100
+
+
+def expect_callbacks(sealed: SealedItems, run_id: bytes, commands: Sequence[Command], *, ended: bool) -> None:
+    """Let the callbacks that a run asks for be known until it has ended: in the commit that these commands wait for."""
+    for command in commands:
+        if isinstance(command, Invoke) and command.operation.webhook and not command.unsubscribes:
+            address = Address.read(command.callback_url)
+            if address is not None:
+                sealed.expect(run_id, bytes.fromhex(address.token))
+    if ended:
+        sealed.forget(run_id)
+
+
+async def keep_callback(inbox: SealedInbox, address: Address, answer: Answer) -> Delivery:
+    """Keep what a webhook action was told: 202, 404, or 503 where no more is taken in."""
+    token = bytes.fromhex(address.token)
+    async with inbox:
+        if not await inbox.knows(address.run_id, token):
+            return Delivery(UNKNOWN)
+        try:
+            await inbox.accept(CALLBACK, address.run_id, {"token": address.token, "answer": [*answer]})
+        except InboxFull as full:
+            return Delivery(FULL, run_name(address.run_id), retry_after=full.retry_after)
+    return Delivery(ACCEPTED, run_name(address.run_id))
+
+
+async def keep_call(inbox: SealedInbox, address: str, body: Any, headers: Mapping[str, Any] | None) -> None:
+    """Keep what a webhook trigger was told. Raises NotFound for an address that no trigger has, and InboxFull."""
+    known = trigger_address(address)
+    async with inbox:
+        if known is None or not await inbox.knows(*known):
+            raise unknown_trigger()
+        flow_id, token = known
+        told: dict[str, Any] = {"token": token, "headers": dict(headers) if headers is not None else None}
+        if body is not UNSET:
+            told["body"] = body
+        await inbox.accept(CALLED, flow_id, told)
+
+
+async def drain(executor: Executor) -> int:
+    """Carry out what has come in, and exchange the key that it was sealed to; how many items there were.
+
+    Each is consumed in the commit that holds what it led to. Raises the store's errors, after which the rest is still
+    there.
+    """
+    sealed, drained = executor.vault.sealed_items, 0
+    async with executor.draining:  # an item that is being carried out is still there for others
+        while items := await sealed.items(_MOST_AT_ONCE):
+            for item in items:
+                await _carry_out(executor, item)
+                sealed.consume(item.place)
+            await executor.vault.flush()
+            drained += len(items)
+        if drained or sealed.wanted:
+            await sealed.renew(drained=bool(drained))
+    return drained
+
+
+async def _carry_out(executor: Executor, item: SealedItem) -> None:
+    try:
+        if item.kind == CALLBACK:
+            await executor.call_back(Address(item.scope, item.value["token"]), Answer(*item.value["answer"]))
+        elif item.kind == CALLED:
+            value = item.value
+            await executor.triggers.called(item.scope, value["token"], value.get("body", UNSET), value["headers"])
+    except StorageError as error:
+        if not isinstance(error, IntegrityError):
+            raise
+        log.error("what came while the environment was locked cannot be carried out: %s", error.code)
+    except Exception as error:
+        log.warning("what came while the environment was locked failed: %s", type(error).__name__)

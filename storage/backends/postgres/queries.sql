@@ -1,0 +1,471 @@
+-- Named queries: each begins at its "-- name:" line. The backend fills in the {} of runs, which is made of several.
+
+-- name: identity
+SELECT environment_id FROM meta WHERE id = 1
+
+-- name: environment_keys
+SELECT domain, version, kek, kid, wrapped, policy_epoch, mac, predecessor_mac, created_ms FROM environment_keys ORDER BY domain, version
+
+-- name: keys
+-- The newest generation of each scope.
+SELECT DISTINCT ON (kind, scope) kind, scope, generation, domain, key_version, kid, wrapped FROM keys
+WHERE kind = $1 AND scope = ANY ($2) ORDER BY kind, scope, generation DESC
+
+
+-- name: flow_scopes
+SELECT DISTINCT scope FROM keys WHERE kind = 2
+
+-- name: environment_scopes
+-- In the control store, which has no other keys.
+SELECT DISTINCT scope FROM keys WHERE kind = 4
+
+-- name: environments
+SELECT environment_id, name_index, row_version, created_ms, record FROM environments ORDER BY created_ms, environment_id
+
+-- name: environment
+SELECT environment_id, name_index, row_version, created_ms, record FROM environments WHERE name_index = $1
+
+-- name: flows
+SELECT flow_id, name_index, domain, version, row_version, created_ms, updated_ms, record FROM flows ORDER BY id
+
+-- name: flow_by_id
+SELECT flow_id, name_index, domain, version, row_version, created_ms, updated_ms, record FROM flows WHERE flow_id = $1
+
+-- name: flow_by_name
+SELECT flow_id, name_index, domain, version, row_version, created_ms, updated_ms, record FROM flows WHERE name_index = ANY ($1)
+
+-- name: version
+SELECT flow_id, number, created_ms, record FROM versions WHERE flow_id = $1 AND number = $2
+
+-- name: run
+SELECT run_id, flow_id, version, domain, status, started_ms, ended_ms, parent, head_version, head, summary_version, summary
+FROM runs WHERE run_id = $1
+
+-- name: runs
+-- Newest first; the conditions are those of runs_where_* that apply.
+SELECT run_id, flow_id, version, domain, status, started_ms, ended_ms, parent, head_version, head, summary_version, summary
+FROM runs WHERE {conditions} ORDER BY id DESC LIMIT {}
+
+
+-- name: runs_where_flow
+flow_id = {}
+
+-- name: runs_where_status
+status = ANY ({})
+
+-- name: runs_where_parent
+parent = {}
+
+-- name: runs_where_before
+id < (SELECT id FROM runs WHERE run_id = {})
+
+-- name: run_ids
+SELECT id, run_id FROM runs WHERE id > $1 ORDER BY id LIMIT $2
+
+-- name: unfinished
+SELECT run_id FROM runs WHERE ended_ms IS NULL ORDER BY id
+
+-- name: pages
+-- Up to the page with which a number of bytes is reached. Lengths are known without reading what is long.
+SELECT run_id, seq, link, record FROM (
+    SELECT runs.run_id, pages.seq, link, record, sum(octet_length(record)) OVER (ORDER BY pages.seq) - octet_length(record) AS before
+    FROM pages JOIN runs ON runs.id = pages.run
+    WHERE runs.run_id = $1 AND pages.seq >= $2 ORDER BY pages.seq LIMIT $3
+) AS found WHERE before < $4 ORDER BY seq
+
+
+-- name: snapshot
+SELECT runs.run_id, seq, record FROM snapshots JOIN runs ON runs.id = snapshots.run WHERE runs.run_id = $1
+
+
+-- name: inbox
+SELECT id, item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE id > $1 ORDER BY id LIMIT $2
+
+-- name: inbox_item
+SELECT item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE item_id = $1
+
+-- name: inbox_key
+SELECT key_id, created_ms, public, mac, record FROM inbox_keys LIMIT 1
+
+-- name: sealed_items
+SELECT key_id, sequence, kind, scope, created_ms, mac, sealed FROM sealed_inbox ORDER BY sequence LIMIT $1
+
+-- name: sealed_size
+SELECT count(*), coalesce(sum(octet_length(sealed)), 0)::bigint, coalesce(max(sequence), 0) FROM sealed_inbox
+
+
+-- name: callback_scope
+SELECT scope FROM callback_tokens WHERE token_hash = $1
+
+-- name: orphaned_inbox_key_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 16 AND NOT EXISTS (SELECT FROM inbox_keys WHERE key_id = scope)
+
+-- name: trigger
+SELECT flow_id, due_ms, row_version, record FROM triggers WHERE flow_id = $1
+
+-- name: triggers
+SELECT flow_id, due_ms, row_version, record FROM triggers ORDER BY due_ms NULLS LAST, id
+
+-- name: due_triggers
+SELECT flow_id, due_ms, row_version, record FROM triggers WHERE due_ms <= $1 ORDER BY due_ms, id LIMIT $2
+
+-- name: orphaned_trigger_keys
+SELECT scope FROM keys WHERE kind = 7 AND NOT EXISTS (SELECT FROM triggers WHERE flow_id = scope)
+
+-- name: messages
+SELECT id, message_id, flow_id, partition_index, dedupe, size, created_ms, record FROM messages
+WHERE flow_id = $1 AND id > $2 ORDER BY id LIMIT $3
+
+-- name: messages_of_partition
+SELECT id, message_id, flow_id, partition_index, dedupe, size, created_ms, record FROM messages
+WHERE flow_id = $1 AND id > $2 AND partition_index = ANY ($3) ORDER BY id LIMIT $4
+
+-- name: message
+SELECT message_id, flow_id, partition_index, dedupe, size, created_ms, record FROM messages WHERE message_id = $1
+
+-- name: message_counts
+SELECT partition_index, count(*), sum(size)::bigint, min(created_ms), min(id) FROM messages
+WHERE flow_id = $1 GROUP BY partition_index ORDER BY min(id)
+
+
+-- name: orphaned_message_keys
+-- A row that says it is of a flow that is not there counts as missing: nobody would ever ask for it.
+SELECT scope FROM keys WHERE kind = 8
+AND NOT EXISTS (SELECT FROM messages JOIN flows USING (flow_id) WHERE message_id = scope)
+
+-- name: key_state
+-- The row is always there; it says something once one of the epochs is no longer 0.
+SELECT epoch, lock_epoch, record FROM key_state WHERE epoch + lock_epoch > 0
+
+
+-- name: mixed_scopes
+SELECT scope FROM keys WHERE kind = $1 GROUP BY scope HAVING count(*) > 1
+
+-- name: key_generations
+SELECT kind, scope, generation, domain, key_version, kid, wrapped FROM keys WHERE scope = $1 AND kind = $2 ORDER BY generation
+
+-- name: keys_of_domain
+SELECT id, kind, scope, generation, domain, key_version, kid, wrapped FROM keys WHERE domain = $1 AND id > $2 ORDER BY id LIMIT $3
+
+-- name: keys_of_version
+SELECT id, kind, scope, generation, domain, key_version, kid, wrapped FROM keys WHERE domain = $1 AND key_version = $2 AND id > $3 ORDER BY id LIMIT $4
+
+-- name: key_counts
+SELECT kind, domain, key_version, count(*) FROM keys GROUP BY domain, key_version, kind ORDER BY domain, key_version, kind
+
+
+-- name: run_counts
+SELECT domain, count(*) FROM runs GROUP BY domain
+
+-- name: policies
+SELECT policy_id, name_index, row_version, created_ms, record FROM policies ORDER BY created_ms, policy_id
+
+-- name: policy
+SELECT policy_id, name_index, row_version, created_ms, record FROM policies WHERE name_index = $1
+
+-- name: assignments
+SELECT environment_id, row_version, updated_ms, record FROM assignments ORDER BY environment_id
+
+-- name: audit
+SELECT number, created_ms, link, record FROM audit WHERE number > $1 ORDER BY number LIMIT $2
+
+-- name: last_audit
+SELECT number, created_ms, link, record FROM audit ORDER BY number DESC LIMIT 1
+
+-- name: connections
+SELECT connection_id, name_index, domain, row_version, created_ms, updated_ms, record FROM connections ORDER BY created_ms, connection_id
+
+-- name: connection
+SELECT connection_id, name_index, domain, row_version, created_ms, updated_ms, record FROM connections WHERE name_index = ANY ($1)
+
+-- name: operations
+SELECT operation_id, row_version, created_ms, ended_ms, record FROM operations ORDER BY created_ms, operation_id
+
+-- name: ledger
+SELECT number, created_ms, link, record FROM ledger WHERE number > $1 ORDER BY number LIMIT $2
+
+-- name: last_ledger
+SELECT number, created_ms, link, record FROM ledger ORDER BY number DESC LIMIT 1
+
+-- name: retentions
+SELECT flow_id, row_version, record FROM retention ORDER BY flow_id
+
+-- name: backups
+SELECT backup_id, environment_id, created_ms, record FROM backups ORDER BY created_ms, backup_id
+
+-- name: version_numbers
+SELECT number FROM versions WHERE flow_id = $1 ORDER BY number
+
+-- name: run_sizes
+SELECT run_id, (SELECT coalesce(sum(octet_length(record)), 0)::bigint FROM pages WHERE pages.run = runs.id) FROM runs WHERE flow_id = $1
+
+
+-- name: stray_pages
+SELECT count(*) FROM pages WHERE run NOT IN (SELECT id FROM runs)
+
+-- name: stray_snapshots
+SELECT count(*) FROM snapshots WHERE run NOT IN (SELECT id FROM runs)
+
+-- name: stray_versions
+SELECT count(*) FROM versions WHERE flow_id NOT IN (SELECT flow_id FROM flows)
+
+-- name: stray_triggers
+SELECT count(*) FROM triggers WHERE flow_id NOT IN (SELECT flow_id FROM flows)
+
+-- name: stray_messages
+SELECT count(*) FROM messages WHERE flow_id NOT IN (SELECT flow_id FROM flows)
+
+-- name: stray_retentions
+SELECT count(*) FROM retention WHERE flow_id NOT IN (SELECT flow_id FROM flows)
+
+-- name: orphaned_run_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 1 AND NOT EXISTS (SELECT FROM runs WHERE run_id = scope)
+
+-- name: orphaned_flow_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 2 AND NOT EXISTS (SELECT FROM flows WHERE flow_id = scope)
+
+-- name: orphaned_connection_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 3 AND NOT EXISTS (SELECT FROM connections WHERE connection_id = scope)
+
+-- name: orphaned_inbox_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 5 AND NOT EXISTS (SELECT FROM inbox WHERE item_id = scope)
+
+-- name: orphaned_operation_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 12 AND NOT EXISTS (SELECT FROM operations WHERE operation_id = scope)
+
+-- name: orphaned_retention_keys
+SELECT DISTINCT scope FROM keys WHERE kind = 14 AND NOT EXISTS (SELECT FROM retention WHERE flow_id = scope)
+
+-- Writing. Queries that carry the name of a field of the port's Batch take all its rows at once, as one array, or one row
+-- each, as the backend says; those that must change a row for each one given are counted there.
+
+-- name: enter
+SELECT enter($1, $2, $3, $4, $5, $6, $7)
+
+-- name: put
+SELECT put($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: leave
+SELECT leave($1, $2)
+
+-- name: commit_batch
+SELECT commit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+
+-- name: register_writer
+INSERT INTO writers (writer, number, answer, written) VALUES ($1, 0, '{}', clock_timestamp()) ON CONFLICT DO NOTHING
+
+-- name: forget_writers
+-- This one, and those that ended without saying so.
+DELETE FROM writers WHERE writer = $1 OR written < clock_timestamp() - interval '7 days'
+
+-- name: set_identity
+INSERT INTO meta (id, environment_id) VALUES (1, $1)
+
+-- name: set_key_state
+-- Changes nothing unless it is the next state: one of the epochs is one more.
+UPDATE key_state SET epoch = $1, lock_epoch = $2, record = $3
+WHERE (epoch = $1 - 1 AND lock_epoch = $2) OR (epoch = $1 AND lock_epoch = $2 - 1)
+
+-- name: replaced_environment_keys
+UPDATE environment_keys AS old SET kek = new.kek, kid = new.kid, wrapped = new.wrapped, policy_epoch = new.policy_epoch,
+    mac = new.mac, predecessor_mac = new.predecessor_mac, created_ms = new.created_ms
+FROM unnest($1::environment_key_row[]) AS new WHERE old.domain = new.domain AND old.version = new.version
+
+-- name: environment_keys_new
+INSERT INTO environment_keys (domain, version, kek, kid, wrapped, policy_epoch, mac, predecessor_mac, created_ms)
+SELECT * FROM unnest($1::environment_key_row[])
+
+-- name: environments_new
+INSERT INTO environments (environment_id, name_index, row_version, created_ms, record) VALUES ($1, $2, $3, $4, $5)
+
+-- name: flows_next
+-- Here and below: a row of version 1 that is new, or the next version of one that is there; otherwise none is changed.
+INSERT INTO flows (flow_id, name_index, domain, version, row_version, created_ms, updated_ms, record)
+SELECT $1::bytea, $2::bytea, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint, $8::bytea
+WHERE $5::bigint = 1 OR EXISTS (SELECT FROM flows WHERE flow_id = $1)
+ON CONFLICT (flow_id) DO UPDATE SET
+    name_index = excluded.name_index, domain = excluded.domain, version = excluded.version,
+    row_version = excluded.row_version, updated_ms = excluded.updated_ms, record = excluded.record
+WHERE flows.row_version = excluded.row_version - 1
+
+-- name: policies_next
+INSERT INTO policies (policy_id, name_index, row_version, created_ms, record)
+SELECT $1::bytea, $2::bytea, $3::bigint, $4::bigint, $5::bytea
+WHERE $3::bigint = 1 OR EXISTS (SELECT FROM policies WHERE policy_id = $1)
+ON CONFLICT (policy_id) DO UPDATE SET name_index = excluded.name_index, row_version = excluded.row_version, record = excluded.record
+WHERE policies.row_version = excluded.row_version - 1
+
+-- name: assignments_next
+INSERT INTO assignments (environment_id, row_version, updated_ms, record)
+SELECT $1::bytea, $2::bigint, $3::bigint, $4::bytea
+WHERE $2::bigint = 1 OR EXISTS (SELECT FROM assignments WHERE environment_id = $1)
+ON CONFLICT (environment_id) DO UPDATE SET row_version = excluded.row_version, updated_ms = excluded.updated_ms, record = excluded.record
+WHERE assignments.row_version = excluded.row_version - 1
+
+-- name: connections_next
+INSERT INTO connections (connection_id, name_index, domain, row_version, created_ms, updated_ms, record)
+SELECT $1::bytea, $2::bytea, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bytea
+WHERE $4::bigint = 1 OR EXISTS (SELECT FROM connections WHERE connection_id = $1)
+ON CONFLICT (connection_id) DO UPDATE SET
+    name_index = excluded.name_index, domain = excluded.domain, row_version = excluded.row_version,
+    updated_ms = excluded.updated_ms, record = excluded.record
+WHERE connections.row_version = excluded.row_version - 1
+
+-- name: retentions_next
+INSERT INTO retention (flow_id, row_version, record)
+SELECT $1::bytea, $2::bigint, $3::bytea
+WHERE $2::bigint = 1 OR EXISTS (SELECT FROM retention WHERE flow_id = $1)
+ON CONFLICT (flow_id) DO UPDATE SET row_version = excluded.row_version, record = excluded.record
+WHERE retention.row_version = excluded.row_version - 1
+
+-- name: operations_next
+INSERT INTO operations (operation_id, row_version, created_ms, ended_ms, record)
+SELECT $1::bytea, $2::bigint, $3::bigint, $4::bigint, $5::bytea
+WHERE $2::bigint = 1 OR EXISTS (SELECT FROM operations WHERE operation_id = $1)
+ON CONFLICT (operation_id) DO UPDATE SET row_version = excluded.row_version, ended_ms = excluded.ended_ms, record = excluded.record
+WHERE operations.row_version = excluded.row_version - 1
+
+-- name: versions_new
+INSERT INTO versions (flow_id, number, created_ms, record) SELECT * FROM unnest($1::version_row[])
+
+-- name: consumed_messages
+-- Flow and number. Its key goes with it, of a message's kind only.
+WITH gone AS (DELETE FROM messages WHERE flow_id = $1 AND id = $2 RETURNING message_id)
+DELETE FROM keys USING gone WHERE keys.scope = gone.message_id AND keys.kind = 8
+
+-- name: other_message
+-- One that was added under a `dedupe` by which an earlier one is to be found goes, with its key.
+WITH gone AS (DELETE FROM messages WHERE flow_id = $1 AND dedupe = $2 RETURNING message_id)
+DELETE FROM keys USING gone WHERE keys.scope = gone.message_id AND keys.kind = 8
+
+-- name: reindexed_messages
+UPDATE messages SET partition_index = $2, dedupe = $3 WHERE message_id = $1
+
+-- name: other_item
+WITH gone AS (DELETE FROM inbox WHERE dedupe = $1 RETURNING item_id)
+DELETE FROM keys USING gone WHERE keys.scope = gone.item_id AND keys.kind = 5
+
+-- name: reindexed_items
+UPDATE inbox SET dedupe = $2 WHERE item_id = $1
+
+-- name: rewrapped_keys
+UPDATE keys AS old SET domain = new.domain, key_version = new.key_version, wrapped = new.wrapped
+FROM unnest($1::key_row[]) AS new
+WHERE old.scope = new.scope AND old.kind = new.kind AND old.generation = new.generation AND old.kid = new.kid
+
+-- name: dropped_generations
+DELETE FROM keys WHERE kind = $1 AND scope = $2 AND generation < $3
+
+-- name: replaced_versions
+UPDATE versions AS old SET record = new.record
+FROM unnest($1::version_row[]) AS new WHERE old.flow_id = new.flow_id AND old.number = new.number
+
+-- name: replaced_triggers
+UPDATE triggers AS old SET record = new.record
+FROM unnest($1::trigger_row[]) AS new WHERE old.flow_id = new.flow_id AND old.row_version = new.row_version
+
+-- name: replaced_pages
+UPDATE pages AS old SET link = new.link, record = new.record
+FROM unnest($1::page_row[]) AS new JOIN runs USING (run_id) WHERE old.run = runs.id AND old.seq = new.seq
+
+-- name: removed_snapshots
+DELETE FROM snapshots USING runs WHERE snapshots.run = runs.id AND runs.run_id = $1
+
+-- name: run_domains
+UPDATE runs SET domain = $2 WHERE run_id = $1
+
+-- name: retired_environment_keys
+DELETE FROM environment_keys WHERE domain = $1 AND version = $2
+
+-- name: removed_policies
+DELETE FROM policies WHERE policy_id = $1
+
+-- name: removed_connections
+DELETE FROM connections WHERE connection_id = $1
+
+-- name: audit_new
+INSERT INTO audit (number, created_ms, link, record) VALUES ($1, $2, $3, $4)
+
+-- name: ledger_new
+INSERT INTO ledger (number, created_ms, link, record) VALUES ($1, $2, $3, $4)
+
+-- name: backups_new
+INSERT INTO backups (backup_id, environment_id, created_ms, record) VALUES ($1, $2, $3, $4)
+
+-- name: delete_scope_keys
+DELETE FROM keys WHERE scope = $1 AND kind = $2
+
+-- name: drained
+DELETE FROM sealed_inbox WHERE key_id = $1 AND sequence = $2
+
+-- name: sealed_items_new
+-- Adds no row if the key is not the current one any more; that one cannot be exchanged until the item is there.
+INSERT INTO sealed_inbox (key_id, sequence, kind, scope, created_ms, mac, sealed)
+SELECT key_id, $2::bigint, $3::bigint, $4::bytea, $5::bigint, $6::bytea, $7::bytea FROM inbox_keys WHERE key_id = $1 FOR SHARE
+
+-- name: exchange_inbox_key
+-- The earlier key goes, and its scope key, but not the one that comes with the new key.
+WITH gone AS (DELETE FROM inbox_keys RETURNING key_id)
+DELETE FROM keys USING gone WHERE keys.kind = 16 AND keys.scope = gone.key_id AND keys.scope <> $1
+
+-- name: some_sealed_item
+SELECT 1 FROM sealed_inbox LIMIT 1
+
+-- name: insert_inbox_key
+INSERT INTO inbox_keys (key_id, created_ms, public, mac, record) VALUES ($1, $2, $3, $4, $5)
+
+-- name: expected_tokens
+INSERT INTO callback_tokens (token_hash, scope) VALUES ($1, $2) ON CONFLICT DO NOTHING
+
+-- name: forgotten_tokens
+DELETE FROM callback_tokens WHERE scope = $1
+
+-- name: needed_run
+-- Why a run may not be removed: it has not ended, or its parent has not and may still ask for what became of it.
+SELECT 1 FROM runs WHERE run_id = $1 AND (ended_ms IS NULL
+OR EXISTS (SELECT FROM runs AS above WHERE above.run_id = runs.parent AND above.ended_ms IS NULL))
+
+-- name: delete_pages
+DELETE FROM pages USING runs WHERE pages.run = runs.id AND runs.run_id = $1
+
+-- name: delete_run
+DELETE FROM runs WHERE run_id = $1
+
+-- name: delete_versions
+DELETE FROM versions WHERE flow_id = $1
+
+-- name: delete_trigger
+DELETE FROM triggers WHERE flow_id = $1
+
+-- name: delete_messages
+WITH gone AS (DELETE FROM messages WHERE flow_id = $1 RETURNING message_id)
+DELETE FROM keys USING gone WHERE keys.scope = gone.message_id AND keys.kind = 8
+
+-- name: delete_retention
+DELETE FROM retention WHERE flow_id = $1
+
+-- name: delete_flow
+DELETE FROM flows WHERE flow_id = $1 AND NOT EXISTS (SELECT FROM runs WHERE runs.flow_id = $1)
+
+-- name: delete_assignment
+DELETE FROM assignments WHERE environment_id = $1
+
+-- name: delete_environment
+DELETE FROM environments WHERE environment_id = $1
+
+-- name: delete_backup
+DELETE FROM backups WHERE backup_id = $1
+
+-- name: take_executor
+-- By the database's clock. Whoever takes the role makes the epoch one more, and so shuts out the one before.
+UPDATE executor SET worker = $1, epoch = epoch + 1, pid = $2, expires = clock_timestamp() + $3
+WHERE worker IS NULL OR expires < clock_timestamp() RETURNING epoch
+
+-- name: keep_executor
+UPDATE executor SET expires = clock_timestamp() + $3 WHERE worker = $1 AND epoch = $2
+
+-- name: leave_executor
+UPDATE executor SET worker = NULL, pid = NULL, expires = NULL WHERE worker = $1 AND epoch = $2
+
+-- name: executor_pid
+SELECT pid FROM executor WHERE worker IS NOT NULL AND expires >= clock_timestamp()

@@ -1,0 +1,36 @@
+"""The rows of what a locked environment takes in; written inside the transaction of their caller."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ...errors import Conflict
+from ...port import Batch, InboxKeyRow
+from ...purposes import Kind
+from .queries import named_queries
+
+_SQL = named_queries()
+
+
+def write_sealed(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Items first: whoever exchanges the key in the same commit has consumed all of them."""
+    execute = connection.execute
+    for key_id, sequence in batch.drained:
+        execute(_SQL["delete_sealed_item"], (key_id, sequence))
+    for item in batch.sealed_items:
+        if execute(_SQL["insert_sealed_item"], (*item, item.key_id)).rowcount != 1:
+            raise Conflict("The key that the item was sealed to has been exchanged.")
+    if batch.inbox_key is not None:
+        _exchange(connection, batch.inbox_key)
+    for token in batch.expected_tokens:
+        execute(_SQL["insert_callback_token"], token)
+    for scope in batch.forgotten_tokens:
+        execute(_SQL["delete_callback_tokens"], (scope,))
+
+
+def _exchange(connection: sqlite3.Connection, row: InboxKeyRow) -> None:
+    if connection.execute(_SQL["some_sealed_item"]).fetchone() is not None:
+        raise Conflict("There are items that only the earlier key opens.")
+    connection.execute(_SQL["delete_inbox_scope_keys"], (Kind.INBOX_KEY, row.key_id))
+    connection.execute(_SQL["delete_inbox_keys"])
+    connection.execute(_SQL["insert_inbox_key"], row)

@@ -1,0 +1,275 @@
+"""What comes while an environment is locked: callbacks of actions and of triggers, kept unread and carried out once."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sealflow
+from revocable import GRACE, NAME, PROBE, Revocable, revocable
+from sealflow.engine.errors import NotFound
+from sealflow.storage import EnvironmentLocked, InboxFull, IntegrityError, sealed_inbox
+from sealflow.storage.envelope import InboxKey
+
+S = ["Succeeded"]
+REQUEST = {"method": "POST", "uri": "https://example.org/", "body": "@listCallbackUrl()"}
+HOOK = {
+    "triggers": {"manual": {"type": "Request", "kind": "Http"}},
+    "actions": {
+        "hook": {"type": "HttpWebhook", "inputs": {"subscribe": REQUEST}},
+        "told": {"type": "Compose", "inputs": "@body('hook')", "runAfter": {"hook": S}},
+    },
+}
+TRIGGER = {
+    "triggers": {"called": {"type": "HttpWebhook", "inputs": {"subscribe": REQUEST}}},
+    "actions": {"told": {"type": "Compose", "inputs": "@triggerBody()"}},
+}
+CANARY = "canary-9041"
+
+
+class Subscriptions:
+    """Remembers where to call back."""
+
+    def __init__(self) -> None:
+        self.urls: list[str] = []
+        self.asked = asyncio.Event()
+
+    async def __call__(self, call: sealflow.Call) -> sealflow.Reply:
+        inputs: Any = call.inputs
+        self.urls.append(inputs["body"])
+        self.asked.set()
+        return sealflow.Reply(202, {}, None)
+
+
+async def waiting(world: Revocable) -> tuple[Any, str]:
+    """A run that waits for its callback, and the URL; the inbox has its key."""
+    (run,) = await world.env.start(await world.env.deploy("f", HOOK))
+    async for entry in run.follow():
+        if entry.code == "Subscribed":
+            break
+    await world.env._executor.take_inbox()  # type: ignore[union-attr]
+    (url,) = (await run.callbacks()).values()
+    return run, url
+
+
+async def drained(world: Revocable) -> None:
+    await world.unlock()
+    await world.env._executor.take_inbox()  # type: ignore[union-attr]
+
+
+def database(world: Revocable) -> Path:
+    (path,) = world.engine.home.glob("environments/*/store.db")
+    return path
+
+
+def change(world: Revocable, sql: str, *values: Any) -> list[Any]:
+    """What somebody does who can write the database."""
+    with sqlite3.connect(database(world)) as connection:
+        rows = connection.execute(sql, values).fetchall()
+    connection.close()
+    return rows
+
+
+async def test_a_callback_is_kept_and_carried_out_after_the_lock(tmp_path: Path) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        run, url = await waiting(world)
+        await world.lock()
+        delivery = await world.env.callback(url, body={"secret": CANARY})
+        assert (delivery.status, delivery.run, delivery.accepted) == (202, run.id, True)
+        for file in database(world).parent.iterdir():
+            assert CANARY.encode() not in file.read_bytes()
+        await drained(world)
+        result = await run.result()
+        assert result.actions[-1]["outputs"] == {"secret": CANARY}
+        assert (await world.env.callback(url, body=1)).status == 410
+        assert change(world, "SELECT count(*) FROM sealed_inbox") == [(0,)]
+        assert change(world, "SELECT count(*) FROM callback_tokens") == [(0,)]  # the run has ended
+
+
+async def test_the_first_of_two_callbacks_counts(tmp_path: Path) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        run, url = await waiting(world)
+        await world.lock()
+        for number in range(3):
+            assert (await world.env.callback(url, body=number)).status == 202
+        await drained(world)
+        assert (await run.result()).actions[-1]["outputs"] == 0
+
+
+async def test_nobody_else_is_let_in(tmp_path: Path) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        _, url = await waiting(world)
+        await world.lock()
+        other = url[:-1] + ("0" if url[-1] != "0" else "1")
+        assert (await world.env.callback(other, body=1)).status == 404
+        assert (await world.env.callback("nonsense", body=1)).status == 404
+        assert change(world, "SELECT count(*) FROM sealed_inbox") == [(0,)]
+        hashes = change(world, "SELECT token_hash FROM callback_tokens")
+        assert bytes.fromhex(url[-32:]) not in [each for (each,) in hashes]
+
+
+async def test_a_callback_that_meets_the_lock_before_it_was_noticed(tmp_path: Path) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        run, url = await waiting(world)
+        await world.admin.lock(NAME)
+        assert (await world.env.callback(url, body=7)).status == 202
+        await world.look()
+        await drained(world)
+        assert (await run.result()).actions[-1]["outputs"] == 7
+
+
+async def test_a_callback_in_an_outage(tmp_path: Path) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        run, url = await waiting(world)
+        world.lose()
+        await world.after(PROBE)
+        await world.after(GRACE)
+        assert (await world.env.callback(url, body=7)).status == 202
+        world.find()
+        await world.after(PROBE)
+        await world.back()
+        await world.env._executor.take_inbox()  # type: ignore[union-attr]
+        assert (await run.result()).actions[-1]["outputs"] == 7
+
+
+async def test_a_trigger_that_is_called_while_locked_starts_its_run_afterwards(tmp_path: Path) -> None:
+    service = Subscriptions()
+    async with revocable(tmp_path, {"http": service}) as world:
+        await world.env.deploy("f", TRIGGER)
+        await world.env.watch_triggers()
+        await service.asked.wait()
+        while (url := (await world.env.trigger("f")).callback_url) is None:
+            await asyncio.sleep(0)
+        await world.env._executor.take_inbox()  # type: ignore[union-attr]
+        await world.lock()
+        assert await world.env.trigger_callback(url, body={"order": 7}, headers={"x-who": "maria"}) == []
+        with pytest.raises(NotFound):
+            await world.env.trigger_callback(url[:-1] + ("0" if url[-1] != "0" else "1"))
+        await drained(world)
+        (summary,) = await world.env.runs()
+        result = await (await world.env.run(summary.id)).result()
+        assert result.actions[-1]["outputs"] == {"order": 7}
+
+
+async def test_no_more_is_taken_in_than_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        _, url = await waiting(world)
+        await world.lock()
+        monkeypatch.setattr(sealed_inbox, "MOST_ITEMS", 2)
+        statuses = [(await world.env.callback(url, body=each)).status for each in range(3)]
+        assert statuses == [202, 202, 503]
+        assert (await world.env.callback(url, body=0)).retry_after == InboxFull.retry_after
+        monkeypatch.setattr(sealed_inbox, "MOST_ITEMS", 9)
+        monkeypatch.setattr(sealed_inbox, "MOST_BYTES", 5000)
+        assert (await world.env.callback(url, body="x" * 5000)).status == 503
+
+
+async def test_the_key_is_exchanged_after_each_drain_and_belongs_to_the_customer(tmp_path: Path) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        run, url = await waiting(world)
+        (before,) = change(world, "SELECT key_id FROM inbox_keys")
+        assert change(world, "SELECT domain FROM keys WHERE kind = 16 AND scope = ?", *before) == [(2,)]
+        await world.lock()
+        await world.env.callback(url, body=1)
+        (copied,) = change(world, "SELECT * FROM sealed_inbox")
+        await drained(world)
+        await run.result()
+        (after,) = change(world, "SELECT key_id FROM inbox_keys")
+        assert after != before
+        assert change(world, "SELECT scope FROM keys WHERE kind = 16") == [after]
+        change(world, "INSERT INTO sealed_inbox VALUES (?, ?, ?, ?, ?, ?, ?)", *copied)
+        assert await world.env._vault.sealed_items.items() == []  # what was drained opens no more
+
+
+def forged(item: dict[str, Any], key: bytes) -> None:
+    item["sealed"] = item["sealed"][:-1] + bytes([item["sealed"][-1] ^ 1])
+
+
+def moved(item: dict[str, Any], key: bytes) -> None:
+    item["sequence"] += 5
+
+
+def readdressed(item: dict[str, Any], key: bytes) -> None:
+    item["scope"] = bytes(16)
+
+
+def resealed(item: dict[str, Any], key: bytes) -> None:
+    item["sealed"] = sealed_inbox.seal_to(key, b"mine", b"sealed inbox")
+
+
+def uncertified(item: dict[str, Any], key: bytes) -> None:
+    item["mac"] = bytes(32)
+
+
+def damaged(item: dict[str, Any], key: bytes) -> None:
+    item["kind"] = "no number"
+
+
+@pytest.mark.parametrize("how", [forged, moved, readdressed, resealed, uncertified, damaged])
+async def test_a_changed_item_is_refused_and_the_others_are_not(
+    tmp_path: Path, how: Callable[[dict[str, Any], bytes], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        run, url = await waiting(world)
+        await world.lock()
+        await world.env.callback(url, body="first")
+        await world.env.callback(url, body="second")
+        names = ["key_id", "sequence", "kind", "scope", "created_ms", "mac", "sealed"]
+        row = change(world, "SELECT * FROM sealed_inbox WHERE sequence = 1")[0]
+        ((public,),) = change(world, "SELECT public FROM inbox_keys")
+        item = dict(zip(names, row, strict=True))
+        how(item, public)
+        change(world, "DELETE FROM sealed_inbox WHERE sequence = 1")
+        change(world, "INSERT INTO sealed_inbox VALUES (?, ?, ?, ?, ?, ?, ?)", *item.values())
+        await drained(world)
+        assert (await run.result()).actions[-1]["outputs"] == "second"
+        assert "an item of the sealed inbox was refused" in caplog.text
+        assert change(world, "SELECT count(*) FROM sealed_inbox") == [(0,)]
+
+
+async def test_an_item_that_is_put_in_twice_or_in_another_order_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        run, url = await waiting(world)
+        await world.lock()
+        await world.env.callback(url, body="first")
+        await world.env.callback(url, body="second")
+        rows = change(world, "SELECT * FROM sealed_inbox ORDER BY sequence")
+        change(world, "DELETE FROM sealed_inbox")
+        for sequence, row in ((1, rows[1]), (2, rows[0]), (3, rows[0])):
+            change(world, "INSERT INTO sealed_inbox VALUES (?, ?, ?, ?, ?, ?, ?)", row[0], sequence, *row[2:])
+        await drained(world)
+        assert (await run.snapshot()).status == "Running"
+        assert caplog.text.count("an item of the sealed inbox was refused") == 3
+        assert (await world.env.callback(url, body="third")).status == 200
+        assert (await run.result()).actions[-1]["outputs"] == "third"
+
+
+async def test_a_removed_item_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        run, url = await waiting(world)
+        await world.lock()
+        for number in range(3):
+            await world.env.callback(url, body=number)
+        change(world, "DELETE FROM sealed_inbox WHERE sequence = 2")
+        await drained(world)
+        assert (await run.result()).actions[-1]["outputs"] == 0
+        assert "missing before number 3" in caplog.text
+
+
+async def test_a_planted_public_key_is_refused(tmp_path: Path) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        _, url = await waiting(world)
+        await world.lock()
+        change(world, "UPDATE inbox_keys SET public = ?", InboxKey().public)
+        with pytest.raises(IntegrityError):
+            await world.env.callback(url, body=CANARY)
+        assert change(world, "SELECT count(*) FROM sealed_inbox") == [(0,)]
+        change(world, "DELETE FROM inbox_keys")
+        with pytest.raises(EnvironmentLocked):
+            await world.env.callback(url, body=CANARY)

@@ -1,0 +1,156 @@
+"""Locks, and what a crash in the middle of an administrator's act leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from customer_keys import ENVIRONMENT, Customer, customer
+from key_changes import acts, filled, same_as_ever
+from sealflow.storage import (
+    Batch,
+    Conflict,
+    EnvironmentLocked,
+    KeyDenied,
+    StorageError,
+    StoreFull,
+    WrongKey,
+)
+from sealflow.storage.administration import Actor, Administration
+from sealflow.storage.providers.file import create_key, disable_key, enable_key
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> Customer:
+    return await customer(tmp_path)
+
+
+async def test_a_lock_refuses_every_commit_at_once(place: Customer) -> None:
+    async with place.vault() as vault, place.administration() as administration:
+        await filled(vault)
+        state = await administration.lock(ENVIRONMENT)
+        assert (state.lock_epoch % 2, state.lock is not None) == (1, True)
+        assert await administration.lock(ENVIRONMENT) == state
+        for refused in (
+            vault.put_flow("new", {}),
+            vault.create_connection("new", "c", oauth=True, parameter_set=None, values={}),
+            vault.inbox_add(1, {}),
+            vault.add_message((await vault.flow("flow")).flow_id, "p", {}),
+            vault.delete_connection("office"),
+            vault.begin_migration(),
+            vault.reload_keys(),
+        ):
+            with pytest.raises(EnvironmentLocked):
+                await refused
+        with pytest.raises(EnvironmentLocked):
+            async with place.vault():
+                pass
+        for act in (
+            administration.apply("one", ENVIRONMENT),
+            administration.rotate(ENVIRONMENT),
+            administration.remove(ENVIRONMENT),
+            administration.retire(ENVIRONMENT),
+        ):
+            with pytest.raises(EnvironmentLocked):
+                await act
+        unlocked = await administration.unlock(ENVIRONMENT)
+        assert (unlocked.lock_epoch, unlocked.lock) == (2, None)
+        assert await administration.unlock(ENVIRONMENT) == unlocked
+    await same_as_ever(place)
+
+
+async def test_only_the_original_key_unlocks(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            await filled(vault)
+        await administration.lock(ENVIRONMENT, "denied")
+        disable_key(place.file, "one")
+        with pytest.raises(KeyDenied):
+            await administration.unlock(ENVIRONMENT)
+        original = place.file.rename(place.file.with_suffix(".original"))
+        create_key(place.file, "one")
+        with pytest.raises(WrongKey):
+            await administration.unlock(ENVIRONMENT)
+        with pytest.raises(EnvironmentLocked, match="revoked"):
+            async with place.vault():
+                pass
+        original.rename(place.file)
+        enable_key(place.file, "one")
+        await administration.unlock(ENVIRONMENT)
+    await same_as_ever(place)
+
+
+# --- a crash between the environment's commit and the control store's
+
+
+@pytest.mark.parametrize("repair", ["apply", "reconcile", "delete"])
+async def test_a_crash_after_apply_leaves_an_assignment_to_repair(
+    place: Customer, repair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.administration() as administration:
+        with monkeypatch.context() as patch:
+            fail_assignments(administration, patch)
+            with pytest.raises(StoreFull):
+                await administration.apply("one", ENVIRONMENT)
+        assert await administration.policies.assignments() == {}
+        if repair == "apply":
+            assert (await administration.apply("one", ENVIRONMENT)).domain == 2
+        elif repair == "reconcile":
+            assert await administration.reconcile() == [ENVIRONMENT]
+        else:
+            with pytest.raises(Conflict):
+                await administration.delete_policy("one")
+        policy = await administration.policies.one("one")
+        assert list((await administration.policies.assignments()).values()) == [policy.id]
+        assert ("assignment repair", ENVIRONMENT, "Succeeded") in await acts(administration)
+        assert await administration.reconcile() == []
+
+
+async def test_a_crash_after_remove_leaves_an_assignment_to_repair(
+    place: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.administration(limit=1) as administration:
+        await administration._store.create_environment("second")
+        await administration.apply("one", ENVIRONMENT)
+        with monkeypatch.context() as patch:
+            fail_assignments(administration, patch)
+            with pytest.raises(StoreFull):
+                await administration.remove(ENVIRONMENT)
+        assert len(await administration.policies.assignments()) == 1
+        assert (await administration.remove(ENVIRONMENT)).cover is None
+        assert await administration.policies.assignments() == {}
+        await administration.apply("one", "second")
+
+
+def fail_assignments(administration: Administration, patch: pytest.MonkeyPatch) -> None:
+    """The disk fills up when the control store is written."""
+    backend = administration._store.backend
+    real = backend.commit
+
+    async def commit(batch: Batch) -> list[int]:
+        if batch.assignments:
+            raise StoreFull("The disk is full.")
+        return await real(batch)
+
+    patch.setattr(backend, "commit", commit)
+
+
+async def test_acts_at_once_do_not_undo_each_other(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two administrators have looked at the same state: the second one is told, and nothing is half done."""
+    async with place.administration() as ada, place.administration(Actor("bob")) as bob:
+        await ada.grant("two", "bob")
+        real = bob._commit
+
+        async def late(*arguments: object) -> None:
+            await ada.apply("one", ENVIRONMENT)
+            await real(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(bob, "_commit", late)
+        with pytest.raises(StorageError) as refused:
+            await bob.apply("two", ENVIRONMENT)
+        assert refused.value.code in ("StaleKeys", "Conflict")
+        assert (await ada.policies.assignments()).popitem()[1] == (await ada.policies.one("one")).id
+    async with place.vault() as vault:
+        assert vault.keys.cover is not None
+        assert vault.keys.cover.name == "one"
