@@ -30,7 +30,19 @@ from typing import Any
 
 import sealflow
 from memory import megabytes
-from work import ENVIRONMENT, PAYLOADS, STORES, Place, Service, in_a_row, many, payloads, percentile, side_by_side
+from work import (
+    ENVIRONMENT,
+    STORES,
+    Lane,
+    Place,
+    Service,
+    in_a_row,
+    many,
+    payloads,
+    percentile,
+    side_by_side,
+    through_engine,
+)
 
 STEPS = 10
 ROW = in_a_row(STEPS)
@@ -41,10 +53,7 @@ FANS = 3
 """How often `w3` is tried; the best counts."""
 
 
-Flow = Callable[[int], Awaitable[None]]
-
-
-async def w1(place: Place, flows: int, opened: Callable[[sealflow.Environment], Awaitable[Flow]]) -> dict[str, Any]:
+async def w1(place: Place, flows: int, opened: Callable[[sealflow.Environment], Awaitable[Lane]]) -> dict[str, Any]:
     """Throughput of what `opened` gives, on a store of its own session: closed, everything is in its files."""
     before = place.size()
     async with place.engine() as engine:
@@ -65,20 +74,7 @@ async def w1(place: Place, flows: int, opened: Callable[[sealflow.Environment], 
     }
 
 
-async def through_engine(env: sealflow.Environment, definition: dict[str, Any] = ROW) -> Flow:
-    """A run of the flow, from its start to its end."""
-    bodies = payloads()
-    deployed = await env.deploy(f"{len(definition['actions'])} steps", definition)
-
-    async def flow(number: int) -> None:
-        (run,) = await env.start(deployed, bodies[number % PAYLOADS])
-        if (status := await run.wait()) != "Succeeded":
-            raise RuntimeError(f"a run ended as {status}")
-
-    return flow
-
-
-async def storage_alone(env: sealflow.Environment) -> Flow:
+async def storage_alone(env: sealflow.Environment) -> Lane:
     """What such a run writes, without anybody who decides it: the pages of the latest one, each durable before the
     next.
     """
@@ -134,7 +130,7 @@ def main() -> None:
     flows, lone, fan = (100, 20, 100) if options.quick else (options.flows, 300, 1_000)
     with tempfile.TemporaryDirectory() as folder:
         place = STORES[options.store](Path(folder))
-        found = {"w1": asyncio.run(w1(place, flows, through_engine))}
+        found = {"w1": asyncio.run(w1(place, flows, lambda env: through_engine(env, ROW)))}
         found |= asyncio.run(latencies(place, lone, fan))
         found["peak_mb"] = megabytes()
         found["storage"] = asyncio.run(w1(place, flows, storage_alone))

@@ -95,7 +95,24 @@ STORES: dict[str, Callable[[Path], Place]] = {"sqlite": SQLite}
 """What `--store` knows."""
 
 
-async def many(flows: int, at_once: int, one: Callable[[int], Awaitable[None]]) -> float:
+Lane = Callable[[int], Awaitable[None]]
+"""Does the piece of work with this number."""
+
+
+async def through_engine(env: sealflow.Environment, definition: dict[str, Any]) -> Lane:
+    """What makes one run of a flow with so many actions, from its start to its end."""
+    bodies = payloads()
+    deployed = await env.deploy(f"{len(definition['actions'])} steps", definition)
+
+    async def flow(number: int) -> None:
+        (run,) = await env.start(deployed, bodies[number % PAYLOADS])
+        if (status := await run.wait()) != "Succeeded":
+            raise RuntimeError(f"a run ended as {status}")
+
+    return flow
+
+
+async def many(flows: int, at_once: int, one: Lane) -> float:
     """Do so many of them, never more than `at_once` at a time; the seconds it took."""
     numbers = iter(range(flows))
 

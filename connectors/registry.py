@@ -10,10 +10,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 from ..engine.values import Value
-from .answers import as_value
 from .port import Call, Connector, Failure, Recovery, Reply, Services, Subscribed
 
 Handler: TypeAlias = "Callable[[Call], Awaitable[Reply | Subscribed | Value]]"
@@ -36,11 +36,9 @@ class FunctionConnector:
         return self._recovery
 
     async def invoke(self, call: Call, services: Services) -> Reply | Subscribed:
-        """Await the function. Raises Failure `InvalidReply` where it gives no JSON value."""
+        """Await the function. Whoever takes the reply checks it, like that of any connector."""
         answer = await self._handler(call)
-        if isinstance(answer, Reply | Subscribed):
-            return answer
-        return Reply(200, {}, as_value(answer, f"The answer of the connector '{call.connector}'"))
+        return answer if isinstance(answer, (Reply, Subscribed)) else Reply(200, {}, answer)
 
 
 class Registry:
@@ -104,6 +102,7 @@ class Registry:
                 await close()
 
 
+@lru_cache(maxsize=1_024)  # asked for with every call
 def canonical(id: str) -> str:
     """The form in which ids are compared: the last part of a resource id, lower-case, without `shared_`."""
     return id.rstrip("/").rsplit("/", 1)[-1].lower().removeprefix("shared_")

@@ -61,7 +61,7 @@ _SEQ_AND_VERSION: Final = struct.Struct(">IQIQ")
 
 def lp(*parts: bytes) -> bytes:
     """The parts, each behind its length (4 bytes, big endian): no two lists of parts give the same bytes."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
 
 
 def number(value: int) -> bytes:
@@ -129,7 +129,7 @@ class ScopeKey(_Secret):
     """
 
     __slots__ = (
-        "__weakref__", "_aead", "_header", "_inner", "_outer", "domain", "environment", "kid", "scope", "seals",
+        "__weakref__", "_aead", "_header", "_inner", "_outer", "_places", "domain", "environment", "kid", "scope", "seals",
     )  # fmt: skip
 
     def __init__(
@@ -157,6 +157,7 @@ class ScopeKey(_Secret):
         self._inner: _Hash | None = hashlib.sha256(block.translate(_INNER))
         self._outer: _Hash | None = hashlib.sha256(block.translate(_OUTER))
         self._header = bytes((MAGIC, FORMAT, SUITE, CODEC)) + self.kid
+        self._places = lp(self._header, environment)
 
     def forget(self) -> None:
         """From now on this key opens, seals and links nothing: EnvironmentLocked."""
@@ -165,7 +166,7 @@ class ScopeKey(_Secret):
 
     def place(self, purpose: int, record_id: bytes) -> bytes:
         """The constant part of the associated data of all records of one purpose and id."""
-        return lp(self._header, self.environment, number(purpose), record_id)
+        return self._places + lp(number(purpose), record_id)
 
     def seal(self, place: bytes, seq: int, row_version: int, plaintext: bytes) -> bytes:
         """A sealed record. Raises SealLimit after 2^31 records."""

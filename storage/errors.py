@@ -235,3 +235,35 @@ class Conflict(StorageError):
 
     code = "Conflict"
     default_hint = "Try again."
+
+
+class StoreUnreachable(StoreBusy):
+    """The database's server does not answer, or has ended the connection. What was acknowledged is there; whether what
+    was under way is, is found out before anything else is written.
+    """
+
+    code = "StoreUnreachable"
+    default_hint = "Check that the database server runs and can be reached; Sealflow goes on by itself."
+
+
+class DatabaseRefused(StorageError):
+    """The database's server does not let this user in, or has no such database."""
+
+    code = "DatabaseRefused"
+    default_hint = "The password comes from PGPASSWORD, ~/.pgpass (PGPASSFILE) or a service file."
+
+
+class InvalidDatabaseUrl(StorageError):
+    """An address that no database can have, or that may not be kept."""
+
+    code = "InvalidDatabaseUrl"
+    default_hint = "Use postgresql://USER@HOST:PORT/DATABASE."
+
+
+class ExecutorLost(StorageError):
+    """This process was the environment's executor and is not any more: it was not heard of for longer than its lease,
+    and another one has taken over. Nothing more is written for the runs it had.
+    """
+
+    code = "ExecutorLost"
+    default_hint = "Open the environment again."

@@ -22,12 +22,12 @@ DAY_MS: Final = 86_400_000
 @dataclass(frozen=True, slots=True)
 class Retention:
     """What is kept of a flow's ended runs: those of the last `days`, the newest `runs`, and the newest that have
-    together no more than `bytes` of sealed history. None sets no limit.
+    together no more than `size` bytes of sealed history. None sets no limit.
     """
 
     days: int | None = None
     runs: int | None = None
-    bytes: int | None = None
+    size: int | None = None
 
     def __post_init__(self) -> None:
         if any(limit is not None and limit < 0 for limit in astuple(self)):
@@ -39,12 +39,12 @@ class Retention:
     def over(self, ended: Iterable[RunInfo], sizes: Mapping[bytes, int], now_ms: int) -> list[bytes]:
         """Which runs of a flow are not kept any more; `ended` are all that have ended, in any order."""
         gone = []
-        kept = size = 0
+        kept = held = 0
         for run in sorted(ended, key=lambda run: (run.ended_ms or 0, run.run_id), reverse=True):
-            size += sizes.get(run.run_id, 0)
+            held += sizes.get(run.run_id, 0)
             old = self.days is not None and now_ms - (run.ended_ms or 0) > self.days * DAY_MS
             many = self.runs is not None and kept >= self.runs
-            if old or many or (self.bytes is not None and size > self.bytes):
+            if old or many or (self.size is not None and held > self.size):
                 gone.append(run.run_id)
             else:
                 kept += 1

@@ -152,6 +152,23 @@ class SealedItems:
             before = row.sequence + 1
         return opened
 
+    async def refused(self) -> list[str]:
+        """What does not verify of the inbox, by what it is; nothing is removed."""
+        key_row = await self._backend.inbox_key()
+        try:
+            key = await self._key(key_row) if key_row is not None else None
+        except IntegrityError:
+            return ["key"]
+        found = []
+        for row in await self._backend.sealed_items(MOST_ITEMS):
+            try:
+                if key is None or key_row is None or row.key_id != key_row.key_id:
+                    raise IntegrityError("It was sealed to another key.")
+                self._open(row, key)
+            except IntegrityError:
+                found.append(f"item {row.sequence}")
+        return found
+
     def _open(self, row: SealedItemRow, key: InboxKey) -> SealedItem:
         clear = (row.sequence, row.kind, row.created_ms)
         if any(type(each) is not int or not 0 <= each < 1 << 63 for each in clear) or type(row.scope) is not bytes:

@@ -2,18 +2,18 @@
 
 HOME/.gitignore                          "*"
 HOME/control.db                          sealed names of environments
-HOME/environments/<id>/store.db          everything of one environment
-HOME/environments/<id>/executor.lock
+HOME/environments/                       the stores of environments that have no database (see places)
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from .backends.database_url import checked_url
 from .backends.sqlite import SQLiteBackend
 from .backups import Registry
 from .codec import pack, unpack
@@ -25,6 +25,7 @@ from .errors import (
     IntegrityError,
     InvalidName,
     RecordNotFound,
+    StorageError,
     StoreBusy,
     StoreCorrupt,
 )
@@ -33,6 +34,7 @@ from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import KeyState
 from .keystore import Keystore
+from .places import Places
 from .port import Backend, Batch, EnvironmentRow
 from .providers import provider_for
 from .purposes import Domain, Index, Kind, Purpose, Role
@@ -42,7 +44,7 @@ from .views import EnvironmentInfo
 
 
 class Store:
-    """An opened home folder. Environments are partitions: each has its own file, keys and executor."""
+    """An opened home folder. Environments are partitions: each has its own store, keys and executor."""
 
     def __init__(
         self, home: Path, keystore: Keystore, backend: Backend, keyring: Keyring, now_ms: Callable[[], int]
@@ -53,6 +55,7 @@ class Store:
         self._backend = backend
         self._keyring = keyring
         self._now_ms = now_ms
+        self._places = Places(home)
 
     @property
     def backend(self) -> Backend:
@@ -97,20 +100,24 @@ class Store:
         """Closes the control store; vaults are closed by whoever opened them."""
         await self._backend.close()
 
-    async def create_environment(self, name: str) -> EnvironmentInfo:
-        """A new environment with its own store and keys.
+    async def create_environment(self, name: str, *, database: str | None = None) -> EnvironmentInfo:
+        """A new environment with its own keys, and its own store: in a file, or in the PostgreSQL database with this
+        URL.
 
-        Raises AlreadyThere for a name that exists, in any case, InvalidName for none.
+        Raises AlreadyThere for a name that exists, in any case, InvalidName for none, InvalidDatabaseUrl (also for a
+        URL with a password), and the errors of a database that cannot be used.
         """
         if not name.strip():
             raise InvalidName("An environment needs a name.")
         if await self._find(name) is not None:
             raise AlreadyThere(f"There is an environment {name} already.")
-        info = EnvironmentInfo(random_id(), name, self._now_ms())
+        url = checked_url(database) if database is not None else None
+        info = EnvironmentInfo(random_id(), name, self._now_ms(), url)
         try:
             await self._create_environment_store(info)
         except Exception:
-            self._remove_environment_store(info)
+            with suppress(StorageError):  # whatever stood in the way still does
+                await self._places.remove(info)
             raise
         # Last, so that an environment that is listed has its store; a crash before leaves an unused folder.
         await self._list(info)
@@ -125,8 +132,7 @@ class Store:
         if await self._find(info.name) is not None:
             raise AlreadyThere(f"There is an environment {info.name} already.")
         await asyncio.to_thread(self._keystore.keys, info.id)
-        make_folder(self._path(info.id).parent)
-        await (await SQLiteBackend.open(self._path(info.id))).close()
+        await (await self._places.create(info)).close()
         await self._list(info)
         return info
 
@@ -151,7 +157,7 @@ class Store:
                 )
             runs = sum(count for _, count in await backend.run_counts())
             await self._backend.commit(Batch(removed_environments=[info.id]))
-            self._remove_environment_store(info)
+            await self._places.remove(info)
         finally:
             await backend.close()
         await self._backend.settle()
@@ -160,12 +166,12 @@ class Store:
     async def _list(self, info: EnvironmentInfo) -> None:
         index = self._keyring.name_index(Index.ENVIRONMENT_NAME, info.name)
         key, key_row = self._keyring.new_scope(Kind.ENVIRONMENT, info.id)
-        record = key.seal(key.place(Purpose.ENVIRONMENT, info.id), 0, 1, pack([info.name, info.created_ms]))
+        record = key.seal(key.place(Purpose.ENVIRONMENT, info.id), 0, 1, _packed(info))
         row = EnvironmentRow(info.id, index, 1, info.created_ms, record)
         try:
             await self._backend.commit(Batch(keys=[key_row], environments=[row]))
         except Conflict as error:  # somebody else was faster
-            self._remove_environment_store(info)
+            await self._places.remove(info)
             raise AlreadyThere(f"There is an environment {info.name} already.") from error
 
     async def environments(self) -> list[EnvironmentInfo]:
@@ -235,13 +241,10 @@ class Store:
         """An environment's rows and where its keys come from; the caller closes both. One that is `unidentified` is
         empty as yet. Raises StoreCorrupt, IntegrityError and the store's errors.
         """
-        path = self._path(info.id)
-        if not path.exists():
-            raise StoreCorrupt(f"The store of environment {info.name} is missing: {path}.")
-        backend = await SQLiteBackend.open(path)
+        backend = await self._places.open(info)
         try:
             if not unidentified and await backend.identity() != info.id:
-                raise IntegrityError(f"{path} is not the store of environment {info.name}.")
+                raise IntegrityError(f"{self._places.name(info)} is not the store of environment {info.name}.")
         except BaseException:
             await backend.close()
             raise
@@ -252,17 +255,11 @@ class Store:
         await asyncio.to_thread(self._keystore.add_version, environment)
 
     async def _create_environment_store(self, info: EnvironmentInfo) -> None:
-        path = self._path(info.id)
-        make_folder(path.parent)
-        backend = await SQLiteBackend.open(path)
+        backend = await self._places.create(info)
         try:
             await _create(backend, self._keystore, info.id, Role.ENVIRONMENT, info.created_ms)
         finally:
             await backend.close()
-
-    def _remove_environment_store(self, info: EnvironmentInfo) -> None:
-        """Of an environment that did not come to be. Its key stays in the keystore: losing keys is the worse risk."""
-        shutil.rmtree(self._path(info.id).parent, ignore_errors=True)
 
     async def _open_row(self, row: EnvironmentRow) -> EnvironmentInfo:
         keys = await self._backend.keys(Kind.ENVIRONMENT, [row.environment_id])
@@ -270,14 +267,21 @@ class Store:
             raise IntegrityError(f"The key of environment {row.environment_id.hex()} is missing.")
         key = self._keyring.open_scope(keys[0])
         place = key.place(Purpose.ENVIRONMENT, row.environment_id)
-        name, created_ms = unpack(key.open(place, 0, row.row_version, row.record))
+        # The address came later: records of before have none.
+        name, created_ms, *database = unpack(key.open(place, 0, row.row_version, row.record))
         index = self._keyring.name_index(Index.ENVIRONMENT_NAME, name)
         if created_ms != row.created_ms or not same(index, row.name_index):
             raise IntegrityError(f"Environment {row.environment_id.hex()}: its row says otherwise than its record.")
-        return EnvironmentInfo(row.environment_id, name, created_ms)
+        return EnvironmentInfo(row.environment_id, name, created_ms, *database)
 
-    def _path(self, environment: bytes) -> Path:
-        return self.home / "environments" / environment.hex() / "store.db"
+    def place(self, info: EnvironmentInfo) -> str:
+        """Where an environment's store is, for people."""
+        return self._places.name(info)
+
+
+def _packed(info: EnvironmentInfo) -> bytes:
+    fields = [info.name, info.created_ms]
+    return pack(fields if info.database is None else [*fields, info.database])
 
 
 def locked(name: str, state: KeyState) -> EnvironmentLocked:

@@ -39,6 +39,7 @@ from .port import Backend
 from .purposes import Kind
 from .retention import Retentions
 from .runs import Runs
+from .sealed_inbox import SealedItems
 from .triggers import Triggers
 from .views import EnvironmentInfo
 
@@ -183,6 +184,7 @@ class _Verifier:
         self._connections = Connections(backend, keyring, now_ms, lambda: source.state, self._reload)
         self._operations = Operations(backend, keyring, now_ms)
         self._retentions = Retentions(backend, keyring)
+        self._sealed_items = SealedItems(backend, keyring, journal, now_ms)
 
     async def use(self, data: bytes) -> None:
         """Compares with this anchor's file from now on. Raises InvalidAnchor."""
@@ -293,6 +295,8 @@ class _Verifier:
         self._result.checked += len(await self._inbox.items(1 << 30))
         for number in sorted(self._inbox.unreadable):
             self._say(None, f"inbox item {number}", "It was forged or changed outside of Sealflow.")
+        for what in await self._sealed_items.refused():
+            self._say(None, f"sealed inbox, {what}", "It was forged or changed outside of Sealflow.")
 
     async def _all_flows(self) -> None:
         for row in await self._backend.flows():

@@ -11,11 +11,14 @@ Value = Any
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentInfo:
-    """An environment: `id` is 16 immutable bytes, times are Unix milliseconds."""
+    """An environment: `id` is 16 immutable bytes, times are Unix milliseconds. `database` is the address of the
+    PostgreSQL database that has its store, without a password; None for a file in the home folder.
+    """
 
     id: bytes
     name: str = field(repr=False)
     created_ms: int
+    database: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,12 +147,16 @@ class Engine:
         """The store's environments, oldest first."""
         return await self.store.environments()
 
-    async def create_environment(self, name: str) -> EnvironmentInfo:
-        """Make an environment, with its own store and keys. Raises AlreadyExists."""
+    async def create_environment(self, name: str, *, database: str | None = None) -> EnvironmentInfo:
+        """Make an environment, with its own store and keys: in a file, or in the PostgreSQL database with this URL.
+
+        The URL (postgresql://USER@HOST:PORT/DATABASE) has no password; that comes from PGPASSWORD, ~/.pgpass or a
+        service file. Raises AlreadyExists, InvalidDatabaseUrl, DatabaseRefused, StoreUnreachable.
+        """
         from ...storage import AlreadyThere
 
         try:
-            return await self.store.create_environment(name)
+            return await self.store.create_environment(name, database=database)
         except AlreadyThere:
             raise SealflowError(f"There is an environment '{name}' already.", code="AlreadyExists") from None
 

@@ -116,6 +116,7 @@ def _lay_out(plan: Plan, definition: Definition) -> list[tuple[Node, Action]]:
             node.op = WAIT
         looping = node.op in (FOREACH, UNTIL)
         node.segments = (*above, (action.name.replace("~", "~0").replace("/", "~1"), looping))
+        node.path = "/" + "/".join(name for name, _ in node.segments)
         node.loops = loops
         node.box = box
         box.nodes.append(node)

@@ -109,6 +109,7 @@ class Node:
         "noted",
         "op",
         "operation",
+        "path",
         "pointer",
         "predecessors",
         "prepare",
@@ -136,6 +137,8 @@ class Node:
         self.op = SIMPLE
         self.segments: tuple[tuple[str, bool], ...] = ()
         """Names on the way from the root, escaped, each with whether it is a loop whose index follows."""
+        self.path = ""
+        """The same as one text, where no loop is around it."""
         self.predecessors: tuple[Predecessor, ...] = ()
         self.expected: tuple[str, ...] = ()
         """The statuses that each of the predecessors may have, as text."""
@@ -211,7 +214,7 @@ class Plan:
         names escaped as in JSON pointers, the iteration behind each loop that is around the action.
         """
         if it is None:
-            return "/" + "/".join(name for name, _ in node.segments)
+            return node.path
         indexes = list(it)
         last = len(node.segments) - 1
         path = ""

@@ -44,6 +44,7 @@ _ECHOES: Final = frozenset(
     {"compose", "parsejson", "response", "setvariable", "incrementvariable", "decrementvariable", "switch"}
 )
 """Types whose outputs repeat their inputs."""
+_REQUESTS: Final = frozenset({"subscribe", "unsubscribe"})
 _HIDDEN: Final = "The message is hidden, since the action's values are secured."
 _TRIGGER: Final = "\0trigger"
 
@@ -92,11 +93,8 @@ class Secured:
     def hide(self, entry: dict[str, Any], node: Node) -> dict[str, Any]:
         """The entry without what must not be shown; `secured` then lists what was left out."""
         hidden = self._hidden.get(node.key, set())
-        if isinstance(entry.get("inputs"), dict) and "authentication" in entry["inputs"]:
-            entry = {
-                **entry,
-                "inputs": {**entry["inputs"], "authentication": _kind_only(entry["inputs"]["authentication"])},
-            }
+        if isinstance(entry.get("inputs"), dict):
+            entry = {**entry, "inputs": _without_credentials(entry["inputs"])}
         if not hidden:
             return entry
         error = entry.get("error")
@@ -112,6 +110,17 @@ def _properties(raw: dict[str, Any]) -> set[str]:
     secure = runtime.get("secureData") if isinstance(runtime, dict) else None
     given = secure.get("properties") if isinstance(secure, dict) else None
     return {str(name).lower() for name in given} & {"inputs", "outputs"} if isinstance(given, list) else set()
+
+
+def _without_credentials(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs, and the requests of a webhook action in them, without what they authenticate themselves with."""
+    shown = {
+        name: _without_credentials(part) if name in _REQUESTS and isinstance(part, dict) else part
+        for name, part in inputs.items()
+    }
+    if "authentication" in shown:
+        shown["authentication"] = _kind_only(shown["authentication"])
+    return shown
 
 
 def _kind_only(authentication: Any) -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .chance import callback_token, draw
 from .large import Collected, Large, whole
@@ -184,8 +184,7 @@ class Open:
         self.leaving = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How an action ends: status, code, outputs, error; `seq` is the number of the record that has the outputs."""
 
     seq: int

@@ -159,12 +159,13 @@ def _record(
     trigger: Trigger | None, body: Value, at: int, headers: dict[str, Any], given: bool, firing: Firing | None
 ) -> dict[str, Any]:
     kind = trigger.type if trigger is not None else "request"
+    now = iso(at)
     if firing is not None and firing.outputs is not None:
         outputs = firing.outputs
     elif kind in ("recurrence", "slidingwindow") and not given:
         outputs = {}
         if kind == "slidingwindow":
-            outputs = {"windowStartTime": iso(at), "windowEndTime": iso(at)}
+            outputs = {"windowStartTime": now, "windowEndTime": now}
     elif kind in ("request", "manual"):
         # Instant flows without inputs still have an object for a body.
         if not given and trigger is not None and trigger.kind not in ("", "http"):
@@ -176,9 +177,9 @@ def _record(
         "name": trigger.name if trigger is not None else "manual",
         "inputs": firing.inputs if firing is not None else None,
         "outputs": outputs,
-        "startTime": iso(firing.started if firing is not None else at),
-        "endTime": iso(at),
-        "scheduledTime": iso(firing.scheduled if firing is not None else at),
+        "startTime": iso(firing.started) if firing is not None else now,
+        "endTime": now,
+        "scheduledTime": iso(firing.scheduled) if firing is not None else now,
         "status": "Succeeded",
         "code": firing.code if firing is not None else "OK",
     }

@@ -129,6 +129,7 @@ class Access:
                 self._executes = True
                 self._tell(executor)
                 await executor.key_work.resume()
+                await executor.upkeep.look()
                 if self.resume:
                     await executor.resume_all()
                 await self._go_on(executor)

@@ -38,7 +38,7 @@ from ..kernel import (
 from ..kernel import records as event
 from ..kernel.batch import BATCH
 from ..kernel.inline import INLINE
-from ..kernel.state import SUBSCRIBED
+from ..kernel.state import CALLING, SUBSCRIBED
 from ..kernel.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from . import expiry
 from .draining import expect_callbacks
@@ -424,6 +424,8 @@ class LiveRun:
         state = self.state
         if self._status == WAITING or self._unwritten or state.ready or not state.open:
             return
+        if any(entry.phase == CALLING for entry in state.open.values()):
+            return
         far = self.executor.clock.now() + LONG_SLEEP
         if not all(_sleeps(entry, far) for entry in state.open.values()):
             return
@@ -464,6 +466,9 @@ class LiveRun:
         self.responded.set()
         self.ended.set()
         self.log.close()
+        # Nobody tells this run of anything any more; without that, it need not wait for the garbage collector.
+        self.log.on_error = None
+        self._tasks.close()
 
     # ---- tasks
 

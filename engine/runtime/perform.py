@@ -6,7 +6,6 @@ is an outcome of the action: a connector that breaks fails its action, never the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any, Final, NamedTuple
 
 from ...connectors import Call, Failure, Registry, Reply, Services, Subscribed, status_name
@@ -40,33 +39,21 @@ class Performer:
 
     async def perform(self, command: Invoke) -> Answer:
         """Make the call once and say how it went. Raises nothing but CancelledError, which gives the call up."""
-        return await _told(command.operation, self._perform(command))
-
-    async def _perform(self, command: Invoke) -> Answer:
-        operation = command.operation
-        connector = self.registry.find(operation.connector)
-        call = Call(
-            connector=operation.connector,
-            operation=operation.name,
-            inputs={**operation.fixed, **command.inputs} if operation.fixed else command.inputs,
-            key=command.key,
-            path=command.path,
-            attempt=command.attempt,
-            options=operation.options | _AT_ONCE if operation.webhook else operation.options,
-            settings=operation.settings,
-            webhook=operation.webhook,
-            callback_url=command.callback_url,
-            timeout=_timeout(operation.settings),
-            artifact=artifact_of(command),
-        )
-        return _outcome(command, await connector.invoke(call, self.services))
+        try:
+            connector = self.registry.find(command.operation.connector)
+            return _outcome(command, await connector.invoke(_call(command), self.services))
+        except Exception as error:
+            return _fault(command.operation, error)
 
     async def ask(self, request: Request, *, key: str, trigger: str, callback_url: str = "") -> Answer:
         """What a trigger asks outside: once, judged like the call of an action; raises nothing either.
 
         A connector that subscribed is a success without outputs.
         """
-        return await _told(request.operation, self._ask(request, key, trigger, callback_url))
+        try:
+            return await self._ask(request, key, trigger, callback_url)
+        except Exception as error:
+            return _fault(request.operation, error)
 
     async def _ask(self, request: Request, key: str, trigger: str, callback_url: str) -> Answer:
         operation = request.operation
@@ -100,18 +87,34 @@ class Performer:
         return Answer(FAILED, "ActionInterrupted", None, {"code": "ActionInterrupted", "message": message})
 
 
-async def _told(operation: Operation, work: Awaitable[Answer]) -> Answer:
-    """What came of a call, whatever the connector raised."""
-    try:
-        return await work
-    except Failure as failure:
-        return _failed(failure.code, failure, failure.outputs)
-    except SealflowError as error:
+def _call(command: Invoke) -> Call:
+    """What the connector is asked. Raises Failure or ExpressionError where that cannot be told."""
+    operation = command.operation
+    return Call(
+        connector=operation.connector,
+        operation=operation.name,
+        inputs={**operation.fixed, **command.inputs} if operation.fixed else command.inputs,
+        key=command.key,
+        path=command.path,
+        attempt=command.attempt,
+        options=operation.options | _AT_ONCE if operation.webhook else operation.options,
+        settings=operation.settings,
+        webhook=operation.webhook,
+        callback_url=command.callback_url,
+        timeout=_timeout(operation.settings),
+        artifact=artifact_of(command),
+    )
+
+
+def _fault(operation: Operation, error: Exception) -> Answer:
+    """What came of a call that raised this."""
+    if isinstance(error, Failure):
+        return _failed(error.code, error, error.outputs)
+    if isinstance(error, SealflowError):
         return _failed(error.code, error, None)
-    except Exception as error:
-        # Only the type: a message from elsewhere may quote what was sent.
-        message = f"The connector '{operation.connector}' broke with {type(error).__name__}."
-        return Answer(FAILED, "ConnectorFailed", None, {"code": "ConnectorFailed", "message": message})
+    # Only the type: a message from elsewhere may quote what was sent.
+    message = f"The connector '{operation.connector}' broke with {type(error).__name__}."
+    return Answer(FAILED, "ConnectorFailed", None, {"code": "ConnectorFailed", "message": message})
 
 
 _AT_ONCE: Final = frozenset({"disableasyncpattern"})

@@ -85,7 +85,9 @@ class Run:
         Raises TimeoutError after `timeout` seconds; the run goes on.
         """
         async with asyncio.timeout(timeout):
-            await self._ended()
+            live = await self._ended()
+        if live is not None:
+            return live.outcome  # `ended` says that it is durable: no need to look at the store
         return NAMES[(await run_info(self._environment._vault, self._id)).status]
 
     @keyed
@@ -257,17 +259,19 @@ class Run:
         if await env._vault.run_exists(self._id):
             self._live = await executor.resume(self._id)
 
-    async def _ended(self) -> None:
+    async def _ended(self) -> LiveRun | None:
+        """Return when the run has ended, with the run itself where this process drove it to its end."""
         if self._live is None and await self._is_over():
-            return
+            return None
         await self._adopt()
         live = self._live
         if live is not None:
             await live.ended.wait()
             _raise_failure(live)
-            return
+            return live
         async for _ in self.follow():
             pass
+        return None
 
     async def _is_over(self) -> bool:
         """Whether the run has ended, as its row says; False as long as it has none."""

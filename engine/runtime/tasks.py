@@ -47,12 +47,20 @@ class RunTasks:
             _cancel(task)
         return tasks
 
+    def close(self) -> None:
+        """Tell nobody of what ends from now on."""
+        self._ended = _nobody
+
     def _done(self, task: asyncio.Task[None]) -> None:
         key = self._keys.pop(task, None)
         if key is not None and self._by_key.get(key) is task:
             del self._by_key[key]
         error = None if task.cancelled() else task.exception()
         self._ended(error if isinstance(error, Exception) else None)
+
+
+def _nobody(error: Exception | None) -> None:
+    """Of the tasks of a run that is over."""
 
 
 def _cancel(task: asyncio.Task[None]) -> None:

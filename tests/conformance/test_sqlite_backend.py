@@ -33,11 +33,12 @@ from sealflow.storage.conformance import (
 )
 from sealflow.storage.key_conformance import KeyRowsConformance
 from sealflow.storage.port import FlowRow
+from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
 
 OpenBackend = Callable[[], Awaitable[Backend]]
 
 
-class TestSQLite(BackendConformance, KeyRowsConformance):
+class TestSQLite(BackendConformance, KeyRowsConformance, SealedInboxConformance):
     @pytest.fixture
     def open_backend(self, tmp_path: Path) -> OpenBackend:
         async def open_it() -> Backend:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import importlib.util
 import json
 import os
 import subprocess
@@ -16,11 +15,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import sealflow
+from example_modules import module
 from sealflow.engine.cloud import read, report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,17 +92,6 @@ BODIES: dict[str, Any] = {
         '<item code="LAMP-2" pieces="2"/><item code="DESK-9" pieces="1"/></order>',
     },
 }
-
-
-def module(path: Path) -> ModuleType:
-    """An example's file as a module."""
-    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    spec.loader.exec_module(loaded)
-    return loaded
 
 
 class FastClock:

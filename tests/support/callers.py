@@ -6,29 +6,19 @@ lost, as from any service that honours such keys.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import queue
 import signal
-import sys
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Final, Self
+
+from example_modules import module
 
 CLOUD: Final = Path(__file__).resolve().parents[2] / "examples" / "cloud"
 
 
-def _module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("examples_cloud_standin", CLOUD / "standin.py")
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
-standin: Final[Any] = _module()
+standin: Final[Any] = module(CLOUD / "standin.py")
 
 
 class Witness:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 
@@ -68,6 +69,26 @@ class Server:
             pass
         finally:
             writer.close()
+
+
+Serve = Callable[..., Awaitable[Server]]
+"""Starts a server with this handler, and TLS where a context is given."""
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Serve]:
+    """Starts servers that are stopped at the end."""
+    servers: list[Server] = []
+
+    async def start(handler: Handler, tls: ssl.SSLContext | None = None) -> Server:
+        server = Server(handler)
+        await server.start(tls)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        await server.stop()
 
 
 def raw(status: int, body: bytes = b"", /, **headers: str) -> bytes:

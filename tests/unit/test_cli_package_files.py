@@ -70,7 +70,8 @@ def test_a_flow_that_the_package_has_not(cli: Cli) -> None:
 def test_what_is_wrong_with_a_package(cli: Cli) -> None:
     (cli.folder / "cut.zip").write_bytes(zipped(flow_package())[:200])
     assert cli("run", "cut.zip", "--json").error["code"] == "InvalidArchive"
-    assert cli("run", packed(cli.folder, "other.zip", {"a.txt": "b", "c.txt": "d"}), "--json").error["code"] == "NotAPackage"
+    other = packed(cli.folder, "other.zip", {"a.txt": "b", "c.txt": "d"})
+    assert cli("run", other, "--json").error["code"] == "NotAPackage"
     broken = {path: "{" if path.endswith("definition.json") else text for path, text in flow_package().items()}
     refused = cli("run", packed(cli.folder, "broken.zip", broken), "--json")
     assert refused.code == 2

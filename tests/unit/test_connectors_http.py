@@ -19,27 +19,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from http_server import Handler, Reaction, Seen, Server, as_json, raw
+from http_server import Reaction, Seen, Serve, Server, as_json, raw, serving
 from sealflow.connectors import Call, Connector, Egress, Failure, HttpConnector, Limits, Services
 from sealflow.connectors.conformance import ConnectorContract
 from sealflow.engine.runtime.clock import VirtualClock
 
-Serve = Callable[..., Awaitable[Server]]
-
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    servers: list[Server] = []
-
-    async def start(handler: Handler, tls: ssl.SSLContext | None = None) -> Server:
-        server = Server(handler)
-        await server.start(tls)
-        servers.append(server)
-        return server
-
-    yield start
-    for server in servers:
-        await server.stop()
+    async with serving() as start:
+        yield start
 
 
 @pytest.fixture

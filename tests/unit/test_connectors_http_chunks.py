@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import functools
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from http_server import Handler, Seen, Server, as_json, raw
+from http_server import Seen, Serve, as_json, raw, serving
 from sealflow.connectors import Call, Failure, HttpConnector, Limits, Services
 from sealflow.engine.runtime.clock import VirtualClock
 
 CHUNKED = {"contentTransfer": {"transferMode": "Chunked"}}
 TEXT = "0123456789" * 4 + "abc"
 
-Serve = Callable[[Handler], Awaitable[Server]]
-
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    servers: list[Server] = []
-
-    async def start(handler: Handler) -> Server:
-        server = Server(handler)
-        await server.start()
-        servers.append(server)
-        return server
-
-    yield start
-    for server in servers:
-        await server.stop()
+    async with serving() as start:
+        yield start
 
 
 @pytest.fixture

@@ -312,3 +312,11 @@ def test_whatever_happens_in_whatever_order_folding_and_replay_agree(seed: int, 
     run.verify()
     if run.state.end is not None:
         assert all(entry.end is not None for entry in run.history.entries)
+
+
+def test_credentials_of_both_requests_are_not_shown() -> None:
+    request = {"method": "POST", "uri": "http://x", "authentication": {"type": "Basic", "password": "canary"}}
+    run = Driver({"h": {"type": "HttpWebhook", "inputs": {"subscribe": request, "unsubscribe": request}}}).run()
+    shown = run.entry("/h").to_json(kernel.Secured(run.plan.definition))
+    assert shown["inputs"]["subscribe"]["authentication"] == {"type": "Basic"}
+    assert "canary" not in repr(shown)

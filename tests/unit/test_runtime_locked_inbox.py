@@ -13,7 +13,7 @@ import sealflow
 from revocable import GRACE, NAME, PROBE, Revocable, revocable
 from sealflow.engine.errors import NotFound
 from sealflow.storage import EnvironmentLocked, InboxFull, IntegrityError, sealed_inbox
-from sealflow.storage.envelope import InboxKey
+from sealflow.storage.envelope import InboxKey, seal_to
 
 S = ["Succeeded"]
 REQUEST = {"method": "POST", "uri": "https://example.org/", "body": "@listCallbackUrl()"}
@@ -198,7 +198,7 @@ def readdressed(item: dict[str, Any], key: bytes) -> None:
 
 
 def resealed(item: dict[str, Any], key: bytes) -> None:
-    item["sealed"] = sealed_inbox.seal_to(key, b"mine", b"sealed inbox")
+    item["sealed"] = seal_to(key, b"mine", b"sealed inbox")
 
 
 def uncertified(item: dict[str, Any], key: bytes) -> None:

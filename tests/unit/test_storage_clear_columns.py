@@ -25,6 +25,10 @@ SEALED = {
     "audit.record",
     "connections.record",
     "operations.record",
+    "ledger.record",
+    "retention.record",
+    "backups.record",
+    "inbox_keys.record",
 }
 
 

@@ -32,10 +32,10 @@ SIZES = {run.run_id: 100 for run in RUNS}
         (Retention(days=3), [2, 1]),
         (Retention(runs=2), [3, 2, 1]),
         (Retention(runs=0), [5, 4, 3, 2, 1]),
-        (Retention(bytes=250), [3, 2, 1]),
-        (Retention(bytes=500), []),
-        (Retention(days=3, runs=4, bytes=10_000), [2, 1]),
-        (Retention(days=10, runs=1, bytes=10_000), [4, 3, 2, 1]),
+        (Retention(size=250), [3, 2, 1]),
+        (Retention(size=500), []),
+        (Retention(days=3, runs=4, size=10_000), [2, 1]),
+        (Retention(days=10, runs=1, size=10_000), [4, 3, 2, 1]),
     ],
 )
 def test_what_is_over(retention: Retention, gone: list[int]) -> None:
@@ -50,8 +50,8 @@ def test_no_limit_is_negative() -> None:
 async def test_limits_are_kept_and_replaced(kept: KeptStore) -> None:
     async def work(vault: Vault) -> None:
         assert await vault.retention(kept.flow) == Retention(days=90)
-        await vault.set_retention(kept.flow, Retention(runs=1, bytes=7))
-        assert await vault.retention(kept.flow) == Retention(runs=1, bytes=7)
+        await vault.set_retention(kept.flow, Retention(runs=1, size=7))
+        assert await vault.retention(kept.flow) == Retention(runs=1, size=7)
         with pytest.raises(RecordNotFound):
             await vault.set_retention(os.urandom(16), Retention())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kept_store import KeptStore, kept_store
-from sealflow.storage import EnvironmentLocked, RecordNotFound
+from sealflow.storage import EnvironmentLocked, RecordNotFound, Store, Vault
 
 
 @pytest.fixture
@@ -98,3 +98,32 @@ async def test_a_locked_environment_is_not_verified(kept: KeptStore) -> None:
     await kept.administer(lambda administration: administration.lock("contoso"))
     with pytest.raises(EnvironmentLocked):
         await kept.verify()
+
+
+@pytest.mark.parametrize(
+    ("change", "at"),
+    [
+        ("UPDATE sealed_inbox SET sealed = zeroblob(99)", "sealed inbox, item 1"),
+        ("UPDATE sealed_inbox SET sequence = 7", "sealed inbox, item 7"),
+        ("UPDATE inbox_keys SET public = zeroblob(32)", "sealed inbox, key"),
+        ("DELETE FROM inbox_keys", "sealed inbox, item 1"),
+    ],
+)
+async def test_what_came_in_while_the_environment_was_locked(kept: KeptStore, change: str, at: str) -> None:
+    async def expect(vault: Vault) -> None:
+        vault.sealed_items.expect(kept.ids[2], b"token")
+        await vault.sealed_items.renew()
+        await vault.flush()
+
+    async def accept(store: Store) -> None:
+        async with await store.sealed_inbox("contoso") as inbox:
+            await inbox.accept(1, kept.ids[2], {"body": 1})
+
+    await kept.use(expect)
+    await kept.administer(lambda administration: administration.lock("contoso"))
+    await kept.with_store(accept)
+    await kept.administer(lambda administration: administration.unlock("contoso"))
+    found = await kept.verify()
+    assert found.ok, found.findings
+    kept.change(change)
+    assert at in [finding.at for finding in (await kept.verify()).findings]

@@ -96,16 +96,16 @@ def retention(
             return await env.disposal.retention(flow)
 
     found = wait_for(work())
-    kept_mb = None if found.bytes is None else found.bytes >> 20
+    kept_mb = None if found.size is None else found.size >> 20
     if json:
         say_json({"flow": flow, "keepDays": found.days, "keepRuns": found.runs, "keepMb": kept_mb})
         return OK
     parts = [
-        *([f"{found.days} days"] if found.days is not None else []),
-        *([f"{found.runs} runs"] if found.runs is not None else []),
-        *([f"{kept_mb} MB of history"] if kept_mb is not None else []),
+        *([f"for {found.days} days"] if found.days is not None else []),
+        *([f"at most {found.runs:,}"] if found.runs is not None else []),
+        *([f"at most {kept_mb:,} MB of history"] if kept_mb is not None else []),
     ]
-    say(f"{one_line(flow)}: runs are kept {'for ' + ', at most '.join(parts) if parts else 'without limit'}")
+    say(f"{one_line(flow)}: runs are kept {', '.join(parts) if parts else 'without limit'}")
     return OK
 
 

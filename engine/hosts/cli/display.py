@@ -8,7 +8,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, TextIO
+from typing import TYPE_CHECKING, Final, Protocol, Self, TextIO
 
 from ...kernel import Entry
 from .output import coloured, paint, write
@@ -53,10 +53,17 @@ class _Ticking:
             await asyncio.sleep(REFRESH)
             self.tick()
 
-    def begin(self) -> None:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.get_running_loop().create_task(self._ticks())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.end()
 
     async def end(self) -> None:
+        """Tick no more."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -69,15 +76,6 @@ class PlainLines(_Ticking):
         self._stream = stream
         self._progress = progress
         self._mark = mark
-
-    async def __aenter__(self) -> PlainLines:
-        self.begin()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.end()
 
     def show(self, entry: Entry) -> None:
         self._write(self._progress.take(entry))
@@ -105,14 +103,8 @@ class LiveLines(_Ticking):
         self._live: Live | None = None
         self._drawn: list[Line] = []
 
-    async def __aenter__(self) -> LiveLines:
-        self.begin()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.end()
+    async def end(self) -> None:
+        await super().end()
         if self._live is not None:
             self._live.stop()
             self._live = None

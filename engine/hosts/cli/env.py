@@ -16,17 +16,25 @@ app = typer.Typer(help="Environments: each has its own store and its own keys.",
 
 Name = Annotated[str, typer.Argument(metavar="NAME", callback=options.environment_name, help="The environment's name.")]
 
+Database = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Keep the store in this PostgreSQL database: postgresql://USER@HOST:PORT/DATABASE."
+    ),
+]
+
 MOST_COUNTED = 1_000
 """Runs that `show` counts at most."""
 
 
 @app.command("create")
-def create(name: Name, json: options.Json = False, home: options.Home = None) -> int:
+def create(name: Name, database: Database = None, json: options.Json = False, home: options.Home = None) -> int:
     """Make an environment, with its own store and keys.
 
-    With --json: {"environment","id","createdTime"}.
+    The store is a file in the home folder, or with --database a schema in a PostgreSQL database. The URL has no
+    password: that comes from PGPASSWORD, ~/.pgpass or a service file. With --json: {"environment","id","createdTime"}.
     """
-    made = wait_for(_create(home, name))
+    made = wait_for(_create(home, name, database))
     if json:
         say_json(made)
     else:
@@ -34,9 +42,9 @@ def create(name: Name, json: options.Json = False, home: options.Home = None) ->
     return OK
 
 
-async def _create(home: Path | None, name: str) -> dict[str, Any]:
+async def _create(home: Path | None, name: str, database: str | None) -> dict[str, Any]:
     async with opened(home, create=True) as engine:
-        made = await engine.create_environment(name)
+        made = await engine.create_environment(name, database=database)
         tell_first_run(engine)
         return _environment_json(made)
 

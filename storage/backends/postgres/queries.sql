@@ -403,10 +403,13 @@ DELETE FROM sealed_inbox WHERE key_id = $1 AND sequence = $2
 INSERT INTO sealed_inbox (key_id, sequence, kind, scope, created_ms, mac, sealed)
 SELECT key_id, $2::bigint, $3::bigint, $4::bytea, $5::bigint, $6::bytea, $7::bytea FROM inbox_keys WHERE key_id = $1 FOR SHARE
 
--- name: exchange_inbox_key
--- The earlier key goes, and its scope key, but not the one that comes with the new key.
-WITH gone AS (DELETE FROM inbox_keys RETURNING key_id)
-DELETE FROM keys USING gone WHERE keys.kind = 16 AND keys.scope = gone.key_id AND keys.scope <> $1
+-- name: delete_inbox_keys
+-- Before one looks for items: whoever adds one shares the key's row.
+DELETE FROM inbox_keys
+
+-- name: delete_inbox_scope_keys
+-- But for the one that comes with the new key.
+DELETE FROM keys WHERE kind = 16 AND scope <> $1
 
 -- name: some_sealed_item
 SELECT 1 FROM sealed_inbox LIMIT 1
@@ -459,10 +462,10 @@ DELETE FROM backups WHERE backup_id = $1
 -- name: take_executor
 -- By the database's clock. Whoever takes the role makes the epoch one more, and so shuts out the one before.
 UPDATE executor SET worker = $1, epoch = epoch + 1, pid = $2, expires = clock_timestamp() + $3
-WHERE worker IS NULL OR expires < clock_timestamp() RETURNING epoch
+WHERE worker IS NULL OR worker = $1 OR expires < clock_timestamp() RETURNING epoch
 
 -- name: keep_executor
-UPDATE executor SET expires = clock_timestamp() + $3 WHERE worker = $1 AND epoch = $2
+UPDATE executor SET expires = clock_timestamp() + $3 WHERE worker = $1 AND epoch = $2 RETURNING 1
 
 -- name: leave_executor
 UPDATE executor SET worker = NULL, pid = NULL, expires = NULL WHERE worker = $1 AND epoch = $2

@@ -24,10 +24,10 @@ def copy_to(connection: sqlite3.Connection, path: Path, with_keys: Path) -> None
         with closing(connect(with_keys)) as keys:
             for table in _KEY_TABLES:
                 _move(copy, keys, table)
-            _alone(keys)
+            alone(keys)
         for table in reversed(_KEY_TABLES):
             copy.execute(f"DELETE FROM {table}")  # noqa: S608 (one of _KEY_TABLES)
-        _alone(copy)
+        alone(copy)
 
 
 def copy_from(connection: sqlite3.Connection, path: Path, with_keys: Path) -> None:
@@ -45,7 +45,7 @@ def _move(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
     target.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({','.join('?' * len(found.description))})", found)  # noqa: S608
 
 
-def _alone(connection: sqlite3.Connection) -> None:
+def alone(connection: sqlite3.Connection) -> None:
     """Leaves one file, without what was deleted from it and without a write-ahead log."""
     connection.execute("VACUUM")
     connection.execute("PRAGMA journal_mode = DELETE").fetchone()

@@ -47,7 +47,7 @@ def settle(connection: sqlite3.Connection) -> bool:
         return False
     finally:
         connection.execute(f"PRAGMA busy_timeout = {int(before)}")
-    return busy == 0
+    return bool(busy == 0)
 
 
 def _remove_run(connection: sqlite3.Connection, run_id: bytes) -> None:

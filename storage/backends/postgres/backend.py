@@ -1,0 +1,180 @@
+"""The PostgreSQL backend: rows in, rows out. One connection that writes, a few that read.
+
+It knows nothing of what the bytes mean. Connections that are lost come back by themselves (see commits.py), so a
+restart of the server is a pause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+import asyncpg
+
+from ...errors import StoreClosed, StoreUnreachable
+from ...port import Batch, PageRow, SnapshotRow
+from ..database_url import checked_url
+from ..reading import Reads
+from ..rows import checked, of_run
+from .batches import SQL
+from .commits import Patience, Writer
+from .connection import Connection, Target, connect, mapped
+from .copies import copy_from, copy_to
+from .lease import LEASE_SECONDS, Lease
+from .schema import prepare
+
+_READERS = 3
+_IDLE_SECONDS = 60.0
+
+
+class PostgresBackend(Reads):
+    """A store in one schema of a PostgreSQL database."""
+
+    def __init__(
+        self, target: Target, connection: Connection, readers: asyncpg.Pool[asyncpg.Record], lease_seconds: float
+    ) -> None:
+        self._target = target
+        self._writer = Writer(target, connection)
+        self._readers = readers
+        self._lease = Lease(self._value, lease_seconds)
+        self._closed = False
+        self._ended: asyncio.Future[None] | None = None
+        _open.add(self)
+
+    @classmethod
+    async def open(
+        cls, url: str, schema: str, *, create: bool = True, lease_seconds: float = LEASE_SECONDS
+    ) -> PostgresBackend:
+        """Opens the schema, migrates it where needed, and makes it if it is not there and `create` says so.
+
+        Raises InvalidDatabaseUrl (also for a URL with a password), DatabaseRefused, StoreUnreachable, StoreNotWritable,
+        StoreCorrupt, StoreTooNew, RecordNotFound (no such schema).
+        """
+        target = Target(checked_url(url), schema)
+        connection = await connect(target)
+        try:
+            with mapped(target):
+                await prepare(connection, target, create=create)
+                readers = await asyncpg.create_pool(
+                    min_size=0,
+                    max_size=_READERS,
+                    max_inactive_connection_lifetime=_IDLE_SECONDS,
+                    reset=_nothing,
+                    **target.options(writing=False),
+                )
+        except BaseException:
+            connection.terminate()
+            raise
+        return cls(target, connection, readers, lease_seconds)
+
+    async def close(self) -> None:
+        """Closes once what is under way is written. Whoever is cancelled while waiting for that cancels nothing."""
+        if self._ended is None:
+            if self._closed:  # a fork's copy
+                return
+            self._closed = True
+            self._ended = asyncio.ensure_future(self._end())
+        await asyncio.shield(self._ended)
+
+    async def _end(self) -> None:
+        try:
+            await self._lease.stop()
+            await self._writer.close(self._lease.leave)
+        finally:
+            try:
+                await asyncio.wait_for(self._readers.close(), 5)
+            except TimeoutError:
+                self._readers.terminate()
+
+    async def drop(self) -> None:
+        """Removes the schema with everything in it. Nobody else may use it any more."""
+        self._check_open()
+        with mapped(self._target):
+            async with self._readers.acquire() as connection:
+                await connection.execute(f'DROP SCHEMA "{self._target.schema}" CASCADE', timeout=None)
+
+    async def try_become_executor(self) -> bool:
+        self._check_open()
+        return await self._lease.take()
+
+    async def executor_pid(self) -> int | None:
+        pid: int | None = await self._value(SQL["executor_pid"])
+        return pid
+
+    async def commit(self, batch: Batch) -> list[int]:
+        self._check_open()
+        return await self._writer.commit(batch, self._lease.role)
+
+    async def settle(self) -> bool:
+        """Never done here: the server's own vacuum and the recycling of its log take out what was removed."""
+        return False
+
+    async def copy_to(self, path: Path, *, with_keys: Path) -> None:
+        self._check_open()
+        with mapped(self._target):
+            async with self._readers.acquire() as connection:
+                await copy_to(connection, path, with_keys)
+
+    async def copy_from(self, path: Path, *, with_keys: Path) -> None:
+        self._check_open()
+        with mapped(self._target):
+            async with self._readers.acquire() as connection:
+                await copy_from(connection, path, with_keys)
+
+    # --- reading
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed(f"The store {self._target.place} is closed.")
+
+    async def _select(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        patience = Patience()
+        while True:
+            self._check_open()
+            try:
+                with mapped(self._target):
+                    async with self._readers.acquire() as connection:
+                        return await connection.fetch(sql, *parameters)
+            except StoreUnreachable:
+                if not await patience.left():
+                    raise
+
+    async def _value(self, sql: str, *parameters: Any) -> Any:
+        rows = await self._select(sql, parameters)
+        return rows[0][0] if rows else None
+
+    async def _all(self, name: str, *parameters: Any) -> list[Any]:
+        return await self._select(SQL[name], parameters)
+
+    async def _filtered(self, conditions: Sequence[tuple[str, Any]], limit: int) -> list[Any]:
+        parts = [SQL[name].format(f"${number}") for number, (name, _) in enumerate(conditions, 1)]
+        sql = SQL["runs"].replace("{conditions}", " AND ".join(["true", *parts])).format(f"${len(parts) + 1}")
+        return await self._select(sql, [*(value for _, value in conditions), limit])
+
+    async def pages(self, run_id: bytes, from_seq: int, limit: int, most_bytes: int) -> list[PageRow]:
+        fail = of_run(run_id, from_seq)
+        return [checked(PageRow, row, fail) for row in await self._all("pages", run_id, from_seq, limit, most_bytes)]
+
+    async def snapshot(self, run_id: bytes) -> SnapshotRow | None:
+        rows = await self._all("snapshot", run_id)
+        return checked(SnapshotRow, rows[0], of_run(run_id)) if rows else None
+
+
+async def _nothing(connection: object) -> None:
+    """A reader leaves nothing behind in its connection: asking to clean it would be a trip for each read."""
+
+
+_open: WeakSet[PostgresBackend] = WeakSet()
+
+
+def _after_fork() -> None:
+    # A fork shares the sockets with its parent, and would break into its conversation with the server.
+    for backend in list(_open):
+        backend._closed = True
+
+
+os.register_at_fork(after_in_child=_after_fork)

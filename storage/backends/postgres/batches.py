@@ -1,0 +1,172 @@
+"""One batch as statements, inside the transaction of its caller: what goes before the common rows, and what behind.
+
+The common rows themselves (keys, runs, pages, triggers, queues) are one call of the database's function `put`. What is
+here is rare: deployments, administrators' acts, shredding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...errors import Conflict
+from ...port import Batch, InboxKeyRow
+from ...purposes import Kind
+from ..sql_files import named_queries
+from .connection import Connection
+from .schema import HERE
+
+SQL = named_queries(HERE)
+
+_RARE = (
+    "identity", "key_state", "replaced_environment_keys", "environment_keys", "environments", "flows", "versions",
+    "consumed_messages", "reindexed_messages", "reindexed_items", "drained", "sealed_items", "inbox_key",
+    "expected_tokens", "forgotten_tokens", "rewrapped_keys", "dropped_generations", "replaced_versions",
+    "replaced_triggers", "replaced_pages", "removed_snapshots", "run_domains", "retired_environment_keys", "policies",
+    "removed_policies", "assignments", "audit", "connections", "removed_connections", "ledger", "retentions", "backups",
+    "operations", "removed_runs", "removed_flows", "removed_environments", "removed_backups",
+)  # fmt: skip
+"""The fields of a batch that `put` does not write."""
+
+_REPLACED = ("rewrapped_keys", "replaced_versions", "replaced_triggers", "replaced_pages")
+_ADDED = ("audit", "ledger", "backups")
+_VERSIONED = ("policies", "assignments", "connections", "retentions", "operations")
+_KINDS_OF_FLOW = (Kind.FLOW, Kind.TRIGGER, Kind.RETENTION)
+
+
+def common(batch: Batch) -> tuple[Sequence[Any], ...]:
+    """The arguments of `put`."""
+    return (
+        batch.keys, batch.runs, batch.pages, batch.run_updates, list(batch.snapshots.values()), batch.triggers,
+        batch.inbox, batch.messages, batch.consumed,
+    )  # fmt: skip
+
+
+def is_common(batch: Batch) -> bool:
+    """Whether `put` writes all of it."""
+    return not any(getattr(batch, name) for name in _RARE)
+
+
+async def write(connection: Connection, batch: Batch) -> list[int]:
+    """Everything, behind `enter` and before `leave`. Raises Conflict, and the driver's errors."""
+    await _before(connection, batch)
+    numbers: list[int] = await connection.fetchval(SQL["put"], *common(batch))
+    await _queues(connection, batch)
+    await _locked_inbox(connection, batch)
+    await _administration(connection, batch)
+    await _removal(connection, batch)
+    return numbers
+
+
+async def _before(connection: Connection, batch: Batch) -> None:
+    if batch.key_state is not None:
+        _changed(await connection.execute(SQL["set_key_state"], *batch.key_state), 1, "the state of keys")
+    if batch.replaced_environment_keys:
+        await _all(connection, "replaced_environment_keys", batch.replaced_environment_keys)
+    if batch.identity is not None:
+        await connection.execute(SQL["set_identity"], batch.identity)
+    if batch.environment_keys:
+        await connection.execute(SQL["environment_keys_new"], batch.environment_keys)
+    await _each(connection, "environments_new", batch.environments)
+    await _each(connection, "flows_next", batch.flows, counted=True)
+    if batch.versions:
+        await connection.execute(SQL["versions_new"], batch.versions)
+
+
+async def _queues(connection: Connection, batch: Batch) -> None:
+    await _each(connection, "consumed_messages", batch.consumed_messages)
+    for flow_id, message_id, partition, dedupe in batch.reindexed_messages:
+        await connection.execute(SQL["other_message"], flow_id, dedupe)
+        await connection.execute(SQL["reindexed_messages"], message_id, partition, dedupe)
+    for item_id, dedupe in batch.reindexed_items:
+        await connection.execute(SQL["other_item"], dedupe)
+        await connection.execute(SQL["reindexed_items"], item_id, dedupe)
+
+
+async def _locked_inbox(connection: Connection, batch: Batch) -> None:
+    """Items first: whoever exchanges the key in the same commit has consumed all of them."""
+    await _each(connection, "drained", batch.drained)
+    await _each(connection, "sealed_items_new", batch.sealed_items, counted=True)
+    if batch.inbox_key is not None:
+        await _exchange(connection, batch.inbox_key)
+    await _each(connection, "expected_tokens", batch.expected_tokens)
+    await _each(connection, "forgotten_tokens", _alone(batch.forgotten_tokens))
+
+
+async def _exchange(connection: Connection, row: InboxKeyRow) -> None:
+    await connection.execute(SQL["delete_inbox_keys"])
+    if await connection.fetchval(SQL["some_sealed_item"]) is not None:
+        raise Conflict("There are items that only the earlier key opens.")
+    await connection.execute(SQL["delete_inbox_scope_keys"], row.key_id)
+    await connection.execute(SQL["insert_inbox_key"], *row)
+
+
+async def _administration(connection: Connection, batch: Batch) -> None:
+    for name in _REPLACED:
+        if rows := getattr(batch, name):
+            await _all(connection, name, rows)
+    await _each(connection, "dropped_generations", batch.dropped_generations)
+    await _each(connection, "removed_snapshots", _alone(batch.removed_snapshots))
+    await _each(connection, "run_domains", batch.run_domains, counted=True)
+    await _each(connection, "retired_environment_keys", batch.retired_environment_keys, counted=True)
+    for name in _VERSIONED:
+        await _each(connection, f"{name}_next", getattr(batch, name), counted=True)
+    for name in _ADDED:
+        await _each(connection, f"{name}_new", getattr(batch, name))
+    for policy in batch.removed_policies:
+        await connection.execute(SQL["removed_policies"], policy)
+        await _shred(connection, policy, (Kind.POLICY,))
+    for connection_id in batch.removed_connections:
+        await connection.execute(SQL["removed_connections"], connection_id)
+        await _shred(connection, connection_id, (Kind.CONNECTION,))
+
+
+async def _removal(connection: Connection, batch: Batch) -> None:
+    for run_id in batch.removed_runs:
+        if await connection.fetchval(SQL["needed_run"], run_id) is not None:
+            raise Conflict(f"The run {run_id.hex()} has not ended, or the run that started it has not.")
+        for name in ("removed_snapshots", "delete_pages"):
+            await connection.execute(SQL[name], run_id)
+        _changed(await connection.execute(SQL["delete_run"], run_id), 1, "a run")
+        await _shred(connection, run_id, (Kind.RUN,))
+    for flow_id in batch.removed_flows:
+        for name in ("delete_versions", "delete_trigger", "delete_messages", "delete_retention"):
+            await connection.execute(SQL[name], flow_id)
+        if await connection.execute(SQL["delete_flow"], flow_id) != "DELETE 1":
+            raise Conflict("The flow still has runs, or is gone.")
+        await _shred(connection, flow_id, _KINDS_OF_FLOW)
+    for environment in batch.removed_environments:
+        await connection.execute(SQL["delete_assignment"], environment)
+        _changed(await connection.execute(SQL["delete_environment"], environment), 1, "the environment")
+        await _shred(connection, environment, (Kind.ENVIRONMENT,))
+    for backup in batch.removed_backups:
+        _changed(await connection.execute(SQL["delete_backup"], backup), 1, "the backup's entry")
+        await _shred(connection, backup, (Kind.BACKUP,))
+
+
+async def _shred(connection: Connection, scope: bytes, kinds: Iterable[Kind]) -> None:
+    for kind in kinds:
+        await connection.execute(SQL["delete_scope_keys"], scope, int(kind))
+
+
+async def _all(connection: Connection, name: str, rows: Sequence[Any]) -> None:
+    """All rows in one statement, each of which has to change one."""
+    _changed(await connection.execute(SQL[name], rows), len(rows), name.replace("_", " "))
+
+
+async def _each(connection: Connection, name: str, rows: Iterable[Sequence[Any]], *, counted: bool = False) -> None:
+    """One statement a row."""
+    for row in rows:
+        answer = await connection.execute(SQL[name], *row)
+        if counted:
+            _changed(answer, 1, name.replace("_", " "))
+
+
+def _alone(values: Iterable[bytes]) -> Iterable[tuple[bytes]]:
+    return ((value,) for value in values)
+
+
+def _changed(answer: str, rows: int, what: str) -> None:
+    """The answer of the server is "UPDATE 3", "INSERT 0 3" or the like."""
+    if int(answer.rpartition(" ")[2]) != rows:
+        raise Conflict(f"A row ({what}) was changed by somebody else at the same moment.")
