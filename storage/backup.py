@@ -190,9 +190,7 @@ async def _shredded(backend: Backend, source: KeySource, store: Store, then: Key
 # --- files
 
 
-async def _described(
-    opened: Opened, file: str, copy: Path, keys: Path, now_ms: int, expires_ms: int | None
-) -> Backup:
+async def _described(opened: Opened, file: str, copy: Path, keys: Path, now_ms: int, expires_ms: int | None) -> Backup:
     part = await SQLiteBackend.open(keys)
     try:
         rows = await part.environment_keys()

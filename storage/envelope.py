@@ -129,7 +129,8 @@ class ScopeKey(_Secret):
     """
 
     __slots__ = (
-        "__weakref__", "_aead", "_header", "_inner", "_outer", "_places", "domain", "environment", "kid", "scope", "seals",
+        "__weakref__", "_aead", "_header", "_inner", "_outer", "_places", "domain", "environment", "kid", "scope",
+        "seals",
     )  # fmt: skip
 
     def __init__(

@@ -153,9 +153,7 @@ class Shredding:
     async def _of_flow(self, flow_id: bytes) -> list[_Listed]:
         found: list[_Listed] = []
         before: bytes | None = None
-        while rows := await self._backend.runs(
-            flow_id=flow_id, statuses=None, parent=None, limit=_PAGE, before=before
-        ):
+        while rows := await self._backend.runs(flow_id=flow_id, statuses=None, parent=None, limit=_PAGE, before=before):
             found += [_Listed(row.run_id, row.ended_ms) for row in rows]
             before = rows[-1].run_id
         return found

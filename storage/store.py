@@ -274,10 +274,6 @@ class Store:
             raise IntegrityError(f"Environment {row.environment_id.hex()}: its row says otherwise than its record.")
         return EnvironmentInfo(row.environment_id, name, created_ms, *database)
 
-    def place(self, info: EnvironmentInfo) -> str:
-        """Where an environment's store is, for people."""
-        return self._places.name(info)
-
 
 def _packed(info: EnvironmentInfo) -> bytes:
     fields = [info.name, info.created_ms]

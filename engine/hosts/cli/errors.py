@@ -31,6 +31,7 @@ _BY_CODE: Final = {
     "RecordNotFound": NOT_FOUND,
     "AlreadyExists": INVALID,
     "AlreadyThere": INVALID,
+    "InvalidDatabaseUrl": INVALID,
     "InvalidKeyUri": INVALID,
     "InvalidName": INVALID,
     "UnsuitableKey": INVALID,

@@ -72,9 +72,8 @@ async def connect(target: Target) -> Connection:
     with mapped(target):
         connection: Connection = await asyncpg.connect(**target.options(writing=True))
         try:
-            await connection.execute(
-                "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-            )
+            if await connection.fetchval("SHOW synchronous_commit") == "off":
+                await connection.execute("SET synchronous_commit = on")
         except BaseException:
             connection.terminate()
             raise
