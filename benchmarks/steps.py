@@ -55,6 +55,8 @@ FANS = 3
 
 async def w1(place: Place, flows: int, opened: Callable[[sealflow.Environment], Awaitable[Lane]]) -> dict[str, Any]:
     """Throughput of what `opened` gives, on a store of its own session: closed, everything is in its files."""
+    async with place.engine() as engine:
+        await engine.environment(ENVIRONMENT)  # an empty store has a size, too
     before = place.size()
     async with place.engine() as engine:
         engine.connectors.register("bench", Service(payloads()))

@@ -152,9 +152,12 @@ def _read(resource: dict[str, Any], resolver: Resolver, at: str) -> Workflow:
     parameters: dict[str, Any] = {}
     if isinstance(properties, dict):
         place = join(at, "properties")
-        result = {"definition": resolver.value(properties.get("definition"), join(place, "definition"), problems)}
+        result = {
+            "definition": resolver.value(properties.get("definition"), join(place, "definition"), problems),
+            "state": resolver.value(properties.get("state"), join(place, "state"), []),
+        }
         parameters = _values(properties.get("parameters"), resolver, join(place, "parameters"), problems)
-    # Names and connection ids are not needed to run: what is unresolved there is no problem.
+    # Names, states and connection ids are not needed to run: what is unresolved there is no problem.
     unheard: list[Problem] = []
     name = resolver.value(resource.get("name"), join(at, "name"), unheard)
     named = isinstance(name, str) and bool(name) and not unheard

@@ -51,7 +51,8 @@ class Variable:
 class Package:
     """What is in a package. A flow's own problems stand in its source, with pointers into its `file`.
 
-    `problems` have `path#pointer` as their place. `app_settings` are names only.
+    `problems` have `path#pointer` as their place; `left_out` are those of them that are about one flow which cannot be
+    read. `app_settings` are names only.
     """
 
     kind: PackageKind
@@ -62,6 +63,11 @@ class Package:
     connections: tuple[Connection, ...] = ()
     variables: tuple[Variable, ...] = ()
     app_settings: tuple[str, ...] = ()
+    left_out: tuple[Problem, ...] = ()
+
+    def shared_problems(self) -> tuple[Problem, ...]:
+        """Its problems without those about flows that are left out."""
+        return tuple(problem for problem in self.problems if problem not in self.left_out)
 
 
 def open_package(files: Mapping[str, bytes], *, name: str = "", deployment: Deployment | None = None) -> Package:
@@ -75,7 +81,19 @@ def open_package(files: Mapping[str, bytes], *, name: str = "", deployment: Depl
     """
     deployment = deployment if deployment is not None else Deployment()
     package = _open(files, name, deployment)
-    return replace(package, flows=_named_apart(package))
+    flows = _named_apart(package)
+    off = tuple(
+        Problem(
+            "FlowIsOff",
+            "info",
+            source.file,
+            f"'{source.name}' is off in the package: where it is new, it is imported disabled.",
+            "`sealflow flow enable` lets it start runs.",
+        )
+        for source in flows
+        if not source.enabled
+    )
+    return replace(package, flows=flows, problems=(*package.problems, *off))
 
 
 def _open(files: Mapping[str, bytes], name: str, deployment: Deployment) -> Package:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from ..errors import DefinitionError
 from .arm import Deployment
@@ -22,26 +22,30 @@ from .source import Source, no_workflow, of_workflow
 from .source import read as read_source
 from .text import read_json
 
+_PARAMETERS: Final = ".parameters.json"
 
 def read(files: PackageFiles, name: str, deployment: Deployment) -> Package | None:
     """The workflows of the package's templates, or the one flow of its one file; None where there is neither.
 
     Raises as `open_package` does.
     """
-    paths = [path for path, _ in files.matching(r"(?:[^/]+/)*[^/]+\.json|[^/]+")]
+    everything = [path for path, _ in files.matching(r"(?:[^/]+/)*[^/]+\.json|[^/]+")]
+    paths = [path for path in everything if not _has_template_beside(path, files)]
     documents: dict[str, JsonObject] = {}
     for path in paths:
         try:
             document = read_json(files.bytes(path)).value
         except DefinitionError:
-            if len(paths) == 1 and not _is_binary(files.bytes(path)):
+            if len(paths) == 1 and _is_meant_as_json(path, files.bytes(path)):
                 raise
             continue  # an archive of anything may hold JSON that is none
         if isinstance(document, dict):
             documents[path] = document
-    templates = [path for path, document in documents.items() if isinstance(document.get("resources"), list | dict)]
+    templates = {
+        path: document for path, document in documents.items() if isinstance(document.get("resources"), list | dict)
+    }
     if templates:
-        return _templates(files, {path: documents[path] for path in templates}, documents, name, deployment)
+        return _templates(files, templates, name, deployment)
     flows = []
     for path in documents:
         try:
@@ -57,14 +61,22 @@ def read(files: PackageFiles, name: str, deployment: Deployment) -> Package | No
     return Package("definition", sources[0].name or name, "", tuple(sources), (), tuple(_unique_connections(sources)))
 
 
-def _is_binary(data: bytes) -> bool:
-    return b"\0" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff"))
+def _has_template_beside(path: str, files: PackageFiles) -> bool:
+    """Whether this is the parameter file of another file of the package."""
+    return path.lower().endswith(_PARAMETERS) and f"{path[: -len(_PARAMETERS)]}.json" in files
+
+
+def _is_meant_as_json(path: str, data: bytes) -> bool:
+    """Whether the one file of a package, which is no JSON, is worth an error that says why it is none."""
+    start = data[:4096]
+    if b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return False
+    return path.lower().endswith(".json") or start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 
 def _templates(
     files: PackageFiles,
     templates: Mapping[str, JsonObject],
-    documents: Mapping[str, JsonObject],
     name: str,
     deployment: Deployment,
 ) -> Package:
@@ -74,7 +86,7 @@ def _templates(
     names: list[str] = []
     empty = None
     for path, document in templates.items():
-        given = {**_parameter_file(files, path, documents, problems), **deployment.parameters}
+        given = {**_parameter_file(files, path, problems), **deployment.parameters}
         declared = document.get("parameters")
         names += declared if isinstance(declared, dict) else ()
         known = {each.lower() for each in names}
@@ -87,7 +99,7 @@ def _templates(
             try:
                 source = of_workflow(workflow, document, name)
             except DefinitionError as error:
-                files.refuse(path, error)
+                files.leave_out(files.fault(path, error))
                 continue
             sources.append(replace(source, file=files.place(path)))
             if workflow.placeholders:
@@ -105,21 +117,26 @@ def _templates(
         raise empty
     # What is no parameter of a template may be one of a workflow.
     sources = with_parameters(sources, left, others=names)
-    return Package("arm", name, "", tuple(sources), (*files.problems, *problems), tuple(_unique_connections(sources)))
+    return Package(
+        "arm",
+        name,
+        "",
+        tuple(sources),
+        (*files.problems, *problems),
+        tuple(_unique_connections(sources)),
+        left_out=tuple(files.left_out),
+    )
 
 
-def _parameter_file(
-    files: PackageFiles, path: str, documents: Mapping[str, JsonObject], problems: list[Problem]
-) -> dict[str, Any]:
+def _parameter_file(files: PackageFiles, path: str, problems: list[Problem]) -> dict[str, Any]:
     """Values of `name.parameters.json` beside `name.json`."""
-    wanted = path[: -len(".json")].lower() + ".parameters.json"
-    beside = next((each for each in documents if each.lower() == wanted), None)
-    entries = documents[beside].get("parameters") if beside is not None else None
+    beside = path[: -len(".json")] + _PARAMETERS
+    entries = files.json_object(beside).get("parameters") if beside in files else None
     values: dict[str, Any] = {}
     for name, entry in entries.items() if isinstance(entries, dict) else ():
         if isinstance(entry, dict) and "value" in entry:
             values[name] = entry["value"]
-        elif beside is not None:
+        else:
             problems.append(
                 Problem(
                     "ParameterWithoutValue",

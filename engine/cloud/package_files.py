@@ -42,7 +42,10 @@ def one_root(found: list[str]) -> str | None:
 
 
 class PackageFiles:
-    """A view of the files below `root` (empty, or ending with `/`). `problems` collects what cannot be read."""
+    """A view of the files below `root` (empty, or ending with `/`).
+
+    `problems` collects what cannot be read, `left_out` those of them that are about one flow which is therefore missing.
+    """
 
     def __init__(self, files: Mapping[str, bytes], root: str = "") -> None:
         self._files = files
@@ -50,6 +53,7 @@ class PackageFiles:
         # Windows made these packages: their own references do not keep to one case.
         self._paths = {path[len(root) :].lower(): path for path in files if path.lower().startswith(root.lower())}
         self.problems: list[Problem] = []
+        self.left_out: list[Problem] = []
 
     def __contains__(self, path: str) -> bool:
         return path.lower() in self._paths
@@ -105,9 +109,18 @@ class PackageFiles:
 
     def refuse(self, path: str, error: DefinitionError) -> None:
         """Keep an error about a file as a problem with its place in the package."""
+        self.problems.append(self.fault(path, error))
+
+    def fault(self, path: str, error: DefinitionError) -> Problem:
+        """An error about a file as a problem with its place in the package."""
         at = error.at if error.at.startswith(self.place(path)) else self.place(path, error.at)
         found = problem_of(error)
-        self.problems.append(Problem(found.code, "error", at, found.message, found.hint))
+        return Problem(found.code, "error", at, found.message, found.hint)
+
+    def leave_out(self, problem: Problem) -> None:
+        """Keep a problem that costs the package one of its flows, and no other flow anything."""
+        self.problems.append(problem)
+        self.left_out.append(problem)
 
 
 class XmlElement:

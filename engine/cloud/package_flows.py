@@ -48,6 +48,7 @@ def read(files: PackageFiles, name: str, parameters: Mapping[str, Any]) -> Packa
         tuple(with_parameters(sources, parameters)),
         tuple(files.problems),
         _connections(resources, sources),
+        left_out=tuple(files.left_out),
     )
 
 
@@ -56,7 +57,7 @@ def _source(files: PackageFiles, path: str, folder: str, resources: Mapping[str,
     try:
         source = read_source(files.bytes(path), name=_display_name(entry) or folder)
     except DefinitionError as error:
-        files.refuse(path, error)
+        files.leave_out(files.fault(path, error))
         return None
     aliases = dict.fromkeys([folder.lower()])
     # The folder is the resource's id in the package; the flow's own id may be another.
@@ -79,7 +80,7 @@ def _check_assets(files: PackageFiles) -> None:
     listed = assets.get("assetPaths") if isinstance(assets, dict) else None
     for index, folder in enumerate(listed if isinstance(listed, list) else []):
         if isinstance(folder, str) and f"microsoft.flow/flows/{folder}/definition.json" not in files:
-            files.problems.append(
+            files.leave_out(
                 Problem(
                     "MissingFile",
                     "error",

@@ -1,7 +1,8 @@
 """Solutions of Power Platform: `solution.xml`, `customizations.xml`, `Workflows/*.json`, environment variables.
 
 Read as exported (a zip), and as unpacked for source control (`Other/Solution.xml`, `Workflows/*.json.data.xml`).
-Source: what the exports of Power Platform hold; Dataverse, process table (category 5 is a cloud flow).
+Source: what the exports of Power Platform hold; Dataverse, process table (category 5 is a cloud flow; a state other
+than 1, Activated, is off).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from .problem import Problem
 from .source import Source
 from .source import read as read_source
 
-_GUID: Final = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
-_FILE: Final = re.compile(rf"(.*?)-?({_GUID})", re.IGNORECASE)
+GUID: Final = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+_FILE: Final = re.compile(rf"(.*?)-?({GUID})", re.IGNORECASE)
 _CLOUD_FLOW: Final = "5"
+_ACTIVATED: Final = "1"
 _OTHERS: Final[Mapping[str, str]] = {
     "0": "a classic workflow",
     "1": "a dialog",
@@ -41,6 +43,7 @@ class _Listed:
     file: str
     at: str
     is_flow: bool
+    is_on: bool
 
 
 def root(files: Mapping[str, bytes]) -> str | None:
@@ -65,7 +68,7 @@ def read(files: PackageFiles, parameters: Mapping[str, Any]) -> Package:
     for missing in listed.values():
         if not missing.is_flow:
             continue
-        files.problems.append(
+        files.leave_out(
             Problem(
                 "MissingFile",
                 "error",
@@ -83,6 +86,7 @@ def read(files: PackageFiles, parameters: Mapping[str, Any]) -> Package:
         tuple(files.problems),
         _connections(customizations, sources),
         variables,
+        left_out=tuple(files.left_out),
     )
 
 
@@ -139,7 +143,7 @@ def _entry(files: PackageFiles, element: XmlElement, at: str) -> _Listed:
                 f"'{name}' is {_OTHERS.get(category, 'a process of another kind')} and is left out.",
             )
         )
-    return _Listed(guid, name, file, at, category in ("", _CLOUD_FLOW))
+    return _Listed(guid, name, file, at, category in ("", _CLOUD_FLOW), element.text_of("StateCode") in ("", _ACTIVATED))
 
 
 def _source(files: PackageFiles, path: str, stem: str, known: _Listed | None) -> Source | None:
@@ -149,7 +153,7 @@ def _source(files: PackageFiles, path: str, stem: str, known: _Listed | None) ->
     try:
         source = read_source(files.bytes(path), name=name)
     except DefinitionError as error:
-        files.refuse(path, error)
+        files.leave_out(files.fault(path, error))
         return None
     return replace(
         source,
@@ -157,6 +161,7 @@ def _source(files: PackageFiles, path: str, stem: str, known: _Listed | None) ->
         dialect="power-automate",
         file=files.place(path),
         aliases=(guid,) if guid else (),
+        enabled=source.enabled and (known is None or known.is_on),
     )
 
 
@@ -198,9 +203,11 @@ def flow_connections(sources: list[Source]) -> Iterator[Connection]:
                 continue
             connection = reference.get("connection")
             logical = connection.get("connectionReferenceLogicalName") if isinstance(connection, dict) else None
-            api = reference.get("api")
-            connector = api.get("name") if isinstance(api, dict) else reference.get("id")
-            yield Connection(
-                logical if isinstance(logical, str) else key,
-                connector.rstrip("/").rsplit("/", 1)[-1] if isinstance(connector, str) else "",
-            )
+            yield Connection(logical if isinstance(logical, str) else key, connector_of(reference))
+
+
+def connector_of(reference: Mapping[str, Any]) -> str:
+    """The connector that a connection reference is for; empty where it does not say."""
+    api = reference.get("api")
+    connector = api.get("name") if isinstance(api, dict) else reference.get("id")
+    return connector.rstrip("/").rsplit("/", 1)[-1] if isinstance(connector, str) else ""

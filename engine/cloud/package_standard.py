@@ -2,7 +2,8 @@
 
 `parameters.json` declares parameters for all flows, `connections.json` their connections, `Artifacts` holds maps and
 schemas, `host.json` and `local.settings.json` the app. Of connections and app settings only names are taken: their
-values are secrets, or lead to them. Source: Logic Apps Standard, project structure; app settings and parameters.
+values are secrets, or lead to them; but for the states of flows. Source: Logic Apps Standard, project structure; app
+settings and parameters; `Workflows.NAME.FlowState`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .package import Connection, Package, declared_parameters, with_parameters
 from .package_files import PackageFiles, one_root, roots
 from .pointer import join
 from .problem import Problem
-from .source import Source
+from .source import Source, is_off
 from .source import read as read_source
 
 _WORKFLOW: Final = r"([^/]+)/workflow\.json"
@@ -51,20 +52,29 @@ def read(files: PackageFiles, name: str, parameters: Mapping[str, Any]) -> Packa
     connections = files.json_object("connections.json") if "connections.json" in files else {}
     if "host.json" in files:
         _check_host(files, files.json_object("host.json"))
-    settings = dict.fromkeys(_local_settings(files))
+    local = _local_settings(files)
+    settings = {name.lower(): value for name, value in local.items()}
+    names = dict.fromkeys(local)
     artifacts = _artifacts(files)
     sources = []
     for path, match in files.matching(_WORKFLOW):
         try:
             source = read_source(files.bytes(path), name=match[1])
         except DefinitionError as error:
-            files.refuse(path, error)
+            files.leave_out(files.fault(path, error))
             continue
-        source = replace(source, name=match[1], dialect="logic-apps", file=files.place(path), artifacts=artifacts)
+        source = replace(
+            source,
+            name=match[1],
+            dialect="logic-apps",
+            file=files.place(path),
+            artifacts=artifacts,
+            enabled=not is_off(settings.get(f"workflows.{match[1]}.flowstate".lower())),
+        )
         source = _with_shared(source, shared, files, {each.lower() for each in parameters})
-        settings.update(dict.fromkeys(_needed_settings(source, files)))
+        names.update(dict.fromkeys(_needed_settings(source, files)))
         sources.append(source)
-    settings.update(dict.fromkeys(_settings_in(connections)))
+    names.update(dict.fromkeys(_settings_in(connections)))
     return Package(
         "standard",
         name,
@@ -73,7 +83,8 @@ def read(files: PackageFiles, name: str, parameters: Mapping[str, Any]) -> Packa
         tuple(files.problems),
         tuple(_connections(connections)),
         (),
-        tuple(sorted(settings)),
+        tuple(sorted(names)),
+        tuple(files.left_out),
     )
 
 
@@ -138,10 +149,11 @@ def _needed_settings(source: Source, files: PackageFiles) -> list[str]:
     return names
 
 
-def _local_settings(files: PackageFiles) -> list[str]:
+def _local_settings(files: PackageFiles) -> JsonObject:
+    """The app's settings. Only the states of flows are read: other values are secrets, or lead to them."""
     path = "local.settings.json"
     values = files.json_object(path).get("Values") if path in files else None
-    return [str(name) for name in values] if isinstance(values, dict) else []
+    return values if isinstance(values, dict) else {}
 
 
 def _check_host(files: PackageFiles, host: JsonObject) -> None:

@@ -8,25 +8,36 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from hashlib import sha256
+from typing import Any, Final, Literal
 
 from ..errors import DefinitionError
 from .artifacts import Artifacts, write_artifacts
 from .definition import JsonObject
+from .package_solution import GUID, connector_of
 
 Form = Literal["definition", "power-automate", "standard"]
+
+_APIS: Final = "Microsoft.PowerApps/apis"
+_CONNECTORS: Final = f"/providers/{_APIS}/"
+_GUID: Final = re.compile(GUID, re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One version of a flow. `id` is 32 hexadecimal digits."""
+    """One version of a flow. `id` is 32 hexadecimal digits.
+
+    `aliases` are ids it had elsewhere, `connections` its connection references by name.
+    """
 
     name: str
     id: str
     definition: JsonObject
     artifacts: Artifacts = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    connections: Mapping[str, Any] = field(default_factory=dict)
 
 
 def document_of(flow: Exported, form: Form) -> bytes:
@@ -62,34 +73,44 @@ def _guid(digits: str) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
+def _ids(flow: Exported) -> tuple[str, ...]:
+    """The ids by which other flows may call it: those it had where it came from, else its own."""
+    known = tuple(alias.lower() for alias in flow.aliases if _GUID.fullmatch(alias))
+    return known or (_guid(flow.id),)
+
+
 def _export(flow: Exported) -> JsonObject:
     return {
-        "name": _guid(flow.id),
+        "name": _ids(flow)[-1],
         "type": "Microsoft.Flow/flows",
         "properties": {
             "displayName": flow.name,
             "definition": flow.definition,
-            "connectionReferences": _references(flow.definition),
+            "connectionReferences": {
+                name: {"connectionName": name, "source": "Invoker", "id": _CONNECTORS + connector}
+                for name, connector in _references(flow).items()
+            },
         },
         "schemaVersion": "1.0.0.0",
     }
 
 
-def _references(definition: JsonObject) -> dict[str, JsonObject]:
-    """The connections that actions and triggers name in `host.connectionName`, by that name."""
-    found: dict[str, JsonObject] = {}
-    waiting: list[Any] = [definition]
+def _references(flow: Exported) -> dict[str, str]:
+    """Connectors by name of the connection: those it came with, and what it names in `host.connectionName`."""
+    found = {
+        name: connector_of(reference) or name
+        for name, reference in flow.connections.items()
+        if isinstance(reference, dict)
+    }
+    waiting: list[Any] = [flow.definition]
     while waiting:
         each = waiting.pop()
         if isinstance(each, dict):
             host = each.get("host")
             if isinstance(host, dict) and isinstance(host.get("connectionName"), str):
-                connector = host.get("apiId") if isinstance(host.get("apiId"), str) else host["connectionName"]
-                found[host["connectionName"]] = {
-                    "connectionName": host["connectionName"],
-                    "source": "Invoker",
-                    "id": f"/providers/Microsoft.PowerApps/apis/{str(connector).rsplit('/', 1)[-1]}",
-                }
+                name = host["connectionName"]
+                connector = host.get("apiId")
+                found.setdefault(name, (connector if isinstance(connector, str) else name).rsplit("/", 1)[-1])
             waiting.extend(each.values())
         elif isinstance(each, list):
             waiting.extend(each)
@@ -97,32 +118,55 @@ def _references(definition: JsonObject) -> dict[str, JsonObject]:
 
 
 def _flow_package(flow: Exported) -> dict[str, bytes]:
-    guid = _guid(flow.id)
-    folder = f"Microsoft.Flow/flows/{guid}"
-    manifest = {
-        "schema": "1.0",
-        "details": {"displayName": flow.name, "description": "", "creator": "", "sourceEnvironment": ""},
-        "resources": {
-            guid: {
-                "name": guid,
-                "type": "Microsoft.Flow/flows",
-                "suggestedCreationType": "New",
-                "creationType": "Existing, New, Update",
-                "details": {"displayName": flow.name},
-                "configurableBy": "User",
-                "hierarchy": "Root",
-                "dependsOn": [],
-            }
-        },
+    ids = _ids(flow)
+    folder = f"Microsoft.Flow/flows/{ids[0]}"
+    references = _references(flow)
+    apis = {connector: _named(f"api/{connector}") for connector in references.values()}
+    connections = {name: _named(f"connection/{name}") for name in references}
+    resources = {
+        ids[0]: _resource(
+            "Microsoft.Flow/flows",
+            name=ids[-1],
+            shown=flow.name,
+            suggested="New",
+            depends_on=[*apis.values(), *connections.values()],
+        )
     }
+    for connector, key in apis.items():
+        resources[key] = _resource(_APIS, name=connector, shown=connector) | {"id": _CONNECTORS + connector}
+    for name, key in connections.items():
+        resources[key] = _resource(f"{_APIS}/connections", name=name, shown=name, depends_on=[apis[references[name]]])
+    details = {"displayName": flow.name, "description": "", "creator": "", "sourceEnvironment": ""}
     return {
-        "manifest.json": _json(manifest),
+        "manifest.json": _json({"schema": "1.0", "details": details, "resources": resources}),
         "Microsoft.Flow/flows/manifest.json": _json(
-            {"packageSchemaVersion": "1.0", "flowAssets": {"assetPaths": [guid]}}
+            {"packageSchemaVersion": "1.0", "flowAssets": {"assetPaths": [ids[0]]}}
         ),
         f"{folder}/definition.json": _json(_export(flow)),
-        f"{folder}/apisMap.json": _json({}),
-        f"{folder}/connectionsMap.json": _json({}),
+        f"{folder}/apisMap.json": _json({name: apis[connector] for name, connector in references.items()}),
+        f"{folder}/connectionsMap.json": _json(connections),
+    }
+
+
+def _named(label: str) -> str:
+    """An id for a resource of a package, the same in every export."""
+    return _guid(sha256(label.encode("utf-8", "surrogatepass")).hexdigest()[:32])
+
+
+def _resource(
+    kind: str, *, name: str, shown: str, suggested: str = "Existing", depends_on: Sequence[str] = ()
+) -> JsonObject:
+    """An entry of a package's manifest: a flow is the root and may be new, what it needs is there already."""
+    root = suggested == "New"
+    return {
+        "name": name,
+        "type": kind,
+        "suggestedCreationType": suggested,
+        "creationType": "Existing, New, Update" if root else "Existing",
+        "details": {"displayName": shown},
+        "configurableBy": "User",
+        "hierarchy": "Root" if root else "Child",
+        "dependsOn": list(depends_on),
     }
 
 

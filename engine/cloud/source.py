@@ -31,6 +31,7 @@ class Source:
     `dialect` is "auto" where the file does not say. `problems` were met while reading. `document` is the whole file.
     `file` is its path in the package it came in; `aliases` are further names by which other flows may call this one.
     `artifacts` are the maps and schemas that came with the file, None where it is not known which there will be.
+    `enabled` is False where the file says that the flow is off.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Source:
     file: str = ""
     aliases: tuple[str, ...] = ()
     artifacts: Artifacts | None = None
+    enabled: bool = True
 
 
 def read(text: str | bytes, *, name: str = "") -> Source:
@@ -143,6 +145,7 @@ def _exported(document: JsonObject, properties: JsonObject, name: str) -> Source
         references if isinstance(references, dict) else _connections(given),
         "logic-apps" if logic else "power-automate",
         document=document,
+        enabled=not is_off(properties.get("state")),
     )
 
 
@@ -190,7 +193,16 @@ def of_workflow(workflow: Workflow, document: JsonObject, name: str) -> Source:
         "logic-apps",
         workflow.problems,
         document,
+        enabled=not is_off(workflow.properties.get("state")),
     )
+
+
+def is_off(state: object) -> bool:
+    """Whether a state of a flow's resource keeps it from starting runs.
+
+    Source: Logic Apps REST API, WorkflowState; Power Automate management API, FlowState.
+    """
+    return isinstance(state, str) and state.lower() in ("disabled", "stopped", "suspended")
 
 
 def _values(given: Any) -> dict[str, Any]:

@@ -111,13 +111,15 @@ class Environment:
         dialect: str = "auto",
         artifacts: Artifacts | Path | str | None = None,
         flow: str | None = None,
+        enabled: bool = True,
     ) -> Flow:
         """Check and keep a flow under `name`.
 
         `source`: a definition as a dict (any form of file is accepted), or the path of a file or of a package: a
         solution, a flow package, a project's folder, a template. `flow` says which one where it holds several.
         `artifacts`: its maps and schemas, as `{"maps": {name: text}, "schemas": {name: text}}` or a folder of the
-        layout of a Standard project's `Artifacts`. The same content again is the same version. Raises DefinitionError
+        layout of a Standard project's `Artifacts`. The same content again is the same version. A new flow may start
+        runs unless `enabled` is False; one that is there stays as it is. Raises DefinitionError
         with the first fault or `SeveralFlows`, NotFound for a missing file, PackageError for an archive that is not
         read.
         """
@@ -126,6 +128,8 @@ class Environment:
             found = replace(found, artifacts=await _artifacts(artifacts))
         deployed = await self._library.deploy(name, found, dialect=dialect)
         if deployed.created:
+            if deployed.version == 1 and not enabled:
+                await self._switch(name, False)  # before anybody looks at its trigger
             await self._deployed(deployed.id)
         return deployed
 
@@ -161,6 +165,8 @@ class Environment:
             found.kind,
             info.created_ms,
             document.get("artifacts", {}),
+            tuple(document.get("aliases", ())),
+            document.get("connections", {}),
         )
 
     # ---- triggers

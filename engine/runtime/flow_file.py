@@ -40,7 +40,8 @@ def _one(files: Mapping[str, bytes], name: str, flow: str | None) -> Source:
         if flow is None and not any(problem.code == "SeveralWorkflows" for problem in source.problems):
             return source
     package = open_package(files, name=name)
-    fault = next((problem for problem in package.problems if problem.severity == "error"), None)
+    problems = package.problems if flow is None else package.shared_problems()
+    fault = next((problem for problem in problems if problem.severity == "error"), None)
     if fault is not None:
         raise DefinitionError(fault.message, at=fault.at, code=fault.code, hint=fault.hint)
     return chosen(package, flow)

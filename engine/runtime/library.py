@@ -63,6 +63,8 @@ class Library:
         }
         if source.artifacts is not None and any(source.artifacts.values()):
             document["artifacts"] = {kind: dict(texts) for kind, texts in source.artifacts.items()}
+        if source.kind == "power-automate" and source.connections:
+            document["connections"] = dict(source.connections)  # those of others are a parameter
         if source.aliases:
             document["aliases"] = [alias.lower() for alias in source.aliases]
         build(definition)  # what the checker lets through must be possible to run
@@ -83,7 +85,8 @@ class Library:
         return Flow(info.flow_id, info.name, number, False, document["dialect"], document["kind"])
 
     async def document(self, flow_id: bytes, version: int, digest: bytes | None = None) -> dict[str, Any]:
-        """What was deployed: `definition`, `dialect`, `kind`, `pointer` and `parameters`, and `artifacts` if it has any.
+        """What was deployed: `definition`, `dialect`, `kind`, `pointer`, `parameters`; `artifacts`, `aliases` and
+        `connections` if it has any.
 
         `digest` is that of a run (RunInfo.definition_digest): IntegrityError unless this is what the run was started
         with.

@@ -55,22 +55,35 @@ class PackageError(SealflowError):
 
 
 def read_package(path: Path) -> Mapping[str, bytes]:
-    """The files of a package on the disk, by relative path.
+    """The files of a package on the disk, by relative path; of a template, with its parameter file.
 
     Raises NotFound, Denied, and PackageError as `Archive` and `Folder` do.
     """
     try:
         if path.is_dir():
             return Folder(path)
-        if path.stat().st_size > MAXIMUM_ARCHIVE:
-            raise _too_large(f"'{path}' is larger than {MAXIMUM_ARCHIVE:,} bytes.")
-        return package_of(path.read_bytes(), path.name)
+        files = package_of(_bounded(path), path.name)
+        return files if isinstance(files, Archive) else {**files, **_parameters_beside(path)}
     except FileNotFoundError:
         raise NotFound(f"There is no package '{path}'.", hint="Check the path.") from None
     except PermissionError:
         raise Denied(f"'{path}' may not be read.", hint="Check its permissions.") from None
     except OSError as error:
         raise PackageError(f"'{path}' cannot be read: {error.strerror}.", code="UnreadableFile") from None
+
+
+def _bounded(path: Path) -> bytes:
+    if path.stat().st_size > MAXIMUM_ARCHIVE:
+        raise _too_large(f"'{path}' is larger than {MAXIMUM_ARCHIVE:,} bytes.")
+    return path.read_bytes()
+
+
+def _parameters_beside(path: Path) -> dict[str, bytes]:
+    """The file `NAME.parameters.json` beside a template `NAME.json`: none where there is none."""
+    beside = path.with_suffix(".parameters.json")
+    if path.suffix.lower() != ".json" or not beside.is_file():
+        return {}
+    return {beside.name: _bounded(beside)}
 
 
 def package_of(data: bytes, name: str) -> Mapping[str, bytes]:

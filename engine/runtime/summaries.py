@@ -14,7 +14,10 @@ from .start import run_name
 
 @dataclass(frozen=True, slots=True)
 class FlowDetail:
-    """A flow with the definition of one of its versions. `versions` is the newest version's number."""
+    """A flow with the definition of one of its versions. `versions` is the newest version's number.
+
+    `aliases` are ids it had in the package it came in, `connections` its connection references there, by name.
+    """
 
     name: str
     id: str
@@ -25,6 +28,8 @@ class FlowDetail:
     kind: str
     created_ms: int
     artifacts: Artifacts = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    connections: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,11 @@ class _Checked:
     flow: Flow | None = None
 
     @property
+    def disabled(self) -> bool:
+        """Whether it was off in the package and is new here."""
+        return not self.source.enabled and self.flow is not None and self.flow.created and self.flow.version == 1
+
+    @property
     def ok(self) -> bool:
         return not any(problem.severity == "error" for problem in self.problems)
 
@@ -130,6 +135,8 @@ def import_(
         if artifacts is not None:
             found = replace(found, flows=tuple(with_artifacts(source, artifacts) for source in found.flows))
         chosen = _chosen(found, only or [], name)
+    if only:
+        found = replace(found, problems=found.shared_problems())
     errors = [problem for problem in found.problems if problem.severity == "error"]
     refused = bool(errors) or not all(each.ok for each in chosen)
     good = [each for each in chosen if each.ok]
@@ -146,11 +153,17 @@ def import_(
     if refused and not (partial and good):
         raise _refusal(package, errors, chosen)
     if deploys and not json:
-        import shlex
-
-        first = next(each.flow for each in chosen if each.flow is not None)
-        say(f"next: {again(f'run {shlex.quote(first.name)}', home=home, environment=environment)}")
+        say(f"next: {again(_next(chosen), home=home, environment=environment)}")
     return OK
+
+
+def _next(chosen: list[_Checked]) -> str:
+    """What to do with the first flow that starts runs, else with the first."""
+    import shlex
+
+    deployed = [each for each in chosen if each.flow is not None]
+    first = next((each for each in deployed if not each.disabled), deployed[0])
+    return f"{'flow enable' if first.disabled else 'run'} {shlex.quote(first.name)}"
 
 
 def _read(package: str, deployment: Any) -> Package:
@@ -200,7 +213,8 @@ async def _deploy(home: Path | None, where: str, chosen: list[_Checked]) -> tupl
     async with environment(home, where, create=True) as env:
         for each in chosen:
             with about(each.source.file):
-                done[id(each)] = replace(each, flow=await env.deploy(each.name, each.source))
+                flow = await env.deploy(each.name, each.source, enabled=each.source.enabled)
+                done[id(each)] = replace(each, flow=flow)
         return done, env.name
 
 
@@ -272,7 +286,9 @@ def _show(package: str, found: Package, chosen: list[_Checked]) -> None:
 
 def _fate(each: _Checked) -> str:
     if each.flow is not None:
-        return f"version {each.flow.version} {'deployed' if each.flow.created else 'unchanged'} ({each.flow.dialect})"
+        state = "deployed" if each.flow.created else "unchanged"
+        off = ", disabled as in the package" if each.disabled else ""
+        return f"version {each.flow.version} {state} ({each.flow.dialect}){off}"
     return "ok, not deployed" if each.ok else paint("cannot be deployed", "red")
 
 
@@ -321,7 +337,9 @@ async def _export(
 
     async with environment(home, where) as env:
         found = await env.flow(flow, version)
-    exported = Exported(found.name, found.id, found.definition, found.artifacts)
+    exported = Exported(
+        found.name, found.id, found.definition, found.artifacts, aliases=found.aliases, connections=found.connections
+    )
     if out.lower().endswith(".zip"):
         return write_archive(package_of(exported, form.value)), found.name, found.version
     return document_of(exported, form.value), found.name, found.version

@@ -136,10 +136,10 @@ def _source(file: str, flow: str | None, watch: Watch) -> Source | None:
     try:
         return read_flow(file, flow)
     except NotFound:
-        looks_like_a_file = "/" in file or Path(file).suffix in (".json", ".robin", ".zip") or Path(file).exists()
+        looks_like_a_file = Path(file).suffix in (".json", ".robin", ".zip") or Path(file).exists()
         if looks_like_a_file or not home_folder(watch.home).exists():
             raise
-        return None
+        return None  # names of flows may hold a '/'
 
 
 def read_flow(file: str, flow: str | None = None) -> Source:

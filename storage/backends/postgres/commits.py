@@ -8,13 +8,13 @@ while its outcome was unknown is settled before anything else is written: it is 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 import asyncpg
 
-from ...envelope import random_id
 from ...errors import StorageError, StoreClosed, StoreUnreachable
 from ...port import Batch
 from .batches import SQL, common, is_common, write
@@ -41,7 +41,7 @@ class Writer:
     def __init__(self, target: Target, connection: Connection) -> None:
         self._target = target
         self._connection: Connection | None = connection
-        self._name = random_id()
+        self._name = os.urandom(16)
         self._known = False
         self._number = 0
         self._turn = asyncio.Lock()

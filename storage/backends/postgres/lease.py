@@ -14,7 +14,6 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from ...envelope import random_id
 from ...errors import StorageError, StoreUnreachable
 from .batches import SQL
 from .commits import Role
@@ -33,7 +32,7 @@ class Lease:
     def __init__(self, ask: Callable[..., Awaitable[Any]], seconds: float) -> None:
         self._ask = ask
         self._time = timedelta(seconds=seconds)
-        self._worker = random_id()
+        self._worker = os.urandom(16)
         self._heartbeat: asyncio.Task[None] | None = None
         self.role: Role | None = None
 

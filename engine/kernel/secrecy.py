@@ -1,0 +1,241 @@
+"""How secrecy spreads through a definition: which actions' inputs and outputs are hidden from the history.
+
+Secrets are what `secureData` names, parameters of a secure type, and what calls authenticate themselves with. Whoever
+reads a hidden value has hidden inputs; where its outputs are made of its inputs those are hidden too, and so on for
+their readers, through variables and the items of loops. What a call to the outside answers is hidden only where the
+definition says so.
+
+Source: Logic Apps, "Secure access and data". The hosts follow a secured output one step; this goes on, since a value
+that is copied twice is as secret as one that is copied once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..cloud import Action, Definition, key_of
+from ..cloud import walk as walk_actions
+from ..cloud.script import dependencies
+from ..expressions import Call, Literal, find_expressions, walk
+from . import static
+from .inline import TYPES
+
+AUTHENTICATION: Final = "authentication"
+REQUESTS: Final = frozenset({"subscribe", "unsubscribe"})
+"""The parts of a webhook action's inputs that are requests with an authentication of their own."""
+
+_SECURE_TYPES: Final = frozenset({"securestring", "secureobject"})
+_OF_THE_HOST: Final = frozenset({"$connections", "$authentication"})
+"""Parameters that the hosts fill in: names of connections, and a token that only `authentication` reads."""
+_CREDENTIALS: Final = frozenset({"password", "secret", "pfx", "value"})
+
+_RECORDS: Final = frozenset({"actions", "result"})
+_OUTPUTS: Final = frozenset(
+    {
+        "outputs", "body", "actionoutputs", "actionbody", "formdatavalue", "formdatamultivalues", "multipartbody",
+    }
+)  # fmt: skip
+_TRIGGER_READERS: Final = frozenset(
+    {
+        "trigger", "triggers", "triggerbody", "triggeroutputs", "triggerformdatavalue", "triggerformdatamultivalues",
+        "triggermultipartbody",
+    }
+)  # fmt: skip
+_DERIVING: Final = TYPES | {
+    "compose", "parsejson", "query", "select", "join", "table", "expression", "response", "setvariable",
+    "incrementvariable", "decrementvariable", "switch",
+}  # fmt: skip
+"""Types whose outputs are made of their inputs."""
+_NESTED: Final = frozenset({"actions", "else", "cases", "default"})
+_ADDING: Final = frozenset({"incrementvariable", "decrementvariable"})
+"""Types whose outputs are made of the variable's former value."""
+
+Source = tuple[str, str | None]
+"""What an expression reads: its kind (outputs, record, trigger, variable, items, parameter) and name, None for any."""
+
+_ANYTHING: Final[Source] = ("anything", None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """An action: what it reads, the variables that it changes, and the actions inside of it."""
+
+    action: Action
+    sources: frozenset[Source]
+    variables: frozenset[str]
+    inside: frozenset[str]
+
+
+class Secrecy:
+    """What is hidden of each action, by key: `inputs`, `outputs` or both. `trigger`: what is hidden of the trigger.
+
+    `authenticating` are the actions that have a credential in their inputs.
+    """
+
+    def __init__(self, definition: Definition) -> None:
+        self.hidden: dict[str, set[str]] = {}
+        self.trigger = frozenset().union(*(secured_properties(trigger.raw) for trigger in definition.triggers))
+        self._parameters = secure_parameters(definition)
+        self._variables: set[str] = set()
+        self.authenticating: set[str] = set()
+        # Actions that hide nothing, whose records tell a credential or what is hidden of an action inside.
+        self._telling: set[str] = set()
+        for action in definition.all_actions():
+            own = secured_properties(action.raw)
+            if own:
+                self._hide(action, own)
+            if _authenticates(action):
+                self.authenticating.add(action.key)
+        self._telling |= self.authenticating
+        if self.hidden or self._parameters or self._telling or self.trigger:
+            self._spread([_reader(definition, action, loops) for action, loops in _with_loops(definition)])
+
+    def _spread(self, readers: list[_Reader]) -> None:
+        changed = True
+        while changed:
+            changed = False
+            for reader in readers:
+                known = self.hidden.get(reader.action.key, set())
+                if "inputs" not in known and any(self._is_secret(source) for source in reader.sources):
+                    self._hide(reader.action, {"inputs"})
+                    changed = True
+                if "inputs" in self.hidden.get(reader.action.key, ()) and not reader.variables <= self._variables:
+                    self._variables |= reader.variables
+                    changed = True
+                if reader.action.key not in self._telling and not reader.inside.isdisjoint(
+                    self._telling | self.hidden.keys()
+                ):
+                    self._telling.add(reader.action.key)
+                    changed = True
+
+    def _hide(self, action: Action, parts: set[str]) -> None:
+        hidden = self.hidden.setdefault(action.key, set())
+        hidden |= parts
+        if "inputs" in parts and action.type in _DERIVING:
+            hidden.add("outputs")
+
+    def _is_secret(self, source: Source) -> bool:
+        kind, name = source
+        if kind == "trigger":
+            return "outputs" in self.trigger or (name is not None and bool(self.trigger))
+        if kind == "variable":
+            return bool(self._variables) if name is None else name in self._variables
+        if kind == "parameter":
+            return bool(self._parameters) if name is None else name in self._parameters
+        if kind == "items":
+            return name is None or "inputs" in self.hidden.get(name, ())
+        if name is None:  # a computed name may mean any action, and what cannot be read anything
+            return bool(self.hidden or self._telling or self.trigger)
+        if kind == "record":
+            return name in self.hidden or name in self._telling
+        return "outputs" in self.hidden.get(name, ())  # a container has none
+
+
+def secured_properties(raw: Mapping[str, Any]) -> set[str]:
+    """What the `secureData` of an action or trigger names: inputs, outputs, both or nothing."""
+    runtime = raw.get("runtimeConfiguration")
+    secure = runtime.get("secureData") if isinstance(runtime, dict) else None
+    given = secure.get("properties") if isinstance(secure, dict) else None
+    return {str(name).lower() for name in given} & {"inputs", "outputs"} if isinstance(given, list) else set()
+
+
+def secure_parameters(definition: Definition) -> frozenset[str]:
+    """The keys of the parameters of a secure type, those that the hosts fill in aside."""
+    secure = {each.key for each in definition.parameters if each.type in _SECURE_TYPES}
+    return frozenset(secure - _OF_THE_HOST)
+
+
+def _authenticates(action: Action) -> bool:
+    """Whether the inputs have a credential in `authentication`: the history leaves it out, a record does not."""
+    given = action.inputs if isinstance(action.inputs, dict) else {}
+    requests = (given, *(given.get(name) for name in REQUESTS))
+    found = [each[AUTHENTICATION] for each in requests if isinstance(each, dict) and AUTHENTICATION in each]
+    return any(
+        not _CREDENTIALS.isdisjoint(name.lower() for name in each)
+        if isinstance(each, dict)
+        else isinstance(each, str) and "$authentication" not in each
+        for each in found
+    )
+
+
+def _with_loops(definition: Definition) -> Iterator[tuple[Action, tuple[str, ...]]]:
+    """Every action with the keys of the Foreach around it, outermost first."""
+    waiting: list[tuple[Action, tuple[str, ...]]] = [(action, ()) for action in definition.actions]
+    while waiting:
+        action, loops = waiting.pop()
+        yield action, loops
+        inner = (*loops, action.key) if action.type == "foreach" else loops
+        waiting += [(each, inner) for branch in action.branches for each in branch.actions]
+
+
+def _reader(definition: Definition, action: Action, loops: tuple[str, ...]) -> _Reader:
+    parts = {name: value for name, value in action.raw.items() if name not in _NESTED}
+    parts["inputs"] = _without_authentication(action.inputs)
+    parts["static"] = static.result(definition, action)
+    sources = set(_sources(parts, loops))
+    # A parameter in `authentication` is not shown; any other secret there hides the inputs as it does elsewhere.
+    sources |= {each for each in _sources(action.inputs, loops) if each[0] != "parameter"}
+    if action.type == "javascriptcode":
+        reads = dependencies(action.inputs)
+        sources |= {("record", key_of(name)) for name in reads.actions}
+        if reads.trigger:
+            sources.add(("trigger", "record"))
+    variables = frozenset(_variables(action))
+    if action.type in _ADDING:
+        sources |= {("variable", name) for name in variables}
+    inside = frozenset(inner.key for branch in action.branches for inner in walk_actions(branch.actions))
+    return _Reader(action, frozenset(sources), variables, inside)
+
+
+def _variables(action: Action) -> Iterator[str]:
+    """The variables that an action changes."""
+    given = action.inputs if isinstance(action.inputs, dict) else {}
+    if action.type == "initializevariable":
+        listed = given.get("variables")
+        named = [each.get("name") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    else:
+        named = [given.get("name")] if action.type.endswith("variable") else []
+    yield from (name.lower() for name in named if isinstance(name, str))
+
+
+def _sources(value: Any, loops: tuple[str, ...]) -> Iterator[Source]:
+    for each in find_expressions(value):
+        if each.node is None:
+            yield _ANYTHING
+            continue
+        for node in walk(each.node):
+            if isinstance(node, Call):
+                yield from _of_call(node, loops)
+
+
+def _of_call(call: Call, loops: tuple[str, ...]) -> Iterator[Source]:
+    given = call.args[0].value if call.args and isinstance(call.args[0], Literal) else None
+    name = given.lower() if isinstance(given, str) else None
+    action = key_of(name) if name is not None else None
+    if call.key in _TRIGGER_READERS:
+        yield "trigger", "record" if call.key in ("trigger", "triggers") else None
+    elif call.key == "item":
+        yield from (("items", loop) for loop in loops[-1:])
+    elif call.key == "items":
+        yield from [("items", action)] if action is not None else [("items", loop) for loop in loops]
+    elif call.key == "variables":
+        yield "variable", name
+    elif call.key == "parameters":
+        yield "parameter", name
+    elif call.key in _RECORDS:
+        yield "record", action
+    elif call.key in _OUTPUTS and call.args:
+        yield "outputs", action
+
+
+def _without_authentication(inputs: Any) -> Any:
+    """The inputs as the history shows them, as far as `authentication` goes."""
+    if not isinstance(inputs, dict):
+        return inputs
+    return {
+        name: _without_authentication(part) if name in REQUESTS else part
+        for name, part in inputs.items()
+        if name != AUTHENTICATION
+    }
