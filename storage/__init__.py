@@ -49,6 +49,7 @@ from .errors import (
     TamperedHistory,
     UnsuitableKey,
     WrongKey,
+    taken_over,
 )
 from .history import RunLog, RunReader
 from .keystore import Keystore
@@ -154,6 +155,7 @@ __all__ = [
     "keys_file",
     "open_bundle",
     "restore_backup",
+    "taken_over",
     "verify_control",
     "verify_environment",
 ]

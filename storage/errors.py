@@ -266,4 +266,9 @@ class ExecutorLost(StorageError):
     """
 
     code = "ExecutorLost"
-    default_hint = "Open the environment again."
+    default_hint = "Try again: the other process executes them now."
+
+
+def taken_over() -> ExecutorLost:
+    """The error of everything that a process does as the executor that it is no more."""
+    return ExecutorLost("Another process has taken over the runs of this environment.")

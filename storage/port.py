@@ -619,6 +619,11 @@ class Backend(Protocol):
         """Takes the role of the environment's one executor, or says that somebody else has it. Given up by `close`."""
         ...
 
+    @property
+    def executor_lost(self) -> bool:
+        """Whether somebody else has taken over the role that this one had: it writes nothing more (ExecutorLost)."""
+        ...
+
     async def executor_pid(self) -> int | None:
         """The process that is the executor, where known."""
         ...

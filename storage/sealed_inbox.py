@@ -9,8 +9,10 @@ emptied the key is exchanged, and what was copied before opens no more.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final
@@ -32,6 +34,7 @@ MOST_BYTES: Final = 64 << 20
 """Bytes of them together, sealed."""
 
 _ATTEMPTS: Final = 20
+_AT_ONCE: Final = 50
 
 log = logging.getLogger("sealflow")
 
@@ -105,7 +108,7 @@ class SealedInbox:
 class SealedItems:
     """The opening side, `Vault.sealed_items`: what has come in, and who may send it. For the executor only.
 
-    `wanted`: something waits for a callback, and there may be no key to seal it to yet. Methods that read may raise
+    `lacks_key`: something may come in, and there may be no key to seal it to, or one of another domain. Methods that read may raise
     StaleKeys, for the caller to try again once keys were loaded anew.
     """
 
@@ -115,13 +118,24 @@ class SealedItems:
         self._journal = journal
         self._now_ms = now_ms
         self._consumed: set[tuple[bytes, int]] = set()
-        self.wanted = False
+        self._wanted = False
+        self._checked: int | None = None
+        """The epoch of the keys when the inbox had its key."""
+
+    @property
+    def lacks_key(self) -> bool:
+        return self._wanted or self._checked not in (None, self._keyring.epoch)
+
+    def want(self) -> None:
+        """Something may come in from now on: see that there is a key to seal it to."""
+        if self._checked is None:
+            self._wanted = True
 
     def expect(self, scope: bytes, token: bytes) -> None:
         """Let a callback be known while the environment is locked: in the next commit."""
         self._journal.wake()
         self._journal.batch.expected_tokens.append(TokenRow(token_hash(scope, token), scope))
-        self.wanted = True
+        self.want()
 
     def forget(self, scope: bytes) -> None:
         """Let no callback of a run or flow be known any more: in the next commit."""
@@ -151,6 +165,23 @@ class SealedItems:
                 log.error("items of the sealed inbox are missing before number %d", row.sequence)
             before = row.sequence + 1
         return opened
+
+    async def kept(self, kind: int) -> list[SealedItem]:
+        """All items of one kind that verify, in order; nothing is removed."""
+        rows = [row for row in await self._backend.sealed_items(MOST_ITEMS) if row.kind == kind]
+        key_row = await self._backend.inbox_key() if rows else None
+        if key_row is None:
+            return []
+        found = []
+        with suppress(IntegrityError):  # of the key: nothing opens then
+            key = await self._key(key_row)
+            for count, row in enumerate(rows):
+                with suppress(IntegrityError):  # told of when it is to be carried out
+                    if row.key_id == key_row.key_id:
+                        found.append(self._open(row, key))
+                if count % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return found
 
     async def refused(self) -> list[str]:
         """What does not verify of the inbox, by what it is; nothing is removed."""
@@ -206,8 +237,9 @@ class SealedItems:
         """A key for what comes next: another one after something was `drained`, else where there is none that belongs
         to the domain of what is new.
         """
+        epoch = self._keyring.epoch
         if not drained and await self._fits():
-            self.wanted = False
+            self._wanted, self._checked = False, epoch
             return
         key, key_id = InboxKey(), random_id()
         scope_key, key_row = self._keyring.new_scope(Kind.INBOX_KEY, key_id, self._keyring.domain)
@@ -219,7 +251,7 @@ class SealedItems:
         except Conflict:  # something has come in meanwhile: after that
             return
         self._consumed.clear()
-        self.wanted = False
+        self._wanted, self._checked = False, epoch
 
     async def _fits(self) -> bool:
         row = await self._backend.inbox_key()

@@ -503,6 +503,11 @@ class Vault:
         self._executor = await self._backend.try_become_executor()
         return self._executor
 
+    @property
+    def executor_lost(self) -> bool:
+        """Whether another process has taken over the role that this one had. What is in memory is of the past then."""
+        return self._backend.executor_lost
+
     async def look_again(self) -> None:
         """Learns to whom each flow belongs by now: for a process that became the executor long after it had read them.
 

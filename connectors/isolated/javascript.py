@@ -20,22 +20,41 @@ _PRELUDE: Final = """
 (() => {
   const refuse = (code, message) => { const error = new Error(message); error.sealflow = code; throw error; };
   const readonly = () => refuse("InlineCodeCannotModifyWorkflowContext", "workflowContext cannot be modified.");
-  const frozen = (value) => {
-    if (value !== null && typeof value === "object") { Object.values(value).forEach(frozen); Object.freeze(value); }
-    return value;
+  // Every object is behind a proxy, made when it is read: what is only frozen takes writes in silence. The objects
+  // themselves are not frozen, since a proxy must give what a frozen object has, not another proxy.
+  const proxies = new WeakMap();
+  const deep = (value) => {
+    if (value === null || typeof value !== "object") return value;
+    let proxy = proxies.get(value);
+    if (proxy === undefined) proxies.set(value, proxy = new Proxy(value, plain));
+    return proxy;
   };
-  const guarded = (target, missing) => new Proxy(target, {
+  const plain = {
     set: readonly, defineProperty: readonly, deleteProperty: readonly, setPrototypeOf: readonly,
-    get: (object, name) =>
-      typeof name === "symbol" || name === "toJSON" || Object.hasOwn(object, name) ? object[name] : missing(name),
-  });
-  const given = frozen(JSON.parse(globalThis.__given));
+    preventExtensions: readonly,
+    getOwnPropertyDescriptor: (object, name) => {
+      const found = Reflect.getOwnPropertyDescriptor(object, name);
+      return found && found.configurable ? { ...found, value: deep(found.value) } : found;
+    },
+    get: (object, name) => {
+      const value = object[name];
+      return typeof value === "object" ? deep(value) : value;
+    },
+  };
+  const guarded = (target, missing) => {
+    const get = (object, name) =>
+      typeof name === "symbol" || name === "toJSON" || Object.hasOwn(object, name) ? deep(object[name]) : missing(name);
+    const proxy = new Proxy(target, { ...plain, get });
+    proxies.set(proxy, proxy);
+    return proxy;
+  };
+  const given = JSON.parse(globalThis.__given);
   delete globalThis.__given;
   const actions = guarded(given.actions, (name) => refuse("InlineCodeOperationMissing",
     `The action '${name}' is not in workflowContext. Name it in explicitDependencies.actions.`));
   const parts = { actions, workflow: given.workflow };
   if (given.trigger !== null) parts.trigger = given.trigger;
-  const workflowContext = guarded(Object.freeze(parts), (name) => name === "trigger"
+  const workflowContext = guarded(parts, (name) => name === "trigger"
     ? refuse("InlineCodeOperationMissing",
       "The trigger is not in workflowContext. Set explicitDependencies.includeTrigger to true.")
     : refuse("InlineCodeInvalidProperty",

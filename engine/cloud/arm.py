@@ -63,6 +63,15 @@ def is_template_string(text: str) -> bool:
     return len(text) > 2 and text[0] == "[" and text[-1] == "]"
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a parameter or variable was found to be, and what it took of the bounds."""
+
+    value: Any
+    steps: int
+    produced: int
+
+
 class Resolver:
     """The expressions of one template.
 
@@ -77,6 +86,7 @@ class Resolver:
         self.placeholders: set[str] = set()
         self.loops: list[tuple[str, int]] = []
         self._busy: set[tuple[str, str]] = set()
+        self._known: dict[tuple[str, str], _Known] = {}
         self._steps = 0
         self._produced = 0
         self._context = _context(deployment)
@@ -210,9 +220,11 @@ class Resolver:
         return stop if any(self._condition(argument) is stop for argument in node.args) else not stop
 
     def _count(self, value: Any = None) -> None:
-        self._steps += 1
-        if isinstance(value, str):
-            self._produced += len(value)
+        self._spend(1, len(value) if isinstance(value, str) else 0)
+
+    def _spend(self, steps: int, produced: int) -> None:
+        self._steps += steps
+        self._produced += produced
         if self._steps > MAXIMUM_STEPS or self._produced > MAXIMUM_TEXT:
             raise CannotEvaluateError("the template's expressions are too large.")
 
@@ -233,14 +245,23 @@ class Resolver:
             if not isinstance(found, dict) or "defaultValue" not in found:
                 raise CannotEvaluateError(f"parameter '{name}' has no default value, and none was given.")
             found = found["defaultValue"]
+        known = self._known.get((kind, key))
+        if known is not None:
+            # It costs what it did the first time: a value that holds another twice is twice as large.
+            self._spend(known.steps, known.produced)
+            return known.value
         if (kind, key) in self._busy:
             raise CannotEvaluateError(f"{kind[:-1]} '{name}' refers to itself.")
         self._busy.add((kind, key))
         outer, self.loops = self.loops, []
+        before = self._steps, self._produced
         try:
             if isinstance(found, _Loop):
-                return self._iterated(found.name, found.count, found.input)
-            return self.strict(found)
+                value = self._iterated(found.name, found.count, found.input)
+            else:
+                value = self.strict(found)
+            self._known[kind, key] = _Known(value, self._steps - before[0], self._produced - before[1])
+            return value
         finally:
             self.loops = outer
             self._busy.discard((kind, key))

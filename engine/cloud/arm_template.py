@@ -7,12 +7,13 @@ Source: Azure Resource Manager, resources, nested templates (expression evaluati
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..errors import ExpressionError
 from .arm import HINT, Deployment, Resolver
 from .arm_functions import CannotEvaluateError
+from .literal import shown
 from .pointer import join
 from .problem import Problem
 
@@ -50,8 +51,43 @@ def workflows_of(template: Mapping[str, Any], deployment: Deployment) -> Templat
     problems: list[Problem] = []
     given = {name.lower(): value for name, value in deployment.parameters.items()}
     walk = _Walk(deployment, problems)
-    found = tuple(walk.template(template, Resolver(template, deployment, given), "", 0))
-    return Template(found, tuple(problems))
+    refused = tuple(_not_allowed(template, deployment, given))
+    found = walk.template(template, Resolver(template, deployment, given), "", 0)
+    return Template(tuple(replace(each, problems=(*refused, *each.problems)) for each in found), tuple(problems))
+
+
+def _not_allowed(template: Mapping[str, Any], deployment: Deployment, given: Mapping[str, Any]) -> Iterator[Problem]:
+    """Parameters whose value is none of `allowedValues`: Azure refuses the deployment. Texts count in any case."""
+    declared = template.get("parameters")
+    for name, entry in declared.items() if isinstance(declared, dict) else ():
+        allowed = entry.get("allowedValues") if isinstance(entry, dict) else None
+        if not isinstance(allowed, list):
+            continue
+        at = join("", "parameters", name)
+        if name.lower() in given:
+            value = given[name.lower()]
+        elif "defaultValue" in entry:
+            at = join(at, "defaultValue")
+            unheard: list[Problem] = []
+            value = Resolver(template, deployment, given).value(entry["defaultValue"], at, unheard)
+            if unheard:
+                continue
+        else:
+            continue
+        if not any(_same(value, each) for each in allowed):
+            yield Problem(
+                "ValueNotAllowed",
+                "error",
+                at,
+                f"The value of the template's parameter '{name}' is not one of its allowed values.",
+                f"Allowed are {', '.join(map(shown, allowed[:20]))}.",
+            )
+
+
+def _same(value: Any, allowed: Any) -> bool:
+    if isinstance(value, str) and isinstance(allowed, str):
+        return value.lower() == allowed.lower()
+    return type(value) is type(allowed) and bool(value == allowed)
 
 
 class _Walk:

@@ -91,6 +91,8 @@ def _examine(source: Source) -> tuple[list[Problem], Definition]:
     check_unused(outline, problems, variables, found)
     if source.kind != "arm":
         _template_strings(outline, problems)
+    if source.kind == "standard":
+        _stateless(source.document, problems)
     return _ordered(problems.found, source), definition
 
 
@@ -100,6 +102,17 @@ def _open(source: Source, definition: Definition) -> bool:
     A bare Logic Apps definition does not say whether it is from Standard.
     """
     return source.kind == "standard" or (source.kind == "definition" and definition.dialect == "logic-apps")
+
+
+def _stateless(document: Any, problems: Problems) -> None:
+    kind = document.get("kind") if isinstance(document, dict) else None
+    if isinstance(kind, str) and kind.lower() == "stateless":
+        problems.info(
+            "StatelessStored",
+            "/kind",
+            "The flow is Stateless: here its runs are stored, sealed, as those of a Stateful one are.",
+            "`sealflow flow retention` says for how long.",
+        )
 
 
 def _template_strings(outline: Outline, problems: Problems) -> None:

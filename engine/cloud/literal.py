@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shlex
+from collections.abc import Mapping
+from typing import Any, Final
 
 from ..expressions.dotnet.cultures import INVARIANT, FormatError
 from ..expressions.dotnet.date_parse import parse_moment
 from .arm import is_template_string
+
+_EXAMPLES: Final[Mapping[str, str]] = {
+    "string": '"text"',
+    "securestring": '"text"',
+    "int": "1",
+    "float": "1.5",
+    "number": "1.5",
+    "bool": "true",
+    "boolean": "true",
+    "array": "[]",
+    "object": "{}",
+    "secureobject": "{}",
+}
 
 
 def is_dynamic(value: Any) -> bool:
@@ -80,3 +95,8 @@ def fits(value: Any, kind: str) -> bool:
         case "object" | "secureobject":
             return isinstance(value, dict)
     return True
+
+
+def parameter_option(name: str, kind: str = "string") -> str:
+    """How a command is given a value for a parameter, with one of its type (lower-case): as a shell takes it."""
+    return "--parameter " + shlex.quote(f"{name}={_EXAMPLES.get(kind, _EXAMPLES['string'])}")

@@ -13,6 +13,7 @@ from ..errors import DefinitionError
 from .arm import Deployment
 from .arm_template import workflows_of
 from .definition import JsonObject
+from .literal import parameter_option
 from .package import Package, with_parameters
 from .package_files import PackageFiles
 from .package_solution import flow_connections
@@ -23,6 +24,7 @@ from .source import read as read_source
 from .text import read_json
 
 _PARAMETERS: Final = ".parameters.json"
+
 
 def read(files: PackageFiles, name: str, deployment: Deployment) -> Package | None:
     """The workflows of the package's templates, or the one flow of its one file; None where there is neither.
@@ -143,7 +145,7 @@ def _parameter_file(files: PackageFiles, path: str, problems: list[Problem]) -> 
                     "warning",
                     files.place(beside, join("/parameters", name)),
                     f"The parameter '{name}' has no value here (a key vault's secret is not fetched).",
-                    f"Give it one: --parameter {name}=JSON.",
+                    f"Give it one, e.g. {parameter_option(name)}",
                 )
             )
     return values

@@ -44,7 +44,7 @@ def one_root(found: list[str]) -> str | None:
 class PackageFiles:
     """A view of the files below `root` (empty, or ending with `/`).
 
-    `problems` collects what cannot be read, `left_out` those of them that are about one flow which is therefore missing.
+    `problems` collects what cannot be read, `left_out` those of them that are about one flow, which is missing then.
     """
 
     def __init__(self, files: Mapping[str, bytes], root: str = "") -> None:

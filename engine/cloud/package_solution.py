@@ -143,7 +143,9 @@ def _entry(files: PackageFiles, element: XmlElement, at: str) -> _Listed:
                 f"'{name}' is {_OTHERS.get(category, 'a process of another kind')} and is left out.",
             )
         )
-    return _Listed(guid, name, file, at, category in ("", _CLOUD_FLOW), element.text_of("StateCode") in ("", _ACTIVATED))
+    return _Listed(
+        guid, name, file, at, category in ("", _CLOUD_FLOW), element.text_of("StateCode") in ("", _ACTIVATED)
+    )
 
 
 def _source(files: PackageFiles, path: str, stem: str, known: _Listed | None) -> Source | None:

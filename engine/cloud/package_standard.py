@@ -16,6 +16,7 @@ from typing import Any, Final
 from ..errors import DefinitionError
 from .artifacts import read_artifacts
 from .definition import JsonObject
+from .literal import parameter_option
 from .package import Connection, Package, declared_parameters, with_parameters
 from .package_files import PackageFiles, one_root, roots
 from .pointer import join
@@ -114,7 +115,8 @@ def _with_shared(source: Source, shared: JsonObject, files: PackageFiles, given:
         if not any(_is_expression(text) for text in _texts(entry["value"])):
             values[declared.get(name.lower(), (name, ""))[0]] = entry["value"]
         elif name.lower() not in given:
-            files.problems.append(_unset(files.place("parameters.json", join("", name, "value")), name, entry["value"]))
+            at = files.place("parameters.json", join("", name, "value"))
+            files.problems.append(_unset(at, name, entry.get("type"), entry["value"]))
     if not added:
         return replace(source, parameters=values)
     own = source.definition.get("parameters")
@@ -122,7 +124,7 @@ def _with_shared(source: Source, shared: JsonObject, files: PackageFiles, given:
     return replace(source, parameters=values, definition={**source.definition, "parameters": {**own, **added}})
 
 
-def _unset(at: str, name: str, value: Any) -> Problem:
+def _unset(at: str, name: str, kind: Any, value: Any) -> Problem:
     settings = ", ".join(sorted(set(_settings_in(value))))
     reason = f"the app settings {settings}, which are not imported" if settings else "an expression"
     return Problem(
@@ -130,7 +132,7 @@ def _unset(at: str, name: str, value: Any) -> Problem:
         "warning",
         at,
         f"The value of parameter '{name}' comes from {reason}: flows that use it need another.",
-        f"Give it one: --parameter {name}=JSON.",
+        f"Give it one, e.g. {parameter_option(name, str(kind).lower())}",
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from .literal import parameter_option
 from .package import Variable, declared_parameters, schema_name
 from .package_files import PackageFiles, XmlElement
 from .pointer import join
@@ -52,7 +53,7 @@ def _variable(files: PackageFiles, path: str, folder: str, root: XmlElement) -> 
                 "warning",
                 files.place(path),
                 f"The variable '{name or schema}' is a secret of a key vault; its value is not in the package.",
-                f"""Give it where a flow needs it: --parameter {schema}='"…"'.""",
+                f"Give it where a flow needs it, e.g. {parameter_option(schema)}",
             )
         )
         return Variable(schema, name or schema, kind, None, True, files.place(path))
@@ -96,7 +97,7 @@ def with_variables(source: Source, variables: Iterable[Variable], problems: list
                         "info",
                         at,
                         f"The environment variable '{schema}' is not in the package, and there is no default.",
-                        f"Give it a value: --parameter {schema}=JSON.",
+                        f"Give it a value, e.g. {parameter_option(schema, kind)}",
                     )
                 )
             continue
@@ -111,7 +112,7 @@ def with_variables(source: Source, variables: Iterable[Variable], problems: list
                     "warning",
                     variable.at,
                     f"The value of '{variable.schema_name}' is no {kind}, as the parameter at {at} wants it.",
-                    f"Give it another: --parameter {variable.schema_name}=JSON.",
+                    f"Give it another, e.g. {parameter_option(variable.schema_name, kind)}",
                 )
             )
     return replace(source, parameters=values)

@@ -18,7 +18,11 @@ from .pointer import join
 from .problem import Problems
 
 _METHODS = frozenset({"GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "MERGE"})
-_AUTHENTICATION = ("ActiveDirectoryOAuth", "Basic", "ClientCertificate", "ManagedServiceIdentity", "None", "Raw")
+_AUTHENTICATION = {
+    name.lower(): name
+    for name in ("ActiveDirectoryOAuth", "Basic", "ClientCertificate", "ManagedServiceIdentity", "None", "Raw")
+}
+_NOT_YET = frozenset({"ActiveDirectoryOAuth", "ClientCertificate", "ManagedServiceIdentity"})
 _HTTP = frozenset({"http", "httpwebhook"})
 MAXIMUM_ITEMS = 100_000
 """Items that paging may be asked for."""
@@ -52,9 +56,8 @@ def _requests(inputs: Any, pointer: str, what: str, problems: Problems) -> None:
         ):
             message = f"The address of {what} does not begin with https:// or http://."
             problems.warning("InvalidInputs", join(at, "uri"), message)
-        kind = authentication.get("type") if isinstance(authentication, dict) else None
-        if isinstance(kind, str) and not is_computed(kind):
-            _authentication(kind, join(at, "authentication", "type"), what, problems)
+        if isinstance(authentication, dict):
+            _authentication(authentication, join(at, "authentication"), what, problems)
 
 
 def _parts(inputs: Any, at: str) -> Iterator[tuple[JsonObject, str]]:
@@ -66,11 +69,30 @@ def _parts(inputs: Any, at: str) -> Iterator[tuple[JsonObject, str]]:
                 yield inner, join(at, name)
 
 
-def _authentication(kind: str, at: str, what: str, problems: Problems) -> None:
-    if kind.strip().lower() not in {name.lower() for name in _AUTHENTICATION}:
-        other = nearest(kind, _AUTHENTICATION)
-        hint = f"Did you mean '{other}'?" if other else f"Types are {', '.join(_AUTHENTICATION)}."
-        problems.warning("InvalidInputs", at, f"The authentication of {what} has the unknown type {shown(kind)}.", hint)
+def _authentication(given: JsonObject, at: str, what: str, problems: Problems) -> None:
+    kind = given.get("type")
+    if not isinstance(kind, str) or is_computed(kind):
+        return
+    name = _AUTHENTICATION.get(kind.strip().lower())
+    if name is None:
+        other = nearest(kind, _AUTHENTICATION.values())
+        hint = f"Did you mean '{other}'?" if other else f"Types are {', '.join(_AUTHENTICATION.values())}."
+        message = f"The authentication of {what} has the unknown type {shown(kind)}."
+        problems.warning("InvalidInputs", join(at, "type"), message, hint)
+    elif name in _NOT_YET:
+        problems.warning(
+            "NotYetSupported",
+            join(at, "type"),
+            f"The authentication {name} of {what} is not supported yet: the call fails.",
+            "Basic and Raw are: Raw takes the whole Authorization header.",
+        )
+    elif name == "Raw" and given.get("value") is not None and given.get("scheme"):
+        problems.warning(
+            "InvalidInputs",
+            join(at, "scheme"),
+            f"The 'scheme' of {what} is not read, since there is a 'value', which is the whole header.",
+            "Write the scheme into the value, or give 'scheme' and 'parameter'.",
+        )
 
 
 def _transfer(runtime: JsonObject, pointer: str, what: str, problems: Problems) -> None:

@@ -36,6 +36,12 @@ def check_recurrence(trigger: Trigger, dialect: Dialect, problems: Problems) -> 
     if recurrence is None:
         if trigger.type in ("recurrence", "slidingwindow") and not is_dynamic(trigger.raw.get("recurrence")):
             problems.error("InvalidRecurrence", trigger.pointer, f"Trigger '{trigger.name}' has no 'recurrence'.")
+        elif trigger.type == "http" and trigger.raw.get("recurrence") is None:
+            problems.warning(
+                "InvalidRecurrence",
+                trigger.pointer,
+                f"Trigger '{trigger.name}' has no 'recurrence', which the hosts want: it polls each minute.",
+            )
         return
     frequency = _frequency(trigger, recurrence, dialect, problems)
     _times(trigger, recurrence, problems)

@@ -25,18 +25,20 @@ _PROPERTIES = frozenset(
     {"password", "client_secret", "clientsecret", "api_key", "apikey", "access_token", "refresh_token"}
 )
 
-# What gives a secret away wherever it stands, and what it is then.
+# What gives a secret away wherever it stands, what it is then, and what a text must hold to be looked at for it.
 _SHAPES = (
-    (re.compile(r"\b(?:Account|SharedAccess)Key=(?!@)[A-Za-z0-9+/]{20,}", re.IGNORECASE), "a connection string"),
-    (re.compile(r";\s*(?:Password|Pwd)=(?!@)[^;@{}<>\s]{6,}", re.IGNORECASE), "a connection string"),
-    (re.compile(r"[?&]sig=(?!@)[A-Za-z0-9%+/_-]{20,}"), "a signed address"),
-    (re.compile(r"\bclient_secret=(?!@)[^&@\s{}<>'\"]{8,}", re.IGNORECASE), "a client secret"),
-    (re.compile(r"(?<![\w~.-])[\w~.-]{3}[78]Q~[\w~.-]{31,34}(?![\w~.-])"), "a client secret of Entra ID"),
-    (re.compile(r"-----BEGIN (?:[A-Z]{2,12} )?PRIVATE KEY-----"), "a private key"),
-    (re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"), "a token"),
-    (re.compile(r"\bBearer [A-Za-z0-9._~+/-]{20,}"), "a token"),
-    (re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{40,}|xox[abps]-[\w-]{20,})"), "a token"),
-    (re.compile(r"\b(?:AKIA[0-9A-Z]{16}|AIza[\w-]{35})\b"), "a key of a cloud's API"),
+    ("=", re.compile(r"\b(?:Account|SharedAccess)Key=(?!@)[A-Za-z0-9+/]{20,}", re.IGNORECASE), "a connection string"),
+    ("=", re.compile(r";\s*(?:Password|Pwd)=(?!@)[^;@{}<>\s]{6,}", re.IGNORECASE), "a connection string"),
+    ("sig=", re.compile(r"[?&]sig=(?!@)[A-Za-z0-9%+/_-]{20,}"), "a signed address"),
+    ("=", re.compile(r"\bclient_secret=(?!@)[^&@\s{}<>'\"]{8,}", re.IGNORECASE), "a client secret"),
+    ("Q~", re.compile(r"(?<![\w~.-])[\w~.-]{3}[78]Q~[\w~.-]{31,34}(?![\w~.-])"), "a client secret of Entra ID"),
+    ("PRIVATE KEY", re.compile(r"-----BEGIN (?:[A-Z]{2,12} )?PRIVATE KEY-----"), "a private key"),
+    ("eyJ", re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"), "a token"),
+    ("Bearer ", re.compile(r"\bBearer [A-Za-z0-9._~+/-]{20,}"), "a token"),
+    ("_", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{40,})"), "a token"),
+    ("xox", re.compile(r"\bxox[abps]-[\w-]{20,}"), "a token"),
+    ("AKIA", re.compile(r"\bAKIA[0-9A-Z]{16}\b"), "a key of a cloud's API"),
+    ("AIza", re.compile(r"\bAIza[\w-]{35}\b"), "a key of a cloud's API"),
 )
 
 # Names of parameters that hold a secret by what they end with; `secretName` and `tokenUrl` do not.
@@ -61,8 +63,8 @@ def check_secrets(outline: Outline, problems: Problems) -> None:
             for where, what in _in_inputs(inputs, join(pointer, "inputs")):
                 found.setdefault(where, f"{what} of '{name}'")
     for text, where in texts(outline.definition.raw, outline.definition.pointer):
-        for shape, what in _SHAPES:
-            if where not in found and shape.search(text):
+        for mark, shape, what in _SHAPES:
+            if mark in text and where not in found and shape.search(text):
                 found[where] = what
     for where, what in found.items():
         _found(where, what, problems)

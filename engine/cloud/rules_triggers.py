@@ -45,6 +45,29 @@ def check_triggers(outline: Outline, problems: Problems) -> None:
         check_batch(trigger, definition.dialect, problems)
         _split_on(trigger, definition, problems)
         _concurrency(trigger, problems)
+        _relative_path(trigger, problems)
+        _push(trigger, problems)
+
+
+def _relative_path(trigger: Trigger, problems: Problems) -> None:
+    """Source: schema reference, Request trigger: a relative path needs a method."""
+    inputs = trigger.inputs if isinstance(trigger.inputs, dict) else {}
+    if trigger.type in CALLED_TRIGGERS and inputs.get("relativePath") and not inputs.get("method"):
+        problems.warning(
+            "InvalidInputs",
+            join(trigger.pointer, "inputs", "relativePath"),
+            f"Trigger '{trigger.name}' has a 'relativePath' without the 'method' that the hosts want beside it.",
+        )
+
+
+def _push(trigger: Trigger, problems: Problems) -> None:
+    if trigger.type == "serviceprovider" and trigger.kind == "push":
+        problems.warning(
+            "NotYetSupported",
+            join(trigger.pointer, "kind"),
+            f"The service would push to trigger '{trigger.name}', which is not supported yet: its connector is polled.",
+            "A 'recurrence' says how often; otherwise each minute.",
+        )
 
 
 def _split_on(trigger: Trigger, definition: Definition, problems: Problems) -> None:

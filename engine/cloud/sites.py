@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..expressions.template import Found, find_expressions
+from ..expressions.template import Found, Meanings, find_expressions
 from .definition import Trigger
 from .outline import Outline, Place
 from .pointer import join
@@ -49,20 +49,21 @@ class Site:
 
 def sites(outline: Outline) -> Iterator[Site]:
     """Every site, in document order within its action, trigger or output; none in actions that are not built."""
+    known: Meanings = {}
     for trigger in outline.definition.triggers:
         for field, part, pointer, value in fields(trigger.raw, trigger.type, trigger.pointer):
-            for found in find_expressions(value, pointer):
+            for found in find_expressions(value, pointer, known):
                 yield Site(found, field, part, None, trigger)
     for place in outline.places:
         if not place.built:
             continue
         action = place.action
         for field, part, pointer, value in fields(action.raw, action.type, action.pointer):
-            for found in find_expressions(value, pointer):
+            for found in find_expressions(value, pointer, known):
                 yield Site(found, field, part, place)
     outputs = join(outline.definition.pointer, "outputs")
     for name, value in outline.definition.outputs.items():
-        for found in find_expressions(value, join(outputs, name)):
+        for found in find_expressions(value, join(outputs, name), known):
             yield Site(found, "outputs", name, None)
 
 

@@ -100,11 +100,17 @@ def _parse_template(text: str) -> str | Template:
     return Template(tuple(parts))
 
 
-def find_expressions(value: Value, pointer: str = "") -> Iterator[Found]:
+Meanings = dict[str, "str | Node | Template"]
+"""What strings mean that were read already: definitions repeat themselves."""
+
+
+def find_expressions(value: Value, pointer: str = "", known: Meanings | None = None) -> Iterator[Found]:
     """Every expression in the strings and property names of a JSON value, in document order.
 
-    `pointer` is the pointer of `value` itself. A string that cannot be read is yielded with its error.
+    `pointer` is the pointer of `value` itself; `known` grows by what is read. A string that cannot be read is yielded
+    with its error.
     """
+    known = {} if known is None else known
     pending: list[tuple[Value, str, int]] = [(value, pointer, 0)]
     while pending:
         current, at, depth = pending.pop()
@@ -113,12 +119,12 @@ def find_expressions(value: Value, pointer: str = "") -> Iterator[Found]:
                 at, "", None, ExpressionError(f"The value is nested more than {MAXIMUM_JSON_NESTING} levels deep.")
             )
         elif isinstance(current, str):
-            yield from _find_in_string(current, at)
+            yield from _find_in_string(current, at, known)
         elif isinstance(current, list):
             pending.extend((item, f"{at}/{index}", depth + 1) for index, item in reversed(list(enumerate(current))))
         elif isinstance(current, dict):
             for name in current:
-                yield from _find_in_string(name, f"{at}/{escape_pointer(name)}")
+                yield from _find_in_string(name, f"{at}/{escape_pointer(name)}", known)
             pending.extend(
                 (item, f"{at}/{escape_pointer(name)}", depth + 1) for name, item in reversed(list(current.items()))
             )
@@ -129,14 +135,16 @@ def escape_pointer(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _find_in_string(text: str, pointer: str) -> Iterator[Found]:
+def _find_in_string(text: str, pointer: str, known: Meanings) -> Iterator[Found]:
     if "@" not in text:
         return
-    try:
-        meaning = parse_string(text)
-    except ExpressionError as error:
-        yield Found(pointer, text, None, error)
-        return
+    meaning = known.get(text)
+    if meaning is None:
+        try:
+            meaning = known[text] = parse_string(text)
+        except ExpressionError as error:
+            yield Found(pointer, text, None, error)
+            return
     if isinstance(meaning, Template):
         for part in meaning.parts:
             if not isinstance(part, str):

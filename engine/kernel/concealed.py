@@ -1,7 +1,7 @@
 """What of a trace must not be shown: the rules of `secured`, and what only the parts of an expression would tell.
 
 History shows what an action made of the values that it read. A trace shows these values themselves, so it hides more:
-whatever reads a secure parameter, what a call authenticated itself with, or the secured inputs of another action.
+what a call authenticated itself with, and the secured inputs of another action.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from .secured import Secured
 
 _RECORDS: Final = frozenset({"actions", "result"})
 _TRIGGER_RECORDS: Final = frozenset({"trigger", "triggers"})
-_SECURE_TYPES: Final = frozenset({"securestring", "secureobject"})
 _AUTHENTICATION: Final = "authentication"
 _TELLING: Final = frozenset({"inputs", "error"})
 """Members of a record that may tell secured inputs; a message may quote them."""
@@ -33,7 +32,6 @@ class Concealed:
         hidden = secured.of(action.key)
         self.everything = "inputs" in hidden or ("outputs" in hidden and action.type not in _CALLS)
         self._action = action.key
-        self._parameters = {each.key for each in definition.parameters if each.type in _SECURE_TYPES}
         self._trigger = "inputs" in secured.trigger
         self._telling = {
             each.key
@@ -61,8 +59,6 @@ class Concealed:
         return False
 
     def _tells(self, call: Call) -> bool:
-        if call.key == "parameters":
-            return self._names(call, self._parameters)
         if call.key in _RECORDS:
             return self._names(call, self._telling)
         if call.key in _TRIGGER_RECORDS:
@@ -76,7 +72,7 @@ class Concealed:
         name = call.args[0]
         if not isinstance(name, Literal) or not isinstance(name.value, str):
             return True
-        return name.value.lower() in secret or key_of(name.value) in secret
+        return key_of(name.value) in secret
 
 
 def _with_inner(action: Action) -> Iterator[Action]:

@@ -44,11 +44,13 @@ ABOUT_OPEN: Final = frozenset({RESULT, TIMER, DEADLINE, CALLBACK})
 STEPS: Final = 256
 """Actions decided in one turn; then the host has to feed a `tick`, so that one run cannot keep the others waiting."""
 
-REVISION: Final = 2
+REVISION: Final = 3
 """The revision of these semantics, pinned by each run's start record: a run in flight keeps its own."""
 
-REVISIONS: Final = frozenset({1, REVISION})
-"""The revisions that runs may be of. 2: what is skipped since its runAfter is not met is ActionConditionFailed."""
+REVISIONS: Final = frozenset({1, 2, REVISION})
+"""The revisions that runs may be of. 2: what is skipped since its runAfter is not met is ActionConditionFailed.
+3: a static result without a code has that of its status, a Wait of less than nothing fails, and messages about JSON and
+its schemas are in words of their own (`replay` compares them by their codes before)."""
 
 
 class MismatchError(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from .notes import record_of
@@ -42,6 +43,19 @@ class Entry:
     retries: int = 0
     tracked: Any = None
     tracking_error: dict[str, Any] | None = None
+    secured: Secured | None = None
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """What must not be shown of it: `inputs`, `outputs`, both or nothing."""
+        return self.secured.of(self.node.key) if self.secured is not None else frozenset()
+
+    @property
+    def shown_error(self) -> dict[str, Any] | None:
+        """Its error as it may be shown."""
+        if self.error is None or self.secured is None:
+            return self.error
+        return self.secured.error(self.error, self.node.key, evaluated=self.inputs is not None)
 
     def to_json(self, secured: Secured | None = None) -> dict[str, Any]:
         """As the interfaces show it. Values that the definition secures are null, and `secured` names them."""
@@ -75,6 +89,11 @@ class History:
         self.plan = plan
         self.entries: list[Entry] = []
         self._changed = changed
+
+    @cached_property
+    def secured(self) -> Secured:
+        """What must not be shown of the run."""
+        return Secured(self.plan.definition)
 
     def started(self, frame: Frame, node: Node, at: int, inputs: Any) -> None:
         entry = self._entry(frame, node, at)
@@ -119,7 +138,7 @@ class History:
         return entry is not None and entry.end is not None
 
     def _entry(self, frame: Frame, node: Node, at: int) -> Entry:
-        entry = Entry(self.plan.path(node, frame.it), node, frame.it, start=at)
+        entry = Entry(self.plan.path(node, frame.it), node, frame.it, start=at, secured=self.secured)
         frame.watched[node.index] = entry
         self.entries.append(entry)
         return entry

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ExpressionError
 from ..values import Value
+from .schema_faults import described
 
 if TYPE_CHECKING:
     from .state import Frame
@@ -43,13 +44,32 @@ class Validator:
                 )
                 compiled = kind(schema, retriever=_refuse)
             except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-                raise ExpressionError(f"The 'schema' is not valid: {error}") from None
+                raise ExpressionError(f"The 'schema' is not valid: {_why(error)}") from None
             if self._constant:
                 self._compiled = compiled
         for fault in compiled.iter_errors(value):
-            place = "".join(f"/{part}" for part in fault.instance_path)
-            return f"The content does not fit the schema{' at ' + place if place else ''}: {fault.message}"
+            return f"The content does not fit the schema{_at(fault)}: {_said(fault)}."
         return None
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a schema."""
+    import jsonschema_rs
+
+    if isinstance(error, jsonschema_rs.ValidationError) and error.kind.name == "referencing":
+        return "it refers to another document, and such references are not followed."
+    if isinstance(error, jsonschema_rs.ValidationError):
+        return f"{_said(error)}{_at(error)}."
+    return "it refers to something that is not there, or to another document, which is not followed."
+
+
+def _said(fault: Any) -> str:
+    return described(fault.kind.name, fault.kind.as_dict(), fault.instance)
+
+
+def _at(fault: Any) -> str:
+    place = "".join(f"/{part}" for part in fault.instance_path)
+    return f" at {place}" if place else ""
 
 
 def _names_draft(schema: dict[str, Any] | bool) -> bool:

@@ -87,6 +87,8 @@ def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
         until = inputs.get("until") if isinstance(inputs, dict) else None
         if isinstance(interval, dict):
             due = later(now, interval.get("count"), interval.get("unit"))
+            if due < now and frame.state.revision > 2:
+                raise ExpressionError(f"The interval of '{node.name}' must have a count of 1 or more, not less than 0.")
         elif isinstance(until, dict):
             due = from_iso(until.get("timestamp"))
         else:

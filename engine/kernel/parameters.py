@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..cloud import Definition, Parameter, picked_connections
+from ..cloud.literal import parameter_option
 from ..errors import DefinitionError
 from ..values import to_json, type_name
 
@@ -69,7 +70,7 @@ def resolve(
                 f"The parameter '{parameter.name}' has no default and no value was given.",
                 code="MissingParameter",
                 at=parameter.pointer,
-                hint=f"Give one, e.g. --parameter {parameter.name}=VALUE.",
+                hint=f"Give one, e.g. {parameter_option(parameter.name, parameter.type)}",
             )
     values["$authentication"] = values.get("$authentication") or {}
     names = connections if connections is not None else connection_names(definition)

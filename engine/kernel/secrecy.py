@@ -18,7 +18,7 @@ from typing import Any, Final
 from ..cloud import Action, Definition, key_of
 from ..cloud import walk as walk_actions
 from ..cloud.script import dependencies
-from ..expressions import Call, Literal, find_expressions, walk
+from ..expressions import Access, Call, Literal, find_expressions, walk
 from . import static
 from .inline import TYPES
 
@@ -32,6 +32,8 @@ _OF_THE_HOST: Final = frozenset({"$connections", "$authentication"})
 _CREDENTIALS: Final = frozenset({"password", "secret", "pfx", "value"})
 
 _RECORDS: Final = frozenset({"actions", "result"})
+_HARMLESS: Final = frozenset({"name", "starttime", "endtime", "trackingid", "clienttrackingid", "status", "code"})
+"""Members of a record that tell nothing of its values."""
 _OUTPUTS: Final = frozenset(
     {
         "outputs", "body", "actionoutputs", "actionbody", "formdatavalue", "formdatamultivalues", "multipartbody",
@@ -53,7 +55,8 @@ _ADDING: Final = frozenset({"incrementvariable", "decrementvariable"})
 """Types whose outputs are made of the variable's former value."""
 
 Source = tuple[str, str | None]
-"""What an expression reads: its kind (outputs, record, trigger, variable, items, parameter) and name, None for any."""
+"""What an action reads: its kind (outputs, record, script, trigger, variable, items, parameter) and name, None for any.
+"""
 
 _ANYTHING: Final[Source] = ("anything", None)
 
@@ -80,16 +83,15 @@ class Secrecy:
         self._parameters = secure_parameters(definition)
         self._variables: set[str] = set()
         self.authenticating: set[str] = set()
-        # Actions that hide nothing, whose records tell a credential or what is hidden of an action inside.
-        self._telling: set[str] = set()
+        # Containers that hide nothing of their own, but have something in them whose record tells a secret.
+        self._containers: set[str] = set()
         for action in definition.all_actions():
             own = secured_properties(action.raw)
             if own:
                 self._hide(action, own)
             if _authenticates(action):
                 self.authenticating.add(action.key)
-        self._telling |= self.authenticating
-        if self.hidden or self._parameters or self._telling or self.trigger:
+        if self.hidden or self._parameters or self.authenticating or self.trigger:
             self._spread([_reader(definition, action, loops) for action, loops in _with_loops(definition)])
 
     def _spread(self, readers: list[_Reader]) -> None:
@@ -97,17 +99,15 @@ class Secrecy:
         while changed:
             changed = False
             for reader in readers:
-                known = self.hidden.get(reader.action.key, set())
-                if "inputs" not in known and any(self._is_secret(source) for source in reader.sources):
+                key = reader.action.key
+                if "inputs" not in self.hidden.get(key, ()) and any(map(self._is_secret, reader.sources)):
                     self._hide(reader.action, {"inputs"})
                     changed = True
-                if "inputs" in self.hidden.get(reader.action.key, ()) and not reader.variables <= self._variables:
+                if "inputs" in self.hidden.get(key, ()) and not reader.variables <= self._variables:
                     self._variables |= reader.variables
                     changed = True
-                if reader.action.key not in self._telling and not reader.inside.isdisjoint(
-                    self._telling | self.hidden.keys()
-                ):
-                    self._telling.add(reader.action.key)
+                if key not in self._containers and any(map(self._tells, reader.inside)):
+                    self._containers.add(key)
                     changed = True
 
     def _hide(self, action: Action, parts: set[str]) -> None:
@@ -127,10 +127,16 @@ class Secrecy:
         if kind == "items":
             return name is None or "inputs" in self.hidden.get(name, ())
         if name is None:  # a computed name may mean any action, and what cannot be read anything
-            return bool(self.hidden or self._telling or self.trigger)
+            return bool(self.hidden or self.authenticating or self.trigger)
         if kind == "record":
-            return name in self.hidden or name in self._telling
-        return "outputs" in self.hidden.get(name, ())  # a container has none
+            return self._tells(name)
+        if kind == "script":  # it gets records without what calls authenticate themselves with
+            return name in self.hidden
+        return "outputs" in self.hidden.get(name, ()) or name in self._containers
+
+    def _tells(self, key: str) -> bool:
+        """Whether the record of an action tells a secret."""
+        return key in self.hidden or key in self.authenticating or key in self._containers
 
 
 def secured_properties(raw: Mapping[str, Any]) -> set[str]:
@@ -162,12 +168,12 @@ def _authenticates(action: Action) -> bool:
 
 def _with_loops(definition: Definition) -> Iterator[tuple[Action, tuple[str, ...]]]:
     """Every action with the keys of the Foreach around it, outermost first."""
-    waiting: list[tuple[Action, tuple[str, ...]]] = [(action, ()) for action in definition.actions]
+    waiting: list[tuple[Action, tuple[str, ...]]] = [(action, ()) for action in reversed(definition.actions)]
     while waiting:
         action, loops = waiting.pop()
         yield action, loops
         inner = (*loops, action.key) if action.type == "foreach" else loops
-        waiting += [(each, inner) for branch in action.branches for each in branch.actions]
+        waiting += [(each, inner) for branch in reversed(action.branches) for each in reversed(branch.actions)]
 
 
 def _reader(definition: Definition, action: Action, loops: tuple[str, ...]) -> _Reader:
@@ -179,7 +185,7 @@ def _reader(definition: Definition, action: Action, loops: tuple[str, ...]) -> _
     sources |= {each for each in _sources(action.inputs, loops) if each[0] != "parameter"}
     if action.type == "javascriptcode":
         reads = dependencies(action.inputs)
-        sources |= {("record", key_of(name)) for name in reads.actions}
+        sources |= {("script", key_of(name)) for name in reads.actions}
         if reads.trigger:
             sources.add(("trigger", "record"))
     variables = frozenset(_variables(action))
@@ -205,12 +211,16 @@ def _sources(value: Any, loops: tuple[str, ...]) -> Iterator[Source]:
         if each.node is None:
             yield _ANYTHING
             continue
+        members: dict[int, str] = {}
         for node in walk(each.node):
-            if isinstance(node, Call):
-                yield from _of_call(node, loops)
+            if isinstance(node, Access) and isinstance(node.key, Literal):
+                members[id(node.target)] = str(node.key.value).lower()
+            elif isinstance(node, Call):
+                yield from _of_call(node, members.get(id(node)), loops)
 
 
-def _of_call(call: Call, loops: tuple[str, ...]) -> Iterator[Source]:
+def _of_call(call: Call, member: str | None, loops: tuple[str, ...]) -> Iterator[Source]:
+    """What a call reads; `member` is what is taken of its value at once, where that is known."""
     given = call.args[0].value if call.args and isinstance(call.args[0], Literal) else None
     name = given.lower() if isinstance(given, str) else None
     action = key_of(name) if name is not None else None
@@ -224,10 +234,10 @@ def _of_call(call: Call, loops: tuple[str, ...]) -> Iterator[Source]:
         yield "variable", name
     elif call.key == "parameters":
         yield "parameter", name
-    elif call.key in _RECORDS:
-        yield "record", action
-    elif call.key in _OUTPUTS and call.args:
+    elif (call.key in _OUTPUTS and call.args) or (call.key == "actions" and member == "outputs"):
         yield "outputs", action
+    elif call.key in _RECORDS and not (call.key == "actions" and member in _HARMLESS):
+        yield "record", action
 
 
 def _without_authentication(inputs: Any) -> Any:

@@ -6,14 +6,17 @@ Source: Logic Apps, "Test with mock data (static results)": `runtimeConfiguratio
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ..cloud import Action, Definition
 from ..expressions import compile_value
 from .names import ActionScope
 from .plan import Outcome, Work
 from .state import Frame
-from .status import FAILED, SUCCEEDED, UNMET, code_of
+from .status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, UNMET, code_of
+
+CODES: Final = {SKIPPED: "ActionSkipped", TIMED_OUT: "ActionTimedOut", CANCELLED: "ActionCancelled"}
+"""The codes of results that give none, by status; those of others are that of their error, or ActionFailed."""
 
 
 def result(definition: Definition, action: Action, *, enabled_only: bool = True) -> dict[str, Any] | None:
@@ -32,7 +35,11 @@ def work(fixed: dict[str, Any], scope: ActionScope) -> Work:
     evaluate = compile_value(fixed, scope).evaluate
 
     def give(frame: Frame) -> Outcome:
-        return outcome(evaluate(frame))
+        fixed: Any = evaluate(frame)
+        status = code_of(str(fixed.get("status", "Succeeded")))
+        if frame.state.revision > 2 and status in CODES and not fixed.get("code"):
+            fixed = {**fixed, "code": CODES[status]}
+        return outcome(fixed)
 
     return give
 

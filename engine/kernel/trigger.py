@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..cloud import Trigger
-from ..errors import ExpressionError
+from ..errors import DefinitionError, ExpressionError
 from ..expressions import compile_condition, compile_string
 from ..values import Value, type_name
 from .jsonschema import Validator
@@ -86,17 +86,22 @@ def fire(
     at: int,
     pins: dict[str, Any],
     headers: dict[str, Any] | None = None,
+    queries: dict[str, Any] | None = None,
+    path: dict[str, Any] | None = None,
     given: bool = True,
     firing: Firing | None = None,
 ) -> list[dict[str, Any]]:
     """The trigger record of each run that starts; empty when a trigger condition is false.
 
     `body` is the trigger's body; `given` False says that there was none, and then splitOn has nothing to split and a
-    single run starts. `firing` is given where the trigger fired by itself. `pins` are those of the run's start record
-    (parameters, workflow, seed). Raises ExpressionError for a condition or splitOn that cannot be evaluated.
+    single run starts. `queries` and `path` are those of a request's address. `firing` is given where the trigger fired
+    by itself. `pins` are those of the run's start record (parameters, workflow, seed). Raises ExpressionError for a
+    condition or splitOn that cannot be evaluated, DefinitionError (NoRequest) for parts of an address where the trigger
+    is no request.
     """
     trigger = trigger_of(plan)
     record = _record(trigger, body, at, headers or {}, given, firing)
+    _add_address(trigger, record, queries or {}, path or {})
     schema = _schema_to_fit(trigger) if trigger is not None else None
     if trigger is None or (schema is None and trigger.split_on is None and not trigger.conditions):
         return [record]  # nothing is evaluated
@@ -158,6 +163,20 @@ def waits_for_response(plan: Plan) -> bool:
     if trigger is None:
         return plan.answers
     return plan.answers and trigger.split_on is None and trigger.type in ("request", "manual")
+
+
+def _add_address(
+    trigger: Trigger | None, record: dict[str, Any], queries: dict[str, Any], path: dict[str, Any]
+) -> None:
+    if not queries and not path:
+        return
+    if trigger is not None and trigger.type not in ("request", "manual"):
+        raise DefinitionError(
+            f"The trigger '{trigger.name}' is no request: it has no queries and no parameters in its path.",
+            code="NoRequest",
+            at=trigger.pointer,
+        )
+    record["outputs"] |= {"queries": queries, "relativePathParameters": path}
 
 
 def _record(

@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 from ...connectors import Services
-from ...storage import EnvironmentLocked, StoreClosed, Vault
+from ...storage import EnvironmentLocked, ExecutorLost, SealedInbox, StoreClosed, Vault
 from ..errors import Denied
 from .executor import Executor
 from .library import Library
+from .outgoing import Underway
 from .perform import Performer
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from .triggers import Fired
 
 log = logging.getLogger("sealflow")
+
+Dropped = EnvironmentLocked | ExecutorLost
+"""Why everything that was open is dropped."""
 
 
 class Holder(Protocol):
@@ -50,7 +54,14 @@ class Access:
     """What one environment needs in one process. `doubt` is called when something hints at a lock."""
 
     def __init__(
-        self, vault: Vault, connectors: Registry, clock: Clock, *, resume: bool, run_duration: int | None
+        self,
+        vault: Vault,
+        connectors: Registry,
+        clock: Clock,
+        inbox: Callable[[], Awaitable[SealedInbox]],
+        *,
+        resume: bool,
+        run_duration: int | None,
     ) -> None:
         self.info = vault.environment
         self.clock = clock
@@ -60,13 +71,14 @@ class Access:
         self._connectors = connectors
         self._run_duration = run_duration
         self._opened: _Opened | None = _open(vault)
-        self._error: EnvironmentLocked | None = None
+        self._error: Dropped | None = None
         self._turn = asyncio.Lock()
         self._fired: Callable[[Fired], None] | None = None
         self._ended: Callable[[str, str, str], None] | None = None
         self._holders: WeakSet[Holder] = WeakSet()
         self._executes = False
         self._paused: set[bytes] = set()
+        self._underway = Underway(inbox)
 
     # ---- what is there now
 
@@ -95,18 +107,18 @@ class Access:
             raise self.refusal()
         return self._opened
 
-    def refusal(self) -> EnvironmentLocked | StoreClosed:
+    def refusal(self) -> Dropped | StoreClosed:
         """The error of every use while nothing is open."""
         if self._error is None:
             return StoreClosed("The environment is closed.")
         return _bare(self._error)
 
-    def explained(self, error: EnvironmentLocked | StoreClosed) -> EnvironmentLocked | None:
+    def explained(self, error: Dropped | StoreClosed) -> Dropped | None:
         """The error to tell instead of one that arose because keys and store were dropped under way."""
         if self._error is not None:
             told = self.refusal()
-            return told if isinstance(told, EnvironmentLocked) else None
-        if isinstance(error, EnvironmentLocked):
+            return None if isinstance(told, StoreClosed) else told
+        if not isinstance(error, StoreClosed):
             self.doubt()
         return None
 
@@ -124,7 +136,11 @@ class Access:
                 await opened.vault.look_again()
                 self._still(opened)
                 performer = Performer(self._connectors, Services(clock=self.clock))
-                executor = Executor(opened.vault, opened.library, self.clock, performer, self._run_duration)
+                executor = Executor(
+                    opened.vault, opened.library, self.clock, performer, self._underway, self._run_duration
+                )
+                await self._underway.look(opened.vault.sealed_items.kept)
+                self._still(opened)
                 opened.executor = executor
                 self._executes = True
                 self._tell(executor)
@@ -170,7 +186,7 @@ class Access:
 
     # ---- dropped, and back
 
-    async def drop(self, error: EnvironmentLocked) -> None:
+    async def drop(self, error: Dropped) -> None:
         """Forget everything that the key has opened, at once; every use raises `error` from now on."""
         self._error = _bare(error)
         opened, self._opened = self._opened, None
@@ -185,6 +201,7 @@ class Access:
         if executor is not None:
             await executor.close(patience=0)
         del opened, executor
+        await asyncio.sleep(0)  # what has ended lets go in its next turn
         gc.collect()  # what only cycles keep
 
     def admit(self, vault: Vault) -> None:
@@ -214,6 +231,7 @@ class Access:
     async def close(self) -> None:
         """Stop driving runs and close the store."""
         opened, self._opened = self._opened, None
+        await self._underway.close()
         if opened is None:
             return
         if opened.executor is not None:
@@ -221,7 +239,7 @@ class Access:
         await opened.vault.close()
 
 
-def _bare(error: EnvironmentLocked) -> EnvironmentLocked:
+def _bare(error: Dropped) -> Dropped:
     """The error without its traceback, whose frames hold what they worked with."""
     return type(error)(error.message, hint=error.hint)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...connectors import status_name
+from ..cloud import key_of
 from ..errors import NotFound, SealflowError
 from ..kernel import Invoke
 from ..kernel.status import FAILED, SUCCEEDED
@@ -44,6 +45,9 @@ class Children:
                 return None
             return _failure("WorkflowNotFound", error.message)
         plan = await executor.library.plan(flow.id, flow.version)
+        trigger = _trigger_name(inputs)
+        if trigger and key_of(trigger) not in {each.key for each in plan.definition.triggers}:
+            return _failure("TriggerNotFound", f"The flow '{flow.name}' has no trigger '{trigger}'.")
         if not plan.answers:
             return _failure(
                 "NestedWorkflowDoesNotContainResponseAction",
@@ -99,6 +103,13 @@ class Children:
         if not name:
             raise NotFound("The action names no workflow.")
         return await self._executor.library.find(name)
+
+
+def _trigger_name(inputs: dict[str, Any]) -> str:
+    """The trigger that the action calls, `host.triggerName`; empty where it gives none."""
+    host = inputs.get("host")
+    name = host.get("triggerName") if isinstance(host, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _answered(response: dict[str, Any]) -> Answer:

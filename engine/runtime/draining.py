@@ -10,12 +10,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import InboxFull, IntegrityError, SealedInbox, SealedItem, StorageError
+from ...storage import InboxFull, IntegrityError, RecordNotFound, SealedInbox, SealedItem, StorageError
 from ...storage.sealed_inbox import SealedItems
 from ..kernel import Command, Invoke
 from .callbacks import ACCEPTED, FULL, UNKNOWN, Address, Delivery
 from .perform import Answer
-from .requests import CALLBACK, CALLED
+from .requests import ANSWERED, CALLBACK, CALLED
 from .start import UNSET, run_name
 from .subscriptions import address as trigger_address
 from .trigger_info import unknown_trigger
@@ -79,7 +79,7 @@ async def drain(executor: Executor) -> int:
                 sealed.consume(item.place)
             await executor.vault.flush()
             drained += len(items)
-        if drained or sealed.wanted:
+        if drained or sealed.lacks_key:
             await sealed.renew(drained=bool(drained))
     return drained
 
@@ -88,11 +88,13 @@ async def _carry_out(executor: Executor, item: SealedItem) -> None:
     try:
         if item.kind == CALLBACK:
             await executor.call_back(Address(item.scope, item.value["token"]), Answer(*item.value["answer"]))
+        elif item.kind == ANSWERED:
+            await executor.take_answer(item.scope, item.value)
         elif item.kind == CALLED:
             value = item.value
             await executor.triggers.called(item.scope, value["token"], value.get("body", UNSET), value["headers"])
     except StorageError as error:
-        if not isinstance(error, IntegrityError):
+        if not isinstance(error, IntegrityError | RecordNotFound):
             raise
         log.error("what came while the environment was locked cannot be carried out: %s", error.code)
     except Exception as error:

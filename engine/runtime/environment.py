@@ -75,8 +75,15 @@ class Environment:
         self._connectors = connectors
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._resume = resume
-        self._access = Access(vault, connectors, self._clock, resume=resume, run_duration=in_ticks(run_duration))
         self._opening = opening
+        self._access = Access(
+            vault,
+            connectors,
+            self._clock,
+            opening.sealed_inbox,
+            resume=resume,
+            run_duration=in_ticks(run_duration),
+        )
         self._watch = KeyWatch(self._access, opening)
         self._watch.start()
 
@@ -119,9 +126,8 @@ class Environment:
         solution, a flow package, a project's folder, a template. `flow` says which one where it holds several.
         `artifacts`: its maps and schemas, as `{"maps": {name: text}, "schemas": {name: text}}` or a folder of the
         layout of a Standard project's `Artifacts`. The same content again is the same version. A new flow may start
-        runs unless `enabled` is False; one that is there stays as it is. Raises DefinitionError
-        with the first fault or `SeveralFlows`, NotFound for a missing file, PackageError for an archive that is not
-        read.
+        runs unless `enabled` is False; one that is there stays as it is. Raises DefinitionError with the first fault or
+        `SeveralFlows`, NotFound for a missing file, PackageError for an archive that is not read.
         """
         found = await _source(source, name, flow)
         if artifacts is not None:
@@ -253,13 +259,15 @@ class Environment:
         *,
         parameters: Mapping[str, Any] | None = None,
         headers: Mapping[str, Any] | None = None,
+        queries: Mapping[str, Any] | None = None,
+        path: Mapping[str, Any] | None = None,
         simulate: Simulation | Mapping[str, Any] | bool | None = None,
         on_change: Callable[[Entry], None] | None = None,
     ) -> list[Run]:
         """Fire a flow's trigger with `body`.
 
         One run starts; with splitOn one for each element, and none when a trigger condition is false. When this
-        returns, the start of every run is durable.
+        returns, the start of every run is durable. `queries` and `path` are parameters of a request's address.
         `simulate` answers every call without network: True, or mocks by action name. `on_change` is called with each
         action as it starts, is tried again or ends; only in the process that executes the run. Raises NotFound,
         DefinitionError, ExpressionError.
@@ -277,6 +285,8 @@ class Environment:
             at=self._clock.now(),
             body=body,
             headers=dict(headers) if headers is not None else None,
+            queries=dict(queries) if queries is not None else None,
+            path=dict(path) if path is not None else None,
             parameters={**declared(document, plan), **(parameters or {})},
             simulate=simulation.to_json() if simulation is not None else None,
         )

@@ -40,6 +40,7 @@ from .expiry import RUN_DURATION, Expiry
 from .key_work import KeyWork
 from .library import Library
 from .live import LiveRun
+from .outgoing import Underway
 from .perform import Answer, Performer
 from .reading import is_held, load
 from .requests import CALLBACK, CANCEL, DEPLOYED, MIGRATE, RESUME, START, SWITCH
@@ -72,12 +73,19 @@ class Executor:
     """Drives the runs of one vault. Its holder must own the environment's executor lock."""
 
     def __init__(
-        self, vault: Vault, library: Library, clock: Clock, performer: Performer, run_duration: int | None = None
+        self,
+        vault: Vault,
+        library: Library,
+        clock: Clock,
+        performer: Performer,
+        underway: Underway,
+        run_duration: int | None = None,
     ) -> None:
         self.vault = vault
         self.library = library
         self.clock = clock
         self.performer = performer
+        self.underway = underway
         self.children = Children(self)
         self.batches = Batches(self)
         self.key_work = KeyWork(vault)
@@ -272,6 +280,19 @@ class Executor:
             await self.vault.flush()  # what is stored tells of everything that was waited for
         found = await look_up(self.vault, self.library, address)
         return Delivery(GONE, found.run, found.path) if found.accepted else found
+
+    async def take_answer(self, run_id: bytes, value: Any) -> None:
+        """Give an answer that was kept to the run that made the call. When this returns, its record is queued.
+
+        Raises NotFound, and the failure of a run that cannot go on.
+        """
+        run = await self.resume(run_id)
+        if run is not None:
+            await run.settled()
+            run.take_answer(value)
+            await run.settled()
+            if run.failure is not None:
+                raise run.failure
 
     def part(self, command: Invoke) -> None:
         """Make the unsubscribe request of a run that is over: once, and nobody waits for what comes of it."""

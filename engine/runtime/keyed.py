@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from ...storage import EnvironmentLocked, StoreClosed
+from ...storage import EnvironmentLocked, ExecutorLost, StoreClosed
 
 if TYPE_CHECKING:
     from .access import Access
@@ -33,7 +33,7 @@ def keyed(method: Callable[Concatenate[K, P], Awaitable[T]]) -> Callable[Concate
     async def call(self: K, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return await method(self, *args, **kwargs)
-        except (EnvironmentLocked, StoreClosed) as error:
+        except (EnvironmentLocked, ExecutorLost, StoreClosed) as error:
             told = self._access.explained(error)
             if told is None:
                 raise

@@ -1,5 +1,5 @@
 """Watches over an open environment's key: asks for it as often as its policy says, and looks every second whether the
-environment was locked, or its keys changed, by somebody else.
+environment was locked, its keys changed, or its runs taken over, by somebody else.
 
 Idle or not, every process so drops what the key has opened within the policy's interval and two seconds of a
 revocation, and within two seconds of a lock. What an answer means is said by `storage.health`, what is dropped by
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from math import inf
 from typing import Any, Final, TypeVar
 
-from ...storage import EnvironmentLocked, KeyUnavailable, StorageError, Vault
+from ...storage import EnvironmentLocked, KeyUnavailable, StorageError, Vault, taken_over
 from ...storage.health import Answer, Decision, Health, answer_of, judge
 from .access import Access
 from .opening import Opening
@@ -70,6 +70,11 @@ class KeyWatch:
             if self._access.lock_epoch is None:
                 if self._locked:
                     await self._try_again()
+                return
+            if self._access.vault.executor_lost:
+                # What is in memory is of the past. Everything is read again, by a process that executes nothing.
+                await self._access.drop(taken_over())
+                await self._try_again()
                 return
             epoch, lock_epoch = await self._access.vault.key_epochs()
             if lock_epoch != self._access.lock_epoch:
@@ -131,7 +136,7 @@ class KeyWatch:
         self._open_since(at, vault)
         self._access.admit(vault)
         self._retake()
-        log.warning("the key of an environment is given again: it goes on")
+        log.warning("the store of an environment is open again: it goes on")
         if healed:
             await self._opening.record("environment resume", "Succeeded")
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import NotStorable, RunLog
+from ...storage import EnvironmentLocked, NotStorable, RunLog
 from ..kernel import (
     Abandon,
     Command,
@@ -42,6 +42,7 @@ from ..kernel.state import CALLING, SUBSCRIBED
 from ..kernel.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from . import expiry
 from .draining import expect_callbacks
+from .outgoing import Outgoing, answer_in, before
 from .perform import Answer
 from .reading import load, stored_records
 from .simulate import Simulation
@@ -272,7 +273,7 @@ class LiveRun:
         self.failure = error
         self._quiet.set()
         log.warning("run %s cannot go on: %s", self.id, type(error).__name__)
-        self._tasks.give_up_all()
+        self._let_go(error)
         self.executor.forget(self)
         self.responded.set()
         self.ended.set()
@@ -318,7 +319,10 @@ class LiveRun:
         if self.state.end is None:
             if command.unsubscribes:
                 self._tasks.give_up(key)  # a timer of the time before
-            self._tasks.spawn(self._invoke(command), key)
+            if self._goes_outside(command) and not isinstance(command.inputs, Large):
+                self._make(command)
+            else:
+                self._tasks.spawn(self._invoke(command), key)
         elif command.unsubscribes and self.simulation is None:
             self.executor.part(command)
 
@@ -384,25 +388,44 @@ class LiveRun:
         node, it, attempt = command.node.index, command.it, command.attempt
         if isinstance(command.inputs, Large):
             command.inputs = (await load(self.log, [command.inputs]))[command.inputs.at]
+        if self._goes_outside(command):
+            self._make(command)
+            return
         if command.deadline is None or self.simulation is not None:
             answer: Answer | None = await self._answer(command)
         else:
-            answer = await self._answer_before(command, command.deadline)
+            answer = await before(command.deadline, self._answer(command), self.executor.clock)
         if answer is None:
             self.feed(event.deadline(node, it, attempt, self.now()))
         else:
             self.feed(event.result(node, it, attempt, self.now(), *answer))
 
-    async def _answer_before(self, command: Invoke, deadline: int) -> Answer | None:
-        """The answer, or None when the deadline comes first; then the call is given up."""
-        answer = asyncio.ensure_future(self._answer(command))
-        lapse = asyncio.ensure_future(self.executor.clock.sleep_until(deadline))
-        try:
-            await asyncio.wait({answer, lapse}, return_when=asyncio.FIRST_COMPLETED)
-            return answer.result() if answer.done() else None
-        finally:
-            lapse.cancel()
-            answer.cancel()
+    def _goes_outside(self, command: Invoke) -> bool:
+        """Whether it is a call to a connector, which goes on by itself when the environment is locked."""
+        return self.simulation is None and command.operation.kind not in (BATCH, INLINE, "workflow")
+
+    def _make(self, command: Invoke) -> None:
+        executor = self.executor
+        executor.vault.sealed_items.want()
+        self._tasks.call(Outgoing(self, self.log.run_id, command, executor.performer, executor.clock))
+
+    def _outlived(self, command: Invoke) -> bool:
+        """Whether the call was not given up by a lock: its answer was kept, or it is under way still."""
+        name, underway = (self.log.run_id, command.key, command.attempt), self.executor.underway
+        if underway.is_answered(name):
+            return True  # it comes with the inbox
+        call = underway.take(name)
+        if call is not None:
+            call.run = self
+            self._tasks.call(call)
+        return call is not None
+
+    def take_answer(self, value: Any) -> None:
+        """Take an answer in that was kept; the same call, made again meanwhile, is given up."""
+        record = answer_in(value, self.state, self.now())
+        if record is not None:
+            self._tasks.give_up((record[2], record[3]))
+            self.feed(record)
 
     async def _answer(self, command: Invoke) -> Answer:
         if command.operation.kind == BATCH and not (self.simulation and self.simulation.covers(command)):
@@ -449,6 +472,8 @@ class LiveRun:
         if unfinished(self.state):
             self._turn(event.resume())  # the crash came in the middle of a turn
         for command in commands:
+            if isinstance(command, Invoke) and self._outlived(command):
+                continue
             interrupted = self.executor.performer.interrupted(command) if isinstance(command, Invoke) else None
             if interrupted is not None and self.simulation is None:
                 node, it, attempt = command.node.index, command.it, command.attempt
@@ -485,11 +510,17 @@ class LiveRun:
         """
         if self.failure is None and not self.ended.is_set():
             self.failure = error
-        tasks = self._tasks.give_up_all()
+        tasks = self._let_go(error)
         self._quiet.set()
         self.responded.set()
         self.ended.set()
         return tasks
+
+    def _let_go(self, error: Exception) -> list[asyncio.Task[None]]:
+        if isinstance(error, EnvironmentLocked):
+            for call in self._tasks.release():
+                self.executor.underway.let_go_on(call)
+        return self._tasks.give_up_all()
 
 
 def _sleeps(entry: Open, far: int) -> bool:

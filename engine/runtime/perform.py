@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from ...connectors import Call, Failure, Registry, Reply, Services, Subscribed, status_name
+from ...connectors import Call, Connector, Failure, Registry, Reply, Services, Subscribed, status_name
 from ...connectors.answers import as_value
 from ..errors import ExpressionError, SealflowError
 from ..kernel import Invoke
@@ -30,6 +30,15 @@ class Answer(NamedTuple):
     error: dict[str, Any] | None
 
 
+class Outside(NamedTuple):
+    """A call that is ready to be made; it holds nothing of its run but what is sent. `asks`: it subscribes."""
+
+    connector: Connector
+    call: Call
+    operation: Operation
+    asks: bool
+
+
 class Performer:
     """Makes the calls of runs."""
 
@@ -39,11 +48,24 @@ class Performer:
 
     async def perform(self, command: Invoke) -> Answer:
         """Make the call once and say how it went. Raises nothing but CancelledError, which gives the call up."""
+        prepared = self.prepare(command)
+        return await self.carry_out(prepared) if isinstance(prepared, Outside) else prepared
+
+    def prepare(self, command: Invoke) -> Outside | Answer:
+        """The call that a command asks for, or what comes of one that cannot be made."""
+        operation = command.operation
         try:
-            connector = self.registry.find(command.operation.connector)
-            return _outcome(command, await connector.invoke(_call(command), self.services))
+            connector = self.registry.find(operation.connector)
+            return Outside(connector, _call(command), operation, operation.webhook and not command.unsubscribes)
         except Exception as error:
-            return _fault(command.operation, error)
+            return _fault(operation, error)
+
+    async def carry_out(self, prepared: Outside) -> Answer:
+        """Make the call, as `perform` does."""
+        try:
+            return _outcome(prepared, await prepared.connector.invoke(prepared.call, self.services))
+        except Exception as error:
+            return _fault(prepared.operation, error)
 
     async def ask(self, request: Request, *, key: str, trigger: str, callback_url: str = "") -> Answer:
         """What a trigger asks outside: once, judged like the call of an action; raises nothing either.
@@ -121,13 +143,12 @@ _AT_ONCE: Final = frozenset({"disableasyncpattern"})
 """A webhook's request is answered when it is accepted: the callback says the rest."""
 
 
-def _outcome(command: Invoke, reply: Reply | Subscribed) -> Answer:
+def _outcome(prepared: Outside, reply: Reply | Subscribed) -> Answer:
     """The outcome of a connector's answer. Raises Failure `InvalidReply`.
 
     An HttpWebhook is subscribed when its request succeeds; any other webhook when its connector says so.
     """
-    operation = command.operation
-    asks = operation.webhook and not command.unsubscribes
+    operation, asks = prepared.operation, prepared.asks
     if not isinstance(reply, Subscribed):
         if operation.kind == INLINE:
             return _bare(reply, operation)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...storage import RecordNotFound, RunInfo, RunLog, Vault
 from ..errors import NotFound
-from ..kernel import Entry, History, Large, Record, Secured, State, apply, from_stored
+from ..kernel import Entry, History, Large, Record, State, apply, from_stored
 from ..kernel.reply import failed_reply
 from ..kernel.status import NAMES, RUNNING, SUCCEEDED, WAITING
 from .library import Library
@@ -90,17 +90,18 @@ def is_held(state: State) -> bool:
 
 def result_of(state: State, history: History, *, run_id: bytes, flow: str, environment: str, version: int) -> RunResult:
     """What the interfaces show of a state and its history."""
-    secured = Secured(state.plan.definition)
+    secured = history.secured
     end = state.end
+    code, error = secured.end(end.code, end.error) if end is not None else (None, None)
     return RunResult(
         run=run_name(run_id),
         flow=flow,
         version=version,
         environment=environment,
         status=NAMES[end.status if end is not None else WAITING if is_held(state) else RUNNING],
-        code=end.code if end is not None else None,
-        error=end.error if end is not None and end.status != SUCCEEDED else None,
-        response=state.response if state.response is not None else failed_reply(state),
+        code=code,
+        error=error if end is not None and end.status != SUCCEEDED else None,
+        response=secured.response(state.response) if state.response is not None else failed_reply(state),
         tracking=str(state.pins.get("tracking") or run_name(run_id)),
         actions=[entry.to_json(secured) for entry in history.entries],
     )

@@ -10,6 +10,8 @@ RESUME: Final = 3
 CALLBACK: Final = 4
 CALLED: Final = 5
 """A webhook trigger was called back while the environment was locked."""
+ANSWERED: Final = 6
+"""A call that was under way when the environment was locked has been answered."""
 DEPLOYED: Final = 10
 """A flow has a new version: its trigger is registered anew, where triggers are watched."""
 SWITCH: Final = 11

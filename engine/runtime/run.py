@@ -1,6 +1,7 @@
 """A run as a host holds it, whoever executes it: wait for it, follow it, cancel, resume, export.
 
-What a run did is always read from the store, so it does not matter which process drives it.
+What a run did is always read from the store, so it does not matter which process drives it. Only how a run of this
+process has ended, `wait` knows without looking: it ends when that is durable.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import EnvironmentLocked, RunInfo, RunReader, StoreClosed
+from ...storage import EnvironmentLocked, ExecutorLost, RunInfo, RunReader, StoreClosed
 from ..kernel import Entry, History, State, apply, from_stored
 from ..kernel.reply import Reply, answer_due, reply_of
 from ..kernel.status import NAMES
@@ -159,7 +160,7 @@ class Run:
             async for _, changed in self._states():
                 for entry in changed:
                     yield entry
-        except (EnvironmentLocked, StoreClosed) as error:
+        except (EnvironmentLocked, ExecutorLost, StoreClosed) as error:
             raise (self._access.explained(error) or error) from error
 
     async def _states(self) -> AsyncIterator[tuple[State, list[Entry]]]:

@@ -22,7 +22,6 @@ from .perform import Answer, error_of
 
 _MEMBERS: Final = ("status", "outputs", "error", "code")
 _ENDINGS: Final = frozenset({SUCCEEDED, FAILED, SKIPPED, TIMED_OUT, CANCELLED})
-_CODES: Final = {SKIPPED: "ActionSkipped", TIMED_OUT: "ActionTimedOut", CANCELLED: "ActionCancelled"}
 _EMPTY: Final[dict[str, Any]] = {"statusCode": 200, "headers": {}, "body": {}}
 
 
@@ -115,8 +114,8 @@ def _answer(fixed: dict[str, Any]) -> Answer:
     filled = dict(fixed)
     filled.setdefault("status", "Failed" if bad or fixed.get("error") is not None else "Succeeded")
     ending = code_of(str(filled["status"]))
-    if ending in _CODES:
-        filled.setdefault("code", _CODES[ending])
+    if ending in static.CODES:
+        filled.setdefault("code", static.CODES[ending])
     elif http is not None and bad == (ending != SUCCEEDED):
         filled.setdefault("code", status_name(http))
         if bad and not (fixed.get("error") or outputs.get("error") or outputs.get("errors")):

@@ -68,6 +68,8 @@ def plan_starts(
     at: int,
     body: Any = UNSET,
     headers: dict[str, Any] | None = None,
+    queries: dict[str, Any] | None = None,
+    path: dict[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
     simulate: Any = None,
     run_id: bytes | None = None,
@@ -78,13 +80,15 @@ def plan_starts(
     """The runs that one firing of the trigger starts: none when a condition is false, one per element with splitOn.
 
     `firing` is given where the trigger fired by itself, `tracking` is the parent's client tracking id.
-    Raises DefinitionError for parameters that do not fit, ExpressionError for a trigger that cannot be evaluated.
+    Raises DefinitionError for parameters that do not fit and as `fire`, ExpressionError for a trigger that cannot be
+    evaluated.
     """
     values = resolve(plan.definition, parameters or {}, simulate=simulate is not None, connections=plan.connections)
     given = not isinstance(body, Unset)
     first = run_id if run_id is not None else new_run_id(at)
     pins = _pins(plan, flow, environment, first, values, simulate)
-    records = fire(plan, body if given else None, at=at, pins=pins, headers=headers, given=given, firing=firing)
+    address: dict[str, Any] = {"headers": headers, "queries": queries, "path": path}
+    records = fire(plan, body if given else None, at=at, pins=pins, given=given, firing=firing, **address)
     starts = []
     for number, record in enumerate(records):
         own = first if number == 0 else new_run_id(at)

@@ -434,13 +434,13 @@ def test_a_full_disk_loses_nothing_that_was_told(place: Place) -> None:
 
 @pytest.fixture
 def small_disk(place: Place) -> Iterator[Path]:
-    """A file system of a megabyte and a half, where this user may mount one."""
+    """A file system of two and a half megabytes, where this user may mount one: an empty store takes two of them."""
     disk = place.folder / "disk"
     disk.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("only root can mount a small file system")
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(disk)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=2500k", "tmpfs", str(disk)], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
         pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")

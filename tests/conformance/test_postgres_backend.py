@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,12 @@ from sealflow.storage.conformance import (
     run_row,
 )
 from sealflow.storage.key_conformance import KeyRowsConformance
-from sealflow.storage.port import KeyStateRow, RunUpdate, SnapshotRow
+from sealflow.storage.port import Guard, KeyStateRow, RunUpdate, SnapshotRow
 from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 
-from sealflow.storage.backends.postgres import PostgresBackend, connection  # noqa: E402
+from sealflow.storage.backends.postgres import PostgresBackend, batches, connection  # noqa: E402
 from sealflow.storage.backends.postgres import schema as tables  # noqa: E402
 
 OpenBackend = Callable[[], Awaitable[Backend]]
@@ -117,12 +118,19 @@ def test_migrations_are_numbered_without_gaps() -> None:
     assert [number for number, _ in tables.migrations()] == list(range(1, len(tables.migrations()) + 1))
 
 
+def test_every_field_of_a_batch_is_written() -> None:
+    """By the one call that most commits are, or by a statement of its own."""
+    common = {"keys", "runs", "pages", "run_updates", "snapshots", "triggers", "inbox", "messages", "consumed"}
+    assert {field.name for field in fields(Batch)} == common | {"guard"} | set(batches.RARE)
+    assert batches.is_common(Batch(guard=Guard(0)))
+    assert not batches.is_common(Batch(removed_runs=[b"r" * 16]))
+
+
 # --- errors
 
 
 def _server_error(state: str) -> Exception:
-    error = asyncpg.PostgresError("text")
-    error.sqlstate = state
+    error: Exception = asyncpg.PostgresError.new({"C": state, "M": "text"})
     return error
 
 
@@ -242,6 +250,7 @@ async def test_a_copy_goes_over_to_the_other_backend_and_back(
     await backend.copy_from(tmp_path / "back.db", with_keys=tmp_path / "back-keys.db")
     assert await backend.pages(run, 1, 2000, ALL) == pages
     assert await backend.keys(1, [run]) == keys
-    assert await backend.unfinished() == await backend.inbox(10) == []
+    assert await backend.unfinished() == []
+    assert await backend.inbox(10) == []
     assert (await backend.commit(Batch(inbox=[item])))[0] > number
     await backend.close()

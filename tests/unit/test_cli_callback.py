@@ -120,3 +120,50 @@ def test_the_callback_url_is_shown_only_when_it_is_asked_for(cli: Cli) -> None:
     assert "callbacks" not in cli("runs", "show", "latest", "--json").json
     assert cli("runs", "show", "latest", "--full", "--json").json["callbacks"] == {"/Ask": url}
     assert [run["status"] for run in cli("runs", "list", "--json").json] == ["Waiting"]
+
+
+# ---- triggers
+
+
+def subscribed() -> str:
+    """A flow `hooked` whose webhook trigger has subscribed; its callback URL."""
+    request = {"method": "POST", "uri": "http://127.0.0.1:9/", "body": "@listCallbackUrl()"}
+    trigger = {"T": {"type": "HttpWebhook", "inputs": {"subscribe": request}}}
+    urls: list[str] = []
+
+    async def service(call: sealflow.Call) -> Any:
+        urls.append(call.callback_url)
+        return Reply(201)
+
+    async def start() -> str:
+        async with sealflow.open(".sealflow") as engine:
+            engine.connectors.register("http", service)
+            env = await engine.environment()
+            await env.deploy("hooked", {"triggers": trigger, "actions": {"A": compose("@triggerOutputs()")}})
+            await env.fire_due()
+            return urls[0]
+
+    return asyncio.run(start())
+
+
+def test_a_trigger_is_called_back_by_its_flow_or_its_url(cli: Cli) -> None:
+    url = subscribed()
+    assert url not in cli("flow", "show", "hooked").out
+    assert f"callback  {url}" in cli("flow", "show", "hooked", "--full").out
+    assert cli("flow", "show", "hooked", "--full", "--json").json["callbackUrl"] == url
+    for target in ("hooked", url):
+        done = cli("flow", "callback", target, "--body", '{"n": 1}', "--header", "x-who=maria", "--json")
+        assert done.code == 0
+        outputs = {"statusCode": 200, "headers": {"x-who": "maria"}, "body": {"n": 1}}
+        assert [action["outputs"] for action in done.json["actions"]] == [outputs]
+    wrong = cli("runs", "callback", url, "--json")
+    assert (wrong.code, wrong.error["hint"]) == (3, "sealflow flow callback URL")
+
+
+def test_what_no_trigger_is_called_back_by(cli: Cli) -> None:
+    url = subscribed()
+    other = url[:-1] + ("0" if url[-1] != "0" else "1")
+    assert cli("flow", "callback", other, "--json").error["code"] == "NotFound"
+    assert cli("flow", "callback", "nobody", "--json").error["code"] == "NotFound"
+    cli("flow", "deploy", cli.flow("plain", {"A": compose(1)}))
+    assert "sealflow run FLOW" in cli("flow", "callback", "plain", "--json").error["hint"]

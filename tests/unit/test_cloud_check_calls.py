@@ -23,7 +23,7 @@ def told(inputs: Any, **more: Any) -> list[tuple[str, str, str]]:
         {**GET, "uri": "@triggerBody()", "method": "@{triggerBody()}"},
         {**GET, "uri": "@{triggerBody()}/x"},
         {**GET, "uri": "[parameters('u')]", "method": "GET"},
-        {**GET, "authentication": {"type": "managedserviceidentity"}},
+        {**GET, "authentication": {"type": "raw", "scheme": "Bearer", "parameter": "@triggerBody()"}},
         {**GET, "authentication": "@triggerBody()"},
     ],
 )
@@ -70,3 +70,16 @@ def test_paging_and_chunks_that_do() -> None:
     runtime = {"paginationPolicy": {"minimumItemCount": "5000"}, "contentTransfer": {"transferMode": "chunked"}}
     assert told(GET, runtimeConfiguration=runtime) == []
     assert told(GET, runtimeConfiguration={"paginationPolicy": {"minimumItemCount": "@int('7')"}}) == []
+
+
+@pytest.mark.parametrize("kind", ["managedServiceIdentity", "ClientCertificate"])
+def test_sign_ins_that_are_not_built_are_told(kind: str) -> None:
+    request = {**GET, "authentication": {"type": kind}}
+    assert told(request) == [("NotYetSupported", "warning", "inputs/authentication/type")]
+    hook = {"A": {"type": "HttpWebhook", "inputs": {"subscribe": GET, "unsubscribe": request}}}
+    assert [problem.at for problem in problems(hook)] == ["/actions/A/inputs/unsubscribe/authentication/type"]
+
+
+def test_a_scheme_beside_the_whole_header_is_told() -> None:
+    raw = {"type": "Raw", "value": "@triggerBody()", "scheme": "Bearer"}
+    assert told({**GET, "authentication": raw}) == [("InvalidInputs", "warning", "inputs/authentication/scheme")]

@@ -468,7 +468,7 @@ def test_parameters_of_one_name() -> None:
 )
 def test_secrets_are_told_and_never_repeated(inputs: dict[str, Any], at: str) -> None:
     action = {"type": "Http", "inputs": {"method": "GET", "uri": "https://example.com", **inputs}}
-    (problem,) = problems({"A": action})
+    (problem,) = (each for each in problems({"A": action}) if each.code != "NotYetSupported")
     assert (problem.code, problem.severity, problem.at) == ("SecretInClear", "warning", f"/actions/A/inputs/{at}")
     assert "hunter2" not in repr(problem)
 

@@ -58,8 +58,8 @@ async def test_a_run_that_has_ended_does_not_wait_for_the_collector(tmp_path: Pa
         (run,) = await env.start(await env.deploy("f", DEFINITION))
         assert await run.wait() == "Succeeded"
         await env.idle()
-        live = weakref.ref(run._live)
-        log = weakref.ref(run._live.log)
+        assert run._live is not None
+        live, log = weakref.ref(run._live), weakref.ref(run._live.log)
         del run
         assert live() is None
         assert log() is None

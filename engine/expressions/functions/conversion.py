@@ -25,6 +25,7 @@ from ...values import (
 from ..table import Family
 from . import decimals
 from .arguments import bounded, bounded_length, fault, mismatch, text
+from .json_faults import why_no_json
 
 FAMILY = Family("conversion", "Logic Apps, expression functions reference: conversion functions")
 
@@ -115,7 +116,7 @@ def json(value: Value) -> Value:
     except ValueError as error:
         raise ExpressionError(
             "The template language function 'json' parameter is not valid. "
-            f"The provided value '{source[:120]}{'...' if len(source) > 120 else ''}' cannot be parsed: {error}.",
+            f"The provided value '{source[:120]}{'...' if len(source) > 120 else ''}' cannot be parsed: {why_no_json(error)}.",
             hint="Please see https://aka.ms/logicexpressions#json for usage details.",
         ) from None
 

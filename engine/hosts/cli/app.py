@@ -18,6 +18,7 @@ from . import (
     env,
     env_status,
     flow,
+    flow_callback,
     flow_import,
     flow_switch,
     key,
@@ -75,6 +76,7 @@ runs.app.command("delete")(deleting.delete_runs)
 app.add_typer(runs.app, name="runs")
 flow.app.command("enable")(flow_switch.enable)
 flow.app.command("disable")(flow_switch.disable)
+flow.app.command("callback")(flow_callback.callback)
 flow.app.command("delete")(deleting.delete_flow)
 flow.app.command("retention")(deleting.retention)
 flow.app.command("import")(flow_import.import_)

@@ -115,3 +115,17 @@ def pairs(arguments: Iterable[str], option: str) -> dict[str, Any]:
                 fault.hint = f"""A text needs its quotes: {option} {name}='"{text}"' (the single ones for the shell)."""
             raise
     return found
+
+
+def texts(arguments: Iterable[str], option: str) -> dict[str, str]:
+    """`NAME=VALUE`, several times, each value a text as it stands."""
+    found: dict[str, str] = {}
+    for argument in arguments:
+        name, sign, text = argument.partition("=")
+        if not sign or not name:
+            # What was meant for a header can be a secret.
+            raise UsageError(f"{option} needs NAME=VALUE.", hint=f"For example {option} id=5")
+        if name in found:
+            raise UsageError(f"{option} gives '{name}' twice.")
+        found[name] = text
+    return found

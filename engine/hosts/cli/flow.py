@@ -14,8 +14,8 @@ from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
     from ...cloud import Source
-    from ...runtime.summaries import FlowDetail, FlowSummary
     from ...runtime.library import Flow
+    from ...runtime.summaries import FlowDetail, FlowSummary
     from ...runtime.trigger_info import TriggerInfo
 
 app = typer.Typer(help="Deploy flows, look at them and their versions.", no_args_is_help=True)
@@ -72,6 +72,7 @@ def show(
         int | None, typer.Option("--version", metavar="N", min=1, help="Otherwise the newest.", show_default=False)
     ] = None,
     definition: Annotated[bool, typer.Option("--definition", help="Print only the definition, as JSON.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Print its trigger's callback URL too, a secret.")] = False,
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
@@ -79,7 +80,7 @@ def show(
     """Show a flow: its versions, what starts it and when, how it fired lately, what it does.
 
     With --json: {"flow","id","version","versions","dialect","kind","createdTime","enabled","nextTime","problem",
-    "firings":[{"time","scheduledTime","status","code","runs","message"?}],"definition"}.
+    "firings":[{"time","scheduledTime","status","code","runs","message"?}],"definition","callbackUrl"? (--full)}.
     """
     from .flow_switch import trigger_json
 
@@ -98,12 +99,15 @@ def show(
                 "createdTime": iso_ms(found.created_ms),
                 **trigger_json(trigger),
                 "definition": found.definition,
+                **({"callbackUrl": trigger.callback_url} if full else {}),
             }
         )
     elif definition:
         say(shown(found.definition, full=True))
     else:
         _show_flow(found, trigger)
+        if full and trigger.callback_url is not None:
+            say(f"callback  {trigger.callback_url}")
     return OK
 
 

@@ -63,6 +63,10 @@ OfPackage = Annotated[
     str | None,
     typer.Option("--flow", metavar="NAME", help="Which flow of a package that holds several.", show_default=False),
 ]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option("--header", metavar="NAME=VALUE", help="A header of the request; repeatable.", show_default=False),
+]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the unique beginning of one, or 'latest'.")]
 
 

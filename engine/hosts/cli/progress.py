@@ -249,7 +249,7 @@ def _count(number: int, what: str) -> str:
 
 def _reason(entry: Entry) -> str:
     """Code and message of a failure; of a container only what its actions do not say already."""
-    error = entry.error or {}
+    error = entry.shown_error or {}
     code, message = entry.code or error.get("code") or "", str(error.get("message") or "")
     if code == "ActionFailed" and entry.node.op in _CONTAINERS:
         return ""
@@ -258,7 +258,7 @@ def _reason(entry: Entry) -> str:
 
 def _due(entry: Entry) -> int | None:
     """When a delay ends, from its inputs."""
-    if entry.node.op != WAIT or not isinstance(entry.inputs, dict):
+    if entry.node.op != WAIT or "inputs" in entry.hidden or not isinstance(entry.inputs, dict):
         return None
     interval, until = entry.inputs.get("interval"), entry.inputs.get("until")
     try:

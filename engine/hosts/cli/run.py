@@ -12,7 +12,7 @@ import typer
 
 from ...errors import DefinitionError, NotFound
 from . import options
-from .arguments import given_json, json_object, pairs, read_file
+from .arguments import given_json, json_object, pairs, read_file, texts
 from .errors import UsageError, about
 from .output import note, one_line, say, say_json
 from .session import DEFAULT_ENVIRONMENT, again, environment, wait_for
@@ -35,6 +35,20 @@ def run(
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", metavar="NAME=JSON", help="A workflow parameter; repeatable.", show_default=False),
+    ] = None,
+    header: options.Headers = None,
+    query: Annotated[
+        list[str] | None,
+        typer.Option("--query", metavar="NAME=VALUE", help="A query of the request; repeatable.", show_default=False),
+    ] = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--path",
+            metavar="NAME=VALUE",
+            help="A parameter in the request's path (relativePath); repeatable.",
+            show_default=False,
+        ),
     ] = None,
     environment: options.Environment = "default",
     simulate: Annotated[
@@ -76,7 +90,14 @@ def run(
     watch = Watch(json, full, timeout, simulated=simulate, home=home, environment=environment)
     given = {} if input is None else {"body": given_json(input, "--input")}
     answers: Any = json_object(mocks, "--mocks") if mocks is not None else simulate or None
-    arguments = {**given, "parameters": pairs(parameter or [], "--parameter"), "simulate": answers}
+    arguments = {
+        **given,
+        "headers": texts(header or [], "--header"),
+        "queries": texts(query or [], "--query"),
+        "path": texts(path or [], "--path"),
+        "parameters": pairs(parameter or [], "--parameter"),
+        "simulate": answers,
+    }
     source = _source(file, flow, watch)
     if source is None and flow is not None:
         raise UsageError("--flow needs a package: a deployed flow is named in the place of FILE.")

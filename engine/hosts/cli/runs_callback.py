@@ -50,7 +50,10 @@ def callback(
     given = {} if body is None else {"body": given_json(body, "--body")}
     delivery = wait_for(_deliver(home, environment, target, action, {**given, "status": status}))
     if delivery.run is None:
-        raise NotFound("There is no action that waits for this callback.", hint="sealflow runs list --status Waiting")
+        ask = "flow callback URL" if "trigger/" in target else "runs list --status Waiting"
+        raise NotFound(
+            "There is no action that waits for this callback.", hint=again(ask, home=home, environment=environment)
+        )
     if json:
         accepted = {"status": delivery.status, "accepted": delivery.accepted}
         say_json({"run": delivery.run, "action": delivery.path, **accepted})

@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 import asyncpg
 
-from ...errors import StoreClosed, StoreUnreachable
+from ...errors import ExecutorLost, StoreClosed, StoreUnreachable
 from ...port import Batch, PageRow, SnapshotRow
 from ..database_url import checked_url
 from ..reading import Reads
@@ -101,13 +101,21 @@ class PostgresBackend(Reads):
         self._check_open()
         return await self._lease.take()
 
+    @property
+    def executor_lost(self) -> bool:
+        return self._lease.lost
+
     async def executor_pid(self) -> int | None:
         pid: int | None = await self._value(SQL["executor_pid"])
         return pid
 
     async def commit(self, batch: Batch) -> list[int]:
         self._check_open()
-        return await self._writer.commit(batch, self._lease.role)
+        try:
+            return await self._writer.commit(batch, self._lease.role)
+        except ExecutorLost:
+            self._lease.lost = True
+            raise
 
     async def settle(self) -> bool:
         """Never done here: the server's own vacuum and the recycling of its log take out what was removed."""

@@ -18,7 +18,7 @@ from .schema import HERE
 
 SQL = named_queries(HERE)
 
-_RARE = (
+RARE = (
     "identity", "key_state", "replaced_environment_keys", "environment_keys", "environments", "flows", "versions",
     "consumed_messages", "reindexed_messages", "reindexed_items", "drained", "sealed_items", "inbox_key",
     "expected_tokens", "forgotten_tokens", "rewrapped_keys", "dropped_generations", "replaced_versions",
@@ -44,7 +44,7 @@ def common(batch: Batch) -> tuple[Sequence[Any], ...]:
 
 def is_common(batch: Batch) -> bool:
     """Whether `put` writes all of it."""
-    return not any(getattr(batch, name) for name in _RARE)
+    return not any(getattr(batch, name) for name in RARE)
 
 
 async def write(connection: Connection, batch: Batch) -> list[int]:

@@ -12,7 +12,6 @@ from ...errors import (
     Conflict,
     DatabaseRefused,
     EnvironmentLocked,
-    ExecutorLost,
     NotStorable,
     RecordNotFound,
     StaleKeys,
@@ -22,6 +21,7 @@ from ...errors import (
     StoreFull,
     StoreNotWritable,
     StoreUnreachable,
+    taken_over,
 )
 from ..database_url import place
 
@@ -110,7 +110,7 @@ def _of_server(state: str, message: str, where: str) -> StorageError:
         case _, "SF004":
             return EnvironmentLocked("The environment is locked.")
         case _, "SF005":
-            return ExecutorLost("Another process has taken over the runs of this environment.")
+            return taken_over()
         case "23", _:
             return Conflict(f"The store {where} has such a row already: {message}.")
         case "22", _:

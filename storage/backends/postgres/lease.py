@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from ...errors import StorageError, StoreUnreachable
+from ...errors import StorageError, StoreClosed
 from .batches import SQL
 from .commits import Role
 from .connection import Connection
@@ -35,11 +35,12 @@ class Lease:
         self._worker = os.urandom(16)
         self._heartbeat: asyncio.Task[None] | None = None
         self.role: Role | None = None
+        self.lost = False
 
     async def take(self) -> bool:
-        """Takes the role, or says that somebody else has it."""
-        if self._heartbeat is not None and not self._heartbeat.done():
-            return True
+        """Takes the role, or says that somebody else has it. Whoever has lost it does not get it back."""
+        if self.role is not None:
+            return not self.lost
         epoch = await self._ask(SQL["take_executor"], self._worker, os.getpid(), self._time)
         if epoch is None:
             return False
@@ -52,11 +53,13 @@ class Lease:
             await asyncio.sleep(self._time.total_seconds() / _HEARTBEATS)
             try:
                 kept = await self._ask(SQL["keep_executor"], *role, self._time)
+            except StoreClosed:
+                return
             except StorageError as error:
-                if not isinstance(error, StoreUnreachable):
-                    log.warning("the executor's lease was not renewed: %s", error.message)
+                log.warning("the executor's lease was not renewed: %s", error.message)
                 continue
             if kept is None:
+                self.lost = True
                 log.warning("another process has taken over the runs of this environment")
                 return
 

@@ -97,6 +97,10 @@ class SQLiteBackend(Reads):
         except OSError as error:
             raise system_error(error, self.path, "locked") from error
 
+    @property
+    def executor_lost(self) -> bool:
+        return False  # the lock ends with the process only
+
     async def executor_pid(self) -> int | None:
         return self._lock.holder()
 
