@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from . import http_chunks, http_pages
 from .http_reply import header, reply_of
 from .http_request import Request, build
+from .http_token import signed_in
 from .port import SECOND, Call, Failure, Recovery, Reply, Services
 
 if TYPE_CHECKING:
@@ -41,10 +42,11 @@ class HttpConnector:
     async def invoke(self, call: Call, services: Services) -> Reply:
         """Send the request of `call.inputs` and give the answer, whatever its status.
 
-        Raises Failure: InvalidInput, NotYetSupported, RequestTooLarge, BadRequest (labelled JSON that is none) and
-        those of `http_chunks` and `Transport.send`.
+        Raises Failure: InvalidInput, NotYetSupported, RequestTooLarge, BadRequest (labelled JSON that is none),
+        AuthenticationFailed, and those of `http_chunks` and `Transport.send`.
         """
         exchange = _Exchange(self._transport(services.egress), call, services)
+        call = await signed_in(call, exchange.send)
         request = build(call)
         limits = services.limits
         chunked = http_chunks.is_chunked(call.settings) and http_chunks.needs_chunks(request, limits.chunk_bytes)

@@ -197,7 +197,7 @@ def _authorization(given: Value) -> str | None:
         raise Failure(
             "NotYetSupported",
             f"HTTP actions cannot sign in with '{kind}' yet.",
-            hint="Basic and Raw work today; Raw takes the whole Authorization header.",
+            hint="Basic, Raw and ActiveDirectoryOAuth with a secret work; Raw takes the whole Authorization header.",
         )
     raise Failure(
         "InvalidInput", "The 'authentication' of an HTTP action has a 'type' that is unknown.", hint="Use Basic or Raw."

@@ -65,11 +65,12 @@ def is_template_string(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a parameter or variable was found to be, and what it took of the bounds."""
+    """What a parameter or variable was found to be, what it took of the bounds, what went into its hashes."""
 
     value: Any
     steps: int
     produced: int
+    placeholders: frozenset[str]
 
 
 class Resolver:
@@ -249,20 +250,24 @@ class Resolver:
         if known is not None:
             # It costs what it did the first time: a value that holds another twice is twice as large.
             self._spend(known.steps, known.produced)
+            self.placeholders |= known.placeholders
             return known.value
         if (kind, key) in self._busy:
             raise CannotEvaluateError(f"{kind[:-1]} '{name}' refers to itself.")
         self._busy.add((kind, key))
         outer, self.loops = self.loops, []
         before = self._steps, self._produced
+        noted, self.placeholders = self.placeholders, set()
         try:
             if isinstance(found, _Loop):
                 value = self._iterated(found.name, found.count, found.input)
             else:
                 value = self.strict(found)
-            self._known[kind, key] = _Known(value, self._steps - before[0], self._produced - before[1])
+            spent = self._steps - before[0], self._produced - before[1]
+            self._known[kind, key] = _Known(value, *spent, frozenset(self.placeholders))
             return value
         finally:
+            self.placeholders |= noted
             self.loops = outer
             self._busy.discard((kind, key))
 

@@ -22,7 +22,7 @@ _AUTHENTICATION = {
     name.lower(): name
     for name in ("ActiveDirectoryOAuth", "Basic", "ClientCertificate", "ManagedServiceIdentity", "None", "Raw")
 }
-_NOT_YET = frozenset({"ActiveDirectoryOAuth", "ClientCertificate", "ManagedServiceIdentity"})
+_NOT_YET = frozenset({"ClientCertificate", "ManagedServiceIdentity"})
 _HTTP = frozenset({"http", "httpwebhook"})
 MAXIMUM_ITEMS = 100_000
 """Items that paging may be asked for."""
@@ -79,12 +79,13 @@ def _authentication(given: JsonObject, at: str, what: str, problems: Problems) -
         hint = f"Did you mean '{other}'?" if other else f"Types are {', '.join(_AUTHENTICATION.values())}."
         message = f"The authentication of {what} has the unknown type {shown(kind)}."
         problems.warning("InvalidInputs", join(at, "type"), message, hint)
-    elif name in _NOT_YET:
+    elif name in _NOT_YET or (name == "ActiveDirectoryOAuth" and given.get("pfx") is not None):
         problems.warning(
             "NotYetSupported",
             join(at, "type"),
-            f"The authentication {name} of {what} is not supported yet: the call fails.",
-            "Basic and Raw are: Raw takes the whole Authorization header.",
+            f"The authentication {name} of {what}{'' if name in _NOT_YET else ' by certificate'} is not supported yet: "
+            "the call fails.",
+            "Basic, Raw and ActiveDirectoryOAuth with a secret are: Raw takes the whole Authorization header.",
         )
     elif name == "Raw" and given.get("value") is not None and given.get("scheme"):
         problems.warning(

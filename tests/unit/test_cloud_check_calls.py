@@ -83,3 +83,10 @@ def test_sign_ins_that_are_not_built_are_told(kind: str) -> None:
 def test_a_scheme_beside_the_whole_header_is_told() -> None:
     raw = {"type": "Raw", "value": "@triggerBody()", "scheme": "Bearer"}
     assert told({**GET, "authentication": raw}) == [("InvalidInputs", "warning", "inputs/authentication/scheme")]
+
+
+def test_oauth_signs_in_with_a_secret_but_not_with_a_certificate() -> None:
+    oauth = {"type": "ActiveDirectoryOAuth", "secret": "@parameters('s')", "tenant": "t"}
+    assert "NotYetSupported" not in [code for code, _, _ in told({**GET, "authentication": oauth})]
+    certified = told({**GET, "authentication": {"type": "ActiveDirectoryOAuth", "pfx": "@triggerBody()"}})
+    assert certified == [("NotYetSupported", "warning", "inputs/authentication/type")]

@@ -399,3 +399,13 @@ def test_definitions_of_others_are_the_same_inside_of_packages() -> None:
     for flow, each in zip(package.flows, logic.values(), strict=True):
         assert flow.definition == each  # what is open in them stays as it is
         assert {problem.code for problem in flow.problems} <= {"ArmUnresolved"}
+
+
+@pytest.mark.parametrize(
+    ("state", "enabled"), [("Started", True), ("stopped", False), ("Suspended", False), (None, True)]
+)
+def test_the_state_of_an_exported_flow(state: str | None, enabled: bool) -> None:
+    document = {"properties": {"state": state, "definition": child()}}
+    package = opened({"x.json": json.dumps(document)})
+    assert [flow.enabled for flow in package.flows] == [enabled]
+    assert codes(package) == ([] if enabled else [("FlowIsOff", "x.json")])

@@ -369,3 +369,13 @@ def test_no_template_raises(resource: Any, value: Any, variable: Any) -> None:
         "variables": {"v": variable, "copy": value},
     }
     workflows_of(document, Deployment())
+
+
+def test_what_went_into_a_hash_is_told_for_each_workflow() -> None:
+    """The variable is evaluated once, for both."""
+    flow = {"triggers": {}, "actions": {"A": {"type": "Compose", "inputs": "[variables('v')]"}}}
+    document = json.loads(template(workflow("a", flow), workflow("b", flow)))
+    document["variables"] = {"v": "[uniqueString(resourceGroup().id)]"}
+    first, second = workflows_of(document, Deployment()).workflows
+    assert first.placeholders == second.placeholders != ()
+    assert first.properties["definition"] == second.properties["definition"]
