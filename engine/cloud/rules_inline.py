@@ -63,14 +63,16 @@ def _artifact(action: Action, named: Reference, artifacts: Artifacts | None, pro
     at = join(inputs, *named.path)
     name = named.name
     if artifacts is None:
-        message = f"'{action.name}' uses the {kind} '{name}', which has to be given when the flow is deployed."
+        used = f"the {kind} '{name}'" if name else f"a {kind} without a name"
+        message = f"'{action.name}' uses {used}, which has to be given when the flow is deployed."
         problems.info("ArtifactNeeded", at, message, "Give the folder it is in: --artifacts DIR.")
         return
     found = find(artifacts, named.kind, name)
     if found is None:
         near = get_close_matches(name, artifacts.get(named.kind, {}), n=1)
         hint = f"Did you mean '{near[0]}'?" if near else "Give the folder it is in: --artifacts DIR."
-        problems.error("ArtifactNotFound", at, f"'{action.name}' uses the {kind} '{name}', which is not there.", hint)
+        used = f"uses the {kind} '{name}', which is not there" if name else f"names no {kind}: the name is empty"
+        problems.error("ArtifactNotFound", at, f"'{action.name}' {used}.", hint)
     elif action.type == "xslt":
         _map(action, at, artifacts[named.kind][found], problems)
 

@@ -22,8 +22,9 @@ _INPUTS_ONLY = frozenset({"compose", "parsejson", "response", "wait"})
 """Actions whose outputs are hidden with their inputs and cannot be hidden alone."""
 
 
-def check_secured(outline: Outline, problems: Problems) -> None:
-    """All rules of this file."""
+def check_secured(outline: Outline, problems: Problems, found: Sequence[Site]) -> None:
+    """All rules of this file; `found` is every expression of the definition."""
+    _secure_parameters(outline, problems, found)
     for trigger in outline.definition.triggers:
         allowed = frozenset[str]() if trigger.type == "recurrence" else frozenset({"inputs", "outputs"})
         _secured(trigger.raw, trigger.pointer, f"trigger '{trigger.name}'", allowed, problems)
@@ -43,6 +44,36 @@ def check_secured(outline: Outline, problems: Problems) -> None:
                 join(action.pointer, "trackedProperties"),
                 f"{what} has secured data and tracked properties; the hosts accept only one of the two.",
             )
+
+
+def _secure_parameters(outline: Outline, problems: Problems, found: Sequence[Site]) -> None:
+    """A secure parameter in an action that does not secure its inputs: the hosts show what it was there."""
+    secure = {each.key: each.name for each in outline.definition.parameters if each.type.startswith("secure")}
+    told: set[tuple[str, str]] = set()
+    for site in found if secure else ():
+        if site.place is None or site.found.node is None:
+            continue
+        action = site.place.action
+        steps = split(site.found.pointer.removeprefix(action.pointer))
+        if "authentication" in (*steps[1:2], *steps[2:3]) or _secures_inputs(action.raw):
+            continue
+        for node in walk(site.found.node):
+            name = node.args[0].value if _is_parameter(node) else None  # type: ignore[union-attr]
+            key = name.lower() if isinstance(name, str) else ""
+            if key in secure and not key.startswith("$") and (action.key, key) not in told:
+                told.add((action.key, key))
+                problems.warning(
+                    "SecureParameterShown",
+                    site.found.pointer,
+                    f"The hosts show the secure parameter '{secure[key]}' in the history of '{action.name}'; "
+                    "here it is hidden.",
+                    'Secure the inputs: "runtimeConfiguration": {"secureData": {"properties": ["inputs"]}}.',
+                )
+
+
+def _is_parameter(node: Node) -> TypeGuard[Call]:
+    """Whether this is `parameters()` with a literal name."""
+    return isinstance(node, Call) and node.key == "parameters" and len(node.args) == 1 and _is_literal(node.args[0])
 
 
 def _secured(raw: JsonObject, pointer: str, what: str, allowed: frozenset[str], problems: Problems) -> bool:

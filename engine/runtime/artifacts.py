@@ -12,6 +12,15 @@ from ..cloud.artifacts import find, reference_in
 from ..kernel import Invoke
 
 
+def is_missing(command: Invoke) -> bool:
+    """Whether the action names an artifact that is not there."""
+    try:
+        artifact_of(command)
+    except Failure:
+        return True
+    return False
+
+
 def artifact_of(command: Invoke) -> Artifact | None:
     """The artifact that the action names; None for actions that have none.
 

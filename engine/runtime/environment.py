@@ -119,6 +119,7 @@ class Environment:
         artifacts: Artifacts | Path | str | None = None,
         flow: str | None = None,
         enabled: bool = True,
+        simulated: bool = False,
     ) -> Flow:
         """Check and keep a flow under `name`.
 
@@ -126,13 +127,15 @@ class Environment:
         solution, a flow package, a project's folder, a template. `flow` says which one where it holds several.
         `artifacts`: its maps and schemas, as `{"maps": {name: text}, "schemas": {name: text}}` or a folder of the
         layout of a Standard project's `Artifacts`. The same content again is the same version. A new flow may start
-        runs unless `enabled` is False; one that is there stays as it is. Raises DefinitionError with the first fault or
+        runs unless `enabled` is False; one that is there stays as it is.
+        `simulated`: only simulated runs are meant, which need no maps and schemas (`Flow.missing`).
+        Raises DefinitionError with the first fault or
         `SeveralFlows`, NotFound for a missing file, PackageError for an archive that is not read.
         """
         found = await _source(source, name, flow)
         if artifacts is not None:
             found = replace(found, artifacts=await _artifacts(artifacts))
-        deployed = await self._library.deploy(name, found, dialect=dialect)
+        deployed = await self._library.deploy(name, found, dialect=dialect, simulated=simulated)
         if deployed.created:
             if deployed.version == 1 and not enabled:
                 await self._switch(name, False)  # before anybody looks at its trigger

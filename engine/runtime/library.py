@@ -28,6 +28,8 @@ class Flow:
     created: bool
     dialect: str
     kind: str
+    missing: tuple[str, ...] = ()
+    """Of a flow that was deployed to be simulated: what is said of each map and schema that is not there."""
 
 
 class Library:
@@ -39,16 +41,20 @@ class Library:
         self._plans: OrderedDict[tuple[bytes, int], Plan] = OrderedDict()
         self._documents: OrderedDict[tuple[bytes, int], FlowDocument] = OrderedDict()
 
-    async def deploy(self, name: str, source: Source, *, dialect: str = "auto") -> Flow:
+    async def deploy(self, name: str, source: Source, *, dialect: str = "auto", simulated: bool = False) -> Flow:
         """Check a definition and keep it with its artifacts; the same content again is the same version.
 
-        Raises DefinitionError with the first problem that the checker calls an error.
+        Raises DefinitionError with the first problem that the checker calls an error; where runs are only `simulated`,
+        a map or schema that is not there is none.
         """
         if dialect != "auto":
             source = replace(source, dialect=dialect)  # type: ignore[arg-type]
         if source.artifacts is None:
             source = replace(source, artifacts={})  # what is not given now will not be there
         faults = [problem for problem in check(source) if problem.severity == "error"]
+        missing = tuple(problem.message for problem in faults if simulated and problem.code == "ArtifactNotFound")
+        if missing:
+            faults = [problem for problem in faults if problem.code != "ArtifactNotFound"]
         if faults:
             first = faults[0]
             more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -69,7 +75,7 @@ class Library:
             document["aliases"] = [alias.lower() for alias in source.aliases]
         build(definition)  # what the checker lets through must be possible to run
         kept = await self._vault.put_flow(name, document)
-        return Flow(kept.flow_id, kept.name, kept.version, kept.created, definition.dialect, source.kind)
+        return Flow(kept.flow_id, kept.name, kept.version, kept.created, definition.dialect, source.kind, missing)
 
     async def find(self, name_or_id: str, version: int | None = None) -> Flow:
         """A deployed flow by name or id, or by an id it had in the package it came in. Raises NotFound."""

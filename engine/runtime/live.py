@@ -435,7 +435,7 @@ class LiveRun:
             if answer is not None:
                 return answer
         inline = command.operation.kind == INLINE
-        if self.simulation is not None and (not inline or self.simulation.covers(command)):
+        if self.simulation is not None and (not inline or self.simulation.covers(command) or is_missing(command)):
             key = command.node.key
             earlier = self._calls.get(key, 0)
             self._calls[key] = earlier + 1

@@ -116,7 +116,8 @@ def json(value: Value) -> Value:
     except ValueError as error:
         raise ExpressionError(
             "The template language function 'json' parameter is not valid. "
-            f"The provided value '{source[:120]}{'...' if len(source) > 120 else ''}' cannot be parsed: {why_no_json(error)}.",
+            f"The provided value '{source[:120]}{'...' if len(source) > 120 else ''}' cannot be parsed: "
+            f"{why_no_json(error)}.",
             hint="Please see https://aka.ms/logicexpressions#json for usage details.",
         ) from None
 

@@ -188,7 +188,9 @@ def with_artifacts(source: Source, folder: Path) -> Source:
 
 async def _target(env: Environment, file: str, source: Source | None, dialect: str, watch: Watch) -> _Target:
     if source is not None:
-        flow = await deployed(env, file, source, dialect)
+        flow = await deployed(env, file, source, dialect, simulated=watch.simulated)
+        for message in flow.missing:
+            note(f"{message} Its action gets a simulated answer.")
         return _Target(flow, flow.name, flow.version, flow.created)
     try:
         detail = await env.flow(file)
@@ -200,14 +202,16 @@ async def _target(env: Environment, file: str, source: Source | None, dialect: s
     return _Target(detail.name, detail.name, detail.version, False)
 
 
-async def deployed(env: Environment, file: str, source: Source, dialect: str, name: str | None = None) -> Flow:
+async def deployed(
+    env: Environment, file: str, source: Source, dialect: str, name: str | None = None, *, simulated: bool = False
+) -> Flow:
     """Deploy the flow of a file under `name`, else its name in its package, else the file's stem.
 
-    Raises DefinitionError.
+    `simulated`: maps and schemas may be missing. Raises DefinitionError.
     """
     own = source.name if source.file else "stdin" if file == "-" else Path(file).stem
     try:
-        return await env.deploy(own if name is None else name, source, dialect=dialect)
+        return await env.deploy(own if name is None else name, source, dialect=dialect, simulated=simulated)
     except DefinitionError as fault:
         if fault.hint is None:
             fault.hint = f"`sealflow check {shlex.quote(file)}` shows every problem of the file."

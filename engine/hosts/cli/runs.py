@@ -198,7 +198,9 @@ def _show_run(result: RunResult, full: bool) -> None:
         say(f"  {line}")
     if result.response is not None:
         say(f"response {result.response.get('statusCode')}")
-        if result.response.get("body") is not None:
+        if "secured" in result.response:
+            say("  secured")
+        elif result.response.get("body") is not None:
             say(f"  {shown(result.response['body'], full=full, indent=2)}")
 
 

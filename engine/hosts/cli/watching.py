@@ -155,7 +155,9 @@ class Watch:
             say(f"  {line}")
         if result.response is not None:
             say(f"response {result.response.get('statusCode')}")
-            if result.response.get("body") is not None:
+            if "secured" in result.response:
+                say("  secured")
+            elif result.response.get("body") is not None:
                 say(f"  {shown(result.response['body'], full=self.full, indent=2)}")
         say(f"next: {self._command(f'runs show {result.run}')}")
 
