@@ -23,7 +23,7 @@ from pathlib import Path
 from sealflow.storage import Backend, Batch
 from sealflow.storage.backends.sqlite import SQLiteBackend
 from sealflow.storage.conformance import first_batch, page_row, run_row
-from sealflow.storage.port import Guard
+from sealflow.storage.rows import Guard
 
 SUPPORT = str(Path(__file__).resolve().parents[1] / "tests" / "support")
 SIZES = (1, 10, 100)

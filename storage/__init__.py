@@ -55,8 +55,9 @@ from .history import RunLog, RunReader
 from .keystore import Keystore
 from .operations import Operation
 from .policy import Policy
-from .port import Backend, Batch, KeyProvider
+from .port import Backend, KeyProvider
 from .retention import Retention
+from .rows import Batch
 from .sealed_inbox import SealedInbox, SealedItem
 from .shredding import Shredded
 from .status import EnvironmentStatus, environment_status

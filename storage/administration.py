@@ -29,7 +29,8 @@ from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import Cover, KeyState, Lock, seal_state
 from .policy import Policies, Policy
-from .port import Backend, Batch, Guard, KeyProvider
+from .port import Backend, KeyProvider
+from .rows import Batch, Guard
 from .shredding import Shredded
 from .views import EnvironmentInfo
 

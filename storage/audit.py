@@ -14,8 +14,9 @@ from typing import Final
 from .errors import Conflict
 from .keyring import Keyring
 from .linked import Linked
-from .port import Backend, Batch
+from .port import Backend
 from .purposes import Kind, Purpose
+from .rows import Batch
 from .views import Value
 
 RUNNING: Final = "Running"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from .codec import pack, unpack
 from .errors import IntegrityError, NotARecord, RecordNotFound
-from .port import BackupRow, Batch
 from .purposes import Kind, Purpose
+from .rows import BackupRow, Batch
 
 if TYPE_CHECKING:
     from .store import Store

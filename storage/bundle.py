@@ -11,8 +11,8 @@ from __future__ import annotations
 from .codec import pack, unpack
 from .envelope import ScopeKey, lp, random_id
 from .errors import IntegrityError, NotARecord, WrongKey
-from .port import KeyRow
 from .purposes import Kind, Purpose
+from .rows import KeyRow
 from .vault import Vault
 from .views import Value
 

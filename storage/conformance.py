@@ -15,8 +15,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from .errors import Conflict, RecordNotFound, StorageError, StoreClosed
-from .port import (
-    Backend,
+from .port import Backend
+from .purposes import Kind
+from .rows import (
     Batch,
     EnvironmentKeyRow,
     EnvironmentRow,
@@ -32,7 +33,6 @@ from .port import (
     TriggerRow,
     VersionRow,
 )
-from .purposes import Kind
 
 OpenBackend = Callable[[], Awaitable[Backend]]
 

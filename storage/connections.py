@@ -15,9 +15,10 @@ from .envelope import ScopeKey, random_id
 from .errors import AlreadyThere, Conflict, IntegrityError, InvalidName, NotARecord, RecordNotFound, StaleKeys
 from .keyring import Keyring
 from .keystate import KeyState
-from .port import Backend, Batch, ConnectionRow, KeyRow
+from .port import Backend
 from .purposes import Domain, Index, Kind, Purpose
 from .rereading import settled
+from .rows import Batch, ConnectionRow, KeyRow
 from .views import Value
 
 _ATTEMPTS = 20

@@ -11,9 +11,10 @@ from .codec import pack, unpack
 from .envelope import ScopeKey, digest, random_id, same
 from .errors import Conflict, IntegrityError, InvalidName, NotARecord, RecordNotFound, StaleKeys, StorageError
 from .keyring import Keyring
-from .port import Backend, Batch, FlowRow, KeyRow, VersionRow
+from .port import Backend
 from .purposes import Index, Kind, Purpose
 from .rereading import settled
+from .rows import Batch, FlowRow, KeyRow, VersionRow
 from .views import FlowDocument, FlowInfo, FlowVersion, Value
 
 _ATTEMPTS = 20

@@ -15,8 +15,9 @@ from .envelope import FIRST_LINK, ScopeKey, kid_of, same
 from .errors import IntegrityError, NotARecord, StorageError, StoreClosed, TamperedHistory
 from .journal import Journal
 from .marks import Marks
-from .port import Backend, Batch, KeyRow, PageRow, RunRow, RunUpdate, SnapshotRow
+from .port import Backend
 from .purposes import Purpose
+from .rows import Batch, KeyRow, PageRow, RunRow, RunUpdate, SnapshotRow
 from .views import Page, RunInfo, Value
 
 PAGE_BYTES = 64 * 1024

@@ -9,8 +9,9 @@ from .codec import pack, unpack
 from .envelope import random_id
 from .errors import IntegrityError, StaleKeys
 from .keyring import Keyring
-from .port import Backend, Batch, InboxRow, KeyRow, StoredInboxRow
+from .port import Backend
 from .purposes import Index, Kind, Purpose
+from .rows import Batch, InboxRow, KeyRow, StoredInboxRow
 from .views import InboxItem, Value
 
 log = logging.getLogger("sealflow")

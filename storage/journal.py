@@ -19,7 +19,8 @@ from contextlib import suppress
 from typing import Protocol
 
 from .errors import StorageError, StoreBusy, StoreClosed
-from .port import Backend, Batch, Guard
+from .port import Backend
+from .rows import Batch, Guard
 
 HEAD_SECONDS = 1.0
 BUSY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)

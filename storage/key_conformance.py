@@ -23,9 +23,10 @@ from .conformance import (
     trigger_row,
 )
 from .errors import Conflict, EnvironmentLocked, StaleKeys
-from .port import (
+from .port import Backend
+from .purposes import Kind
+from .rows import (
     AssignmentRow,
-    Backend,
     Batch,
     ConnectionRow,
     Guard,
@@ -37,7 +38,6 @@ from .port import (
     SnapshotRow,
     VersionRow,
 )
-from .purposes import Kind
 
 CUSTOMER_KEY = ENVIRONMENT_KEY._replace(domain=2, policy_epoch=1)
 

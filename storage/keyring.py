@@ -22,8 +22,9 @@ from .envelope import (
     same_or_neither,
 )
 from .errors import EnvironmentLocked, IntegrityError, StaleKeys
-from .port import EnvironmentKeyRow, Guard, KeyProvider, KeyRow, Wrapped
+from .port import KeyProvider, Wrapped
 from .purposes import Domain, Index, Kind, Role
+from .rows import EnvironmentKeyRow, Guard, KeyRow
 
 
 class Keyring:

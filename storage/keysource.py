@@ -9,8 +9,9 @@ from collections.abc import Callable
 from .errors import EnvironmentLocked, StaleKeys
 from .keyring import Keyring, unwrapped
 from .keystate import KeyState, open_state
-from .port import Backend, EnvironmentKeyRow, KeyProvider, KeyRow, KeyStateRow
+from .port import Backend, KeyProvider
 from .purposes import Domain, Kind, Role
+from .rows import EnvironmentKeyRow, KeyRow, KeyStateRow
 
 _LOOKS = 10
 """How often keys may change while they are read."""

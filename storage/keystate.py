@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from .codec import pack, unpack
 from .errors import IntegrityError, NotARecord
 from .keyring import Keyring
-from .port import KeyRow, KeyStateRow
 from .purposes import Domain, Kind, Purpose
+from .rows import KeyRow, KeyStateRow
 
 _FIELDS = 8
 

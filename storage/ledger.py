@@ -15,8 +15,9 @@ from typing import Final
 from .errors import Conflict
 from .keyring import Keyring
 from .linked import Linked
-from .port import Backend, Batch, Guard
+from .port import Backend
 from .purposes import Kind, Purpose
+from .rows import Batch, Guard
 
 RUN: Final = "run shredded"
 FLOW: Final = "flow shredded"

@@ -13,8 +13,9 @@ from .codec import pack, unpack
 from .envelope import FIRST_LINK, ScopeKey, same
 from .errors import IntegrityError, NotARecord
 from .keyring import Keyring
-from .port import Backend, KeyRow, LinkedRow
+from .port import Backend
 from .purposes import Kind, Purpose
+from .rows import KeyRow, LinkedRow
 from .views import Value
 
 _PAGE = 200

@@ -14,8 +14,9 @@ from .envelope import ScopeKey, lp, random_id
 from .errors import IntegrityError
 from .journal import Journal
 from .keyring import Keyring
-from .port import Backend, Batch, KeyRow, MessageRow, StoredMessageRow
+from .port import Backend
 from .purposes import Index, Kind, Purpose
+from .rows import Batch, KeyRow, MessageRow, StoredMessageRow
 from .views import Message, MessageCount, Value
 
 

@@ -23,8 +23,9 @@ from .keyring import Keyring
 from .keysource import KeySource
 from .messages import Messages
 from .operations import FAILED, SUCCEEDED, Operation, Operations
-from .port import Backend, Batch, KeyCount, KeyRow
+from .port import Backend
 from .purposes import Domain, Kind
+from .rows import Batch, KeyCount, KeyRow
 from .runs import Runs
 from .triggers import Triggers
 

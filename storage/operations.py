@@ -12,8 +12,9 @@ from .codec import pack, unpack
 from .envelope import ScopeKey, random_id
 from .errors import IntegrityError, NotARecord
 from .keyring import Keyring
-from .port import Backend, Batch, OperationRow
+from .port import Backend
 from .purposes import Domain, Kind, Purpose
+from .rows import Batch, OperationRow
 
 RUNNING: Final = "Running"
 SUCCEEDED: Final = "Succeeded"

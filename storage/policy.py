@@ -13,8 +13,9 @@ from .codec import pack, unpack
 from .envelope import ScopeKey, random_id
 from .errors import AlreadyThere, Conflict, IntegrityError, InvalidName, NotARecord, RecordNotFound
 from .keyring import Keyring
-from .port import AssignmentRow, Backend, Batch, PolicyRow
+from .port import Backend
 from .purposes import Index, Kind, Purpose
+from .rows import AssignmentRow, Batch, PolicyRow
 
 DEFAULT_PROBE = 300.0
 DEFAULT_GRACE = 1800.0

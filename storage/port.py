@@ -1,407 +1,44 @@
-"""The ports: what a backend stores (`Backend`) and what wraps environment keys (`KeyProvider`). No cipher, no SQL, no
-plain values.
+"""The ports: what stores rows (`Backend`) and what wraps environment keys (`KeyProvider`). No cipher, no SQL, no plain
+values.
 
-A backend sees opaque bytes and the clear columns that docs/reference/clear-columns.md publishes. Rows are named tuples,
-because they are exactly what a driver binds. Ids are made by the vault; a backend's own row numbers never leave it.
+A backend sees opaque bytes and the clear columns that docs/reference/clear-columns.md publishes; see rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-
-class EnvironmentKeyRow(NamedTuple):
-    """A wrapped environment key. `mac` is made with the live service key, `predecessor_mac` with the version before."""
-
-    domain: int
-    version: int
-    kek: bytes
-    kid: bytes
-    wrapped: bytes
-    policy_epoch: int
-    mac: bytes
-    predecessor_mac: bytes | None
-    created_ms: int
-
-
-class KeyStateRow(NamedTuple):
-    """Which policy covers the environment, and whether it is locked. Written only if one of the two epochs, and no
-    other, is one more than the stored one (0 where there is no row).
-    """
-
-    epoch: int
-    lock_epoch: int
-    record: bytes
-
-
-class Guard(NamedTuple):
-    """What a commit takes for granted: the lock epoch its writer knows, and the epoch, where it decided a domain."""
-
-    lock_epoch: int
-    epoch: int | None = None
-
-
-class KeyCount(NamedTuple):
-    """How many scope keys of one kind an environment key wraps."""
-
-    kind: int
-    domain: int
-    key_version: int
-    scopes: int
-
-
-class KeyRow(NamedTuple):
-    """A wrapped scope key; deleting the row shreds the scope. `domain` and `key_version` name the environment key that
-    wrapped it.
-    """
-
-    kind: int
-    scope: bytes
-    generation: int
-    domain: int
-    key_version: int
-    kid: bytes
-    wrapped: bytes
-
-
-class EnvironmentRow(NamedTuple):
-    """An environment, in the control store."""
-
-    environment_id: bytes
-    name_index: bytes
-    row_version: int
-    created_ms: int
-    record: bytes
-
-
-class PolicyRow(NamedTuple):
-    """An enterprise policy, in the control store. Written only if the stored `row_version` is one less, or it is
-    new.
-    """
-
-    policy_id: bytes
-    name_index: bytes
-    row_version: int
-    created_ms: int
-    record: bytes
-
-
-class AssignmentRow(NamedTuple):
-    """Which policy covers an environment, in the control store: one row for each environment that ever had one.
-    Written as a policy is.
-    """
-
-    environment_id: bytes
-    row_version: int
-    updated_ms: int
-    record: bytes
-
-
-class LinkedRow(NamedTuple):
-    """One of a series that only grows, numbered from 1 without gaps, each linked to the one before: an administrator's
-    act in the control store's audit, or what is said in an environment's ledger.
-    """
-
-    number: int
-    created_ms: int
-    link: bytes
-    record: bytes
-
-
-class RetentionRow(NamedTuple):
-    """How long the runs of a flow are kept. Written as a policy is."""
-
-    flow_id: bytes
-    row_version: int
-    record: bytes
-
-
-class BackupRow(NamedTuple):
-    """A backup that was made of an environment, in the control store."""
-
-    backup_id: bytes
-    environment_id: bytes
-    created_ms: int
-    record: bytes
-
-
-class ConnectionRow(NamedTuple):
-    """A connection. Written only if the stored `row_version` is one less, or it is new."""
-
-    connection_id: bytes
-    name_index: bytes
-    domain: int
-    row_version: int
-    created_ms: int
-    updated_ms: int
-    record: bytes
-
-
-class OperationRow(NamedTuple):
-    """Work on the keys of an environment that goes on in the background. Written as a connection is; `ended_ms` is None
-    while it goes on.
-    """
-
-    operation_id: bytes
-    row_version: int
-    created_ms: int
-    ended_ms: int | None
-    record: bytes
-
-
-class FlowRow(NamedTuple):
-    """A flow; `version` is the current one's number. Written only if the stored `row_version` is one less, or the flow
-    is new.
-    """
-
-    flow_id: bytes
-    name_index: bytes
-    domain: int
-    version: int
-    row_version: int
-    created_ms: int
-    updated_ms: int
-    record: bytes
-
-
-class VersionRow(NamedTuple):
-    """One version of a flow's definition."""
-
-    flow_id: bytes
-    number: int
-    created_ms: int
-    record: bytes
-
-
-class RunRow(NamedTuple):
-    """A run. `head` seals where its history stands, `summary` what lists show."""
-
-    run_id: bytes
-    flow_id: bytes
-    version: int
-    domain: int
-    status: int
-    started_ms: int
-    ended_ms: int | None
-    parent: bytes | None
-    head_version: int
-    head: bytes
-    summary_version: int
-    summary: bytes
-
-
-class RunUpdate(NamedTuple):
-    """The changed columns of a run. `summary` is None where it stays as it is."""
-
-    run_id: bytes
-    status: int
-    ended_ms: int | None
-    head_version: int
-    head: bytes
-    summary_version: int
-    summary: bytes | None
-
-
-class PageRow(NamedTuple):
-    """Consecutive records of a run; `seq` is the first one's number."""
-
-    run_id: bytes
-    seq: int
-    link: bytes
-    record: bytes
-
-
-class SnapshotRow(NamedTuple):
-    """The latest sealed cache of a run's state; replaces the one before."""
-
-    run_id: bytes
-    seq: int
-    record: bytes
-
-
-class InboxRow(NamedTuple):
-    """A request to the executor. A row whose `dedupe` is there already is not added again."""
-
-    item_id: bytes
-    kind: int
-    run_id: bytes | None
-    dedupe: bytes | None
-    created_ms: int
-    record: bytes
-
-
-class StoredInboxRow(NamedTuple):
-    """An inbox row with the number that orders it. Numbers are never used twice."""
-
-    number: int
-    row: InboxRow
-
-
-class InboxKeyRow(NamedTuple):
-    """The public key that a locked environment's items are sealed to, certified by the service. `record` is the private
-    one, sealed by a scope key of the kind INBOX_KEY, with the scope `key_id`. There is one at most.
-    """
-
-    key_id: bytes
-    created_ms: int
-    public: bytes
-    mac: bytes
-    record: bytes
-
-
-class SealedItemRow(NamedTuple):
-    """What came for a run or a flow (`scope`) while the environment was locked. `sequence` is 1, 2, 3 ... for one key."""
-
-    key_id: bytes
-    sequence: int
-    kind: int
-    scope: bytes
-    created_ms: int
-    mac: bytes
-    sealed: bytes
-
-
-class SealedSize(NamedTuple):
-    """How many items wait, their bytes together, and the sequence of the last."""
-
-    items: int
-    bytes: int
-    last: int
-
-
-class TokenRow(NamedTuple):
-    """The hash of a token by which a callback for a run or a flow (`scope`) is known."""
-
-    token_hash: bytes
-    scope: bytes
-
-
-class TriggerRow(NamedTuple):
-    """Where the trigger of a flow stands; `due_ms` is when it has to be looked at again. Written only if the stored
-    `row_version` is one less, or the row is new and has version 1.
-    """
-
-    flow_id: bytes
-    due_ms: int | None
-    row_version: int
-    record: bytes
-
-
-class MessageRow(NamedTuple):
-    """A message that waits for a batch trigger. A row whose `dedupe` is there already, in the same flow, is not added
-    again. `size` is that of the message alone.
-    """
-
-    message_id: bytes
-    flow_id: bytes
-    partition_index: bytes
-    dedupe: bytes | None
-    size: int
-    created_ms: int
-    record: bytes
-
-
-class StoredMessageRow(NamedTuple):
-    """A message with the number that orders it. Numbers are never used twice."""
-
-    number: int
-    row: MessageRow
-
-
-class PartitionRow(NamedTuple):
-    """How much waits in one partition; `first` is its oldest message's number."""
-
-    partition_index: bytes
-    messages: int
-    size: int
-    oldest_ms: int
-    first: int
-
-
-@dataclass(slots=True)
-class Batch:
-    """Everything that one commit carries. Order inside: keys, then what they seal, then updates and removals."""
-
-    guard: Guard | None = None
-    identity: bytes | None = None
-    key_state: KeyStateRow | None = None
-    environment_keys: list[EnvironmentKeyRow] = field(default_factory=list)
-    keys: list[KeyRow] = field(default_factory=list)
-    environments: list[EnvironmentRow] = field(default_factory=list)
-    flows: list[FlowRow] = field(default_factory=list)
-    versions: list[VersionRow] = field(default_factory=list)
-    runs: list[RunRow] = field(default_factory=list)
-    pages: list[PageRow] = field(default_factory=list)
-    run_updates: list[RunUpdate] = field(default_factory=list)
-    snapshots: dict[bytes, SnapshotRow] = field(default_factory=dict)
-    inbox: list[InboxRow] = field(default_factory=list)
-    consumed: list[int] = field(default_factory=list)
-    triggers: list[TriggerRow] = field(default_factory=list)
-    messages: list[MessageRow] = field(default_factory=list)
-    consumed_messages: list[tuple[bytes, int]] = field(default_factory=list)
-    """Flow and number of each."""
-
-    # What administrators do; see the backend's `commit`.
-    replaced_environment_keys: list[EnvironmentKeyRow] = field(default_factory=list)
-    retired_environment_keys: list[tuple[int, int]] = field(default_factory=list)
-    rewrapped_keys: list[KeyRow] = field(default_factory=list)
-    dropped_generations: list[tuple[int, bytes, int]] = field(default_factory=list)
-    """Kind, scope and the generation below which all are removed."""
-    replaced_versions: list[VersionRow] = field(default_factory=list)
-    replaced_triggers: list[TriggerRow] = field(default_factory=list)
-    """The same row versions, sealed by another key."""
-    replaced_pages: list[PageRow] = field(default_factory=list)
-    reindexed_messages: list[tuple[bytes, bytes, bytes, bytes | None]] = field(default_factory=list)
-    """Flow and message, and the indexes of partition and `dedupe` it is found by now. One that is gone is no error, and
-    another of the flow with this `dedupe` goes, as if it had not been added.
-    """
-    reindexed_items: list[tuple[bytes, bytes | None]] = field(default_factory=list)
-    """The same of the inbox: item and `dedupe`."""
-    removed_snapshots: list[bytes] = field(default_factory=list)
-    run_domains: list[tuple[bytes, int]] = field(default_factory=list)
-    policies: list[PolicyRow] = field(default_factory=list)
-    removed_policies: list[bytes] = field(default_factory=list)
-    assignments: list[AssignmentRow] = field(default_factory=list)
-    audit: list[LinkedRow] = field(default_factory=list)
-    connections: list[ConnectionRow] = field(default_factory=list)
-    removed_connections: list[bytes] = field(default_factory=list)
-    operations: list[OperationRow] = field(default_factory=list)
-
-    # What a locked environment takes in.
-    sealed_items: list[SealedItemRow] = field(default_factory=list)
-    """Conflict where the key that they are sealed to is not the current one, or the sequence is taken."""
-    drained: list[tuple[bytes, int]] = field(default_factory=list)
-    """Key and sequence of items that were carried out. One that is gone is no error."""
-    inbox_key: InboxKeyRow | None = None
-    """Takes the place of the one there is, whose scope key goes. Conflict while items wait."""
-    expected_tokens: list[TokenRow] = field(default_factory=list)
-    """One that is there already is no error."""
-    forgotten_tokens: list[bytes] = field(default_factory=list)
-    """The scopes whose tokens go."""
-
-    # What is shredded, and what is said of it.
-    removed_runs: list[bytes] = field(default_factory=list)
-    """With their histories and keys."""
-    removed_flows: list[bytes] = field(default_factory=list)
-    """With their versions, triggers, messages and keys."""
-    removed_environments: list[bytes] = field(default_factory=list)
-    """Of the control store: the row, its assignment and its key."""
-    ledger: list[LinkedRow] = field(default_factory=list)
-    retentions: list[RetentionRow] = field(default_factory=list)
-    backups: list[BackupRow] = field(default_factory=list)
-    removed_backups: list[bytes] = field(default_factory=list)
-
-    def rows(self) -> int:
-        """How many rows the batch writes or removes."""
-        lists = (getattr(self, name) for name in _LISTS)
-        return sum(len(rows) for rows in lists) + (self.inbox_key is not None)
-
-
-_SINGLE = ("guard", "identity", "key_state", "inbox_key")
-_LISTS = tuple(entry.name for entry in fields(Batch) if entry.name not in _SINGLE)
+from .rows import (
+    AssignmentRow,
+    BackupRow,
+    Batch,
+    ConnectionRow,
+    EnvironmentKeyRow,
+    EnvironmentRow,
+    FlowRow,
+    InboxKeyRow,
+    InboxRow,
+    KeyCount,
+    KeyRow,
+    KeyStateRow,
+    LinkedRow,
+    MessageRow,
+    OperationRow,
+    PageRow,
+    PartitionRow,
+    PolicyRow,
+    RetentionRow,
+    RunRow,
+    SealedItemRow,
+    SealedSize,
+    SnapshotRow,
+    StoredInboxRow,
+    StoredMessageRow,
+    TriggerRow,
+    VersionRow,
+)
 
 
 class Backend(Protocol):
@@ -504,9 +141,7 @@ class Backend(Protocol):
 
     async def flows(self) -> list[FlowRow]: ...
 
-    async def flow(
-        self, *, flow_id: bytes | None = None, name_indexes: Sequence[bytes] = ()
-    ) -> FlowRow | None:
+    async def flow(self, *, flow_id: bytes | None = None, name_indexes: Sequence[bytes] = ()) -> FlowRow | None:
         """A flow by its id, or by any of its name's blind indexes."""
         ...
 

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from .errors import IntegrityError
-from .port import Backend, KeyRow
+from .port import Backend
+from .rows import KeyRow
 
 T = TypeVar("T")
 

@@ -12,8 +12,9 @@ from typing import Final
 from .codec import pack, unpack
 from .errors import Conflict, IntegrityError, NotARecord, RecordNotFound
 from .keyring import Keyring
-from .port import Backend, Batch, KeyRow, RetentionRow
+from .port import Backend
 from .purposes import Domain, Kind, Purpose
+from .rows import Batch, KeyRow, RetentionRow
 from .views import RunInfo, Value
 
 DAY_MS: Final = 86_400_000

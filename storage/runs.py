@@ -13,9 +13,10 @@ from .errors import IntegrityError, RecordNotFound, TamperedHistory
 from .history import Chain, Head, RunKeys, RunLog, RunReader, open_head, open_run_info, read_snapshot
 from .journal import Journal
 from .keyring import Keyring
-from .port import Backend, Batch, KeyRow, PageRow, RunRow, RunUpdate
+from .port import Backend
 from .purposes import Kind, Purpose
 from .rereading import settled
+from .rows import Batch, KeyRow, PageRow, RunRow, RunUpdate
 from .views import RunInfo, Value
 
 

@@ -23,8 +23,9 @@ from .errors import Conflict, EnvironmentLocked, InboxFull, IntegrityError
 from .journal import Journal
 from .keyring import Keyring
 from .keysource import KeySource
-from .port import Backend, Batch, InboxKeyRow, SealedItemRow, TokenRow
+from .port import Backend
 from .purposes import Kind, Purpose
+from .rows import Batch, InboxKeyRow, SealedItemRow, TokenRow
 from .views import Value
 
 MOST_ITEMS: Final = 10_000
@@ -108,8 +109,8 @@ class SealedInbox:
 class SealedItems:
     """The opening side, `Vault.sealed_items`: what has come in, and who may send it. For the executor only.
 
-    `lacks_key`: something may come in, and there may be no key to seal it to, or one of another domain. Methods that read may raise
-    StaleKeys, for the caller to try again once keys were loaded anew.
+    `lacks_key`: something may come in, and there may be no key to seal it to, or one of another domain. Methods that
+    read may raise StaleKeys, for the caller to try again once keys were loaded anew.
     """
 
     def __init__(self, backend: Backend, keyring: Keyring, journal: Journal, now_ms: Callable[[], int]) -> None:

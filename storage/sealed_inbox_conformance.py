@@ -10,8 +10,8 @@ import os
 
 from .conformance import OpenBackend, initialised, key_row, refused
 from .errors import Conflict
-from .port import Batch, InboxKeyRow, SealedItemRow, SealedSize, TokenRow
 from .purposes import Kind
+from .rows import Batch, InboxKeyRow, SealedItemRow, SealedSize, TokenRow
 
 
 def inbox_key_row(key_id: bytes) -> InboxKeyRow:

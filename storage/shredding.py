@@ -14,8 +14,9 @@ from typing import Final, Literal
 from .errors import Conflict, IntegrityError, RecordNotFound, StorageError, TamperedHistory
 from .keyring import Keyring
 from .ledger import CONNECTION, FLOW, RUN, Ledger
-from .port import Backend, Batch
+from .port import Backend
 from .retention import Retentions
+from .rows import Batch
 from .runs import Runs
 from .views import RunInfo
 

@@ -17,9 +17,10 @@ from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import KeyState
 from .operations import Operation, Operations
-from .port import Backend, EnvironmentKeyRow, KeyFacts, KeyRow
+from .port import Backend, KeyFacts
 from .providers.remote import version_text
 from .purposes import Kind
+from .rows import EnvironmentKeyRow, KeyRow
 from .views import EnvironmentInfo
 
 if TYPE_CHECKING:

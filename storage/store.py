@@ -35,9 +35,10 @@ from .keysource import KeySource
 from .keystate import KeyState
 from .keystore import Keystore
 from .places import Places
-from .port import Backend, Batch, EnvironmentRow
+from .port import Backend
 from .providers import provider_for
 from .purposes import Domain, Index, Kind, Purpose, Role
+from .rows import Batch, EnvironmentRow
 from .sealed_inbox import SealedInbox
 from .vault import Vault, system_ms
 from .views import EnvironmentInfo

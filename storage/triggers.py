@@ -19,9 +19,10 @@ from .envelope import ScopeKey
 from .errors import Conflict, IntegrityError, NotARecord
 from .journal import Journal
 from .keyring import Keyring
-from .port import Backend, KeyRow, TriggerRow
+from .port import Backend
 from .purposes import Kind, Purpose
 from .rereading import settled
+from .rows import KeyRow, TriggerRow
 from .views import TriggerState, Value
 
 _LARGEST = (1 << 63) - 1

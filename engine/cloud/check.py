@@ -85,7 +85,7 @@ def _examine(source: Source) -> tuple[list[Problem], Definition]:
     check_inline(outline, names, source.artifacts, problems)
     check_reach(outline, problems, found)
     check_secrets(outline, problems)
-    check_secured(outline, problems)
+    check_secured(outline, problems, found)
     check_tracking(outline, found, problems)
     check_connections(outline, source.connections, problems)
     check_unused(outline, problems, variables, found)

@@ -1,4 +1,4 @@
-"""Rules about secured data: which actions may hide their inputs or outputs from the history.
+"""Rules about secured data: which actions may hide their inputs or outputs from the history, and which should.
 
 Warnings: what is written is kept as far as it goes, and the hosts refuse it.
 Source: Logic Apps, "Secure access and data": secure inputs and outputs, supported operations; tracked properties.
@@ -6,14 +6,17 @@ Source: Logic Apps, "Secure access and data": secure inputs and outputs, support
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from ..expressions import Call, Literal, Node, walk
 from .catalog import ACTIONS, CONTAINERS, VARIABLES
 from .definition import JsonObject
 from .literal import is_dynamic, shown
 from .outline import Outline
-from .pointer import join
+from .pointer import join, split
 from .problem import Problems
+from .sites import Site
 
 _NOTHING = frozenset({*VARIABLES, *CONTAINERS, "terminate"})
 """Actions that cannot hide anything."""
@@ -55,11 +58,10 @@ def _secure_parameters(outline: Outline, problems: Problems, found: Sequence[Sit
             continue
         action = site.place.action
         steps = split(site.found.pointer.removeprefix(action.pointer))
-        if "authentication" in (*steps[1:2], *steps[2:3]) or _secures_inputs(action.raw):
+        if "authentication" in steps[1:3] or _secures_inputs(action.raw):
             continue
         for node in walk(site.found.node):
-            name = node.args[0].value if _is_parameter(node) else None  # type: ignore[union-attr]
-            key = name.lower() if isinstance(name, str) else ""
+            key = _parameter(node)
             if key in secure and not key.startswith("$") and (action.key, key) not in told:
                 told.add((action.key, key))
                 problems.warning(
@@ -71,9 +73,18 @@ def _secure_parameters(outline: Outline, problems: Problems, found: Sequence[Sit
                 )
 
 
-def _is_parameter(node: Node) -> TypeGuard[Call]:
-    """Whether this is `parameters()` with a literal name."""
-    return isinstance(node, Call) and node.key == "parameters" and len(node.args) == 1 and _is_literal(node.args[0])
+def _parameter(node: Node) -> str:
+    """The parameter that a call reads, lower-case; empty where it is another call or computes the name."""
+    if not isinstance(node, Call) or node.key != "parameters" or not node.args or not isinstance(node.args[0], Literal):
+        return ""
+    return str(node.args[0].value).lower()
+
+
+def _secures_inputs(raw: JsonObject) -> bool:
+    runtime = raw.get("runtimeConfiguration")
+    written = runtime.get("secureData") if isinstance(runtime, dict) else None
+    properties = written.get("properties") if isinstance(written, dict) else None
+    return isinstance(properties, list) and any(str(name).lower() == "inputs" for name in properties)
 
 
 def _secured(raw: JsonObject, pointer: str, what: str, allowed: frozenset[str], problems: Problems) -> bool:

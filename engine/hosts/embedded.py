@@ -24,6 +24,7 @@ from ..errors import NotFound, SealflowError
 from ..runtime.clock import BootClock, SystemBootClock
 from ..runtime.environment import Environment
 from ..runtime.expiry import in_ticks
+from ..runtime.locked_inbox import LockedInbox
 from ..runtime.opening import Opening
 from ..runtime.start import UNSET, Unset
 
@@ -215,6 +216,19 @@ class Engine:
             )
             self._environments[info.id] = known
         return known
+
+    async def inbox(self, name: str = DEFAULT_ENVIRONMENT) -> LockedInbox:
+        """What takes callbacks in for an environment that `environment` refuses to open, since it is locked.
+
+        It needs the service's key only. Raises NotFound.
+        """
+        from ...storage import RecordNotFound
+
+        try:
+            info = await self.store.environment(name)
+        except RecordNotFound:
+            raise _no_environment(name) from None
+        return LockedInbox(Opening(self.store, info.name, self.boot_clock))
 
     @property
     def store(self) -> Store:

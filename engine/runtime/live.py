@@ -41,6 +41,7 @@ from ..kernel.inline import INLINE
 from ..kernel.state import CALLING, SUBSCRIBED
 from ..kernel.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from . import expiry
+from .artifacts import is_missing
 from .draining import expect_callbacks
 from .outgoing import Outgoing, answer_in, before
 from .perform import Answer

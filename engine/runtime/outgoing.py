@@ -64,11 +64,11 @@ class Outgoing:
         if self.run is None and self.keep is not None and answer is not None:
             await self.keep(self, answer)
         # Also one that has gone on while its answer was being kept: what is kept comes too late then.
-        run, attempt = self.run, self.name[2]
+        run, (node, it), attempt = self.run, self.place, self.name[2]
         if run is not None and answer is None:
-            run.feed(event.deadline(*self.place, attempt, run.now()))
+            run.feed(event.deadline(node, it, attempt, run.now()))
         elif run is not None and answer is not None:
-            run.feed(event.result(*self.place, attempt, run.now(), *answer))
+            run.feed(event.result(node, it, attempt, run.now(), *answer))
 
     async def _answer(self) -> Answer:
         prepared = self._prepared

@@ -10,7 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from ..port import (
+from ..purposes import Kind
+from ..rows import (
     AssignmentRow,
     BackupRow,
     ConnectionRow,
@@ -36,7 +37,6 @@ from ..port import (
     TriggerRow,
     VersionRow,
 )
-from ..purposes import Kind
 from .rows import all_checked, checked, identifier, of_run
 
 Row = TypeVar("Row", bound=NamedTuple)

@@ -44,7 +44,7 @@ from sealflow.storage.conformance import (
     run_row,
 )
 from sealflow.storage.key_conformance import KeyRowsConformance
-from sealflow.storage.port import Guard, KeyStateRow, RunUpdate, SnapshotRow
+from sealflow.storage.rows import Guard, KeyStateRow, RunUpdate, SnapshotRow
 from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")

@@ -32,7 +32,7 @@ from sealflow.storage.conformance import (
     trigger_row,
 )
 from sealflow.storage.key_conformance import KeyRowsConformance
-from sealflow.storage.port import FlowRow
+from sealflow.storage.rows import FlowRow
 from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
 
 OpenBackend = Callable[[], Awaitable[Backend]]

@@ -6,6 +6,7 @@ Nothing of the watch happens by itself here: `look` and `ask` do what it does ev
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -95,6 +96,19 @@ class Revocable:
             await work
         assert type(caught.value) is kind
         assert NAME in caught.value.message
+
+
+def database(world: Revocable) -> Path:
+    (path,) = world.engine.home.glob("environments/*/store.db")
+    return path
+
+
+def change(world: Revocable, sql: str, *values: Any) -> list[Any]:
+    """What somebody does who can write the database."""
+    with sqlite3.connect(database(world)) as connection:
+        rows = connection.execute(sql, values).fetchall()
+    connection.close()
+    return rows
 
 
 @asynccontextmanager

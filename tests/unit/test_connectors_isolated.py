@@ -45,7 +45,11 @@ def fault(work: Any, *given: Any, **named: Any) -> Fault:
         ("return (async () => 5)()", 5),
         ("return Promise.resolve([1]).then(x => x.concat(2))", [1, 2]),
         ("console.log(1); return 'quiet'", "quiet"),
-        ("workflowContext.actions.A.outputs.body = 3; return workflowContext.actions.A.outputs.body", [1, 2]),
+        ("const b = workflowContext.actions.A.outputs.body; return [...b, ...b.concat(b)].sort()", [1, 1, 1, 2, 2, 2]),
+        (
+            "return {...workflowContext.actions.A.outputs, n: Object.entries(workflowContext.workflow)}",
+            {"body": [1, 2], "n": [["name", "f"]]},
+        ),
         ("return [typeof require, typeof setTimeout, typeof fetch, typeof std, typeof os]", ["undefined"] * 5),
     ],
 )
@@ -67,6 +71,10 @@ def test_what_a_script_returns(code: str, value: Any) -> None:
         ("const f = () => f(); return f()", "InlineCodeScriptRuntimeFailure"),
         ("const a = []; while (true) a.push('x'.repeat(1000) + a.length)", "InlineCodeScriptRuntimeFailure"),
         ("workflowContext.x = 1", "InlineCodeCannotModifyWorkflowContext"),
+        ("workflowContext.actions.A.outputs.body = 3", "InlineCodeCannotModifyWorkflowContext"),
+        ("workflowContext.actions.A.outputs.body.push(3)", "InlineCodeCannotModifyWorkflowContext"),
+        ("Object.values(workflowContext.actions.A)[0].body.length = 0", "InlineCodeCannotModifyWorkflowContext"),
+        ("delete workflowContext.workflow.name", "InlineCodeCannotModifyWorkflowContext"),
         ("delete workflowContext.actions.A", "InlineCodeCannotModifyWorkflowContext"),
         ("return workflowContext.actions.B", "InlineCodeOperationMissing"),
         ("return workflowContext.trigger", "InlineCodeOperationMissing"),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sealflow
-from revocable import GRACE, NAME, PROBE, Revocable, revocable
+from revocable import GRACE, NAME, PROBE, Revocable, change, database, revocable
 from sealflow.engine.errors import NotFound
 from sealflow.storage import EnvironmentLocked, InboxFull, IntegrityError, sealed_inbox
 from sealflow.storage.envelope import InboxKey, seal_to
@@ -59,19 +58,6 @@ async def waiting(world: Revocable) -> tuple[Any, str]:
 async def drained(world: Revocable) -> None:
     await world.unlock()
     await world.env._executor.take_inbox()  # type: ignore[union-attr]
-
-
-def database(world: Revocable) -> Path:
-    (path,) = world.engine.home.glob("environments/*/store.db")
-    return path
-
-
-def change(world: Revocable, sql: str, *values: Any) -> list[Any]:
-    """What somebody does who can write the database."""
-    with sqlite3.connect(database(world)) as connection:
-        rows = connection.execute(sql, values).fetchall()
-    connection.close()
-    return rows
 
 
 async def test_a_callback_is_kept_and_carried_out_after_the_lock(tmp_path: Path) -> None:

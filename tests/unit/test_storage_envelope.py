@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.storage import IntegrityError, NotARecord, SealLimit, StaleKeys, WrongKey, envelope
 from sealflow.storage.keyring import Keyring
-from sealflow.storage.port import EnvironmentKeyRow, KeyFacts, Wrapped
+from sealflow.storage.port import KeyFacts, Wrapped
 from sealflow.storage.purposes import Domain, Index, Kind, Purpose, Role
+from sealflow.storage.rows import EnvironmentKeyRow
 
 ENVIRONMENT = b"E" * 16
 RUN = b"R" * 16

@@ -31,7 +31,7 @@ from sealflow.storage import (
 )
 from sealflow.storage import journal as journal_module
 from sealflow.storage.journal import Journal
-from sealflow.storage.port import Batch
+from sealflow.storage.rows import Batch
 
 FLOW = b"F" * 16
 

@@ -9,8 +9,9 @@ import pytest
 from sealflow.storage import EnvironmentLocked, IntegrityError, StaleKeys, WrongKey
 from sealflow.storage.envelope import KeyEncryptionKey, random_key
 from sealflow.storage.keyring import Keyring
-from sealflow.storage.port import EnvironmentKeyRow, KeyFacts, Wrapped
+from sealflow.storage.port import KeyFacts, Wrapped
 from sealflow.storage.purposes import Domain, Index, Kind, Purpose, Role
+from sealflow.storage.rows import EnvironmentKeyRow
 
 ENVIRONMENT = os.urandom(16)
 

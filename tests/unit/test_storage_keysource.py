@@ -9,9 +9,9 @@ import pytest
 from customer_keys import ENVIRONMENT, Customer, counted, customer
 from sealflow.storage import EnvironmentLocked, IntegrityError, KeyDenied, StaleKeys
 from sealflow.storage.keyring import Keyring
-from sealflow.storage.port import KeyRow, KeyStateRow
 from sealflow.storage.providers.file import add_version, disable_key
 from sealflow.storage.purposes import Domain, Kind, Purpose
+from sealflow.storage.rows import KeyRow, KeyStateRow
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from kept_store import KeptStore, kept_store
 from sealflow.storage import Conflict, RecordNotFound, Retention, RunInfo, Vault
-from sealflow.storage.port import RetentionRow
 from sealflow.storage.retention import DAY_MS
+from sealflow.storage.rows import RetentionRow
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from sealflow.storage import (
     Vault,
 )
 from sealflow.storage.codec import pack
-from sealflow.storage.port import TriggerRow
 from sealflow.storage.purposes import Kind, Purpose
+from sealflow.storage.rows import TriggerRow
 
 
 class Place:

@@ -16,7 +16,7 @@ from weakref import WeakSet
 import asyncpg
 
 from ...errors import ExecutorLost, StoreClosed, StoreUnreachable
-from ...port import Batch, PageRow, SnapshotRow
+from ...rows import Batch, PageRow, SnapshotRow
 from ..database_url import checked_url
 from ..reading import Reads
 from ..rows import checked, of_run

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...errors import Conflict
-from ...port import Batch, InboxKeyRow
 from ...purposes import Kind
+from ...rows import Batch, InboxKeyRow
 from ..sql_files import named_queries
 from .connection import Connection
 from .schema import HERE

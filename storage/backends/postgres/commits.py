@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import asyncpg
 
 from ...errors import StorageError, StoreClosed, StoreUnreachable
-from ...port import Batch
+from ...rows import Batch
 from .batches import SQL, common, is_common, write
 from .connection import UNKNOWN_WRITER, Connection, Target, connect, mapped
 

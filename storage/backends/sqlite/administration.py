@@ -9,8 +9,8 @@ import sqlite3
 from typing import Any
 
 from ...errors import Conflict, EnvironmentLocked, StaleKeys
-from ...port import Batch, FlowRow, Guard, KeyStateRow
 from ...purposes import Kind
+from ...rows import Batch, FlowRow, Guard, KeyStateRow
 from .queries import named_queries
 
 _SQL = named_queries()

@@ -20,7 +20,7 @@ from weakref import WeakSet
 import aiosqlite
 
 from ...errors import Conflict, RecordNotFound, StoreClosed, StoreCorrupt
-from ...port import Batch, PageRow, RunRow, SnapshotRow, TriggerRow
+from ...rows import Batch, PageRow, RunRow, SnapshotRow, TriggerRow
 from ..reading import Reads
 from ..rows import checked, of_run
 from .administration import check_guard, write, write_first, write_flow

@@ -9,8 +9,8 @@ import sqlite3
 from typing import Any
 
 from ...errors import Conflict
-from ...port import InboxRow, MessageRow
 from ...purposes import Kind
+from ...rows import InboxRow, MessageRow
 from .queries import named_queries
 
 _SQL = named_queries()

@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterable
 
 from ...errors import Conflict
-from ...port import Batch
 from ...purposes import Kind
+from ...rows import Batch
 from .queries import named_queries
 
 _SQL = named_queries()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from ...errors import Conflict
-from ...port import Batch, InboxKeyRow
 from ...purposes import Kind
+from ...rows import Batch, InboxKeyRow
 from .queries import named_queries
 
 _SQL = named_queries()
