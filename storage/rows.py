@@ -250,7 +250,7 @@ class InboxKeyRow(NamedTuple):
 
 
 class SealedItemRow(NamedTuple):
-    """What came for a run or a flow (`scope`) while the environment was locked. `sequence` is 1, 2, 3 ... for one key."""
+    """What came for a run or a flow (`scope`) while the environment was locked. `sequence` counts from 1 for one key."""
 
     key_id: bytes
     sequence: int

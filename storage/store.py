@@ -187,9 +187,7 @@ class Store:
         """An environment by name, in any case. Raises RecordNotFound."""
         found = await self._find(name)
         if found is None:
-            raise RecordNotFound(
-                f"There is no environment {name}.", hint="`sealflow env list` shows the environments."
-            )
+            raise RecordNotFound(f"There is no environment {name}.", hint="`sealflow env list` shows the environments.")
         return found
 
     async def _find(self, name: str) -> EnvironmentInfo | None:

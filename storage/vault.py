@@ -90,9 +90,7 @@ class Vault:
         self._connections = Connections(backend, keyring, now_ms, lambda: source.state, self.reload_keys)
         self._operations = Operations(backend, keyring, now_ms)
         self._retentions = Retentions(backend, keyring)
-        self._shredding = Shredding(
-            backend, keyring, Ledger(backend, keyring, now_ms), self._runs, self._retentions
-        )
+        self._shredding = Shredding(backend, keyring, Ledger(backend, keyring, now_ms), self._runs, self._retentions)
         self._migration = Migration(
             backend, keyring, source, self._operations, self._definitions, self._triggers, self._inbox, self._messages,
             self._connections, self._runs,

@@ -56,11 +56,11 @@ def _why(error: Exception) -> str:
     """What is wrong with a schema."""
     import jsonschema_rs
 
-    if isinstance(error, jsonschema_rs.ValidationError) and error.kind.name == "referencing":
+    if isinstance(error, jsonschema_rs.ValidationError) and error.kind.name == "$ref":
         return "it refers to another document, and such references are not followed."
     if isinstance(error, jsonschema_rs.ValidationError):
         return f"{_said(error)}{_at(error)}."
-    return "it refers to something that is not there, or to another document, which is not followed."
+    return "it refers to something that is not there or not followed."
 
 
 def _said(fault: Any) -> str:

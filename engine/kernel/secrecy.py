@@ -85,6 +85,11 @@ class Secrecy:
         self.authenticating: set[str] = set()
         # Containers that hide nothing of their own, but have something in them whose record tells a secret.
         self._containers: set[str] = set()
+        self._deriving = {
+            action.key
+            for action in definition.all_actions()
+            if action.type in _DERIVING or static.result(definition, action, enabled_only=False) is not None
+        }
         for action in definition.all_actions():
             own = secured_properties(action.raw)
             if own:
@@ -113,7 +118,7 @@ class Secrecy:
     def _hide(self, action: Action, parts: set[str]) -> None:
         hidden = self.hidden.setdefault(action.key, set())
         hidden |= parts
-        if "inputs" in parts and action.type in _DERIVING:
+        if "inputs" in parts and action.key in self._deriving:
             hidden.add("outputs")
 
     def _is_secret(self, source: Source) -> bool:
@@ -179,7 +184,7 @@ def _with_loops(definition: Definition) -> Iterator[tuple[Action, tuple[str, ...
 def _reader(definition: Definition, action: Action, loops: tuple[str, ...]) -> _Reader:
     parts = {name: value for name, value in action.raw.items() if name not in _NESTED}
     parts["inputs"] = _without_authentication(action.inputs)
-    parts["static"] = static.result(definition, action)
+    parts["static"] = static.result(definition, action, enabled_only=False)
     sources = set(_sources(parts, loops))
     # A parameter in `authentication` is not shown; any other secret there hides the inputs as it does elsewhere.
     sources |= {each for each in _sources(action.inputs, loops) if each[0] != "parameter"}

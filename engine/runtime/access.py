@@ -11,12 +11,13 @@ import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 from ...connectors import Services
-from ...storage import EnvironmentLocked, ExecutorLost, SealedInbox, StoreClosed, Vault
+from ...storage import EnvironmentLocked, ExecutorLost, SealedInbox, StorageError, StoreClosed, Vault
 from ..errors import Denied
 from .executor import Executor
 from .library import Library
@@ -236,6 +237,9 @@ class Access:
             return
         if opened.executor is not None:
             await opened.executor.close()
+            if opened.vault.sealed_items.lacks_key:  # somebody may be called back after a lock that comes later
+                with suppress(StorageError):
+                    await opened.vault.sealed_items.renew()
         await opened.vault.close()
 
 

@@ -167,3 +167,17 @@ def test_what_no_trigger_is_called_back_by(cli: Cli) -> None:
     assert cli("flow", "callback", "nobody", "--json").error["code"] == "NotFound"
     cli("flow", "deploy", cli.flow("plain", {"A": compose(1)}))
     assert "sealflow run FLOW" in cli("flow", "callback", "plain", "--json").error["hint"]
+
+
+def test_a_callback_is_kept_while_the_environment_is_locked(cli: Cli) -> None:
+    (url,) = leave_waiting({"Ask": hook(), "Answer": compose("@body('Ask')", "Ask")}).values()
+    assert cli("env", "lock").code == 0
+    assert cli("runs", "callback", "latest", "--body", "1").code == 4  # which run that is cannot be read
+    told = cli("runs", "callback", url, "--body", '{"yes": true}', "--json")
+    assert told.code == 0
+    assert {"status": 202, "accepted": True, "action": None}.items() <= told.json.items()
+    assert cli("runs", "callback", url, "--body", "2").out.startswith("The environment is locked.")
+    assert cli("runs", "callback", url[:-1] + ("0" if url[-1] != "0" else "1")).code == 3
+    assert cli("env", "unlock").code == 0
+    result = cli("runs", "resume", "latest", "--json")
+    assert result.json["actions"][1]["outputs"] == {"yes": True}

@@ -424,9 +424,7 @@ def test_split_on_and_concurrency_of_a_trigger() -> None:
         ("NotYetSupported", "warning", f"{at}/runs"),
         ("InvalidConcurrency", "error", f"{at}/maximumWaitingRuns"),
     ]
-    assert codes({"A": COMPOSE}, triggers={"T": {"type": "Request", "correlation": {"x": 1}}}) == [
-        "InvalidCorrelation"
-    ]
+    assert codes({"A": COMPOSE}, triggers={"T": {"type": "Request", "correlation": {"x": 1}}}) == ["InvalidCorrelation"]
 
 
 @pytest.mark.parametrize(

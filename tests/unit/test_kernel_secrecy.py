@@ -15,6 +15,7 @@ INPUTS = {"runtimeConfiguration": {"secureData": {"properties": ["inputs"]}}}
 TRIGGER = {"type": "Request", "kind": "Http", **OUTPUTS}
 CALL = {"type": "Http", "inputs": {"method": "GET", "uri": "http://x"}, **OUTPUTS}
 READ = "@body('call')"
+STATIC = {"runtimeConfiguration": {"staticResult": {"name": "s", "staticResultOptions": "Enabled"}}}
 
 
 def after(name: str, *statuses: str) -> dict[str, Any]:
@@ -67,8 +68,7 @@ SPREADS: dict[str, dict[str, Any]] = {
                    "p": {**compose("@toUpper(outputs('o'))"), **after("o")}},
     "a record": {"o": {**compose("@actions('call')")}},
     "a computed name": {"o": {**compose("@body(concat('ca', 'll'))")}},
-    "a static result": {"o": {"type": "Http", "inputs": {"method": "GET", "uri": "http://y"},
-                              "runtimeConfiguration": {"staticResult": {"name": "s", "staticResultOptions": "Enabled"}}}},
+    "a static result": {"o": {"type": "Http", "inputs": {"method": "GET", "uri": "http://y"}, **STATIC}},
     "a wait": {"w": {"type": "Wait", "inputs": {"until": {"timestamp": READ}}}},
     "an Until": {"u": {"type": "Until", "expression": "@equals(int(body('call')), 1)", "actions": {}}},
 }  # fmt: skip
@@ -189,9 +189,8 @@ def test_a_response_is_hidden_where_it_is_secured(secret: str) -> None:
     ],
 )
 def test_a_static_result_without_a_code_has_that_of_its_status(fixed: dict[str, Any], code: str) -> None:
-    static = {"runtimeConfiguration": {"staticResult": {"name": "s", "staticResultOptions": "Enabled"}}}
     flow = {
-        "h": {"type": "Http", "inputs": {"method": "GET", "uri": "http://x"}, **static},
+        "h": {"type": "Http", "inputs": {"method": "GET", "uri": "http://x"}, **STATIC},
         "next": {**compose(1), **after("h", fixed["status"])},
         "never": {**compose(1), **after("h")},
     }
@@ -201,8 +200,7 @@ def test_a_static_result_without_a_code_has_that_of_its_status(fixed: dict[str, 
 
 
 def test_an_earlier_revision_keeps_its_codes_of_static_results() -> None:
-    static = {"runtimeConfiguration": {"staticResult": {"name": "s", "staticResultOptions": "Enabled"}}}
-    flow = {"h": {"type": "Http", "inputs": {"method": "GET", "uri": "http://x"}, **static}}
+    flow = {"h": {"type": "Http", "inputs": {"method": "GET", "uri": "http://x"}, **STATIC}}
     run = Driver(flow, staticResults={"s": {"status": "TimedOut"}}, pins={"revision": 2}).run()
     assert run.entry("/h").code == "ActionFailed"
 

@@ -55,6 +55,17 @@ async def waiting(world: Revocable) -> tuple[Any, str]:
     return run, url
 
 
+async def subscribed(world: Revocable, service: Subscriptions) -> str:
+    """The URL of a webhook trigger; the inbox has its key."""
+    await world.env.deploy("f", TRIGGER)
+    await world.env.watch_triggers()
+    await service.asked.wait()
+    while (url := (await world.env.trigger("f")).callback_url) is None:
+        await asyncio.sleep(0)
+    await world.env._executor.take_inbox()  # type: ignore[union-attr]
+    return url
+
+
 async def drained(world: Revocable) -> None:
     await world.unlock()
     await world.env._executor.take_inbox()  # type: ignore[union-attr]
@@ -125,12 +136,7 @@ async def test_a_callback_in_an_outage(tmp_path: Path) -> None:
 async def test_a_trigger_that_is_called_while_locked_starts_its_run_afterwards(tmp_path: Path) -> None:
     service = Subscriptions()
     async with revocable(tmp_path, {"http": service}) as world:
-        await world.env.deploy("f", TRIGGER)
-        await world.env.watch_triggers()
-        await service.asked.wait()
-        while (url := (await world.env.trigger("f")).callback_url) is None:
-            await asyncio.sleep(0)
-        await world.env._executor.take_inbox()  # type: ignore[union-attr]
+        url = await subscribed(world, service)
         await world.lock()
         assert await world.env.trigger_callback(url, body={"order": 7}, headers={"x-who": "maria"}) == []
         with pytest.raises(NotFound):
@@ -259,3 +265,36 @@ async def test_a_planted_public_key_is_refused(tmp_path: Path) -> None:
         change(world, "DELETE FROM inbox_keys")
         with pytest.raises(EnvironmentLocked):
             await world.env.callback(url, body=CANARY)
+
+
+async def test_a_program_that_starts_while_it_is_locked_takes_callbacks_in(tmp_path: Path) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        run, url = await waiting(world)
+        await world.lock()
+        async with sealflow.open(tmp_path / "home", keystore=tmp_path / "keys" / "k.json") as engine:
+            with pytest.raises(EnvironmentLocked):
+                await engine.environment(NAME)
+            with pytest.raises(NotFound):
+                await engine.inbox("nobody")
+            inbox = await engine.inbox(NAME)
+            delivery = await inbox.callback(url, body=7)
+            assert (delivery.status, delivery.run, delivery.path) == (202, run.id, None)
+            other = url[:-1] + ("0" if url[-1] != "0" else "1")
+            assert [(await inbox.callback(each)).status for each in (other, "nonsense")] == [404, 404]
+            with pytest.raises(NotFound):
+                await inbox.trigger_callback(url)
+        await drained(world)
+        assert (await run.result()).actions[-1]["outputs"] == 7
+
+
+async def test_a_trigger_is_called_by_way_of_a_program_that_cannot_open_the_environment(tmp_path: Path) -> None:
+    service = Subscriptions()
+    async with revocable(tmp_path, {"http": service}) as world:
+        url = await subscribed(world, service)
+        await world.lock()
+        async with sealflow.open(tmp_path / "home", keystore=tmp_path / "keys" / "k.json") as engine:
+            await (await engine.inbox(NAME)).trigger_callback(url, body={"order": 8})
+        await drained(world)
+        (summary,) = await world.env.runs()
+        result = await (await world.env.run(summary.id)).result()
+        assert result.actions[-1]["outputs"] == {"order": 8}

@@ -205,8 +205,8 @@ async def test_an_altered_environment_key_row_is_refused(field: str) -> None:
     _, (row,) = await Keyring.create(ENVIRONMENT, Role.ENVIRONMENT, Provider(), 5)
     value: Any = getattr(row, field)
     changed: Any = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
+    altered = row._replace(**{field: changed})
     with pytest.raises(IntegrityError):
-        altered = row._replace(**{field: changed})
         await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, {Domain.SERVICE: Provider()}, [altered])
 
 

@@ -12,7 +12,7 @@ from . import options
 from .arguments import given_json
 from .errors import FAILED, OK, UsageError
 from .output import one_line, printable, say, say_json
-from .session import again, environment, wait_for
+from .session import again, opened, wait_for
 
 if TYPE_CHECKING:
     from ...runtime.callbacks import Delivery
@@ -44,7 +44,7 @@ def callback(
     """Answer an action that waits for its callback, as the service would that it subscribed with.
 
     Only the first callback of an action counts. It is kept, and recorded by the process that executes the run or by
-    the next one that does. Exit codes: 0 it counts, 1 there was one before or the action is over, 3 nobody waits.
+    the next one that does; while the environment is locked, only a URL can be answered. Exit codes: 0 it counts, 1 there was one before or the action is over, 3 nobody waits.
     With --json: {"run","action","status","accepted"}, the status being what an HTTP host answers.
     """
     given = {} if body is None else {"body": given_json(body, "--body")}
@@ -57,21 +57,32 @@ def callback(
     if json:
         accepted = {"status": delivery.status, "accepted": delivery.accepted}
         say_json({"run": delivery.run, "action": delivery.path, **accepted})
+    elif delivery.accepted and delivery.path is None:
+        say(f"The environment is locked. Run {delivery.run} takes the callback up once it is not.")
     elif delivery.accepted:
         say(f"{printable(delivery.path or '')} of run {delivery.run} has its answer.")
         say(f"next: {again(f'runs resume {delivery.run}', home=home, environment=environment)}")
+    elif delivery.retry_after is not None:
+        say(f"The locked environment takes nothing more in: try again in {delivery.retry_after} s.")
     else:
         say(f"{printable(delivery.path or '')} of run {delivery.run} had its answer before, or is over.")
     return OK if delivery.accepted else FAILED
 
 
 async def _deliver(home: Path | None, name: str, target: str, action: str | None, given: dict[str, Any]) -> Delivery:
-    async with environment(home, name) as env:
-        if "/" not in target:
-            target = await _address(env, target, action)
-        elif action is not None:
-            raise UsageError("--action belongs to a RUN; a URL names its action.")
-        return await env.callback(target, **given)
+    from ....storage import EnvironmentLocked
+
+    is_address = "/" in target
+    if is_address and action is not None:
+        raise UsageError("--action belongs to a RUN; a URL names its action.")
+    async with opened(home) as engine:
+        try:
+            env = await engine.environment(name, create=False)
+        except EnvironmentLocked:
+            if not is_address:
+                raise  # which run that is cannot be read now
+            return await (await engine.inbox(name)).callback(target, **given)
+        return await env.callback(target if is_address else await _address(env, target, action), **given)
 
 
 async def _address(env: Environment, run_id: str, action: str | None) -> str:

@@ -82,9 +82,7 @@ def write(connection: sqlite3.Connection, batch: Batch) -> None:
     for said in batch.ledger:
         execute(f"{_SQL['insert_ledger']} (?, ?, ?, ?)", said)
     for retention in batch.retentions:
-        _write_versioned(
-            connection, "retention", retention, (*retention[1:], retention.flow_id, retention.row_version)
-        )
+        _write_versioned(connection, "retention", retention, (*retention[1:], retention.flow_id, retention.row_version))
     for backup in batch.backups:
         execute(_SQL["insert_backup"], backup)
     for operation in batch.operations:

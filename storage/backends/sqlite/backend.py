@@ -252,7 +252,6 @@ class SQLiteBackend(Reads):
         return await self._reading(_snapshot, run_id)
 
 
-
 _open: WeakSet[SQLiteBackend] = WeakSet()
 
 
