@@ -28,7 +28,9 @@ from .errors import (
 from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import Cover, KeyState, Lock, seal_state
-from .policy import Policies, Policy
+from .migration import MIGRATE, remaining
+from .operations import Operations
+from .policy import Policy
 from .port import Backend, KeyProvider
 from .rows import Batch, Guard
 from .shredding import Shredded
@@ -73,12 +75,16 @@ class Administration:
         self._store = store
         self._actor = actor
         self._limit = limit
-        self.policies = Policies(store.backend, store.keyring, store.now_ms)
+        self.policies = store.policies
         self.audit = Audit(store.backend, store.keyring, store.now_ms)
 
     @property
     def store(self) -> Store:
         return self._store
+
+    @property
+    def actor(self) -> Actor:
+        return self._actor
 
     # --- policies
 
@@ -95,9 +101,10 @@ class Administration:
     ) -> Policy:
         """A new policy on a customer's key.
 
-        Raises NotPermitted, InvalidKeyUri, KeyDenied, KeyUnavailable, UnsuitableKey, AlreadyThere, InvalidName.
+        Raises NotPermitted, InvalidKeyUri, KeyDenied, KeyUnavailable, UnsuitableKey, AlreadyThere, InvalidName,
+        InvalidPolicy.
         """
-        self._need_key_administrator()
+        self.need_key_administrator()
         provider = self._store.customers(uri)
         try:
             uri = provider.uri
@@ -113,7 +120,7 @@ class Administration:
 
     async def grant(self, name: str, reader: str) -> Policy:
         """Lets somebody attach environments to a policy. Raises NotPermitted, RecordNotFound."""
-        self._need_key_administrator()
+        self.need_key_administrator()
         policy = await self.policies.one(name)
         policy, batch = await self.policies.changed(
             replace(policy, readers=tuple(dict.fromkeys((*policy.readers, reader))))
@@ -123,7 +130,7 @@ class Administration:
 
     async def delete_policy(self, name: str) -> None:
         """Removes a policy that covers nothing. Raises NotPermitted, RecordNotFound, Conflict."""
-        self._need_key_administrator()
+        self.need_key_administrator()
         policy = await self.policies.one(name)
         await self.reconcile()
         await self._record("policy delete", name, SUCCEEDED, None, await self.policies.removed(policy))
@@ -144,15 +151,14 @@ class Administration:
             )
         async with self.opened(environment) as opened:
             info = opened.info
+            await self.check_limit(info)
             await self._reconciled(opened)
             if opened.state.cover is not None and opened.state.cover.policy == policy.id:
                 return opened.state
-            await self._check_limit(info)
             async with self.act("policy apply", info.name, {"policy": policy.name, "key": policy.uri}):
                 provider = opened.source.customer(policy.uri)
                 await _suitable(provider)
                 await self._cover(opened, policy, provider)
-                await self._store.backend.commit(await self.policies.assign(info.id, policy.id))
             return opened.state
 
     async def _cover(self, opened: Opened, policy: Policy, provider: KeyProvider) -> None:
@@ -180,7 +186,7 @@ class Administration:
         The customer's key must still be given. Raises NotPermitted, RecordNotFound, KeyDenied, KeyUnavailable,
         EnvironmentLocked.
         """
-        self._need_key_administrator()
+        self.need_key_administrator()
         async with self.opened(environment) as opened:
             await self._reconciled(opened)
             if opened.state.cover is None:
@@ -192,12 +198,12 @@ class Administration:
                 rows = [row for row in keyring.rows if row.domain in opened.state.covers]
                 batch = Batch(guard=opened.keyring.deciding, replaced_environment_keys=rows)
                 await self._commit(opened, keyring, state, batch)
-                await self._store.backend.commit(await self.policies.assign(opened.info.id, None))
             return opened.state
 
     async def reconcile(self) -> list[str]:
         """Makes the assignments say what each environment's own store says, and names those that said otherwise: a
-        crash came between the two commits of an act. Raises IntegrityError and the errors of the stores.
+        crash came between the two commits of an act. They only ever follow a later state. Raises IntegrityError,
+        StoreRolledBack (an environment's store is an earlier one) and the errors of the stores.
         """
         repaired = []
         for info in await self._store.environments():
@@ -207,12 +213,11 @@ class Administration:
         return repaired
 
     async def _reconciled(self, opened: Opened) -> bool:
-        cover = opened.state.cover
-        policy = None if cover is None else cover.policy
-        if (await self.policies.assignments()).get(opened.info.id) == policy:
+        batch = await self.policies.following(opened.info.id, opened.state)
+        if batch is None:
             return False
+        cover = opened.state.cover
         detail = {"policy": None if cover is None else cover.name}
-        batch = await self.policies.assign(opened.info.id, policy)
         await self._record("assignment repair", opened.info.name, SUCCEEDED, detail, batch)
         return True
 
@@ -220,13 +225,13 @@ class Administration:
 
     async def rotate(self, environment: str, *, data_keys: bool = False) -> KeyState:
         """Wraps the environment's keys by the newest version of the key above them; with `data_keys` a new environment
-        key seals what is new.
+        key seals what is new, and that everything is to be wrapped by it is on record (see `Vault.migrate`).
 
         Of an environment without a policy it is the service's key, which gets a new version first. Costs one call to
         the key store for each environment key. Raises NotPermitted, RecordNotFound, KeyDenied, KeyUnavailable,
         EnvironmentLocked.
         """
-        self._need_key_administrator()
+        self.need_key_administrator()
         async with self.opened(environment) as opened:
             detail = {"data_keys": data_keys}
             async with self.act("key rotate", opened.info.name, detail):
@@ -242,6 +247,9 @@ class Administration:
                         domain, provider, self._store.now_ms(), policy_epoch=state.epoch
                     )
                     batch.environment_keys = [row]
+                    # In the same commit: what is left after a crash is known to be left.
+                    total = await remaining(opened.backend, domain, keyring)
+                    Operations(opened.backend, keyring, self._store.now_ms).put(MIGRATE, total, batch)
                 else:
                     # The service's key also wraps what was given back to it.
                     for each in sorted({row.domain for row in keyring.rows}):
@@ -258,7 +266,7 @@ class Administration:
         """Puts it on record that a migration is begun in this block; see `Vault.begin_migration`. Raises NotPermitted,
         RecordNotFound.
         """
-        self._need_key_administrator()
+        self.need_key_administrator()
         info = await self._store.environment(environment)
         async with self.act("policy migrate", info.name, {"full": full}):
             yield
@@ -269,7 +277,7 @@ class Administration:
         Raises NotPermitted, RecordNotFound, EnvironmentLocked, and Conflict, which says what still needs an earlier
         one.
         """
-        self._need_key_administrator()
+        self.need_key_administrator()
         async with self.opened(environment) as opened:
             needed = {(count.domain, count.key_version): 0 for count in await opened.backend.key_counts()}
             for count in await opened.backend.key_counts():
@@ -319,6 +327,8 @@ class Administration:
                     state = opened.state.locked(Lock(reason, self._store.now_ms()))
                     guard = Guard(opened.state.lock_epoch, opened.state.epoch)
                     await self._commit(opened, opened.keyring, state, Batch(guard=guard))
+            else:
+                await self._reconciled(opened)
             return opened.state
 
     async def unlock(self, environment: str) -> KeyState:
@@ -364,7 +374,9 @@ class Administration:
 
     @asynccontextmanager
     async def opened(self, environment: str, *, locked: bool = False) -> AsyncIterator[Opened]:
-        """The environment for one act; with `locked`, its service keys are enough."""
+        """The environment for one act; with `locked`, its service keys are enough. Raises StoreRolledBack and what
+        `Store.open_vault` does.
+        """
         info = await self._store.environment(environment)
         backend, source = await self._store.open_backend(info)
         try:
@@ -384,6 +396,7 @@ class Administration:
             batch.keys.append(key_row)
         await opened.backend.commit(batch)
         opened.source.state, opened.keyring = state, keyring
+        await self.policies.follow(opened.info.id, state)
 
     def _connections(self, opened: Opened, keyring: Keyring, state: KeyState) -> Connections:
         async def reload() -> None:
@@ -411,11 +424,13 @@ class Administration:
         if not self._actor.environment_administrator:
             raise NotPermitted(f"Only an administrator of the environment may {what}.")
 
-    def _need_key_administrator(self) -> None:
+    def need_key_administrator(self, what: str = "do that") -> None:
+        """Raises NotPermitted."""
         if not self._actor.key_administrator:
-            raise NotPermitted("Only a key administrator may do that.")
+            raise NotPermitted(f"Only a key administrator may {what}.")
 
-    async def _check_limit(self, info: EnvironmentInfo) -> None:
+    async def check_limit(self, info: EnvironmentInfo) -> None:
+        """Raises PolicyLimit where one more environment may not come under a policy."""
         covered = await self.policies.assignments()
         if info.id not in covered and len(covered) >= self._limit:
             raise PolicyLimit(

@@ -29,14 +29,16 @@ from .administration import Administration, Opened
 from .backends.sqlite import SQLiteBackend
 from .backups import Backup, Registry
 from .envelope import lp, number, random_id, same
-from .errors import AlreadyThere, Conflict, EnvironmentLocked, InvalidBackup, StoreBusy
+from .errors import AlreadyThere, Conflict, EnvironmentLocked, InvalidBackup, RecordNotFound, StoreBusy
 from .folders import os_error, sync_folder
 from .keyring import Keyring
 from .keysource import KeySource
-from .keystate import KeyState
+from .keystate import Floor, KeyState, Lock, seal_state
 from .ledger import FLOW, RESTORED, RUN, Ledger
+from .policy import Assignment
 from .port import Backend
 from .retention import DAY_MS
+from .rows import Batch, Guard
 from .views import EnvironmentInfo
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ _FORMAT: Final = 1
 _DATA: Final = ("sealflow backup", "store.db")
 _KEYS: Final = ("sealflow backup keys", "keys.db")
 _MANIFEST: Final = "manifest.json"
+_TRIED: Final = "tried.db"
 
 
 def keys_file(file: Path) -> Path:
@@ -85,8 +88,10 @@ async def restore_backup(
     """Puts a backup in the place of everything in its environment; where the home does not have that any more, it is
     made again, and called `name`. What was shredded since is shredded again, unless `revive` brings it back.
 
-    No process may have the environment open. Raises InvalidBackup, NotPermitted, EnvironmentLocked, Conflict (another
-    name or key than the environment has now), StoreBusy, KeyMissing, WrongKey, KeyDenied, KeyUnavailable.
+    The keys' state becomes the one after the last that is known here: what was locked when it was deleted is locked
+    again. No process may have the environment open. Raises InvalidBackup, EnvironmentLocked, NotPermitted (also for
+    another policy than was in force when the environment was deleted), PolicyLimit, Conflict (another name or key than
+    the environment has now), StoreBusy, KeyMissing, WrongKey, KeyDenied, KeyUnavailable.
     """
     administration.need_environment_administrator("restore it")
     store = administration.store
@@ -108,9 +113,11 @@ async def restore_backup(
             )
         info = found or EnvironmentInfo(opened.environment, str(name), store.now_ms())
         async with administration.act("backup restore", info.name, {"backup": data["backup"], "revive": revive}):
+            last = await store.policies.assignment(info.id)
+            await _cover_allowed(administration, info, opened, last if found is None else None)
             if found is None:
                 info = await store.adopt_environment(info)
-            await _put_back(store, info, at, opened, existing=found is not None, revive=revive)
+            await _put_back(store, info, at, opened, last, existing=found is not None, revive=revive)
         return info
 
 
@@ -133,7 +140,7 @@ async def expire_backup(administration: Administration, backup: Backup) -> None:
 async def _tried(store: Store, at: Path, keys: dict[str, Any]) -> _Tried:
     """Opens the keys of a backup that was unpacked to a folder. Raises InvalidBackup for one with another MAC."""
     environment, backup = bytes.fromhex(keys["environment"]), bytes.fromhex(keys["backup"])
-    scratch = await SQLiteBackend.open(at / "tried.db")
+    scratch = await SQLiteBackend.open(at / _TRIED)
     try:
         await scratch.copy_from(at / _DATA[1], with_keys=at / _KEYS[1])
         source = store.key_source(environment, scratch)
@@ -150,41 +157,131 @@ async def _tried(store: Store, at: Path, keys: dict[str, Any]) -> _Tried:
         await scratch.close()
 
 
-async def _put_back(
-    store: Store, info: EnvironmentInfo, at: Path, tried: _Tried, *, existing: bool, revive: bool
+async def _cover_allowed(
+    administration: Administration, info: EnvironmentInfo, tried: _Tried, deleted: Assignment | None
 ) -> None:
-    backend, source = await store.open_backend(info, unidentified=not existing)
+    """Whether the backup's policy may come (again) to its environment; a policy that is gone is made again.
+
+    `deleted` is what was in force when the environment was deleted. Raises NotPermitted, PolicyLimit.
+    """
+    cover = tried.state.cover
+    policy = None if cover is None else cover.policy
+    if deleted is not None and deleted.policy != policy:
+        administration.need_key_administrator(
+            "restore this backup: another policy than it was made under was in force when the environment was deleted"
+        )
+    if cover is None:
+        return
+    await administration.check_limit(info)
+    if policy not in {each.id for each in await administration.policies.all()}:
+        administration.need_key_administrator("restore this backup: the policy it was made under is not here")
+        store = administration.store
+        await store.backend.commit(await store.policies.recreated(cover, administration.actor.name))
+
+
+async def _put_back(
+    store: Store,
+    info: EnvironmentInfo,
+    at: Path,
+    tried: _Tried,
+    last: Assignment | None,
+    *,
+    existing: bool,
+    revive: bool,
+) -> None:
+    backend, guarded = await store.open_backend(info, unidentified=not existing)
+    await guarded.aclose()
+    # Without the floor: a restore is what helps where an earlier copy was put back.
+    source = store.key_source(info.id, backend)
     shredded: list[tuple[str, bytes]] = []
     try:
         if not await backend.try_become_executor():
             raise StoreBusy(f"The environment {info.name} is in use.", hint="End the process that executes its runs.")
         if existing:
-            shredded = await _shredded(backend, source, store, tried.state)
+            shredded, last = await _existing(backend, source, store, tried.state, last)
+        state = await _prepared(store, info, at, tried, last, [] if revive else shredded)
+        # With everything that has to come with it: there is no moment at which the backup's own state counts.
         await backend.copy_from(at / _DATA[1], with_keys=at / _KEYS[1])
-        keyring = await source.load()
-        vault = store.vault(info, backend, keyring, source)
-        await Ledger(backend, keyring, store.now_ms).say([(RESTORED, tried.backup)], keyring.guard)
-        await vault.shred_again([] if revive else shredded)
-        await vault.renew_keys()
-        await vault.close()
+        await store.policies.follow(info.id, state)
     finally:
         await source.aclose()
         await backend.close()
 
 
-async def _shredded(backend: Backend, source: KeySource, store: Store, then: KeyState) -> list[tuple[str, bytes]]:
-    """What has a tombstone in the environment as it is, which is refused where another key covers it than `then`."""
+async def _existing(
+    backend: Backend, source: KeySource, store: Store, then: KeyState, last: Assignment | None
+) -> tuple[list[tuple[str, bytes]], Assignment]:
+    """What has a tombstone in the environment as it is, and its last assignment; refused where it is locked, or another
+    key covers it than `then`.
+    """
     keyring = await source.load()
-    if source.state.lock is not None:
+    if last is None or last.floor.bears(source.state):
+        last = Assignment.of(source.state)
+    if last.floor.locked or source.state.lock is not None:
         raise EnvironmentLocked("The environment is locked: nothing is restored into it.")
-    now, before = (None if state.cover is None else state.cover.policy for state in (source.state, then))
-    if now != before:
+    if last.policy != Assignment.of(then).policy:
         raise Conflict(
             "The environment is under another key than when the backup was made.",
             hint="Put it under that policy again, or remove the policy, and restore then.",
         )
     said = Ledger(backend, keyring, store.now_ms).statements()
-    return [(each.kind, each.subject) async for each in said if each.kind in (RUN, FLOW)]
+    return [(each.kind, each.subject) async for each in said if each.kind in (RUN, FLOW)], last
+
+
+async def _prepared(
+    store: Store,
+    info: EnvironmentInfo,
+    at: Path,
+    tried: _Tried,
+    last: Assignment | None,
+    shredded: list[tuple[str, bytes]],
+) -> KeyState:
+    """Makes of the copy that was tried what is to be put back, in the two files of before, and gives its state."""
+    scratch = await SQLiteBackend.open(at / _TRIED)
+    source = store.key_source(info.id, scratch)
+    try:
+        keyring = await source.load()
+        vault = store.vault(info, scratch, keyring, source)
+        await vault.try_become_executor()
+        await Ledger(scratch, keyring, store.now_ms).say([(RESTORED, tried.backup)], keyring.guard)
+        await vault.shred_again(shredded)
+        await vault.renew_keys()
+        await vault.close()
+    finally:
+        await source.aclose()
+        await scratch.close()
+    scratch = await SQLiteBackend.open(at / _TRIED)
+    source = store.key_source(info.id, scratch)
+    try:
+        keyring = await source.load()
+        state = source.state
+        if last is not None:
+            state = await _raised(scratch, source, keyring, last.floor, store.now_ms())
+        for name in (_DATA[1], _KEYS[1]):
+            (at / name).unlink()
+        await scratch.copy_to(at / _DATA[1], with_keys=at / _KEYS[1])
+    finally:
+        await source.aclose()
+        await scratch.close()
+    return state
+
+
+async def _raised(scratch: Backend, source: KeySource, keyring: Keyring, floor: Floor, now_ms: int) -> KeyState:
+    """Takes the state above the floor, locked or not as that says, step by step: a store takes no other ones."""
+    state = source.state
+    while state.epoch <= floor.epoch or state.lock_epoch < floor.lock_epoch:
+        before = state
+        if state.epoch <= floor.epoch:
+            state = state.next()
+        else:
+            state = state.locked(Lock("administrator", now_ms)) if state.lock is None else state.unlocked()
+        row, key_row = seal_state(keyring, state, source.state_key)
+        batch = Batch(guard=Guard(before.lock_epoch, before.epoch), key_state=row)
+        if key_row is not None:
+            batch.keys.append(key_row)
+            source.state_key = key_row
+        await scratch.commit(batch)
+    return state
 
 
 # --- files

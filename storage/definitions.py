@@ -15,6 +15,7 @@ from .port import Backend
 from .purposes import Index, Kind, Purpose
 from .rereading import settled
 from .rows import Batch, FlowRow, KeyRow, VersionRow
+from .sealed_inbox import start_token
 from .views import FlowDocument, FlowInfo, FlowVersion, Value
 
 _ATTEMPTS = 20
@@ -62,7 +63,7 @@ class Definitions:
             with suppress(IntegrityError):
                 self._domains[row.scope] = self._keyring.open_scope(row).domain
 
-    async def put(self, name: str, document: Value, meta: Value) -> FlowVersion:
+    async def put(self, name: str, document: Value, meta: Value, *, unheard: bool = False) -> FlowVersion:
         """Stores the next version, or answers with the current one if its document and meta are these already. Durable
         on return.
 
@@ -76,7 +77,7 @@ class Definitions:
         async with self._one_writer:
             for _ in range(_ATTEMPTS):
                 try:
-                    return await self._put(name, document, meta, content)
+                    return await self._put(name, document, meta, content, unheard)
                 except Conflict as error:  # another process deployed the same flow: read it again
                     conflict: StorageError = error
                 except StaleKeys as error:  # a policy came, or a key was exchanged, at this very moment
@@ -84,7 +85,7 @@ class Definitions:
                     await self._reload()
         raise conflict
 
-    async def _put(self, name: str, document: Value, meta: Value, content: bytes) -> FlowVersion:
+    async def _put(self, name: str, document: Value, meta: Value, content: bytes, unheard: bool) -> FlowVersion:
         now = self._now_ms()
         row = await self._find(name)
         batch = Batch(guard=self._keyring.deciding)
@@ -107,6 +108,11 @@ class Definitions:
         index = self._keyring.name_index(Index.FLOW_NAME, name, domain)
         batch.flows.append(FlowRow(flow_id, index, domain, number, row_version, created_ms, now, record))
         batch.versions.append(VersionRow(flow_id, number, now, version))
+        token = start_token(flow_id)
+        if unheard:
+            batch.expected_tokens.append(token)
+        else:
+            batch.forgotten_tokens.append(token.scope)
         await self._backend.commit(batch)
         return FlowVersion(flow_id, name, number, created=True)
 

@@ -36,6 +36,13 @@ class NotARecord(IntegrityError):
     code = "NotARecord"
 
 
+class StoreRolledBack(IntegrityError):
+    """An earlier copy of an environment's store, or of the row of its keys, was put in the place of the latest one."""
+
+    code = "StoreRolledBack"
+    default_hint = "Put the latest copy back, or restore the environment: sealflow backup restore FILE"
+
+
 class TamperedHistory(IntegrityError):
     """The stored history of one run was changed: pages are missing, exchanged, repeated or altered.
 
@@ -119,7 +126,7 @@ class EnvironmentLocked(StorageError):
     """The environment's key was revoked, or it was locked by an administrator: nothing of it can be read or changed."""
 
     code = "EnvironmentLocked"
-    default_hint = "Restore the key and the service's access to it, then: sealflow env unlock NAME"
+    default_hint = "`sealflow env status` says why, and `sealflow env unlock` unlocks it once its key can be used."
 
 
 class EnvironmentSuspended(EnvironmentLocked):
@@ -141,6 +148,12 @@ class NotPermitted(StorageError):
     """An administrator's act by somebody who does not have that role."""
 
     code = "NotPermitted"
+
+
+class InvalidPolicy(StorageError):
+    """Facts that no policy can have."""
+
+    code = "InvalidPolicy"
 
 
 class PolicyLimit(StorageError):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from .errors import EnvironmentLocked, StaleKeys
 from .keyring import Keyring, unwrapped
-from .keystate import KeyState, open_state
+from .keystate import Floor, KeyState, open_state
 from .port import Backend, KeyProvider
 from .purposes import Domain, Kind, Role
 from .rows import EnvironmentKeyRow, KeyRow, KeyStateRow
@@ -21,13 +21,19 @@ Customers = Callable[[str], KeyProvider]
 
 
 class KeySource:
-    """Loads the keys of one environment, and asks whether they are still given. `state` is what was loaded last."""
+    """Loads the keys of one environment, and asks whether they are still given. `state` is what was loaded last.
 
-    def __init__(self, environment: bytes, backend: Backend, service: KeyProvider, customers: Customers) -> None:
+    No state is below `floor`, nor below one that was loaded before.
+    """
+
+    def __init__(
+        self, environment: bytes, backend: Backend, service: KeyProvider, customers: Customers, floor: Floor
+    ) -> None:
         self._environment = environment
         self._backend = backend
         self._service = service
         self._customers = customers
+        self._floor = floor
         self._providers: dict[str, KeyProvider] = {}
         self.state = KeyState()
         self.state_key: KeyRow | None = None
@@ -54,11 +60,13 @@ class KeySource:
         """The keys as they are now; of a locked environment (or if `locked` asks for no more) the service's only,
         unless `unlocked` asks for all in any case.
 
-        Raises KeyMissing, WrongKey, KeyDenied, KeyUnavailable, IntegrityError.
+        Raises KeyMissing, WrongKey, KeyDenied, KeyUnavailable, IntegrityError, StoreRolledBack.
         """
+        floor = self._floor  # of before the look: others may raise it meanwhile
         row, rows, state_key = await self._rows()
         service = await Keyring.open(self._environment, Role.ENVIRONMENT, {Domain.SERVICE: self._service}, rows)
         state = open_state(service, row, state_key)
+        floor.hold(state)
         keyring = service
         customers = {row.domain for row in rows} - {Domain.SERVICE}
         if customers and (unlocked or (state.lock is None and not locked)):
@@ -73,6 +81,8 @@ class KeySource:
         keyring.epoch, keyring.lock_epoch = state.epoch, state.lock_epoch
         # Last, and without giving way: who decides a domain by this state finds its keys in the keyring.
         self.state, self.state_key = state, state_key
+        if self._floor.bears(state):
+            self._floor = Floor.of(state)
         return keyring
 
     async def _rows(self) -> tuple[KeyStateRow | None, list[EnvironmentKeyRow], KeyRow | None]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from .codec import pack, unpack
-from .errors import IntegrityError, NotARecord
+from .errors import IntegrityError, NotARecord, StoreRolledBack
 from .keyring import Keyring
 from .purposes import Domain, Kind, Purpose
 from .rows import KeyRow, KeyStateRow
@@ -90,6 +91,35 @@ class KeyState:
         return self if self.lock is None else replace(self, lock_epoch=self.lock_epoch + 1, lock=None)
 
 
+class Floor(NamedTuple):
+    """The epochs of an environment after the last act on its keys, as kept outside of its own store: no state is below
+    them, unless an earlier copy of the store was put back.
+    """
+
+    epoch: int = 0
+    lock_epoch: int = 0
+
+    @staticmethod
+    def of(state: KeyState) -> Floor:
+        return Floor(state.epoch, state.lock_epoch)
+
+    @property
+    def locked(self) -> bool:
+        """Whether the environment was locked then."""
+        return self.lock_epoch % 2 == 1
+
+    def bears(self, state: KeyState) -> bool:
+        """Whether a state is this one, or a later one."""
+        return state.epoch >= self.epoch and state.lock_epoch >= self.lock_epoch
+
+    def hold(self, state: KeyState) -> None:
+        """Raises StoreRolledBack for a state that is below."""
+        if not self.bears(state):
+            raise StoreRolledBack(
+                "An earlier copy of the environment's store was put back: its keys, policy or lock were changed since."
+            )
+
+
 def seal_state(keyring: Keyring, state: KeyState, key_row: KeyRow | None) -> tuple[KeyStateRow, KeyRow | None]:
     """The state's row, and the row of its scope key if it has none yet. It is the service's: a locked environment can
     still be told about.
@@ -122,9 +152,11 @@ def open_state(keyring: Keyring, row: KeyStateRow | None, key_row: KeyRow | None
         return KeyState()
     if key_row is None:
         raise IntegrityError("The key of the row that says which policy covers the environment is missing.")
+    if key_row.domain != Domain.SERVICE:  # before it is opened: a customer's key may be away
+        raise IntegrityError(
+            "The key of the row that says which policy covers the environment is not the service's: it was changed."
+        )
     key = keyring.open_scope(key_row)
-    if key.domain != Domain.SERVICE:
-        raise IntegrityError("The row that says which policy covers the environment was sealed by another key.")
     data = unpack(key.open(key.place(Purpose.KEY_STATE, keyring.environment), row.epoch, row.lock_epoch, row.record))
     try:
         domain, covers, lock = data

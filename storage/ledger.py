@@ -65,8 +65,9 @@ class Ledger:
             now = self._now_ms()
             batch = Batch() if make is None else await make()
             batch.guard = guard
-            batch.ledger, new_keys = await self._series.next(now, [list(each) for each in statements])
-            batch.keys += new_keys
+            key, new = await self._series.key()
+            batch.ledger = await self._series.next(key, now, [list(each) for each in statements])
+            batch.keys += [] if new is None else [new]
             try:
                 await self._backend.commit(batch)
             except Conflict:

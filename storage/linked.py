@@ -59,11 +59,10 @@ class Linked:
         self._item = item
         self._count = count
 
-    async def next(self, at_ms: int, records: Sequence[Sequence[Value]]) -> tuple[list[LinkedRow], list[KeyRow]]:
-        """The rows that go on from the last one with these records, and that of the key if it is new. A commit with
-        them is a Conflict if somebody else was faster. Raises IntegrityError where the last one does not verify.
+    async def next(self, key: ScopeKey, at_ms: int, records: Sequence[Sequence[Value]]) -> list[LinkedRow]:
+        """The rows that go on from the last one with these records, sealed by the series' `key`. A commit with them is
+        a Conflict if somebody else was faster. Raises IntegrityError where the last one does not verify.
         """
-        key, new = await self._key()
         last = await self.last()
         number, link = 0, FIRST_LINK
         if last is not None:
@@ -75,11 +74,11 @@ class Linked:
             record = key.seal(key.place(self._purpose, key.scope), number, 0, pack([at_ms, *fields]))
             link = key.link(link, number, record)
             rows.append(LinkedRow(number, at_ms, link, record))
-        return rows, [] if new is None else [new]
+        return rows
 
     async def entries(self) -> AsyncIterator[Entry]:
         """All of them, verified from the first one. Raises IntegrityError for a record that was changed."""
-        key, new = await self._key()
+        key, new = await self.key()
         number, link = 0, FIRST_LINK
         while rows := await self._read(number, _PAGE):
             for row in rows:
@@ -95,7 +94,8 @@ class Linked:
                 f"The {self._name} is empty, but there is a key for it: its {self._item}s were removed."
             )
 
-    async def _key(self) -> tuple[ScopeKey, KeyRow | None]:
+    async def key(self) -> tuple[ScopeKey, KeyRow | None]:
+        """What seals the series, and the row of that key where there is none yet."""
         rows = await self._backend.keys(self._kind, [self._keyring.environment])
         if rows:
             return self._keyring.open_scope(rows[0]), None

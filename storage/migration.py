@@ -74,7 +74,7 @@ class Migration:
 
     async def remaining(self) -> int:
         """How many scope keys are not wrapped by the live key of the domain they belong to."""
-        return sum(count.scopes for count in await self._backend.key_counts() if self._belongs(count) is not None)
+        return await remaining(self._backend, self._source.state.domain, self._keyring)
 
     async def run(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:
         """Does the work, or what is left of it. Raises EnvironmentLocked, StaleKeys and the errors of the store, after
@@ -283,11 +283,18 @@ class Migration:
         return operation
 
     def _belongs(self, row: KeyRow | KeyCount) -> int | None:
-        """The domain whose live key has to wrap a scope key, None where it is there."""
-        if row.kind in (Kind.KEY_STATE, Kind.OPERATION, Kind.LEDGER, Kind.RETENTION):
-            domain = int(Domain.SERVICE)
-        elif row.kind == Kind.CONNECTION:
-            domain = row.domain  # by a rule of its own, see connections
-        else:
-            domain = self._source.state.domain
-        return None if (domain, self._keyring.live_version(domain)) == (row.domain, row.key_version) else domain
+        return belongs(row, self._source.state.domain, self._keyring)
+
+
+async def remaining(backend: Backend, domain: int, keyring: Keyring) -> int:
+    """How many scope keys of a store are to be moved, where new flows belong to `domain`."""
+    return sum(count.scopes for count in await backend.key_counts() if belongs(count, domain, keyring) is not None)
+
+
+def belongs(row: KeyRow | KeyCount, domain: int, keyring: Keyring) -> int | None:
+    """The domain whose live key has to wrap a scope key, None where it is there; new flows belong to `domain`."""
+    if row.kind in (Kind.KEY_STATE, Kind.OPERATION, Kind.LEDGER, Kind.RETENTION):
+        domain = int(Domain.SERVICE)
+    elif row.kind == Kind.CONNECTION:
+        domain = row.domain  # by a rule of its own, see connections
+    return None if (domain, keyring.live_version(domain)) == (row.domain, row.key_version) else domain

@@ -50,15 +50,22 @@ class Operations:
         self._now_ms = now_ms
 
     async def begin(self, kind: str, total: int) -> Operation:
-        """Puts new work on record, or gives what is under way of this kind. Durable on return."""
-        for known in await self.all():
+        """Puts new work on record, or gives the newest that is under way of this kind. Durable on return."""
+        for known in reversed(await self.all()):
             if known.kind == kind and known.status == RUNNING:
                 return known
+        batch = Batch(guard=self._keyring.guard)
+        operation = self.put(kind, total, batch)
+        await self._backend.commit(batch)
+        return operation
+
+    def put(self, kind: str, total: int, batch: Batch) -> Operation:
+        """Puts new work into a batch, beside what is under way: it is on record as soon as what it follows from is."""
         now = self._now_ms()
         operation = Operation(random_id(), kind, RUNNING, 0, total, now, now)
         key, key_row = self._keyring.new_scope(Kind.OPERATION, operation.id, Domain.SERVICE)
-        row = _sealed(key, operation)
-        await self._backend.commit(Batch(guard=self._keyring.guard, keys=[key_row], operations=[row]))
+        batch.keys.append(key_row)
+        batch.operations.append(_sealed(key, operation))
         return operation
 
     async def all(self) -> list[Operation]:

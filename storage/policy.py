@@ -11,14 +11,20 @@ from dataclasses import dataclass, field, replace
 
 from .codec import pack, unpack
 from .envelope import ScopeKey, random_id
-from .errors import AlreadyThere, Conflict, IntegrityError, InvalidName, NotARecord, RecordNotFound
+from .errors import AlreadyThere, Conflict, IntegrityError, InvalidName, InvalidPolicy, NotARecord, RecordNotFound
 from .keyring import Keyring
+from .keystate import Cover, Floor, KeyState
 from .port import Backend
 from .purposes import Index, Kind, Purpose
 from .rows import AssignmentRow, Batch, PolicyRow
 
+_ATTEMPTS = 5
+"""How often somebody else may write the same assignment first."""
+
 DEFAULT_PROBE = 300.0
 DEFAULT_GRACE = 1800.0
+LONGEST_PROBE = 3600.0
+"""Seconds. A key that was taken away may be used for as long as nobody asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,20 @@ class Policy:
         return actor == self.owner or actor in self.readers or "*" in self.readers
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What is kept of an environment's keys outside of its own store, also after it was deleted: the policy that was in
+    force, and the epochs, after the last act on them.
+    """
+
+    policy: bytes | None
+    floor: Floor
+
+    @staticmethod
+    def of(state: KeyState) -> Assignment:
+        return Assignment(None if state.cover is None else state.cover.policy, Floor.of(state))
+
+
 class Policies:
     """The policies and assignments of a control store. What changes them is given as a batch, for one commit with the
     audit.
@@ -69,9 +89,14 @@ class Policies:
         grace: float,
         all_connections: bool,
     ) -> tuple[Policy, Batch]:
-        """A new policy, and the batch that makes it. Raises InvalidName, AlreadyThere."""
+        """A new policy, and the batch that makes it. Raises InvalidName, InvalidPolicy, AlreadyThere."""
         if not name.strip():
             raise InvalidName("A policy needs a name.")
+        if not 0 < probe <= LONGEST_PROBE:
+            raise InvalidPolicy(
+                f"A probe every {probe:g} seconds: it has to be {LONGEST_PROBE:g} at most, and more than 0.",
+                hint="An environment is used for that long after its key was taken away.",
+            )
         if await self._find(name) is not None:
             raise AlreadyThere(f"There is a policy {name} already.")
         policy = Policy(random_id(), name, uri, location, owner, readers, self._now_ms(), probe, grace, all_connections)
@@ -109,41 +134,110 @@ class Policies:
         if any(covering == policy.id for covering in (await self.assignments()).values()):
             raise Conflict(
                 f"The policy {policy.name} covers environments.",
-                hint="Remove it from them first: sealflow policy remove --environment NAME",
+                hint=f"Remove it from each first (policy remove); they are named by: sealflow policy show {policy.name}",
             )
         return Batch(removed_policies=[policy.id])
 
+    async def recreated(self, cover: Cover, owner: str) -> Batch:
+        """The batch that makes a policy again, of which only what it covers is left: in a backup."""
+        name = cover.name if await self._find(cover.name) is None else f"{cover.name} {cover.policy.hex()[:8]}"
+        policy = Policy(
+            cover.policy, name, cover.uri, "local", owner, (), self._now_ms(), cover.probe, cover.grace,
+            cover.all_connections,
+        )  # fmt: skip
+        key, key_row = self._keyring.new_scope(Kind.POLICY, policy.id)
+        return Batch(keys=[key_row], policies=[self._sealed(key, policy)])
+
     async def assignments(self) -> dict[bytes, bytes]:
-        """Which policy covers which environment, by their ids. Raises IntegrityError."""
+        """Which policy covers which environment that is there, by their ids. Raises IntegrityError."""
         found: dict[bytes, bytes] = {}
+        there = set(await self._backend.environment_scopes())
         for row in await self._backend.assignments():
-            policy, _ = await self._assignment(row)
-            if policy is not None:
+            policy = (await self._assignment(row)).policy
+            if policy is not None and row.environment_id in there:
                 found[row.environment_id] = policy
         return found
 
-    async def assign(self, environment: bytes, policy: bytes | None) -> Batch:
-        """The batch that puts an environment under a policy, or under none."""
-        now = self._now_ms()
-        current = next((row for row in await self._backend.assignments() if row.environment_id == environment), None)
-        version = 1 if current is None else current.row_version + 1
-        keys = await self._backend.keys(Kind.ENVIRONMENT, [environment])
-        if not keys:
-            raise RecordNotFound(f"There is no environment {environment.hex()}.")
-        key = self._keyring.open_scope(keys[0])
-        record = key.seal(key.place(Purpose.ASSIGNMENT, environment), 0, version, pack([policy, now]))
-        return Batch(assignments=[AssignmentRow(environment, version, now, record)])
+    async def assignment(self, environment: bytes) -> Assignment | None:
+        """What is kept of one environment; None where no act ever came to its keys. Raises IntegrityError."""
+        keys = await self._backend.keys(Kind.ASSIGNMENT, [environment])  # first: it comes with the row, in one commit
+        row = await self._row(environment)
+        if row is not None:
+            return await self._assignment(row)
+        if keys:
+            raise IntegrityError(f"The assignment of environment {environment.hex()} is missing.")
+        return None
 
-    async def _assignment(self, row: AssignmentRow) -> tuple[bytes | None, int]:
-        keys = await self._backend.keys(Kind.ENVIRONMENT, [row.environment_id])
-        if not keys:
+    async def following(self, environment: bytes, state: KeyState) -> Batch | None:
+        """The batch that lets the assignment say what a later state of the environment says; None where it says that,
+        or what a later one said. Raises IntegrityError for two states of the same epochs.
+        """
+        current = await self.assignment(environment)
+        said = Assignment.of(state)
+        if said == (current or Assignment(None, Floor())) or (current is not None and not current.floor.bears(state)):
+            return None
+        if current is not None and current.floor == said.floor:
+            raise IntegrityError("The control store names another policy than the environment's state of that time.")
+        return await self._assigned(environment, said)
+
+    async def follow(self, environment: bytes, state: KeyState) -> None:
+        """Lets the assignment say what the environment's state says, unless a later one is on record already. Raises
+        Conflict, IntegrityError.
+        """
+        for attempt in range(_ATTEMPTS):
+            batch = await self.following(environment, state)
+            if batch is None:
+                return
+            try:
+                await self._backend.commit(batch)
+                return
+            except Conflict:  # somebody else's act was on record first
+                if attempt == _ATTEMPTS - 1:
+                    raise
+
+    async def left(self, environment: bytes, state: KeyState | None) -> Batch:
+        """The batch that keeps what is known of an environment beyond its end. `state` is None where that cannot be
+        opened.
+        """
+        last = await self.assignment(environment)
+        if state is not None and (last is not None or state != KeyState()):
+            last = Assignment.of(state)
+        return Batch() if last is None else await self._assigned(environment, last)
+
+    async def _assigned(self, environment: bytes, assignment: Assignment) -> Batch:
+        """The batch with the next row, sealed by a key that stays when the environment goes."""
+        now = self._now_ms()
+        current = await self._row(environment)
+        version = 1 if current is None else current.row_version + 1
+        batch = Batch()
+        keys = await self._backend.keys(Kind.ASSIGNMENT, [environment])
+        if keys:
+            key = self._keyring.open_scope(keys[0])
+        else:
+            key, key_row = self._keyring.new_scope(Kind.ASSIGNMENT, environment)
+            batch.keys.append(key_row)
+        fields = [assignment.policy, now, *assignment.floor]
+        record = key.seal(key.place(Purpose.ASSIGNMENT, environment), 0, version, pack(fields))
+        batch.assignments.append(AssignmentRow(environment, version, now, record))
+        return batch
+
+    async def _row(self, environment: bytes) -> AssignmentRow | None:
+        return next((row for row in await self._backend.assignments() if row.environment_id == environment), None)
+
+    async def _assignment(self, row: AssignmentRow) -> Assignment:
+        # Rows of before there were floors are sealed by the environment's own key.
+        for kind in (Kind.ASSIGNMENT, Kind.ENVIRONMENT):
+            keys = await self._backend.keys(kind, [row.environment_id])
+            if keys:
+                break
+        else:
             raise IntegrityError(f"The key of environment {row.environment_id.hex()} is missing.")
         key = self._keyring.open_scope(keys[0])
         place = key.place(Purpose.ASSIGNMENT, row.environment_id)
         fields = unpack(key.open(place, 0, row.row_version, row.record))
-        if type(fields) is not list or len(fields) != 2 or fields[1] != row.updated_ms:
+        if type(fields) is not list or len(fields) not in (2, 4) or fields[1] != row.updated_ms:
             raise IntegrityError(f"The assignment of environment {row.environment_id.hex()} was altered.")
-        return fields[0], fields[1]
+        return Assignment(fields[0], Floor(*fields[2:]))
 
     async def _key(self, policy: bytes) -> ScopeKey:
         keys = await self._backend.keys(Kind.POLICY, [policy])

@@ -60,6 +60,7 @@ class Kind(IntEnum):
     RETENTION = 14
     BACKUP = 15
     INBOX_KEY = 16
+    ASSIGNMENT = 17
 
 
 @unique

@@ -87,8 +87,8 @@ class PolicyRow(NamedTuple):
 
 
 class AssignmentRow(NamedTuple):
-    """Which policy covers an environment, in the control store: one row for each environment that ever had one.
-    Written as a policy is.
+    """Which policy covers an environment, in the control store: one row for each environment that ever had one,
+    or a lock. Written as a policy is; stays when the environment goes.
     """
 
     environment_id: bytes
@@ -250,7 +250,7 @@ class InboxKeyRow(NamedTuple):
 
 
 class SealedItemRow(NamedTuple):
-    """What came for a run or a flow (`scope`) while the environment was locked. `sequence` counts from 1 for one key."""
+    """What came for a run or a flow (`scope`) while the environment was locked. `sequence` is from 1 up for each key."""
 
     key_id: bytes
     sequence: int
@@ -385,7 +385,7 @@ class Batch:
     removed_flows: list[bytes] = field(default_factory=list)
     """With their versions, triggers, messages and keys."""
     removed_environments: list[bytes] = field(default_factory=list)
-    """Of the control store: the row, its assignment and its key."""
+    """Of the control store: the row and its key. The assignment stays: a backup may be restored."""
     ledger: list[LinkedRow] = field(default_factory=list)
     retentions: list[RetentionRow] = field(default_factory=list)
     backups: list[BackupRow] = field(default_factory=list)

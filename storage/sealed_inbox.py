@@ -55,6 +55,17 @@ def token_hash(scope: bytes, token: bytes) -> bytes:
     return digest(lp(b"callback token", scope, token))
 
 
+def start_token(flow_id: bytes) -> TokenRow:
+    """What lets a flow be started while the environment is locked: a token that is no secret, as flows' ids are not."""
+    scope = _start_scope(flow_id)
+    return TokenRow(token_hash(scope, flow_id), scope)
+
+
+def _start_scope(flow_id: bytes) -> bytes:
+    # Not the flow's own id: callbacks of its trigger come and go by that.
+    return digest(lp(b"started unheard", flow_id))[:16]
+
+
 class SealedInbox:
     """The accepting side of one environment's inbox, made by `Store.sealed_inbox`. Use it with `async with`."""
 
@@ -78,6 +89,10 @@ class SealedInbox:
         """Whether a callback with this token was asked for by that run or flow."""
         found = await self._backend.callback_scope(token_hash(scope, token))
         return found is not None and same(found, scope)
+
+    async def may_start(self, flow_id: bytes) -> bool:
+        """Whether this is a flow whose newest version was deployed as one that nobody waits for who starts it."""
+        return await self.knows(_start_scope(flow_id), flow_id)
 
     async def accept(self, kind: int, scope: bytes, value: Value) -> None:
         """Take something in; durable on return.
@@ -109,8 +124,7 @@ class SealedInbox:
 class SealedItems:
     """The opening side, `Vault.sealed_items`: what has come in, and who may send it. For the executor only.
 
-    `lacks_key`: something may come in, and there may be no key to seal it to, or one of another domain. Methods that
-    read may raise StaleKeys, for the caller to try again once keys were loaded anew.
+    Methods that read may raise StaleKeys, for the caller to try again once keys were loaded anew.
     """
 
     def __init__(self, backend: Backend, keyring: Keyring, journal: Journal, now_ms: Callable[[], int]) -> None:
@@ -119,24 +133,17 @@ class SealedItems:
         self._journal = journal
         self._now_ms = now_ms
         self._consumed: set[tuple[bytes, int]] = set()
-        self._wanted = False
         self._checked: int | None = None
-        """The epoch of the keys when the inbox had its key."""
 
     @property
     def lacks_key(self) -> bool:
-        return self._wanted or self._checked not in (None, self._keyring.epoch)
-
-    def want(self) -> None:
-        """Something may come in from now on: see that there is a key to seal it to."""
-        if self._checked is None:
-            self._wanted = True
+        """Whether there may be no key to seal to, or one of another domain: call `renew` then."""
+        return self._checked != self._keyring.epoch
 
     def expect(self, scope: bytes, token: bytes) -> None:
         """Let a callback be known while the environment is locked: in the next commit."""
         self._journal.wake()
         self._journal.batch.expected_tokens.append(TokenRow(token_hash(scope, token), scope))
-        self.want()
 
     def forget(self, scope: bytes) -> None:
         """Let no callback of a run or flow be known any more: in the next commit."""
@@ -240,7 +247,7 @@ class SealedItems:
         """
         epoch = self._keyring.epoch
         if not drained and await self._fits():
-            self._wanted, self._checked = False, epoch
+            self._checked = epoch
             return
         key, key_id = InboxKey(), random_id()
         scope_key, key_row = self._keyring.new_scope(Kind.INBOX_KEY, key_id, self._keyring.domain)
@@ -252,7 +259,7 @@ class SealedItems:
         except Conflict:  # something has come in meanwhile: after that
             return
         self._consumed.clear()
-        self._wanted, self._checked = False, epoch
+        self._checked = epoch
 
     async def _fits(self) -> bool:
         row = await self._backend.inbox_key()

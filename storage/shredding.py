@@ -18,6 +18,7 @@ from .port import Backend
 from .retention import Retentions
 from .rows import Batch
 from .runs import Runs
+from .sealed_inbox import start_token
 from .views import RunInfo
 
 _STEP: Final = 64
@@ -97,7 +98,7 @@ class Shredding:
         done = await self.runs([run.run_id for run in runs])
 
         async def make() -> Batch:
-            return Batch(removed_flows=[flow_id])
+            return Batch(removed_flows=[flow_id], forgotten_tokens=[flow_id, start_token(flow_id).scope])
 
         await self._ledger.say([(FLOW, flow_id)], self._keyring.guard, make)
         return done

@@ -32,9 +32,10 @@ from .errors import (
 from .folders import make_folder, os_error, sync_folder
 from .keyring import Keyring
 from .keysource import KeySource
-from .keystate import KeyState
+from .keystate import Floor, KeyState
 from .keystore import Keystore
 from .places import Places
+from .policy import Policies
 from .port import Backend
 from .providers import provider_for
 from .purposes import Domain, Index, Kind, Purpose, Role
@@ -57,6 +58,7 @@ class Store:
         self._keyring = keyring
         self._now_ms = now_ms
         self._places = Places(home)
+        self.policies = Policies(backend, keyring, now_ms)
 
     @property
     def backend(self) -> Backend:
@@ -140,13 +142,13 @@ class Store:
     async def delete_environment(self, name: str) -> int:
         """Shreds an environment: its row and key here, then its file with all its keys. Gives how many runs it had.
 
-        The key above them stays in the keystore, because backups need it. Raises RecordNotFound, StoreBusy while a
+        The key above them stays in the keystore, because backups need it, and what is known of its policy and lock in
+        its assignment, because a backup that is restored has to respect them. Raises RecordNotFound, StoreBusy while a
         process executes its runs, and Conflict while runs are in flight.
         """
         info = await self.environment(name)
         backend, source = await self.open_backend(info)
         try:
-            await source.aclose()
             if not await backend.try_become_executor():
                 raise StoreBusy(
                     f"The environment {info.name} is in use.", hint="End the process that executes its runs."
@@ -157,9 +159,16 @@ class Store:
                     f"{flying:,} runs of {info.name} have not ended.", hint="Cancel them first, or wait for their end."
                 )
             runs = sum(count for _, count in await backend.run_counts())
-            await self._backend.commit(Batch(removed_environments=[info.id]))
+            state: KeyState | None = None
+            with suppress(StorageError):  # what cannot be opened can still be shredded
+                await source.load(locked=True)
+                state = source.state
+            batch = await self.policies.left(info.id, state)
+            batch.removed_environments = [info.id]
+            await self._backend.commit(batch)
             await self._places.remove(info)
         finally:
+            await source.aclose()
             await backend.close()
         await self._backend.settle()
         return runs
@@ -199,8 +208,8 @@ class Store:
         return None
 
     async def open_vault(self, name: str) -> Vault:
-        """The vault of an environment. Raises RecordNotFound, KeyMissing, WrongKey, StoreCorrupt and the store's
-        errors.
+        """The vault of an environment. Raises RecordNotFound, KeyMissing, WrongKey, StoreCorrupt, StoreRolledBack and
+        the store's errors.
         """
         info = await self.environment(name)
         backend, source = await self.open_backend(info)
@@ -219,9 +228,9 @@ class Store:
         until = partial(Registry(self).until_ms, info.id)
         return Vault(info, backend, keyring, source, now_ms=self._now_ms, backups_until=until)
 
-    def key_source(self, environment: bytes, backend: Backend) -> KeySource:
-        """Where the keys of these rows come from."""
-        return KeySource(environment, backend, self._keystore.provider(environment), self.customers)
+    def key_source(self, environment: bytes, backend: Backend, floor: Floor = Floor()) -> KeySource:  # noqa: B008
+        """Where the keys of these rows come from, whose state is not below `floor`."""
+        return KeySource(environment, backend, self._keystore.provider(environment), self.customers, floor)
 
     async def sealed_inbox(self, name: str) -> SealedInbox:
         """Where a locked or suspended environment takes something in; the service's keys are enough. Raises as
@@ -240,6 +249,8 @@ class Store:
         """An environment's rows and where its keys come from; the caller closes both. One that is `unidentified` is
         empty as yet. Raises StoreCorrupt, IntegrityError and the store's errors.
         """
+        # First: an act that comes in between is in the store before it is in the assignment.
+        assignment = await self.policies.assignment(info.id)
         backend = await self._places.open(info)
         try:
             if not unidentified and await backend.identity() != info.id:
@@ -247,7 +258,7 @@ class Store:
         except BaseException:
             await backend.close()
             raise
-        return backend, self.key_source(info.id, backend)
+        return backend, self.key_source(info.id, backend, Floor() if assignment is None else assignment.floor)
 
     async def new_service_key(self, environment: bytes) -> None:
         """A new version of the service's key of an environment: it wraps from now on, the earlier ones still open."""

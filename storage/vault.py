@@ -102,13 +102,14 @@ class Vault:
 
     # --- flows
 
-    async def put_flow(self, name: str, document: Value, *, meta: Value = None) -> FlowVersion:
+    async def put_flow(self, name: str, document: Value, *, meta: Value = None, unheard: bool = False) -> FlowVersion:
         """Deploys a definition as the flow's next version; durable on return.
 
         If document and meta equal those of the current version, that is the answer, with `created` False. Names are
-        matched without regard to case; the first spelling stays. Raises NotStorable, InvalidName.
+        matched without regard to case; the first spelling stays. `unheard`: nobody waits for an answer who starts it,
+        so it may be started while the environment is locked. Raises NotStorable, InvalidName.
         """
-        return await self._definitions.put(name, document, meta)
+        return await self._definitions.put(name, document, meta, unheard=unheard)
 
     async def flows(self) -> list[FlowInfo]:
         """All flows, in the order of their first deployment."""

@@ -53,6 +53,8 @@ _ORPHANS: Final = (
     Kind.INBOX_KEY,
 )  # fmt: skip
 
+_ORPHANED: Final = "Its key is there, but its row was removed."
+
 Progress = Callable[[int, str], None]
 """Called with how much was verified and what is being verified now."""
 
@@ -96,15 +98,20 @@ async def verify_environment(
     """
     result = Verification()
     info = await store.environment(name)
+    at = "assignment"
     try:
+        await store.policies.assignment(info.id)
+        at = "store"
         backend, source = await store.open_backend(info)
     except IntegrityError as error:
-        result.findings.append(Finding(None, "store", error.message))
+        result.findings.append(Finding(None, at, error.message))
         return result
     try:
         keyring = await source.load()
         if keyring.locked or source.state.lock is not None:
-            raise EnvironmentLocked(f"The environment {info.name} is locked.")
+            raise EnvironmentLocked(
+                f"The environment {info.name} is locked.", hint=f"Unlock it first: sealflow env unlock {info.name}"
+            )
         verifier = _Verifier(store, info, backend, source, keyring, result, progress)
         if anchor is not None:
             await verifier.use(anchor)
@@ -130,6 +137,17 @@ async def verify_control(store: Store, *, progress: Progress = lambda checked, w
     result = Verification()
     administration = Administration(store, Actor("verify"))
 
+    async def assignments() -> None:
+        policies = {policy.id for policy in await administration.policies.all()}
+        for environment, policy in (await administration.policies.assignments()).items():
+            if policy not in policies:
+                result.findings.append(
+                    Finding(None, f"assignment of environment {environment.hex()}", "Its policy does not exist.")
+                )
+        for kind in (Kind.POLICY, Kind.ASSIGNMENT):
+            for scope in await store.backend.orphaned_keys(kind):
+                result.findings.append(Finding(None, f"{kind.name.lower()} {scope.hex()}", _ORPHANED))
+
     async def audit() -> None:
         async for _ in administration.audit.acts():
             result.checked += 1
@@ -137,7 +155,7 @@ async def verify_control(store: Store, *, progress: Progress = lambda checked, w
     looks: dict[str, Callable[[], Awaitable[object]]] = {
         "environments": store.environments,
         "policies": administration.policies.all,
-        "assignments": administration.policies.assignments,
+        "assignments": assignments,
         "audit": audit,
         "backups": Registry(store).all,
     }
@@ -261,17 +279,19 @@ class _Verifier:
     async def _store_audit(self) -> AsyncIterator[Place]:
         from .audit import Audit
 
-        async for entry in Audit(self._store.backend, self._store.keyring, self._store.now_ms).series.entries():
+        async for entry in Audit(self._store.backend, self._store.keyring, self._store.now_ms).entries():
             yield Place(entry.number, entry.link)
 
     async def _assignment(self) -> None:
-        from .policy import Policies
-
-        policies = Policies(self._store.backend, self._store.keyring, self._store.now_ms)
+        policies = self._store.policies
         assigned = (await policies.assignments()).get(self._info.id)
         cover = self._source.state.cover
         if assigned != (None if cover is None else cover.policy):
             self._say(None, "assignment", "The control store names another policy than the environment's own state.")
+        known = {policy.id for policy in await policies.all()}
+        for domain, each in self._source.state.covers.items():
+            if each.policy not in known:
+                self._say(None, "key state", f"The policy that covers domain {domain} does not exist.")
         for row in await self._store.backend.assignments():
             if row.environment_id == self._info.id:
                 self._fact(Kind.ENVIRONMENT, self._info.id, row.row_version, [assigned])
@@ -394,9 +414,9 @@ class _Verifier:
         for kind in _ORPHANS:
             for scope in await self._backend.orphaned_keys(kind):
                 if kind == Kind.RUN:
-                    self._say(scope, "run", "Its key is there, but its row was removed.")
+                    self._say(scope, "run", _ORPHANED)
                 else:
-                    self._say(None, f"{kind.name.lower()} {scope.hex()}", "Its key is there, but its row was removed.")
+                    self._say(None, f"{kind.name.lower()} {scope.hex()}", _ORPHANED)
         for what, count in (await self._backend.strays()).items():
             self._say(None, what, f"{count:,} of them belong to a run or flow that is not there.")
 

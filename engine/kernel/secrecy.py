@@ -1,12 +1,11 @@
 """How secrecy spreads through a definition: which actions' inputs and outputs are hidden from the history.
 
 Secrets are what `secureData` names, parameters of a secure type, and what calls authenticate themselves with. Whoever
-reads a hidden value has hidden inputs; where its outputs are made of its inputs those are hidden too, and so on for
-their readers, through variables and the items of loops. What a call to the outside answers is hidden only where the
-definition says so.
+reads one has hidden inputs; where its outputs are made of its inputs those are hidden too. That is one step, and what
+reads that action is shown again. The items of a loop over a secret are the secret itself, not a step away from it. What
+a call to the outside answers is hidden only where the definition says so.
 
-Source: Logic Apps, "Secure access and data". The hosts follow a secured output one step; this goes on, since a value
-that is copied twice is as secret as one that is copied once.
+Source: Logic Apps, "Secure access and data": a secured output hides the inputs of the actions that use it, no further.
 """
 
 from __future__ import annotations
@@ -51,23 +50,19 @@ _DERIVING: Final = TYPES | {
 }  # fmt: skip
 """Types whose outputs are made of their inputs."""
 _NESTED: Final = frozenset({"actions", "else", "cases", "default"})
-_ADDING: Final = frozenset({"incrementvariable", "decrementvariable"})
-"""Types whose outputs are made of the variable's former value."""
 
 Source = tuple[str, str | None]
-"""What an action reads: its kind (outputs, record, script, trigger, variable, items, parameter) and name, None for any.
-"""
+"""What an action reads: its kind (outputs, record, script, trigger, items, parameter) and name, None for any."""
 
 _ANYTHING: Final[Source] = ("anything", None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """An action: what it reads, the variables that it changes, and the actions inside of it."""
+    """An action: what it reads, and the actions inside of it."""
 
     action: Action
     sources: frozenset[Source]
-    variables: frozenset[str]
     inside: frozenset[str]
 
 
@@ -81,7 +76,6 @@ class Secrecy:
         self.hidden: dict[str, set[str]] = {}
         self.trigger = frozenset().union(*(secured_properties(trigger.raw) for trigger in definition.triggers))
         self._parameters = secure_parameters(definition)
-        self._variables: set[str] = set()
         self.authenticating: set[str] = set()
         # Containers that hide nothing of their own, but have something in them whose record tells a secret.
         self._containers: set[str] = set()
@@ -96,24 +90,23 @@ class Secrecy:
                 self._hide(action, own)
             if _authenticates(action):
                 self.authenticating.add(action.key)
+        # What is a secret of its own, and not hidden because it reads one; and the loops over secrets.
+        self._secret = {key: frozenset(parts) for key, parts in self.hidden.items()}
+        self._loops: set[str] = set()
         if self.hidden or self._parameters or self.authenticating or self.trigger:
-            self._spread([_reader(definition, action, loops) for action, loops in _with_loops(definition)])
-
-    def _spread(self, readers: list[_Reader]) -> None:
-        changed = True
-        while changed:
-            changed = False
+            readers = [_reader(definition, action, loops) for action, loops in _with_loops(definition)]
+            self._containers = {
+                reader.action.key for reader in readers if any(self._tells(key) for key in reader.inside)
+            }
+            # A loop stands before what is inside of it, and its items are read there only.
             for reader in readers:
-                key = reader.action.key
-                if "inputs" not in self.hidden.get(key, ()) and any(map(self._is_secret, reader.sources)):
-                    self._hide(reader.action, {"inputs"})
-                    changed = True
-                if "inputs" in self.hidden.get(key, ()) and not reader.variables <= self._variables:
-                    self._variables |= reader.variables
-                    changed = True
-                if key not in self._containers and any(map(self._tells, reader.inside)):
-                    self._containers.add(key)
-                    changed = True
+                self._read(reader.action, reader.sources)
+
+    def _read(self, action: Action, sources: frozenset[Source]) -> None:
+        if any(map(self._is_secret, sources)):
+            self._hide(action, {"inputs"})
+        if action.type == "foreach" and "inputs" in self.hidden.get(action.key, ()):
+            self._loops.add(action.key)
 
     def _hide(self, action: Action, parts: set[str]) -> None:
         hidden = self.hidden.setdefault(action.key, set())
@@ -125,23 +118,21 @@ class Secrecy:
         kind, name = source
         if kind == "trigger":
             return "outputs" in self.trigger or (name is not None and bool(self.trigger))
-        if kind == "variable":
-            return bool(self._variables) if name is None else name in self._variables
         if kind == "parameter":
             return bool(self._parameters) if name is None else name in self._parameters
         if kind == "items":
-            return name is None or "inputs" in self.hidden.get(name, ())
+            return name is None or name in self._loops
         if name is None:  # a computed name may mean any action, and what cannot be read anything
-            return bool(self.hidden or self.authenticating or self.trigger)
+            return bool(self._secret or self.authenticating or self.trigger)
         if kind == "record":
             return self._tells(name)
         if kind == "script":  # it gets records without what calls authenticate themselves with
-            return name in self.hidden
-        return "outputs" in self.hidden.get(name, ()) or name in self._containers
+            return name in self._secret
+        return "outputs" in self._secret.get(name, ()) or name in self._containers
 
     def _tells(self, key: str) -> bool:
         """Whether the record of an action tells a secret."""
-        return key in self.hidden or key in self.authenticating or key in self._containers
+        return key in self._secret or key in self.authenticating or key in self._containers
 
 
 def secured_properties(raw: Mapping[str, Any]) -> set[str]:
@@ -187,28 +178,15 @@ def _reader(definition: Definition, action: Action, loops: tuple[str, ...]) -> _
     parts["static"] = static.result(definition, action, enabled_only=False)
     sources = set(_sources(parts, loops))
     # A parameter in `authentication` is not shown; any other secret there hides the inputs as it does elsewhere.
-    sources |= {each for each in _sources(action.inputs, loops) if each[0] != "parameter"}
+    if parts["inputs"] != action.inputs:
+        sources |= {each for each in _sources(action.inputs, loops) if each[0] != "parameter"}
     if action.type == "javascriptcode":
         reads = dependencies(action.inputs)
         sources |= {("script", key_of(name)) for name in reads.actions}
         if reads.trigger:
             sources.add(("trigger", "record"))
-    variables = frozenset(_variables(action))
-    if action.type in _ADDING:
-        sources |= {("variable", name) for name in variables}
     inside = frozenset(inner.key for branch in action.branches for inner in walk_actions(branch.actions))
-    return _Reader(action, frozenset(sources), variables, inside)
-
-
-def _variables(action: Action) -> Iterator[str]:
-    """The variables that an action changes."""
-    given = action.inputs if isinstance(action.inputs, dict) else {}
-    if action.type == "initializevariable":
-        listed = given.get("variables")
-        named = [each.get("name") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    else:
-        named = [given.get("name")] if action.type.endswith("variable") else []
-    yield from (name.lower() for name in named if isinstance(name, str))
+    return _Reader(action, frozenset(sources), inside)
 
 
 def _sources(value: Any, loops: tuple[str, ...]) -> Iterator[Source]:
@@ -235,8 +213,6 @@ def _of_call(call: Call, member: str | None, loops: tuple[str, ...]) -> Iterator
         yield from (("items", loop) for loop in loops[-1:])
     elif call.key == "items":
         yield from [("items", action)] if action is not None else [("items", loop) for loop in loops]
-    elif call.key == "variables":
-        yield "variable", name
     elif call.key == "parameters":
         yield "parameter", name
     elif (call.key in _OUTPUTS and call.args) or (call.key == "actions" and member == "outputs"):

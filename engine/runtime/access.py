@@ -103,6 +103,11 @@ class Access:
         """That of the store when it was opened; None while it is not."""
         return self._opened.lock_epoch if self._opened is not None else None
 
+    @property
+    def locked(self) -> bool:
+        """Whether everything was dropped and nothing is open now: what is given is kept then, or refused."""
+        return self._opened is None and isinstance(self._error, EnvironmentLocked)
+
     def _current(self) -> _Opened:
         if self._opened is None:
             raise self.refusal()
@@ -237,7 +242,7 @@ class Access:
             return
         if opened.executor is not None:
             await opened.executor.close()
-            if opened.vault.sealed_items.lacks_key:  # somebody may be called back after a lock that comes later
+            if opened.vault.sealed_items.lacks_key:  # something may come in after a lock
                 with suppress(StorageError):
                     await opened.vault.sealed_items.renew()
         await opened.vault.close()

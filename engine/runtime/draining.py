@@ -15,7 +15,7 @@ from ...storage.sealed_inbox import SealedItems
 from ..kernel import Command, Invoke
 from .callbacks import ACCEPTED, FULL, UNKNOWN, Address, Delivery
 from .perform import Answer
-from .requests import ANSWERED, CALLBACK, CALLED
+from .requests import ANSWERED, CALLBACK, CALLED, STARTED
 from .start import UNSET, run_name
 from .subscriptions import address as trigger_address
 from .trigger_info import unknown_trigger
@@ -65,6 +65,17 @@ async def keep_call(inbox: SealedInbox, address: str, body: Any, headers: Mappin
         await inbox.accept(CALLED, flow_id, told)
 
 
+async def keep_start(inbox: SealedInbox, flow_id: bytes, given: Mapping[str, Any]) -> bool:
+    """Keep the start of a flow, with arguments of `plan_starts`; False for a flow that somebody waits for who starts
+    it, and for one that is not known. Raises InboxFull, NotStorable.
+    """
+    async with inbox:
+        known = await inbox.may_start(flow_id)
+        if known:
+            await inbox.accept(STARTED, flow_id, dict(given))
+    return known
+
+
 async def drain(executor: Executor) -> int:
     """Carry out what has come in, and exchange the key that it was sealed to; how many items there were.
 
@@ -90,6 +101,8 @@ async def _carry_out(executor: Executor, item: SealedItem) -> None:
             await executor.call_back(Address(item.scope, item.value["token"]), Answer(*item.value["answer"]))
         elif item.kind == ANSWERED:
             await executor.take_answer(item.scope, item.value)
+        elif item.kind == STARTED:
+            await executor.triggers.started(item.scope, item.value)
         elif item.kind == CALLED:
             value = item.value
             await executor.triggers.called(item.scope, value["token"], value.get("body", UNSET), value["headers"])

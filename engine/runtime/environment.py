@@ -25,7 +25,7 @@ from .callbacks import UNKNOWN, Address, Delivery, answer_to, leave
 from .clock import Clock, SystemClock
 from .connections import Connections
 from .disposal import Disposal
-from .draining import keep_call, keep_callback
+from .draining import keep_call, keep_callback, keep_start
 from .executor import Executor
 from .expiry import in_ticks
 from .finding import find_run
@@ -40,9 +40,9 @@ from .perform import Answer
 from .reading import run_info
 from .registration import Registration
 from .requests import DEPLOYED, RESUME, START
-from .run import Run
+from .run import Run, Started
 from .simulate import Simulation
-from .start import UNSET, declared, plan_starts, run_name
+from .start import UNSET, declared, plan_starts, run_name, start_arguments
 from .summaries import FlowDetail, FlowSummary, RunSummary, summary_of
 from .trigger_info import TriggerInfo, called_back, info_of, switch_elsewhere
 from .triggers import Fired, disabled
@@ -239,7 +239,7 @@ class Environment:
 
     async def trigger_callback(
         self, address: str, *, body: Any = UNSET, headers: Mapping[str, Any] | None = None
-    ) -> list[Run]:
+    ) -> Started:
         """Fire a webhook trigger: `address` is the URL that its `listCallbackUrl()` gave when it subscribed.
 
         Gives what `start` gives, and raises the same; NotFound for an address that no trigger has. While the
@@ -250,7 +250,7 @@ class Environment:
             return await self.start(await called_back(self._vault, address), body, headers=headers)
         except EnvironmentLocked:
             await keep_call(await self._opening.sealed_inbox(), address, body, headers)
-            return []
+            return Started(kept=True)
 
     # ---- runs
 
@@ -266,15 +266,22 @@ class Environment:
         path: Mapping[str, Any] | None = None,
         simulate: Simulation | Mapping[str, Any] | bool | None = None,
         on_change: Callable[[Entry], None] | None = None,
-    ) -> list[Run]:
+    ) -> Started:
         """Fire a flow's trigger with `body`.
 
         One run starts; with splitOn one for each element, and none when a trigger condition is false. When this
         returns, the start of every run is durable. `queries` and `path` are parameters of a request's address.
         `simulate` answers every call without network: True, or mocks by action name. `on_change` is called with each
-        action as it starts, is tried again or ends; only in the process that executes the run. Raises NotFound,
-        DefinitionError, ExpressionError.
+        action as it starts, is tried again or ends; only in the process that executes the run.
+
+        While the environment is locked a `Flow` that has no Response to wait for is kept unread, to be started once
+        after that: no run is given then, and `kept` is True. InboxFull where no more is taken in; every other start
+        raises EnvironmentLocked. Raises NotFound, DefinitionError, ExpressionError.
         """
+        if self._access.locked and isinstance(flow, Flow) and not simulate and on_change is None:
+            given = start_arguments(body, parameters, headers, queries, path)
+            if await keep_start(await self._opening.sealed_inbox(), flow.id, given):
+                return Started(kept=True)
         found = flow if isinstance(flow, Flow) else await self._library.find(flow)
         plan = await self._library.plan(found.id, found.version)
         document = await self._library.document(found.id, found.version)
@@ -298,7 +305,7 @@ class Environment:
         if len(starts) > 1:
             for start in starts:
                 ensure_storable(start.to_json())  # all of them, or none is started
-        runs = []
+        runs = Started()
         for start in starts:
             if executor is None:
                 await self._vault.inbox_add(START, start.to_json(), run_id=start.run_id, dedupe=start.run_id)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ...storage import FlowDocument, RecordNotFound, Vault
 from ..cloud import Definition, Source, check, parse
 from ..errors import DefinitionError, NotFound
-from ..kernel import Plan, build
+from ..kernel import Plan, build, waits_for_response
 from .aliases import Aliases
 
 CACHED_PLANS: Final = 64
@@ -73,8 +73,8 @@ class Library:
             document["connections"] = dict(source.connections)  # those of others are a parameter
         if source.aliases:
             document["aliases"] = [alias.lower() for alias in source.aliases]
-        build(definition)  # what the checker lets through must be possible to run
-        kept = await self._vault.put_flow(name, document)
+        plan = build(definition)  # what the checker lets through must be possible to run
+        kept = await self._vault.put_flow(name, document, unheard=not waits_for_response(plan))
         return Flow(kept.flow_id, kept.name, kept.version, kept.created, definition.dialect, source.kind, missing)
 
     async def find(self, name_or_id: str, version: int | None = None) -> Flow:

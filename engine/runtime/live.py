@@ -407,7 +407,6 @@ class LiveRun:
 
     def _make(self, command: Invoke) -> None:
         executor = self.executor
-        executor.vault.sealed_items.want()
         self._tasks.call(Outgoing(self, self.log.run_id, command, executor.performer, executor.clock))
 
     def _outlived(self, command: Invoke) -> bool:

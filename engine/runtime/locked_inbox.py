@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...storage import EnvironmentLocked
 from .callbacks import UNKNOWN, Address, Delivery, answer_to
-from .draining import keep_call, keep_callback
+from .draining import keep_call, keep_callback, keep_start
 from .opening import Opening
-from .start import UNSET
+from .start import UNSET, start_arguments
 
 
 class LockedInbox:
@@ -44,3 +45,33 @@ class LockedInbox:
         `callback`.
         """
         await keep_call(await self._opening.sealed_inbox(), address, body, headers)
+
+    async def start(
+        self,
+        flow_id: str,
+        body: Any = UNSET,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        queries: Mapping[str, Any] | None = None,
+        path: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep the start of a flow that nobody waits for: its newest version is started with this later, once.
+
+        `flow_id` is `FlowSummary.id`; names are sealed. Raises EnvironmentLocked for a flow with a Response to wait for
+        and for an id that is not known, InboxFull, NotStorable, and IntegrityError as `callback`.
+        """
+        given = start_arguments(body, parameters, headers, queries, path)
+        known = _id(flow_id)
+        if known is None or not await keep_start(await self._opening.sealed_inbox(), known, given):
+            raise EnvironmentLocked(
+                "While the environment is locked, this flow cannot be started.",
+                hint="Give the id of a flow that has no Response to wait for.",
+            )
+
+
+def _id(text: str) -> bytes | None:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return None

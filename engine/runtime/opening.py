@@ -90,7 +90,8 @@ class Opening:
     def locked(self) -> EnvironmentLocked:
         """The error of every use while the environment is locked, as far as this process knows why."""
         return EnvironmentLocked(
-            f"The environment {self.name} is locked.", hint=f"Restore the key, then: sealflow env unlock {self.name}"
+            f"The environment {self.name} is locked.",
+            hint=f"`sealflow env status {self.name}` says why; to unlock it: sealflow env unlock {self.name}",
         )
 
     def suspended(self, answer: Answer) -> EnvironmentSuspended:

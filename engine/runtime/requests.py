@@ -12,6 +12,8 @@ CALLED: Final = 5
 """A webhook trigger was called back while the environment was locked."""
 ANSWERED: Final = 6
 """A call that was under way when the environment was locked has been answered."""
+STARTED: Final = 7
+"""A flow was started while the environment was locked."""
 DEPLOYED: Final = 10
 """A flow has a new version: its trigger is registered anew, where triggers are watched."""
 SWITCH: Final = 11

@@ -283,3 +283,13 @@ class Run:
 def _raise_failure(live: LiveRun) -> None:
     if live.failure is not None:
         raise live.failure
+
+
+class Started(list[Run]):
+    """The runs that a start gave. `kept`: none yet, since the environment is locked; it is carried out after that, and
+    an HTTP host answers 202.
+    """
+
+    def __init__(self, *, kept: bool = False) -> None:
+        super().__init__()
+        self.kept = kept

@@ -100,6 +100,19 @@ def plan_starts(
     return starts
 
 
+def start_arguments(
+    body: Any,
+    parameters: Mapping[str, Any] | None,
+    headers: Mapping[str, Any] | None,
+    queries: Mapping[str, Any] | None,
+    path: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """What a caller gives of the arguments of `plan_starts`; None and UNSET give nothing."""
+    named = {"parameters": parameters, "headers": headers, "queries": queries, "path": path}
+    given: dict[str, Any] = {name: dict(each) for name, each in named.items() if each is not None}
+    return given if isinstance(body, Unset) else {**given, "body": body}
+
+
 def trigger_pins(plan: Plan, flow: Flow, environment: str, at: int, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """What the expressions of a flow's trigger see, before any run. Raises DefinitionError as `plan_starts`."""
     values = resolve(plan.definition, parameters, connections=plan.connections)

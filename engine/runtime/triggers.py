@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -127,9 +127,16 @@ class Triggers:
         """
         if not belongs(Registration.of(flow_id, await self._executor.vault.trigger(flow_id)), token):
             return
+        await self.started(flow_id, {"body": body, "headers": headers})
+
+    async def started(self, flow_id: bytes, given: Mapping[str, Any]) -> None:
+        """Start what a flow was started with while the environment was locked: queued when this returns.
+
+        `given` are arguments of `plan_starts`. Raises as `refuse` and `plan_starts`.
+        """
         deployed = await self._deployed(flow_id)
         await self.refuse(deployed.flow, deployed.plan)
-        for start in self._starts(deployed, self._executor.clock.now(), None, body, headers):
+        for start in self._starts(deployed, self._executor.clock.now(), **given):
             self._executor.begin(start, deployed.plan, deployed.digest)
 
     # ---- registered
@@ -334,7 +341,7 @@ class Triggers:
         belongs to it. False: the trigger could not be evaluated, which is remembered.
         """
         try:
-            starts = self._starts(deployed, now, firing, body)
+            starts = self._starts(deployed, now, firing=firing, body=body)
         except SealflowError as error:
             await self._nothing(registration, deployed, now, following, "Failed", error.code, error.message)
             return False
@@ -357,19 +364,17 @@ class Triggers:
         self,
         deployed: _Deployed,
         now: int,
-        firing: Firing | None,
-        body: Any,
-        headers: dict[str, Any] | None = None,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        **given: Any,
     ) -> list[Start]:
         starts = plan_starts(
             deployed.plan,
             deployed.flow,
             environment=self._executor.vault.environment.name,
             at=now,
-            body=body,
-            headers=headers,
-            parameters=declared(deployed.document, deployed.plan),
-            firing=firing,
+            parameters={**declared(deployed.document, deployed.plan), **(parameters or {})},
+            **given,
         )
         for start in starts:
             ensure_storable(start.to_json())

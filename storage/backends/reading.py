@@ -53,6 +53,8 @@ _ORPHANED_KEYS: dict[int, str] = {
     Kind.OPERATION: "orphaned_operation_keys",
     Kind.RETENTION: "orphaned_retention_keys",
     Kind.INBOX_KEY: "orphaned_inbox_key_keys",
+    Kind.POLICY: "orphaned_policy_keys",
+    Kind.ASSIGNMENT: "orphaned_assignment_keys",
 }
 
 

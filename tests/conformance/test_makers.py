@@ -1,4 +1,6 @@
-"""Keys are invisible: whatever makers do looks the same under every key, and while keys are exchanged under it."""
+"""Keys are invisible: whatever makers do looks the same under every key, while keys are exchanged under it, and on
+every backend.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import pytest
 import sealflow
 from customer_keys import ENVIRONMENT, Customer, customer
 from makers import Makers, service
+from postgres_server import shared_server
 from sealflow.engine.runtime.environment import Environment
 from sealflow.storage import migration as migration_module
 from sealflow.storage.administration import Administration
@@ -57,6 +60,7 @@ async def migrate_to_the_end(_: Administration, environment: Environment, __: Cu
 
 
 TREATMENTS: dict[str, dict[int, list[Act]]] = {
+    "nothing": {},
     "a policy before anything": {0: [apply]},
     "a policy in the middle": {14: [apply]},
     "a policy, then another one": {3: [apply], 16: [swap]},
@@ -78,11 +82,17 @@ TREATMENTS: dict[str, dict[int, list[Act]]] = {
     },
     "at every step": {step: [swap if step % 2 else apply, rotate_data_keys, migrate] for step in range(40)},
 }
+CASES = [
+    (store, treatment)
+    for store in ("sqlite", "postgres")
+    for treatment in TREATMENTS
+    if (store, treatment) != ("postgres", "at every step")  # 40 migrations take their time there
+]
 
 
-async def transcript(folder: Path, acts: dict[int, list[Act]]) -> list[Any]:
+async def transcript(folder: Path, acts: dict[int, list[Act]], database: str | None = None) -> list[Any]:
     """The makers' session, in one process, with these acts of administrators in another one."""
-    place = await customer(folder)
+    place = await customer(folder, database)
     clock = sealflow.VirtualClock(START, jumps=True)
     async with (
         sealflow.open(place.home, keystore=place.keystore, clock=clock) as engine,
@@ -111,23 +121,29 @@ def untouched() -> dict[str, list[Any]]:
     return {}
 
 
-@pytest.mark.parametrize("treatment", TREATMENTS)
-async def test_makers_see_no_difference(
-    treatment: str, tmp_path: Path, untouched: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(migration_module, "_PAUSE", 0.001)
+@pytest.fixture
+async def usual(tmp_path: Path, untouched: dict[str, list[Any]]) -> list[Any]:
+    """What makers see under the service's key, in a file."""
     if not untouched:
         untouched["service key"] = await transcript(tmp_path / "service", {})
-    usual = untouched["service key"]
-    assert len(usual) > 30
-    told = await transcript(tmp_path / "treated", TREATMENTS[treatment])
-    for (name, found), (expected_name, expected) in zip(told, usual, strict=True):
-        assert (name, found) == (expected_name, expected)
+    assert len(untouched["service key"]) > 30
+    return untouched["service key"]
 
 
-def test_the_session_is_a_session_of_makers(untouched: dict[str, list[Any]]) -> None:
+@pytest.mark.parametrize(("store", "treatment"), CASES)
+async def test_makers_see_no_difference(
+    store: str, treatment: str, tmp_path: Path, usual: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migration_module, "_PAUSE", 0.001)
+    database = shared_server().url if store == "postgres" else None
+    told = await transcript(tmp_path / "treated", TREATMENTS[treatment], database)
+    for found, expected in zip(told, usual, strict=True):  # one by one: the first difference is shown with its name
+        assert found == expected
+
+
+async def test_the_session_is_a_session_of_makers(usual: list[Any]) -> None:
     """What it is compared by holds every kind of answer: results, refusals, lists."""
-    told = dict(untouched["service key"])
+    told = dict(usual)
     assert told["parent"]["status"] == "Succeeded"
     assert told["failing"]["status"] == "Failed"
     assert told["cancelled"]["status"] == "Cancelled"

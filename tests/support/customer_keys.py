@@ -89,14 +89,14 @@ class Customer:
         return path
 
 
-async def customer(folder: Path) -> Customer:
-    """One with an environment and two policies, none of them applied."""
+async def customer(folder: Path, database: str | None = None) -> Customer:
+    """One with an environment, in a file or in this database, and two policies, none of them applied."""
     made = Customer(folder)
     made.file.parent.mkdir(parents=True)
     for key in ("one", "two"):
         create_key(made.file, key)
     async with made.administration() as administration:
-        await administration._store.create_environment(ENVIRONMENT)
+        await administration._store.create_environment(ENVIRONMENT, database=database)
         for key in ("one", "two"):
             await administration.create_policy(key, made.uri(key))
     return made

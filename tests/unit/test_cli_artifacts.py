@@ -45,6 +45,19 @@ def test_deploying_without_them_says_what_is_missing_and_how_to_give_it(cli: Cli
     assert cli("flow", "deploy", "greet.json", "--artifacts", "project").code == 0
 
 
+@pytest.mark.parametrize("name", ["Greet", ""])
+def test_a_simulated_run_needs_no_maps(cli: Cli, name: str) -> None:
+    action = {**ACTION, "inputs": {**ACTION["inputs"], "map": {"source": "LogicApp", "name": name}}}
+    cli.flow("greet", {"Greet": action})
+    assert cli("run", "greet.json").code == 2
+    done = cli("run", "greet.json", "--simulate", "--input", "{}", "--json")
+    assert outputs(done) == {"statusCode": 200, "headers": {}, "body": {}}
+    assert "simulated answer" in done.err
+    mocks = cli.write("mocks.json", {"Greet": {"outputs": {"body": "Hi"}}})
+    done = cli("run", "greet.json", "--simulate", "--mocks", mocks, "--input", "{}", "--json")
+    assert outputs(done) == {"body": "Hi"}
+
+
 def test_a_folder_that_is_not_there(cli: Cli) -> None:
     assert cli("run", "greet.json", "--artifacts", "nowhere").code == 3
     assert cli("flow", "deploy", "greet.json", "--artifacts", "project").code == 0

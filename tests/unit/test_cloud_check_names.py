@@ -478,7 +478,8 @@ def test_secrets_from_elsewhere_are_none() -> None:
         "authentication": {"type": "Basic", "username": "u", "password": "@parameters('key')"},
         "headers": {"Authorization": "Bearer @{parameters('key')}", "Accept": "text/plain"},
     }
-    assert codes({"A": {"type": "Http", "inputs": inputs}}, parameters={"key": {"type": "SecureString"}}) == []
+    call = {"type": "Http", "inputs": inputs, "runtimeConfiguration": {"secureData": {"properties": ["inputs"]}}}
+    assert codes({"A": call}, parameters={"key": {"type": "SecureString"}}) == []
 
 
 def test_a_secure_parameter_with_a_value() -> None:

@@ -153,3 +153,17 @@ def test_more_variables_than_the_hosts_have() -> None:
     listed = [{"name": f"v{index}", "type": "integer"} for index in range(251)]
     found = problems({"V": {"type": "InitializeVariable", "inputs": {"variables": listed}}})
     assert [(problem.code, problem.severity) for problem in found] == [("TooManyVariables", "warning")]
+
+
+def test_a_secure_parameter_that_the_hosts_would_show_is_told() -> None:
+    secure = {"runtimeConfiguration": {"secureData": {"properties": ["inputs"]}}}
+    call = {"method": "GET", "uri": "https://x.org", "authentication": {"type": "Raw", "value": "@parameters('PW')"}}
+    actions = {
+        "C": {"type": "Compose", "inputs": ["@parameters('pw')", "@parameters('pw')", "@parameters('plain')"]},
+        "S": {"type": "Compose", "inputs": "@parameters('pw')", **secure},
+        "H": {"type": "Http", "inputs": call},
+    }
+    declared = {"Pw": {"type": "SecureString"}, "plain": {"type": "String", "defaultValue": ""}}
+    found = [each for each in problems(actions, parameters=declared) if each.code == "SecureParameterShown"]
+    assert [(each.severity, each.at) for each in found] == [("warning", "/actions/C/inputs/0")]
+    assert "'Pw'" in found[0].message

@@ -1,4 +1,4 @@
-"""What is secured stays hidden wherever it goes: through loops, data operations, variables, ends and responses."""
+"""What is secured is hidden, and one step on: through loops, data operations, parameters, ends and responses."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ SPREADS: dict[str, dict[str, Any]] = {
     "Join": {"o": {"type": "Join", "inputs": {"from": "@createArray(body('call'))", "joinWith": ","}}},
     "Table": {"o": {"type": "Table", "inputs": {"from": "@createArray(json(concat('{\"a\":\"', body('call'), '\"}')))",
                                                 "format": "CSV"}}},
-    "a variable": {"set": {"type": "SetVariable", "inputs": {"name": "v", "value": READ}},
-                   "o": {**compose("@variables('v')"), **after("set")},
-                   "p": {**compose("@toUpper(outputs('o'))"), **after("o")}},
+    "a variable": {"set": {"type": "SetVariable", "inputs": {"name": "v", "value": READ}}},
     "a record": {"o": {**compose("@actions('call')")}},
     "a computed name": {"o": {**compose("@body(concat('ca', 'll'))")}},
     "a static result": {"o": {"type": "Http", "inputs": {"method": "GET", "uri": "http://y"}, **STATIC}},
@@ -98,6 +96,22 @@ def test_the_items_of_a_secured_trigger_are_secured() -> None:
 def test_the_reader_of_secured_inputs_is_hidden_too() -> None:
     history = shown(run_of({"a": {**compose(CANARY), **INPUTS}, "b": {**compose("@outputs('a')"), **after("a")}}).run())
     assert CANARY not in str(history)
+
+
+def test_it_goes_one_step_and_no_further() -> None:
+    flow = {
+        "call": CALL,
+        "a": {**compose(READ), **after("call")},
+        "b": {**compose("@outputs('a')"), **after("a")},
+        "c": {**compose("@actions('a')"), **after("a")},
+        "set": {"type": "InitializeVariable", "inputs": {"variables": [{"name": "v", "type": "string", "value": READ}]},
+                **after("call")},
+        "d": {**compose("@variables('v')"), **after("set")},
+    }  # fmt: skip
+    history = shown(run_of(flow).run())
+    assert [history[path].get("secured") for path in ("/a", "/set")] == [["inputs", "outputs"], ["inputs"]]
+    assert (history["/b"]["outputs"], history["/d"]["outputs"]) == (CANARY, CANARY)
+    assert history["/c"]["outputs"]["outputs"] == CANARY
 
 
 def test_what_reads_nothing_secured_is_shown() -> None:

@@ -84,7 +84,7 @@ async def test_a_callback_is_kept_and_carried_out_after_the_lock(tmp_path: Path)
         assert result.actions[-1]["outputs"] == {"secret": CANARY}
         assert (await world.env.callback(url, body=1)).status == 410
         assert change(world, "SELECT count(*) FROM sealed_inbox") == [(0,)]
-        assert change(world, "SELECT count(*) FROM callback_tokens") == [(0,)]  # the run has ended
+        assert change(world, "SELECT count(*) FROM callback_tokens WHERE scope = ?", run._id) == [(0,)]  # it has ended
 
 
 async def test_the_first_of_two_callbacks_counts(tmp_path: Path) -> None:
@@ -298,3 +298,80 @@ async def test_a_trigger_is_called_by_way_of_a_program_that_cannot_open_the_envi
         (summary,) = await world.env.runs()
         result = await (await world.env.run(summary.id)).result()
         assert result.actions[-1]["outputs"] == {"order": 8}
+
+
+QUIET = {
+    "triggers": {"manual": {"type": "Request", "kind": "Http"}},
+    "actions": {"told": {"type": "Compose", "inputs": ["@triggerBody()", "@triggerOutputs()?['queries']"]}},
+}
+ANSWERING = {
+    **QUIET,
+    "actions": {"answer": {"type": "Response", "inputs": {"statusCode": 200, "body": "@triggerBody()"}}},
+}
+
+
+async def told(world: Revocable) -> list[Any]:
+    """What the runs of the quiet flow were started with, the oldest first."""
+    runs = [await world.env.run(summary.id) for summary in reversed(await world.env.runs())]
+    return [(await run.result()).actions[-1]["outputs"] for run in runs]
+
+
+async def with_a_key(world: Revocable) -> None:
+    """The inbox has its key, as soon as somebody executes the environment."""
+    await world.env.resume_all()
+    await world.env._executor.take_inbox()  # type: ignore[union-attr]
+
+
+async def test_a_flow_that_nobody_waits_for_is_started_afterwards_once(tmp_path: Path) -> None:
+    async with revocable(tmp_path) as world:
+        flow = await world.env.deploy("quiet", QUIET)
+        await with_a_key(world)
+        await world.lock()
+        for number in range(2):
+            runs = await world.env.start(flow, {"order": number, "secret": CANARY}, queries={"q": "1"})
+            assert (runs, runs.kept) == ([], True)
+        for file in database(world).parent.iterdir():
+            assert CANARY.encode() not in file.read_bytes()
+        assert not [row for row in change(world, "SELECT * FROM callback_tokens") if flow.id in row]
+        await drained(world)
+        await world.env._executor.take_inbox()  # type: ignore[union-attr]
+        assert await told(world) == [[{"order": number, "secret": CANARY}, {"q": "1"}] for number in range(2)]
+        assert not (await world.env.start(flow, 1)).kept
+
+
+async def test_a_start_is_kept_through_the_end_of_every_process(tmp_path: Path) -> None:
+    async with revocable(tmp_path) as world:
+        flow = await world.env.deploy("quiet", QUIET)
+        await with_a_key(world)
+        await world.lock()
+    options = {"keystore": tmp_path / "keys" / "k.json"}
+    async with sealflow.open(tmp_path / "home", **options) as engine:  # type: ignore[arg-type]
+        inbox = await engine.inbox(NAME)
+        await inbox.start(flow.id.hex(), 7)
+        for unknown in ("quiet", "nonsense", bytes(16).hex()):
+            with pytest.raises(EnvironmentLocked):
+                await inbox.start(unknown, 7)
+        await engine.administration("maria").unlock(NAME)
+    for _ in range(2):  # the second one finds nothing more to do
+        async with sealflow.open(tmp_path / "home", **options) as engine:  # type: ignore[arg-type]
+            world.env = await engine.environment(NAME)
+            await world.env.resume_all()
+            await world.env._executor.take_inbox()  # type: ignore[union-attr]
+            assert await told(world) == [[7, {}]]
+
+
+async def test_what_somebody_waits_for_is_refused(tmp_path: Path) -> None:
+    async with revocable(tmp_path) as world:
+        quiet = await world.env.deploy("quiet", QUIET)
+        changed = await world.env.deploy("changed", QUIET)
+        await world.env.deploy("changed", ANSWERING)
+        gone = await world.env.deploy("gone", QUIET)
+        await world.env.disposal.delete_flow("gone")
+        await with_a_key(world)
+        await world.lock()
+        for flow in (changed, gone, "quiet"):
+            with pytest.raises(EnvironmentLocked):
+                await world.env.start(flow, 1)
+        with pytest.raises(EnvironmentLocked):
+            await world.env.start(quiet, 1, simulate=True)
+        assert change(world, "SELECT count(*) FROM sealed_inbox") == [(0,)]

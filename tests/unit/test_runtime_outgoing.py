@@ -10,6 +10,7 @@ import pytest
 import sealflow
 from revocable import NAME, HandClock, Revocable, change, database, revocable
 from sealflow.connectors import Reply
+from sealflow.engine.runtime.executor import Executor
 from sealflow.storage import sealed_inbox
 
 S = ["Succeeded"]
@@ -166,14 +167,14 @@ async def test_an_answer_is_recorded_once_when_its_commit_is_lost(
             answer.set()
         await kept(world, 3)
         await world.admin.unlock(NAME)
-        taken = sealflow.engine.runtime.executor.Executor.take_answer
+        taken = Executor.take_answer
 
         async def locks(self: Any, run_id: bytes, value: Any) -> None:
-            monkeypatch.setattr(sealflow.engine.runtime.executor.Executor, "take_answer", taken)
+            monkeypatch.setattr(Executor, "take_answer", taken)
             await taken(self, run_id, value)
             await world.admin.lock(NAME)
 
-        monkeypatch.setattr(sealflow.engine.runtime.executor.Executor, "take_answer", locks)
+        monkeypatch.setattr(Executor, "take_answer", locks)
         await world.look()
         await world.back()
         with pytest.raises(sealflow.storage.EnvironmentLocked):

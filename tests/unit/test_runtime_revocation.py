@@ -164,7 +164,8 @@ async def test_every_entry_is_refused_while_locked(tmp_path: Path) -> None:
     async with revocable(tmp_path, {"http": service}) as world:
         env = world.env
         run = await begun(world, service)
-        deployed, keys, connections = await env.deploy("other", flow()), env.keys, env.connections
+        answering = flow(answer={"type": "Response", "inputs": {"statusCode": 200}})
+        deployed, keys, connections = await env.deploy("other", answering), env.keys, env.connections
         bundle = await run.export()
         operation = await keys.begin_migration()
         vault = env._vault

@@ -355,6 +355,16 @@ async def test_a_child_that_is_missing_or_cannot_answer(tmp_path: Any) -> None:
         assert (await run.result()).actions[0]["code"] == "NestedWorkflowDoesNotContainResponseAction"
 
 
+@pytest.mark.parametrize(("name", "code"), [("manual", "OK"), ("MANUAL", "OK"), ("other", "TriggerNotFound")])
+async def test_a_child_is_called_by_the_name_of_its_trigger(tmp_path: Any, name: str, code: str) -> None:
+    host = {"workflow": {"id": "child"}, "triggerName": name}
+    async with opened(tmp_path, World()) as (_, env):
+        await env.deploy("child", CHILD)
+        await env.deploy("parent", definition({"go": {"type": "Workflow", "inputs": {"host": host, "body": {"n": 7}}}}))
+        (run,) = await env.start("parent")
+        assert (await run.result()).actions[0]["code"] == code
+
+
 async def test_a_child_that_fails_before_it_answers_is_a_bad_gateway(tmp_path: Any) -> None:
     child = definition(
         {

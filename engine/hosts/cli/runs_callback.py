@@ -44,7 +44,8 @@ def callback(
     """Answer an action that waits for its callback, as the service would that it subscribed with.
 
     Only the first callback of an action counts. It is kept, and recorded by the process that executes the run or by
-    the next one that does; while the environment is locked, only a URL can be answered. Exit codes: 0 it counts, 1 there was one before or the action is over, 3 nobody waits.
+    the next one that does; while the environment is locked, only a URL can be answered. Exit codes: 0 it counts,
+    1 there was one before or the action is over, 3 nobody waits.
     With --json: {"run","action","status","accepted"}, the status being what an HTTP host answers.
     """
     given = {} if body is None else {"body": given_json(body, "--body")}

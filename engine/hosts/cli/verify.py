@@ -47,6 +47,7 @@ def verify(
 ) -> int:
     """Verify what is stored: every run, flow, key and act. Exits with 1 where anything is wrong.
 
+    Of several environments, one whose key is not given is a problem of its own; the others are verified.
     An anchor, kept away from the store, also finds what was put back to an earlier state or removed with its key.
     With --json: {"ok","checked","problems":[{"run","at","problem"}]}; with --write-anchor also "anchor".
     """
@@ -76,7 +77,16 @@ async def _verify(
     new_anchor: bool,
     progress: _Progress,
 ) -> list[tuple[str, Verification]]:
-    from ....storage import verify_control, verify_environment
+    from ....storage import (
+        EnvironmentLocked,
+        KeyDenied,
+        KeyMissing,
+        KeyUnavailable,
+        Verification,
+        verify_control,
+        verify_environment,
+    )
+    from ....storage.verify import Finding
 
     async with opened(home) as engine:
         if environment is not None:
@@ -86,7 +96,13 @@ async def _verify(
             return [("", result)]
         found = [("control store", await verify_control(engine.store, progress=progress.show))]
         for info in await engine.environments():
-            found.append((info.name, await verify_environment(engine.store, info.name, progress=progress.show)))
+            try:
+                result = await verify_environment(engine.store, info.name, progress=progress.show)
+            except (EnvironmentLocked, KeyDenied, KeyMissing, KeyUnavailable) as error:
+                # No reason to leave the others out.
+                problem = f"It was not verified. {error.message} ({error.code})"
+                result = Verification(findings=[Finding(None, "environment", problem)])
+            found.append((info.name, result))
         return found
 
 

@@ -136,7 +136,6 @@ async def _removal(connection: Connection, batch: Batch) -> None:
             raise Conflict("The flow still has runs, or is gone.")
         await _shred(connection, flow_id, _KINDS_OF_FLOW)
     for environment in batch.removed_environments:
-        await connection.execute(SQL["delete_assignment"], environment)
         _changed(await connection.execute(SQL["delete_environment"], environment), 1, "the environment")
         await _shred(connection, environment, (Kind.ENVIRONMENT,))
     for backup in batch.removed_backups:

@@ -100,6 +100,12 @@ SELECT scope FROM callback_tokens WHERE token_hash = $1
 -- name: orphaned_inbox_key_keys
 SELECT DISTINCT scope FROM keys WHERE kind = 16 AND NOT EXISTS (SELECT FROM inbox_keys WHERE key_id = scope)
 
+-- name: orphaned_policy_keys
+SELECT scope FROM keys WHERE kind = 10 AND NOT EXISTS (SELECT FROM policies WHERE policy_id = scope)
+
+-- name: orphaned_assignment_keys
+SELECT scope FROM keys WHERE kind = 17 AND NOT EXISTS (SELECT FROM assignments WHERE environment_id = scope)
+
 -- name: trigger
 SELECT flow_id, due_ms, row_version, record FROM triggers WHERE flow_id = $1
 
@@ -449,9 +455,6 @@ DELETE FROM retention WHERE flow_id = $1
 
 -- name: delete_flow
 DELETE FROM flows WHERE flow_id = $1 AND NOT EXISTS (SELECT FROM runs WHERE runs.flow_id = $1)
-
--- name: delete_assignment
-DELETE FROM assignments WHERE environment_id = $1
 
 -- name: delete_environment
 DELETE FROM environments WHERE environment_id = $1

@@ -177,6 +177,12 @@ SELECT scope FROM callback_tokens WHERE token_hash = ?
 -- name: orphaned_inbox_key_keys
 SELECT DISTINCT scope FROM keys WHERE kind = 16 AND scope NOT IN (SELECT key_id FROM inbox_keys)
 
+-- name: orphaned_policy_keys
+SELECT scope FROM keys WHERE kind = 10 AND scope NOT IN (SELECT policy_id FROM policies)
+
+-- name: orphaned_assignment_keys
+SELECT scope FROM keys WHERE kind = 17 AND scope NOT IN (SELECT environment_id FROM assignments)
+
 -- name: insert_trigger
 INSERT INTO triggers (flow_id, due_ms, row_version, record) VALUES (?, ?, ?, ?)
 
@@ -403,9 +409,6 @@ DELETE FROM flows WHERE flow_id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE run
 
 -- name: delete_environment
 DELETE FROM environments WHERE environment_id = ?
-
--- name: delete_assignment
-DELETE FROM assignments WHERE environment_id = ?
 
 -- name: version_numbers
 SELECT number FROM versions WHERE flow_id = ? ORDER BY number

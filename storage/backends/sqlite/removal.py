@@ -24,7 +24,6 @@ def remove(connection: sqlite3.Connection, batch: Batch) -> None:
     for flow_id in batch.removed_flows:
         _remove_flow(connection, flow_id)
     for environment in batch.removed_environments:
-        connection.execute(_SQL["delete_assignment"], (environment,))
         _gone(connection.execute(_SQL["delete_environment"], (environment,)), "The environment")
         _remove_keys(connection, environment, (Kind.ENVIRONMENT,))
     for backup in batch.removed_backups:
