@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -24,8 +23,8 @@ from sealflow.storage import Backend, Batch
 from sealflow.storage.backends.sqlite import SQLiteBackend
 from sealflow.storage.conformance import first_batch, page_row, run_row
 from sealflow.storage.rows import Guard
+from work import postgres_server
 
-SUPPORT = str(Path(__file__).resolve().parents[1] / "tests" / "support")
 SIZES = (1, 10, 100)
 PAGE = 1_200
 """Bytes of a page with 1 KiB of input and output by reference."""
@@ -39,17 +38,11 @@ async def opened(store: str, folder: Path) -> AsyncIterator[Backend]:
         yield sqlite
         await sqlite.close()
         return
-    sys.path.insert(0, SUPPORT)
-    from postgres_server import PostgresServer
     from sealflow.storage.backends.postgres import PostgresBackend
 
-    server = PostgresServer({"fsync": "on", "full_page_writes": "on"})
-    try:
-        backend = await PostgresBackend.open(server.url, "sealflow_bench")
-        yield backend
-        await backend.close()
-    finally:
-        server.stop()
+    postgres = await PostgresBackend.open(postgres_server().url, "sealflow_bench")
+    yield postgres
+    await postgres.close()
 
 
 async def measure(backend: Backend, size: int, pages: int, first: int) -> dict[str, float]:

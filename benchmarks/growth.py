@@ -8,7 +8,7 @@ largest with the smallest: 1.0 is flat.
 - `steps`: one run, a Foreach of 50 calls at a time, after so many of them.
 - `definition`: flows with so many calls in a row.
 
-    python benchmarks/growth.py [case ...] [--store sqlite] [--quick]
+    python benchmarks/growth.py [case ...] [--store sqlite|postgres] [--quick]
 """
 
 from __future__ import annotations

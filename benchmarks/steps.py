@@ -12,7 +12,7 @@ next one begins.
 - `storage`: the upper bound. Storage alone writes what `w1` has written, record by record as equal: no definition, no
   expressions, no calls.
 
-    python benchmarks/steps.py [--store sqlite] [--flows N] [--quick]
+    python benchmarks/steps.py [--store sqlite|postgres] [--flows N] [--quick]
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ async def w1(place: Place, flows: int, opened: Callable[[sealflow.Environment], 
     """Throughput of what `opened` gives, on a store of its own session: closed, everything is in its files."""
     async with place.engine() as engine:
         await engine.environment(ENVIRONMENT)  # an empty store has a size, too
-    before = place.size()
+    before = await place.size()
     async with place.engine() as engine:
         engine.connectors.register("bench", Service(payloads()))
         env = await engine.environment(ENVIRONMENT)
@@ -71,7 +71,7 @@ async def w1(place: Place, flows: int, opened: Callable[[sealflow.Environment], 
         "steps_per_s": round(steps / seconds),
         "flows_per_s": round(flows / seconds),
         "cpu_s_per_1k_steps": round(cpu / steps * 1e3, 4),
-        "bytes_per_step": round((place.size() - before) / (steps + WARM * STEPS)),
+        "bytes_per_step": round((await place.size() - before) / (steps + WARM * STEPS)),
         "commits_per_step": round(commits / steps, 4),
     }
 

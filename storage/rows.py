@@ -250,7 +250,7 @@ class InboxKeyRow(NamedTuple):
 
 
 class SealedItemRow(NamedTuple):
-    """What came for a run or a flow (`scope`) while the environment was locked. `sequence` is from 1 up for each key."""
+    """What came for a run or a flow (`scope`) while the environment was locked. `sequence` is 1, 2, 3 ... per key."""
 
     key_id: bytes
     sequence: int

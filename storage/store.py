@@ -292,11 +292,12 @@ def _packed(info: EnvironmentInfo) -> bytes:
 
 def locked(name: str, state: KeyState) -> EnvironmentLocked:
     """The error of an environment that is locked, with what is known of why."""
-    reason = (
-        "its key was revoked" if state.lock is not None and state.lock.reason == "denied" else "by an administrator"
-    )
+    if state.lock is not None and state.lock.reason == "denied":
+        reason, first = "its key was revoked", "Restore the key, then"
+    else:
+        reason, first = "by an administrator", "An administrator unlocks it"
     return EnvironmentLocked(
-        f"The environment {name} is locked ({reason}).", hint=f"Restore the key, then: sealflow env unlock {name}"
+        f"The environment {name} is locked ({reason}).", hint=f"{first}: sealflow env unlock {name}"
     )
 
 

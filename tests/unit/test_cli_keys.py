@@ -97,7 +97,7 @@ def test_a_policy_from_its_making_to_its_end(cli: Cli) -> None:
     assert applied.json == {"environment": "default", "policy": "contoso", "domain": "customer:contoso"}
     assert cli("policy", "show", "contoso").out.splitlines()[-1] == "environments default"
     kept = cli("policy", "delete", "contoso", "--json")
-    assert (kept.code, kept.error["code"]) == (4, "Conflict")
+    assert (kept.code, kept.error["code"]) == (2, "Conflict")
     removed = cli("policy", "remove", "--json")
     assert removed.json == {"environment": "default", "policy": None, "domain": "service"}
     assert cli("policy", "delete", "contoso", "--json").json == {"policy": "contoso", "deleted": True}
@@ -242,7 +242,7 @@ def test_an_earlier_key_that_is_needed_is_kept(covered: Cli) -> None:
     assert "2.1 is still needed for 1 run, 1 flow" in shown.err
     assert shown.out.splitlines()[-1] == "next: sealflow policy migrate"
     kept = covered("key", "retire", "--json")
-    assert (kept.code, kept.error["code"]) == (4, "Conflict")
+    assert (kept.code, kept.error["code"]) == (2, "Conflict")
     assert "policy migrate" in kept.error["hint"]
 
 

@@ -85,7 +85,25 @@ def test_what_cannot_be_verified(cli: Cli) -> None:
     cli.write("broken", "{}")
     assert cli("verify", "--anchor", "broken", "--json").json["error"]["code"] == "InvalidAnchor"
     cli("env", "lock")
-    assert cli("verify").code == 4
+    assert cli("verify", "--environment", "default").code == 4
+
+
+def test_a_locked_environment_keeps_nobody_from_verifying_the_others(cli: Cli) -> None:
+    cli("env", "create", "other")
+    assert cli("env", "lock", "default").code == 0
+    found = cli("verify", "--json")
+    assert found.code == 1
+    assert [each["at"] for each in found.json["problems"]] == ["default: environment"]
+    assert "not verified" in found.json["problems"][0]["problem"]
+    assert "EnvironmentLocked" in found.json["problems"][0]["problem"]
+    path = cli.folder / ".sealflow" / "control.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM audit WHERE number = 2")
+    assert {each["at"] for each in cli("verify", "--json").json["problems"]} == {
+        "control store: audit", "default: environment",
+    }  # fmt: skip
+    alone = cli("verify", "--environment", "default", "--json")
+    assert (alone.code, alone.json["error"]["hint"]) == (4, "Unlock it first: sealflow env unlock default")
 
 
 def test_runs_and_flows_are_deleted(cli: Cli) -> None:
@@ -118,6 +136,24 @@ def test_retention_is_shown_set_and_applied(cli: Cli) -> None:
     assert cli("flow", "retention", "none").code == 3
 
 
+def test_backup_files_that_are_missing_or_damaged(cli: Cli) -> None:
+    assert cli("backup", "create", "b").code == 0
+    assert cli("backup", "create", "b").code == 2
+    missing = cli("backup", "restore", "none", "--yes", "--json")
+    assert (missing.code, missing.json["error"]["code"]) == (3, "RecordNotFound")
+    keys = cli.folder / "b.keys"
+    content = keys.read_bytes()
+    keys.write_bytes(content[:-40])
+    damaged = cli("backup", "restore", "b", "--yes", "--json")
+    assert (damaged.code, damaged.json["error"]["code"]) == (2, "InvalidBackup")
+    keys.unlink()
+    assert cli("backup", "restore", "b", "--yes").code == 3
+    keys.write_bytes(content)
+    other = cli("backup", "restore", "b", "--yes", "--environment", "other", "--json")
+    assert (other.code, other.json["error"]["code"]) == (2, "Conflict")
+    assert cli("backup", "restore", "b", "--yes").code == 0
+
+
 def test_an_environment_is_backed_up_deleted_and_restored(cli: Cli) -> None:
     runs = run_ids(cli)
     made = cli("backup", "create", "b", "--expires", "30", "--json").json
@@ -135,7 +171,7 @@ def test_an_environment_is_backed_up_deleted_and_restored(cli: Cli) -> None:
     assert cli("env", "delete", "default").code == 2
     assert f"until {until}" in cli("env", "delete", "default", "--yes").out
     assert cli("env", "list", "--json").json == []
-    assert cli("backup", "restore", "b", "--yes").code != 0
+    assert cli("backup", "restore", "b", "--yes").code == 2
     assert cli("backup", "restore", "b", "--yes", "--environment", "again", "--json").json["environment"] == "again"
     assert len(cli("runs", "list", "--environment", "again", "--json").json) == 2
     assert cli("backup", "expire", made["backup"][:6]).code == 0

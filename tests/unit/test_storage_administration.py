@@ -11,6 +11,7 @@ from sealflow.storage import (
     AlreadyThere,
     Backend,
     Conflict,
+    InvalidPolicy,
     KeyDenied,
     NotPermitted,
     PolicyLimit,
@@ -77,6 +78,15 @@ async def test_an_unsuitable_key_is_refused_with_the_reason(
         assert await administration.policies.assignments() == {}
 
 
+@pytest.mark.parametrize("probe", [0.0, -1.0, 3601.0, float("inf"), float("nan")])
+async def test_a_key_is_asked_for_each_hour_at_least(place: Customer, probe: float) -> None:
+    async with place.administration() as administration:
+        with pytest.raises(InvalidPolicy, match="3600 at most") as refused:
+            await administration.create_policy("new", place.uri("one"), probe=probe)
+        assert "after its key was taken away" in (refused.value.hint or "")
+        assert (await administration.create_policy("new", place.uri("one"), probe=3600.0)).probe == 3600.0
+
+
 async def test_health(place: Customer) -> None:
     async with place.administration() as administration:
         assert await administration.health("one") == "healthy"
@@ -87,6 +97,28 @@ async def test_health(place: Customer) -> None:
         assert (await administration.health("one")).startswith("unavailable: ")
         hidden.rename(place.file)
         assert await administration.health("one") == "healthy"
+
+
+async def test_what_new_data_keys_leave_to_be_done_is_on_record_with_them(place: Customer) -> None:
+    """Whoever dies right after the rotation leaves an operation that goes on with the next executor."""
+    async with place.vault() as vault:
+        flows = await vault.put_flow("hello", {})
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        await administration.rotate(ENVIRONMENT)
+        async with place.vault() as vault:
+            assert await vault.operations() == []
+        await administration.rotate(ENVIRONMENT, data_keys=True)
+        async with place.vault() as vault:
+            (operation,) = await vault.operations()
+            assert (operation.kind, operation.status, operation.done) == ("migrate", "Running", 0)
+            assert operation.total >= 1
+            assert await vault.begin_migration() == operation
+            assert await vault.try_become_executor()
+            await vault.migrate()
+            assert [each.status for each in await vault.operations()] == ["Succeeded"]
+            assert await vault.flows() and flows
+        assert len(await administration.retire(ENVIRONMENT)) == 1
 
 
 async def test_a_policy_that_covers_something_is_not_deleted(place: Customer) -> None:

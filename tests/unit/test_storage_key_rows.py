@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from customer_keys import ENVIRONMENT, Customer, customer
-from sealflow.storage import IntegrityError, KeyDenied, StorageError, WrongKey
+from sealflow.storage import IntegrityError, KeyDenied, StorageError, WrongKey, verify_environment
 from sealflow.storage import migration as migration_module
 from sealflow.storage.audit import FAILED, RUNNING, SUCCEEDED
 from sealflow.storage.envelope import environment_key_payload, random_key
@@ -20,7 +20,7 @@ from sealflow.storage.purposes import Role
 
 CONTROL, STORE = "control.db", "store.db"
 COLUMNS = {
-    f"{table}.{column}": (file, table, column)
+    f"{file} {table}.{column}": (file, table, column)
     for file, table, columns in (
         (STORE, "key_state", "epoch lock_epoch record"),
         (STORE, "environment_keys", "kek kid wrapped policy_epoch mac predecessor_mac created_ms domain version"),
@@ -29,6 +29,7 @@ COLUMNS = {
         (CONTROL, "policies", "policy_id name_index row_version created_ms record"),
         (CONTROL, "assignments", "environment_id row_version updated_ms record"),
         (CONTROL, "audit", "number created_ms link record"),
+        (CONTROL, "operations", "operation_id row_version created_ms ended_ms record"),
     )
     for column in columns.split()
 }
@@ -94,7 +95,7 @@ async def test_each_column_is_authenticated(place: Customer, name: str) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         newest = f"FROM {table} {NEWEST.get(table, '')} LIMIT 1"
         number, value = connection.execute(f"SELECT rowid, {column} {newest}").fetchone()
-        changed = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
+        changed = (value or 0) + 1 if isinstance(value, int | None) else bytes([value[0] ^ 1]) + value[1:]
         connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (changed, number))
     await refused(place)
 
@@ -121,6 +122,10 @@ REMOVED = {
     "an act": (CONTROL, "DELETE FROM audit WHERE number = 3"),
     "all acts": (CONTROL, "DELETE FROM audit"),
     "the key of the acts": (CONTROL, "DELETE FROM keys WHERE kind = 11"),
+    "the last act": (CONTROL, "DELETE FROM audit WHERE number = (SELECT max(number) FROM audit)"),
+    "the head of the acts": (CONTROL, "DELETE FROM operations"),
+    "all acts and their head": (CONTROL, "DELETE FROM audit", "DELETE FROM operations"),
+    "every trace of the acts": (CONTROL, "DELETE FROM audit", "DELETE FROM operations", "DELETE FROM keys WHERE kind = 11"),
 }
 
 
@@ -247,3 +252,39 @@ async def test_no_error_tells_a_name(place: Customer) -> None:
         with pytest.raises(StorageError) as error:
             await vault.connections()
         assert "True" not in f"{error.value!r} {error.value}"
+
+
+@pytest.mark.parametrize("what", ["the last act", "the head of the acts", "all acts", "all acts and their head",
+                                  "every trace of the acts"])  # fmt: skip
+async def test_nothing_goes_on_record_after_an_audit_that_was_cut(place: Customer, what: str) -> None:
+    """Otherwise the next act would cover up what is missing."""
+    file, *statements = REMOVED[what]
+    edit(place, file, *statements)
+    async with place.administration() as administration:
+        with pytest.raises(IntegrityError, match="audit"):
+            await administration.lock(ENVIRONMENT)
+    await refused(place)
+
+
+async def test_an_earlier_head_of_the_audit_is_refused(place: Customer) -> None:
+    with closing(sqlite3.connect(place.home / CONTROL)) as connection:
+        head = connection.execute("SELECT row_version, record FROM operations").fetchone()
+    async with place.administration() as administration:
+        await administration.lock(ENVIRONMENT)
+        await administration.unlock(ENVIRONMENT)
+        await read_all(place)
+        edit(place, CONTROL, "UPDATE operations SET row_version = ?, record = ?", parameters=head)
+        with pytest.raises(IntegrityError, match="head of the audit is an earlier one"):
+            async for _ in administration.audit.acts():
+                pass
+
+
+async def test_the_state_s_key_in_another_domain_is_no_lock(place: Customer) -> None:
+    edit(place, STORE, "UPDATE keys SET domain = 2 WHERE kind = 9")
+    disable_key(place.file, "two")
+    await refused(place)
+    async with place.administration() as administration:
+        with pytest.raises(IntegrityError, match="not the service's"):
+            await administration.unlock(ENVIRONMENT)
+        (finding,) = (await verify_environment(administration.store, ENVIRONMENT)).findings
+    assert "which policy covers the environment is not the service's" in finding.problem
