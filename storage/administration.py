@@ -32,6 +32,7 @@ from .migration import MIGRATE, remaining
 from .operations import Operations
 from .policy import Policy
 from .port import Backend, KeyProvider
+from .purposes import Domain
 from .rows import Batch, Guard
 from .shredding import Shredded
 from .views import EnvironmentInfo
@@ -223,21 +224,23 @@ class Administration:
 
     # --- keys
 
-    async def rotate(self, environment: str, *, data_keys: bool = False) -> KeyState:
+    async def rotate(self, environment: str, *, data_keys: bool = False, service: bool = False) -> KeyState:
         """Wraps the environment's keys by the newest version of the key above them; with `data_keys` a new environment
         key seals what is new, and that everything is to be wrapped by it is on record (see `Vault.migrate`).
 
-        Of an environment without a policy it is the service's key, which gets a new version first. Costs one call to
+        Of an environment without a policy, and with `service`, it is the service's key, which gets a new version first.
+        Costs one call to
         the key store for each environment key. Raises NotPermitted, RecordNotFound, KeyDenied, KeyUnavailable,
         EnvironmentLocked.
         """
         self.need_key_administrator()
         async with self.opened(environment) as opened:
-            detail = {"data_keys": data_keys}
+            detail = {"data_keys": data_keys, "service": service}
             async with self.act("key rotate", opened.info.name, detail):
-                state, domain = opened.state.next(), opened.state.domain
+                state = opened.state.next()
+                domain = int(Domain.SERVICE) if service else state.domain
                 provider = opened.source.provider(domain)
-                if state.cover is None and not data_keys:
+                if domain == Domain.SERVICE and not data_keys:
                     await self._store.new_service_key(opened.info.id)
                 batch = Batch(guard=opened.keyring.deciding)
                 before = {(row.domain, row.version): row for row in opened.keyring.rows}
@@ -248,7 +251,7 @@ class Administration:
                     )
                     batch.environment_keys = [row]
                     # In the same commit: what is left after a crash is known to be left.
-                    total = await remaining(opened.backend, domain, keyring)
+                    total = await remaining(opened.backend, state.domain, keyring)
                     Operations(opened.backend, keyring, self._store.now_ms).put(MIGRATE, total, batch)
                 else:
                     # The service's key also wraps what was given back to it.

@@ -145,6 +145,6 @@ class Audit:
     async def _refuse_emptied(self) -> None:
         """Raises IntegrityError where there were acts: their key or head is there, or what they have made."""
         _, new = await self._series.key()
-        if new is None or await self._head() or await self._backend.policies() or await self._backend.assignments():
-            if await self._series.last() is None:  # otherwise the first one came in this moment
-                raise IntegrityError("The audit is empty, but there was something on record: its acts were removed.")
+        used = new is None or await self._head() or await self._backend.policies() or await self._backend.assignments()
+        if used and await self._series.last() is None:  # otherwise the first one came in this moment
+            raise IntegrityError("The audit is empty, but there was something on record: its acts were removed.")

@@ -6,6 +6,7 @@ environment's own store; `administration` does both sides of an act.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -134,7 +135,7 @@ class Policies:
         if any(covering == policy.id for covering in (await self.assignments()).values()):
             raise Conflict(
                 f"The policy {policy.name} covers environments.",
-                hint=f"Remove it from each first (policy remove); they are named by: sealflow policy show {policy.name}",
+                hint=f"Remove it from each first (policy remove); to see them: sealflow policy show {shlex.quote(policy.name)}",
             )
         return Batch(removed_policies=[policy.id])
 

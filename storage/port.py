@@ -227,8 +227,8 @@ class Backend(Protocol):
 
     async def orphaned_keys(self, kind: int) -> list[bytes]:
         """The scopes of all keys of this kind (a run's, flow's, connection's, request's, trigger's, message's,
-        operation's, retention's, policy's or assignment's) that have no row, or a message's that is of no flow: somebody has removed or moved
-        it.
+        operation's, retention's, policy's or assignment's) that have no row, or a message's that is of no flow:
+        somebody has removed or moved it.
         """
         ...
 

@@ -424,14 +424,14 @@ class Vault:
         return await self._operations.begin(MIGRATE_FULL if full else MIGRATE, total)
 
     async def migrate(self, progress: Callable[[Operation], None] = lambda operation: None) -> None:
-        """Does the work on record, or what a crash has left of it. For the executor only."""
-        for operation in await self.operations():
-            while operation.status == RUNNING:
-                await self.reload_keys()
-                try:
-                    operation = await self._migration.run(operation, progress)
-                except StaleKeys:  # an administrator changed keys or policy: go on from here
-                    (operation,) = [each for each in await self.operations() if each.id == operation.id]
+        """Does the work on record, or what a crash has left of it, and what is begun meanwhile.
+
+        For the executor only.
+        """
+        while running := [each for each in await self.operations() if each.status == RUNNING]:
+            await self.reload_keys()
+            with suppress(StaleKeys):  # an administrator changed keys or policy: go on from what is on record now
+                await self._migration.run(running[0], progress)
 
     # --- keys in memory
 

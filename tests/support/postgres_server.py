@@ -47,11 +47,11 @@ class PostgresServer:
         self._programs = folder
         self._settings = _SETTINGS | (settings or {})
         # Not in pytest's folder, which others than its owner may not enter.
-        self._folder = Path(tempfile.mkdtemp(prefix="sealflow-pg-"))
-        self._data = self._folder / "data"
+        self.folder = Path(tempfile.mkdtemp(prefix="sealflow-pg-"))
+        self._data = self.folder / "data"
         self._data.mkdir(mode=0o700)
         if os.getuid() == 0:
-            for path in (self._folder, self._data):
+            for path in (self.folder, self._data):
                 os.chown(path, _NOBODY, _NOBODY)
         self.port = _free_port()
         try:
@@ -70,7 +70,7 @@ class PostgresServer:
         """Starts the server and waits until it takes connections."""
         settings = " ".join(f"-c {name}={value}" for name, value in self._settings.items())
         options = f"-p {self.port} -k '' {settings}"
-        log = self._folder / "log"
+        log = self.folder / "log"
         self._run("pg_ctl", "start", "-w", "-t", "30", "-D", str(self._data), "-l", str(log), "-o", options)
 
     def halt(self, how: str = "immediate") -> None:
@@ -81,11 +81,11 @@ class PostgresServer:
         """Ends the server and removes its data."""
         if (self._data / "postmaster.pid").exists():
             self.halt()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str) -> None:
         root = os.getuid() == 0
-        with (self._folder / "output").open("ab") as output:  # not a pipe, which the server would keep open
+        with (self.folder / "output").open("ab") as output:  # not a pipe, which the server would keep open
             done = subprocess.run(
                 [self._programs / program, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -99,7 +99,7 @@ class PostgresServer:
                 extra_groups=[] if root else None,
             )
         if done.returncode:
-            tail = (self._folder / "output").read_text("utf-8", "replace")[-500:]
+            tail = (self.folder / "output").read_text("utf-8", "replace")[-500:]
             raise OSError(f"{program} failed: {tail}")
 
 

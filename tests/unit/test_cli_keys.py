@@ -231,6 +231,21 @@ def test_rotation(covered: Cli) -> None:
     assert set(domains(covered)) == {"old", "new"}
 
 
+def test_the_service_s_own_keys_of_a_covered_environment_are_rotated(covered: Cli) -> None:
+    def wrapped_by() -> dict[str, str]:
+        return {each["domain"]: each["kek"] for each in covered("key", "status", "--json").json["keys"]}
+
+    before = wrapped_by()
+    assert set(before) == {"service", "customer:contoso"}
+    assert covered("key", "rotate", "--service").code == 0
+    after = wrapped_by()
+    assert after["service"] != before["service"]
+    assert after["customer:contoso"] == before["customer:contoso"]
+    assert covered("run", "new").code == 0
+    assert covered("run", "old").code == 0
+    assert covered("key", "rotate", "--service", "--data-keys").code == 2
+
+
 def test_an_earlier_key_that_is_needed_is_kept(covered: Cli) -> None:
     # As an interruption between the rotation and the migration behind it would leave it.
     async def rotate() -> None:

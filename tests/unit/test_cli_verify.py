@@ -100,7 +100,7 @@ def test_a_locked_environment_keeps_nobody_from_verifying_the_others(cli: Cli) -
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM audit WHERE number = 2")
     assert {each["at"] for each in cli("verify", "--json").json["problems"]} == {
-        "control store: audit", "default: environment",
+        "control store: audit", "default: environment", "other: audit",
     }  # fmt: skip
     alone = cli("verify", "--environment", "default", "--json")
     assert (alone.code, alone.json["error"]["hint"]) == (4, "Unlock it first: sealflow env unlock default")

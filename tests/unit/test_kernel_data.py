@@ -321,7 +321,7 @@ def test_secured_values_are_hidden_from_all_who_read_them_but_not_from_expressio
     assert shown["/call"]["outputs"] is None
     assert shown["/call"]["secured"] == ["inputs", "outputs"]
     assert shown["/uses"]["outputs"] is None
-    assert shown["/next"]["outputs"] is None
+    assert shown["/next"]["outputs"] == "hush too"  # one step, and no further
     assert run.outputs("/uses") == "hush too"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from customer_keys import ENVIRONMENT, Customer, customer
-from sealflow.storage import IntegrityError, KeyDenied, StorageError, WrongKey, verify_environment
+from sealflow.storage import IntegrityError, KeyDenied, StorageError, StoreRolledBack, WrongKey, verify_environment
 from sealflow.storage import migration as migration_module
 from sealflow.storage.audit import FAILED, RUNNING, SUCCEEDED
 from sealflow.storage.envelope import environment_key_payload, random_key
@@ -125,7 +125,12 @@ REMOVED = {
     "the last act": (CONTROL, "DELETE FROM audit WHERE number = (SELECT max(number) FROM audit)"),
     "the head of the acts": (CONTROL, "DELETE FROM operations"),
     "all acts and their head": (CONTROL, "DELETE FROM audit", "DELETE FROM operations"),
-    "every trace of the acts": (CONTROL, "DELETE FROM audit", "DELETE FROM operations", "DELETE FROM keys WHERE kind = 11"),
+    "every trace of the acts": (
+        CONTROL,
+        "DELETE FROM audit",
+        "DELETE FROM operations",
+        "DELETE FROM keys WHERE kind = 11",
+    ),
 }
 
 
@@ -228,22 +233,31 @@ async def test_rows_of_another_environment_are_refused(place: Customer) -> None:
 
 
 async def test_an_earlier_copy_needs_the_earlier_version(place: Customer) -> None:
-    copy = place.folder / "copy.db"
+    """And the control store of its time: with the present one it is refused in any case."""
+    files, earlier = (place.database(), place.home / "control.db"), place.folder / "earlier"
+    earlier.mkdir()
+    for file in files:
+        shutil.copy(file, earlier)
     async with place.administration() as administration:
-        shutil.copy(place.database(), copy)
         await administration.apply("one", ENVIRONMENT)
+    await read_all(place)
+    current = place.folder / "current.db"
+    shutil.copy(place.database(), current)
+    shutil.copy(earlier / STORE, place.database())
+    with pytest.raises(StoreRolledBack):
         await read_all(place)
-        current = place.folder / "current.db"
-        shutil.copy(place.database(), current)
-        shutil.copy(copy, place.database())
+    disable_key(place.file, "two")
+    with pytest.raises(StoreRolledBack):
         await read_all(place)
-        disable_key(place.file, "two")
-        with pytest.raises(KeyDenied):
-            async with place.vault():
-                pass
-        shutil.copy(current, place.database())
-        await read_all(place)
+    shutil.copy(current, place.database())
+    await read_all(place)
+    async with place.administration() as administration:
         assert await administration.reconcile() == []
+    for file in files:
+        shutil.copy(earlier / file.name, file)
+    with pytest.raises(KeyDenied):
+        async with place.vault():
+            pass
 
 
 async def test_no_error_tells_a_name(place: Customer) -> None:

@@ -49,7 +49,8 @@ def list_(
 def verify(json: options.Json = False, home: options.Home = None) -> int:
     """Verify that no act was altered, moved or removed. Exits with 1 where one was.
 
-    An end that was cut off is found by `sealflow verify` with an anchor. With --json: {"ok","checked","problem"}.
+    An end that was cut off is missed by the head, which each act rewrites. Where both were put back to an earlier
+    state, `sealflow verify` finds it with an anchor. With --json: {"ok","checked","problem"}.
     """
 
     async def work() -> tuple[int, str | None]:

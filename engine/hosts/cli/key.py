@@ -138,6 +138,9 @@ def rotate(
     data_keys: Annotated[
         bool, typer.Option("--data-keys", help="Also make a new environment key, and wrap everything by it.")
     ] = False,
+    service: Annotated[
+        bool, typer.Option("--service", help="Under a policy: the service's own keys there instead of the customer's.")
+    ] = False,
     who: Who = None,
     role: Role = None,
     json: options.Json = False,
@@ -150,10 +153,15 @@ def rotate(
 
     With --json: {"environment","policy","domain","operation"}.
     """
+    if service and data_keys:
+        raise UsageError(
+            "--data-keys makes a new key for what is new, and under a policy that is the customer's.",
+            hint="Leave --service out, or --data-keys.",
+        )
 
     async def work() -> tuple[KeyState, Operation | None]:
         async with Acting(home, who, role).opened() as (engine, acts):
-            state = await acts.rotate(environment, data_keys=data_keys)
+            state = await acts.rotate(environment, data_keys=data_keys, service=service)
             if not data_keys:
                 return state, None
             return state, await migrate(engine, acts, environment, full=False, detach=False, as_json=json)
