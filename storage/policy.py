@@ -135,7 +135,8 @@ class Policies:
         if any(covering == policy.id for covering in (await self.assignments()).values()):
             raise Conflict(
                 f"The policy {policy.name} covers environments.",
-                hint=f"Remove it from each first (policy remove); to see them: sealflow policy show {shlex.quote(policy.name)}",
+                hint="Remove it from each first (policy remove); to see them: "
+                f"sealflow policy show {shlex.quote(policy.name)}",
             )
         return Batch(removed_policies=[policy.id])
 
