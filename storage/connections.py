@@ -178,7 +178,7 @@ class Connections:
                 raise RecordNotFound("The connection was removed.")
             return self._opened(current, await self._key_row(row.connection_id))
 
-        return await settled(self._backend, Kind.CONNECTION, row.connection_id, read)
+        return await settled(self._backend, self._keyring, Kind.CONNECTION, row.connection_id, read)
 
     def _opened(self, row: ConnectionRow, key_row: KeyRow) -> tuple[ConnectionInfo, Value]:
         key: ScopeKey = self._keyring.open_scope(key_row)

@@ -143,7 +143,9 @@ class Definitions:
 
         Raises RecordNotFound, NotARecord, IntegrityError.
         """
-        return await settled(self._backend, Kind.FLOW, flow_id, lambda: self._version(flow_id, number, expected))
+        return await settled(
+            self._backend, self._keyring, Kind.FLOW, flow_id, lambda: self._version(flow_id, number, expected)
+        )
 
     async def _version(self, flow_id: bytes, number: int, expected: bytes | None) -> FlowDocument:
         name = f"Version {number} of flow {flow_id.hex()}"
@@ -246,7 +248,12 @@ class Definitions:
             if row.flow_id not in keys:
                 raise IntegrityError(f"The key of flow {row.flow_id.hex()} is missing.")
             key = self._keyring.open_scope(keys[row.flow_id])
-            opened.append(self._open(key, row) if key.names(row.record) else (await self._read(row))[2:])
+            try:
+                if not key.names(row.record):
+                    raise IntegrityError("It went over to another key since it was read.")
+                opened.append(self._open(key, row))
+            except IntegrityError:  # read once more, and with the keys as they are now
+                opened.append((await self._read(row))[2:])
         return opened
 
     async def _read(self, row: FlowRow) -> tuple[FlowRow, ScopeKey, FlowInfo, bytes]:
@@ -263,7 +270,7 @@ class Definitions:
             key = await self._key(row.flow_id)
             return current, key, *self._open(key, current)
 
-        return await settled(self._backend, Kind.FLOW, row.flow_id, read)
+        return await settled(self._backend, self._keyring, Kind.FLOW, row.flow_id, read)
 
     def _open(self, key: ScopeKey, row: FlowRow) -> tuple[FlowInfo, bytes]:
         """The flow and its current version's digest, verified against the row's clear columns."""

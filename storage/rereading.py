@@ -7,18 +7,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from .errors import IntegrityError
+from .errors import IntegrityError, StaleKeys
+from .keyring import Keyring
 from .port import Backend
 from .rows import KeyRow
 
 T = TypeVar("T")
 
 
-async def settled(backend: Backend, kind: int, scope: bytes, read: Callable[[], Awaitable[T]]) -> T:
+async def settled(backend: Backend, keyring: Keyring, kind: int, scope: bytes, read: Callable[[], Awaitable[T]]) -> T:
     """What `read` finds of one scope, which it looks up anew each time it is called.
 
     A read that fails is repeated, and again as long as the scope's key changes meanwhile. Raises the IntegrityError of
-    what does not open although nobody touches it.
+    what does not open although nobody touches it, and StaleKeys where the environment's keys are others by now.
     """
     seen: list[KeyRow] | None = None
     while True:
@@ -26,6 +27,9 @@ async def settled(backend: Backend, kind: int, scope: bytes, read: Callable[[], 
             return await read()
         except IntegrityError:
             keys = await backend.keys(kind, [scope])
+            state = await backend.key_state()
+            if state is not None and state.epoch != keyring.epoch:
+                raise StaleKeys("The environment's keys were changed since this process looked.") from None
             if keys == seen:
                 raise
             seen = keys

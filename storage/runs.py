@@ -53,7 +53,7 @@ class Runs:
         """Raises RecordNotFound, TamperedHistory."""
         async with self._moving:
             return await settled(
-                self._backend, Kind.RUN, run_id, lambda: self._open(run_id, from_snapshot=from_snapshot)
+                self._backend, self._keyring, Kind.RUN, run_id, lambda: self._open(run_id, from_snapshot=from_snapshot)
             )
 
     async def _open(self, run_id: bytes, *, from_snapshot: bool) -> RunLog:
@@ -127,7 +127,7 @@ class Runs:
             keys, row = await self._keys_and_row(run_id)
             return open_run_info(keys.live, row)
 
-        return await settled(self._backend, Kind.RUN, run_id, read)
+        return await settled(self._backend, self._keyring, Kind.RUN, run_id, read)
 
     async def snapshot(self, run_id: bytes) -> None:
         """Verifies the latest snapshot of a run, where there is one. Raises TamperedHistory."""

@@ -174,7 +174,11 @@ class Triggers:
                     raise IntegrityError(f"The key of the trigger of flow {row.flow_id.hex()} is missing.")
                 key = self._keyring.open_scope(keys[row.flow_id])
                 if not key.names(row.record):
-                    states.append(await settled(self._backend, Kind.TRIGGER, row.flow_id, partial(self._again, row)))
+                    states.append(
+                        await settled(
+                            self._backend, self._keyring, Kind.TRIGGER, row.flow_id, partial(self._again, row)
+                        )
+                    )
                     continue
             states.append(self._remembered(row, key, keys.get(row.flow_id), floors.get(row.flow_id, 0)))
         return states
