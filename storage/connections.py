@@ -116,8 +116,10 @@ class Connections:
             facts = [
                 info.name, info.connector, info.oauth, info.parameter_set, info.created_ms, row.updated_ms, values,
             ]  # fmt: skip
-            stored = await self._key_row(row.connection_id)
-            generation = stored.generation + 1
+            stored = await self._backend.keys(Kind.CONNECTION, [row.connection_id])
+            if not stored:
+                continue  # it was deleted since it was read
+            generation = stored[0].generation + 1
             new, key_row = self._sealed(row.connection_id, facts, domain, row.row_version + 1, generation=generation)
             batch.keys.append(key_row)
             batch.connections.append(new)

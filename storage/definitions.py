@@ -222,9 +222,12 @@ class Definitions:
         """The row of a name, by its index under any key. Where there is none, the names themselves are asked, since
         somebody may have changed an index to hide a flow.
         """
-        indexes = self._keyring.name_indexes(Index.FLOW_NAME, name)
+        epoch, indexes = self._keyring.epoch, self._keyring.name_indexes(Index.FLOW_NAME, name)
         row = await self._backend.flow(name_indexes=indexes)
         if row is None:
+            state = await self._backend.key_state()
+            if state is not None and state.epoch > epoch:
+                raise StaleKeys("The environment's keys were changed since this process looked.")
             rows = await self._rows()
             await self._open_all([row for row in rows if self._verified.get(row.flow_id) != row])
             self._verified = {row.flow_id: row for row in rows}

@@ -28,7 +28,7 @@ async def settled(backend: Backend, keyring: Keyring, kind: int, scope: bytes, r
         except IntegrityError:
             keys = await backend.keys(kind, [scope])
             state = await backend.key_state()
-            if state is not None and state.epoch != keyring.epoch:
+            if state is not None and state.epoch > keyring.epoch:
                 raise StaleKeys("The environment's keys were changed since this process looked.") from None
             if keys == seen:
                 raise
