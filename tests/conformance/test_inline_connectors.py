@@ -135,9 +135,9 @@ async def test_the_limits_of_a_job(code: str, limits: JobLimits, expected: str) 
 
 
 async def test_a_process_without_memory_fails_its_call_and_nothing_else() -> None:
-    connector = JavaScriptConnector(JobLimits(memory=1 << 20))
+    connector = JavaScriptConnector(JobLimits(memory=1 << 28))
     with pytest.raises(Failure) as caught:
-        await connector.invoke(script("return 'x'.repeat(30e6).length"), services())
+        await connector.invoke(script("return 'x'.repeat(5e8).length"), services())
     assert caught.value.code == "InlineCodeScriptRuntimeFailure"
     assert (await JavaScriptConnector().invoke(script("return 1"), services())).body == 1
 

@@ -61,6 +61,8 @@ class _Loop:
     actions: int = 0
     failures: int = 0
     retries: int = 0
+    retrying: dict[str, int] = field(default_factory=dict)
+    """How often an action that has not ended yet was tried again, by path."""
     told_at: int = 0
     ended: set[str] = field(default_factory=set)
 
@@ -200,13 +202,18 @@ class Progress:
         if loop is None:
             return []
         loop.iterations = max(loop.iterations, it[len(it) - len(node.loops)] + 1)
-        if entry.retry_due is not None and entry.end is None:
-            loop.retries += 1
-        if entry.end is None or entry.path in loop.ended:
+        if entry.path in loop.ended:
+            return []
+        if entry.end is None:
+            if entry.retry_due is not None:
+                loop.retrying[entry.path] = entry.attempts
             return []
         loop.ended.add(entry.path)
         if entry.status == SKIPPED:
             return []
+        # What was seen on the way may be less than there was.
+        loop.retrying.pop(entry.path, None)
+        loop.retries += entry.attempts - 1
         loop.actions += 1
         if entry.status not in (FAILED, TIMED_OUT) or entry.code == "ActionFailed":
             return []
@@ -224,8 +231,9 @@ class Progress:
         text += f", {_count(loop.actions, 'action')}"
         if loop.failures:
             text += f", {loop.failures} failed"
-        if loop.retries:
-            text += f", {_count(loop.retries, 'retry')}"
+        retries = loop.retries + sum(loop.retrying.values())
+        if retries:
+            text += f", {_count(retries, 'retry')}"
         return text
 
 
