@@ -56,11 +56,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the runtime hands to a connector with every call."""
+    """What the runtime hands to a connector with every call.
+
+    `session` is what the run has outside, of desktop flows (`desktop.Session`); None for others.
+    """
 
     clock: Clock
     egress: Egress = field(default_factory=Egress)
     limits: Limits = field(default_factory=Limits)
+    session: object | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,93 @@
+"""Which files a desktop flow can see: the folders that an administrator allowed, under the names the script knows.
+
+Scripts name files as Windows does - `C:\\Data\\a.txt`, `\\\\server\\share\\a.txt` - or as this system does. Drives and
+shares are mapped to folders; everything else is a path of this system. Whatever a path goes through - links, `..` - it
+has to end in an allowed folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .fault import Fault
+
+DENIED: Final = "AccessDeniedError"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A folder that may be read, and written to if `write`."""
+
+    path: Path
+    write: bool = True
+
+
+class Folders:
+    """The allowed folders and the mapping of drives (`C:`) and shares (`\\\\server\\share`) to folders.
+
+    With nothing allowed there is nothing to see. `working` is where relative paths begin.
+    """
+
+    def __init__(
+        self, allowed: tuple[Allowed, ...] = (), mapping: Mapping[str, Path] | None = None, working: Path | None = None
+    ) -> None:
+        self._allowed = tuple(Allowed(Path(os.path.realpath(each.path)), each.write) for each in allowed)
+        self._mapping = {_key(name): Path(os.path.realpath(path)) for name, path in (mapping or {}).items()}
+        self.working = working
+
+    def resolve(self, text: str, *, write: bool = False) -> Path:
+        """The real path of what a script names. Raises Fault AccessDeniedError, InvalidPathError.
+
+        Where the last part is a link it is followed; the path need not exist.
+        """
+        path = self._placed(text)
+        real = Path(os.path.realpath(path))
+        for folder in self._allowed:
+            if (folder.write or not write) and (real == folder.path or folder.path in real.parents):
+                return real
+        kind = "write to" if write else "see"
+        raise Fault(
+            DENIED,
+            f"This environment's desktop flows may not {kind} '{text}'.",
+            hint="An administrator can allow a folder: sealflow env allow ENV --folder PATH.",
+        )
+
+    def shown(self, path: Path) -> str:
+        """The path as the script would write it: with its drive or share where one is mapped to it."""
+        known = [(name, folder) for name, folder in self._mapping.items() if path == folder or folder in path.parents]
+        if not known:
+            return str(path)
+        name, folder = max(known, key=lambda each: len(each[1].parts))
+        return (name.upper() if len(name) == len("C:") else name) + "\\" + "\\".join(path.relative_to(folder).parts)
+
+    def _placed(self, text: str) -> Path:
+        if not text or "\0" in text:
+            raise Fault("InvalidPathError", "A path must not be empty, nor hold a null character.")
+        name = text.replace("/", "\\")
+        if name.startswith("\\\\"):
+            return self._mapped("\\".join(name.split("\\")[:4]), name, text)
+        if len(name) > 1 and name[1] == ":":
+            return self._mapped(name[:2], name, text)
+        if text.startswith("/") or name.startswith("\\"):
+            return Path(text.replace("\\", "/"))
+        if self.working is None:
+            raise Fault("InvalidPathError", f"'{text}' is no full path.")
+        return self.working / name.replace("\\", "/")
+
+    def _mapped(self, root: str, name: str, text: str) -> Path:
+        folder = self._mapping.get(_key(root))
+        if folder is None:
+            raise Fault(
+                DENIED,
+                f"'{root}' of '{text}' is no folder that this environment's desktop flows know.",
+                hint=f"An administrator can map it: sealflow env allow ENV --map '{root}=PATH'.",
+            )
+        return folder / name[len(root) :].lstrip("\\").replace("\\", "/")
+
+
+def _key(name: str) -> str:
+    return name.replace("/", "\\").rstrip("\\").casefold()
