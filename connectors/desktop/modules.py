@@ -1,6 +1,6 @@
 """Which modules there are: the connectors of desktop actions, by the first part of an action's id.
 
-Modules whose libraries are extras are imported when they are first needed.
+A module is imported when it is first needed: what it needs may be an extra that is not installed.
 """
 
 from __future__ import annotations
@@ -9,13 +9,18 @@ from functools import cache
 from importlib import import_module
 from typing import Final
 
+from ..port import Call, Failure, Recovery, Reply, Services
 from .port import MODULES, ModuleConnector, Table
 
 # The files that make up a module; each has a TABLE.
 _FILES: Final[dict[str, tuple[str, ...]]] = {
     "file": ("file", "csv_file"),
     "folder": ("folder",),
+    "excel": ("excel", "excel_edit"),
 }
+
+EXTRA: Final = "desktop"
+"""The extra that has the libraries of the modules."""
 
 
 def module_names() -> tuple[str, ...]:
@@ -25,13 +30,65 @@ def module_names() -> tuple[str, ...]:
 
 @cache
 def table_of(module: str) -> Table:
-    """The operations of a module. Raises KeyError where there is none of that name."""
+    """The operations of a module, by the ids of their actions.
+
+    Raises KeyError where there is no module of that name, ImportError where what it needs is not installed.
+    """
     table: dict[str, object] = {}
-    for file in _FILES[module]:
+    for file in _FILES[module.lower()]:
         table.update(import_module(f".{file}", __package__).TABLE)
     return table  # type: ignore[return-value]
 
 
-def connectors() -> dict[str, ModuleConnector]:
-    """All of them, by the ids they are registered under."""
-    return {MODULES + module: ModuleConnector(table_of(module)) for module in _FILES}
+def is_built(action: str) -> bool:
+    """Whether an action, by its id in any case, is carried out by one of these modules.
+
+    Of a module whose libraries are not installed that cannot be told, and is taken to be so.
+    """
+    module = action.partition(".")[0].lower()
+    if module not in _FILES:
+        return False
+    try:
+        return action.casefold() in _known(module)
+    except ImportError:
+        return True
+
+
+@cache
+def _known(module: str) -> frozenset[str]:
+    return frozenset(action.casefold() for action in table_of(module))
+
+
+class LazyModule:
+    """The connector of a module that is imported with its first call. See `ModuleConnector`."""
+
+    recovery: Recovery = "never"
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self._connector: ModuleConnector | None = None
+
+    def recovery_of(self, operation: str) -> Recovery:
+        """What is done about a call of this operation that a crash interrupted."""
+        try:
+            return self._loaded().recovery_of(operation)
+        except Failure:
+            return self.recovery
+
+    async def invoke(self, call: Call, services: Services) -> Reply:
+        """Perform the action. Raises Failure, LibraryMissing where the module's libraries are not installed."""
+        return await self._loaded().invoke(call, services)
+
+    def _loaded(self) -> ModuleConnector:
+        if self._connector is None:
+            try:
+                self._connector = ModuleConnector(table_of(self.module))
+            except ImportError as error:
+                what = f"The actions of '{self.module}' need a library that is not installed: {error.name}."
+                raise Failure("LibraryMissing", what, hint=f"pip install 'sealflow[{EXTRA}]'") from error
+        return self._connector
+
+
+def connectors() -> dict[str, LazyModule]:
+    """All of them, by the ids they are registered under: `desktop.file`..."""
+    return {MODULES + module: LazyModule(module) for module in _FILES}
