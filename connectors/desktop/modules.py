@@ -17,6 +17,9 @@ _FILES: Final[dict[str, tuple[str, ...]]] = {
     "file": ("file", "csv_file"),
     "folder": ("folder",),
     "excel": ("excel", "excel_edit"),
+    "database": ("database",),
+    "clipboard": ("clipboard",),
+    "display": ("display",),
 }
 
 EXTRA: Final = "desktop"
