@@ -19,6 +19,8 @@ _FILES: Final[dict[str, tuple[str, ...]]] = {
     "excel": ("excel", "excel_edit"),
     "database": ("database",),
     "clipboard": ("clipboard",),
+    "scripting": ("scripting",),
+    "system": ("system",),
     "display": ("display",),
 }
 

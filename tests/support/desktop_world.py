@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +17,18 @@ CONNECTORS = connectors()
 
 
 class StoodStillClock:
-    """2026-03-01T10:20:30Z, until somebody waits."""
+    """2026-03-01T10:20:30Z. Whoever waits waits for ever, or, if it `hastens`, not at all."""
 
     def __init__(self) -> None:
         self.at = 17_723_604_300_000_000
+        self.hastens = False
 
     def now(self) -> int:
         return self.at
 
     async def sleep_until(self, due: int) -> None:
+        if not self.hastens:
+            await asyncio.Event().wait()
         self.at = max(self.at, due)
 
 

@@ -1,0 +1,230 @@
+"""The System module: programs, processes, environment variables, ping.
+
+Starting and ending programs is off until an administrator allows them by name. Environment variables are the run's own:
+of this process's only the harmless ones are seen, and changes stay in the run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from .arguments import Arguments
+from .fault import Fault, fault
+from .file import resolved
+from .port import Operation, Outputs, Table, reads
+from .process import environment
+from .session import Session
+
+_VARIABLES: Final = "environment"
+_STARTED: Final = "started"
+
+
+def _program(text: str, session: Session) -> str:
+    """The path of an allowed program. Raises Fault ApplicationsNotAllowedError, FileOrApplicationNotFoundError."""
+    name = text.replace("\\", "/").rsplit("/", 1)[-1]
+    plain = name.lower().removesuffix(".exe")
+    allowed = {each.lower() for each in session.settings.applications}
+    if not {text.lower(), name.lower(), plain, "*"} & allowed:
+        raise Fault(
+            "ApplicationsNotAllowedError",
+            f"This environment's desktop flows may not start '{name}'.",
+            hint=f"An administrator can allow it: sealflow env allow ENV --application {plain}.",
+        )
+    if "/" in text and Path(text).is_file():
+        return text
+    found = shutil.which(name) or shutil.which(plain)
+    if found is None:
+        raise fault("File or application not found", f"There is no program '{name}' on this machine.")
+    return found
+
+
+def run_application(arguments: Arguments, session: Session) -> Outputs:
+    """System.RunApplication.*: continues at once, or waits until the program has ended."""
+    program = _program(arguments.text("ApplicationPath"), session)
+    command = [program, *_words(arguments.text("CommandLineArguments", ""))]
+    folder = resolved(arguments.get("WorkingDirectory"), session) if arguments.text("WorkingDirectory", "") else None
+    try:
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**environment(), **session.kept.get(_VARIABLES, {})},
+            cwd=folder or session.folders.working,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise fault("Can't execute application", f"'{Path(program).name}': {error.strerror}.") from error
+    session.kept.setdefault(_STARTED, {})[process.pid] = process
+    if arguments.selector.casefold() != "runapplicationandwaittocomplete":
+        return {"ProcessId": process.pid}
+    seconds = float(arguments.number("Timeout", 0))
+    try:
+        status = process.wait(seconds or None)
+    except subprocess.TimeoutExpired:
+        raise fault("Timeout", "The program has not ended in time; it goes on.") from None
+    return {"ProcessId": process.pid, "ExitCode": status, "AppExitCode": status}
+
+
+def _words(text: str) -> list[str]:
+    """A command line cut as programs of Windows get it: blanks part, quotes join, backslashes are only letters."""
+    try:
+        lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+        lexer.whitespace_split, lexer.escape, lexer.commenters = True, "", ""
+        return list(lexer)
+    except ValueError:
+        raise fault("Can't execute application", "A quote in the arguments is not closed.") from None
+
+
+# --- processes
+
+
+def _running() -> list[tuple[int, str]]:
+    """Number and name of each process of this system."""
+    try:
+        import psutil
+    except ImportError as error:
+        raise Fault(
+            "LibraryMissing", "Looking at processes needs psutil.", hint="pip install 'sealflow[desktop]'"
+        ) from error
+    return [(process.pid, process.info["name"] or "") for process in psutil.process_iter(["name"])]
+
+
+def _named(name: str) -> list[int]:
+    plain = name.lower().removesuffix(".exe")
+    return [number for number, known in _running() if known.lower().removesuffix(".exe") == plain]
+
+
+def if_process(arguments: Arguments, session: Session) -> Outputs:
+    """System.IfProcess.*"""
+    there = bool(_named(arguments.text("ProcessName")))
+    return {"Result": there == (arguments.selector.casefold() == "processisrunning")}
+
+
+def waited(arguments: Arguments, session: Session) -> Outputs:
+    """System.WaitForProcess.*: whether what is waited for has come."""
+    _reap(session)
+    there = bool(_named(arguments.text("ProcessName")))
+    return {"Result": there == (arguments.selector.casefold() == "processtostart")}
+
+
+def _reap(session: Session) -> None:
+    for process in session.kept.get(_STARTED, {}).values():
+        process.poll()
+
+
+def terminate(arguments: Arguments, session: Session) -> Outputs:
+    """System.TerminateProcess.*: a program that this run has started, or one that an administrator allows."""
+    started: dict[int, Any] = session.kept.get(_STARTED, {})
+    if arguments.selector.casefold() == "terminateprocessbyid":
+        numbers = [arguments.integer("ProcessId")]
+        if numbers[0] not in dict(_running()):
+            raise fault("Process with specified ID not running", f"There is no process {numbers[0]}.")
+    else:
+        numbers = _named(arguments.text("ProcessName"))
+        if not numbers:
+            raise fault("Failed to terminate process", f"No process '{arguments.text('ProcessName')}' is running.")
+    names = dict(_running())
+    for number in numbers:
+        if number not in started:
+            _program(names.get(number, str(number)), session)
+        try:
+            os.kill(number, 15)
+        except OSError as error:
+            raise fault("Failed to terminate process", f"{error.strerror}.") from error
+        if number in started:
+            started.pop(number).wait()
+    return None
+
+
+# --- environment variables
+
+
+def get_variable(arguments: Arguments, session: Session) -> Outputs:
+    """System.GetEnvironmentVariable.*"""
+    name = arguments.text("Name")
+    known: dict[str, str] = {**environment(), **_usual(), **session.kept.get(_VARIABLES, {})}
+    for each, value in known.items():
+        if each.lower() == name.lower():
+            return {"Value": value}
+    what = f"There is no environment variable '{name}' that desktop flows can see."
+    raise fault("Environment variable not found", what)
+
+
+def _usual() -> dict[str, str]:
+    """What scripts expect of Windows, as far as this system has it."""
+    home = os.environ.get("HOME", "/")
+    return {
+        "COMPUTERNAME": socket.gethostname(),
+        "USERNAME": os.environ.get("USER", os.environ.get("LOGNAME", "")),
+        "USERPROFILE": home,
+        "TEMP": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108
+        "TMP": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108
+    }
+
+
+def set_variable(arguments: Arguments, session: Session) -> Outputs:
+    """System.SetEnvironmentVariable: for this run and the programs that it starts."""
+    name = arguments.text("Name")
+    if not re.fullmatch(r"[^=\0]+", name):
+        what = "It is no name of an environment variable."
+        raise fault("Indicates a problem setting the environment variable's value", what)
+    session.kept.setdefault(_VARIABLES, {})[name] = arguments.text("Value", "")
+    return None
+
+
+def delete_variable(arguments: Arguments, session: Session) -> Outputs:
+    """System.DeleteEnvironmentVariable: one that this run has set."""
+    if session.kept.get(_VARIABLES, {}).pop(arguments.text("Name"), None) is None:
+        what = f"This run has set no environment variable '{arguments.text('Name')}'."
+        raise fault("Failed to delete environment variable", what)
+    return None
+
+
+# --- ping
+
+
+def ping(arguments: Arguments, session: Session) -> Outputs:
+    """System.Ping: whether the host answers; by a connection, since echo requests need rights that we do not have."""
+    host, seconds = arguments.text("HostName"), arguments.integer("Timeout", 5000) / 1000
+    try:
+        found = socket.getaddrinfo(host, 7, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise fault("Can't complete ping action", f"The host '{host}' is not known.") from None
+    address = str(found[0][4][0])
+    if not session.egress.permits(address):
+        raise Fault("EgressRefused", f"The call to '{host}' was refused: it is an address of the machine itself.")
+    start = time.monotonic()
+    try:
+        socket.create_connection((address, 7), seconds).close()
+    except ConnectionRefusedError:
+        pass  # it is there, and says that it does not serve this
+    except OSError:
+        return {"PingResult": "TimedOut", "RoundTripTime": 0}
+    return {"PingResult": "Success", "RoundTripTime": round((time.monotonic() - start) * 1000)}
+
+
+TABLE: Table = {
+    "System.RunApplication.RunApplication": Operation(run_application),
+    "System.RunApplication.RunApplicationAndWaitToComplete": Operation(run_application),
+    "System.RunApplication.RunApplicationAndWaitToLoad": Operation(run_application),
+    "System.IfProcess.ProcessIsRunning": reads(if_process),
+    "System.IfProcess.ProcessIsNotRunning": reads(if_process),
+    "System.WaitForProcess.ProcessToStart": reads(waited),
+    "System.WaitForProcess.ProcessToStop": reads(waited),
+    "System.TerminateProcess.TerminateProcessById": Operation(terminate),
+    "System.TerminateProcess.TerminateProcessByName": Operation(terminate),
+    "System.GetEnvironmentVariable.GetEnvironmentVariable": reads(get_variable),
+    "System.GetEnvironmentVariable.GetEnvironmentVariableFromScope": reads(get_variable),
+    "System.SetEnvironmentVariable": Operation(set_variable, "rerun"),
+    "System.DeleteEnvironmentVariable": Operation(delete_variable),
+    "System.Ping": reads(ping),
+}
