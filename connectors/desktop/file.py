@@ -243,13 +243,13 @@ def path_part(arguments: Arguments, session: Session) -> Outputs:
 def exists(arguments: Arguments, session: Session) -> Outputs:
     """File.IfFile.Exists, .DoesNotExist."""
     there = resolved(arguments.get("File"), session).is_file()
-    return {"Result": there == (arguments.selector.casefold() == "exists")}
+    return {"Condition": there == (arguments.selector.casefold() == "exists")}
 
 
 def waited(arguments: Arguments, session: Session) -> Outputs:
     """File.WaitForFile.Created, .Deleted: whether what is waited for has come."""
     there = resolved(arguments.get("File"), session).is_file()
-    return {"Result": there == (arguments.selector.casefold() == "created")}
+    return {"Condition": there == (arguments.selector.casefold() == "created")}
 
 
 def temporary(arguments: Arguments, session: Session) -> Outputs:

@@ -221,7 +221,7 @@ def _order(value: Datum) -> tuple[int, object]:
 def exists(arguments: Arguments, session: Session) -> Outputs:
     """Folder.IfFolderExists.Exists, .DoesNotExist."""
     there = resolved(arguments.get("Path"), session).is_dir()
-    return {"Result": there == (arguments.selector.casefold() == "exists")}
+    return {"Condition": there == (arguments.selector.casefold() == "exists")}
 
 
 _SPECIAL: Final = {

@@ -21,6 +21,10 @@ _FILES: Final[dict[str, tuple[str, ...]]] = {
     "clipboard": ("clipboard",),
     "scripting": ("scripting",),
     "system": ("system",),
+    "web": ("web",),
+    "compression": ("compression",),
+    "pdf": ("pdf",),
+    "word": ("word",),
     "display": ("display",),
 }
 

@@ -106,14 +106,14 @@ def _named(name: str) -> list[int]:
 def if_process(arguments: Arguments, session: Session) -> Outputs:
     """System.IfProcess.*"""
     there = bool(_named(arguments.text("ProcessName")))
-    return {"Result": there == (arguments.selector.casefold() == "processisrunning")}
+    return {"Condition": there == (arguments.selector.casefold() == "processisrunning")}
 
 
 def waited(arguments: Arguments, session: Session) -> Outputs:
     """System.WaitForProcess.*: whether what is waited for has come."""
     _reap(session)
     there = bool(_named(arguments.text("ProcessName")))
-    return {"Result": there == (arguments.selector.casefold() == "processtostart")}
+    return {"Condition": there == (arguments.selector.casefold() == "processtostart")}
 
 
 def _reap(session: Session) -> None:

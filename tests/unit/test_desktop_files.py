@@ -171,10 +171,10 @@ async def test_renaming_never_leaves_the_folder(world: World) -> None:
 
 async def test_looking_at_files(world: World) -> None:
     world.file("a.b.txt", "12345")
-    assert (await world.do("File.IfFile.Exists", File="C:\\a.b.txt"))["Result"] is True
-    assert (await world.do("File.IfFile.DoesNotExist", File="C:\\a.b.txt"))["Result"] is False
-    assert (await world.do("File.WaitForFile.Created", File="C:\\none"))["Result"] is False
-    assert (await world.do("File.WaitForFile.Deleted", File="C:\\none"))["Result"] is True
+    assert (await world.do("File.IfFile.Exists", File="C:\\a.b.txt"))["Condition"] is True
+    assert (await world.do("File.IfFile.DoesNotExist", File="C:\\a.b.txt"))["Condition"] is False
+    assert (await world.do("File.WaitForFile.Created", File="C:\\none"))["Condition"] is False
+    assert (await world.do("File.WaitForFile.Deleted", File="C:\\none"))["Condition"] is True
     parts = await world.do("File.GetPathPart", File="C:\\x\\a.b.txt")
     assert [parts[name] for name in ("RootPath", "Directory", "FileName", "NameWithoutExtension", "Extension")] == [
         "C:\\",
@@ -292,7 +292,7 @@ async def test_listing(world: World) -> None:
     found = await world.do("Folder.GetSubfolders", Folder="C:\\")
     assert names(found["Subfolders"]) == ["sub"]
     assert found["Subfolders"][0].properties["FilesCount"] == 1  # type: ignore[index, union-attr]
-    assert (await world.do("Folder.IfFolderExists.Exists", Path="C:\\sub"))["Result"] is True
+    assert (await world.do("Folder.IfFolderExists.Exists", Path="C:\\sub"))["Condition"] is True
     await world.fails("FolderDoesntExistError", "Folder.GetFiles", Folder="C:\\none")
     special = await world.do("Folder.GetSpecialFolder", SpecialFolder="Folder.SpecialFolder.Personal")
     assert special["SpecialFolderPath"].text == "C:\\Documents"  # type: ignore[union-attr]

@@ -95,7 +95,7 @@ async def test_programs_are_started_watched_and_ended(tmp_path: Path) -> None:
     assert isinstance(number, int)
     os.kill(number, 0)
     running = await world.do("System.IfProcess.ProcessIsRunning", ProcessName="sleep")
-    assert running["Result"] is True
+    assert running["Condition"] is True
     await world.do("System.TerminateProcess.TerminateProcessById", ProcessId=number)
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
@@ -112,7 +112,7 @@ async def test_programs_are_started_watched_and_ended(tmp_path: Path) -> None:
     )
     assert ended["ExitCode"] == 4
     none = await world.do("System.WaitForProcess.ProcessToStop", ProcessName="no-such")
-    assert none["Result"] is True
+    assert none["Condition"] is True
 
 
 async def test_an_allowed_program_that_is_not_there(tmp_path: Path) -> None:

@@ -1,0 +1,131 @@
+"""The Compression module: ZIP archives, with AES passwords. What an archive says of paths and sizes is not believed."""
+
+from __future__ import annotations
+
+import fnmatch
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pyzipper  # type: ignore[import-untyped]
+
+from .arguments import Arguments
+from .fault import fault
+from .file import resolved
+from .items import file_item, folder_item
+from .port import Operation, Outputs, Table
+from .session import Session
+
+MOST_FILES: Final = 100_000
+MOST_BYTES: Final = 10 * 1024**3
+"""What one archive may unfold to."""
+
+_LEVELS: Final = {"none": 0, "bestspeed": 1, "fastest": 1, "bestcompression": 9, "best": 9}
+_USUAL: Final = 6
+
+
+def zip_files(arguments: Arguments, session: Session) -> Outputs:
+    """Compression.ZipFiles: into a new archive, or added to the one that is there."""
+    path = resolved(arguments.get("ArchivePath"), session, write=True)
+    named = "FilesOrFoldersToZip" if "FilesOrFoldersToZip" in arguments else "FilesToZip"
+    sources = [resolved(value, session) for value in arguments.list(named)]
+    for source in sources:
+        if not source.exists():
+            raise fault("File or folder doesn't exist", f"There is no '{session.folders.shown(source)}'.")
+    if path.exists() and not zipfile.is_zipfile(path):
+        what = f"'{session.folders.shown(path)}' is no archive."
+        raise fault("Archive already exists but isn't a valid ZIP archive", what)
+    level = arguments.text("CompressionLevel", "Default").rsplit(".", 1)[-1].casefold()
+    password = arguments.text("Password", "")
+    options: dict[str, Any] = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": _LEVELS.get(level, _USUAL)}
+    if password:
+        options["encryption"] = pyzipper.WZ_AES
+    try:
+        with pyzipper.AESZipFile(path, "a", **options) as archive:
+            if password:
+                archive.setpassword(password.encode())
+            for source in sources:
+                for file, name in _files(source):
+                    session.folders.resolve(str(file))
+                    archive.write(file, name)
+            if comment := arguments.text("ArchiveComment", ""):
+                archive.comment = comment.encode()
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        raise fault("Failed to compress files", "The archive could not be written.") from error
+    return {"ZipFile": file_item(path, session)}
+
+
+def _files(source: Path) -> Iterator[tuple[Path, str]]:
+    if source.is_file():
+        yield source, source.name
+        return
+    for file in sorted(source.rglob("*")):
+        if file.is_file() and not file.is_symlink():
+            yield file, str(file.relative_to(source.parent))
+
+
+def unzip_files(arguments: Arguments, session: Session) -> Outputs:
+    """Compression.UnzipFiles: nothing leaves the destination, whatever the archive's names say."""
+    path = resolved(arguments.get("ArchivePath"), session)
+    target = resolved(arguments.get("DestinationFolder"), session, write=True)
+    if not path.is_file():
+        raise fault("Archive not found", f"There is no archive '{session.folders.shown(path)}'.")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise fault("Can't create destination folder", f"{error.strerror}.") from error
+    if not zipfile.is_zipfile(path):
+        raise fault("Archive isn't a valid ZIP file", f"'{session.folders.shown(path)}' is no archive.")
+    include, exclude = arguments.text("IncludeMask", ""), arguments.text("ExcludeMask", "")
+    try:
+        with pyzipper.AESZipFile(path) as archive:
+            if password := arguments.text("Password", ""):
+                archive.setpassword(password.encode())
+            _unfold(archive, target, include, exclude)
+    except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise fault("Failed to unzip files", "It is damaged, or its password is another one.") from error
+    return {"DestinationFolder": folder_item(target, session)}
+
+
+def _unfold(archive: Any, target: Path, include: str, exclude: str) -> None:
+    members = [member for member in archive.infolist() if _wanted(member.filename, include, exclude)]
+    if len(members) > MOST_FILES:
+        raise fault("Failed to unzip files", f"The archive has more than {MOST_FILES:,} files.")
+    left = MOST_BYTES
+    root = target.resolve()
+    for member in members:
+        place = (root / member.filename.replace("\\", "/")).resolve()
+        if place != root and root not in place.parents:
+            raise fault("Failed to unzip files", "The archive names a file outside of the destination.")
+        if member.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(member) as source, place.open("wb") as out:
+            left -= _copied(source, out, left)
+
+
+def _copied(source: Any, out: Any, most: int) -> int:
+    count = 0
+    while part := source.read(1 << 20):
+        count += len(part)
+        if count > most:
+            raise fault("Failed to unzip files", f"The archive unfolds to more than {MOST_BYTES:,} bytes.")
+        out.write(part)
+    return count
+
+
+def _wanted(name: str, include: str, exclude: str) -> bool:
+    plain = name.rstrip("/").rsplit("/", 1)[-1].casefold()
+
+    def fits(masks: str) -> bool:
+        return any(fnmatch.fnmatchcase(plain, mask.strip().casefold()) for mask in masks.split(";") if mask.strip())
+
+    return (not include.strip() or fits(include)) and not fits(exclude)
+
+
+TABLE: Table = {
+    "Compression.ZipFiles": Operation(zip_files),
+    "Compression.UnzipFiles": Operation(unzip_files),
+}

@@ -1,0 +1,114 @@
+"""The Word module: documents opened, read, written to and saved, without Word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+from zipfile import BadZipFile
+
+from docx import Document
+from docx.opc.exceptions import PackageNotFoundError
+
+from .arguments import Arguments
+from .fault import fault
+from .file import resolved
+from .port import Operation, Outputs, Table, reads
+from .session import Session
+
+KIND: Final = "WordInstance"
+
+
+class Opened:
+    """An open document; `path` None of a new one."""
+
+    def __init__(self, document: Any, path: Path | None) -> None:
+        self.document = document
+        self.path = path
+
+    def close(self) -> None:
+        """Forgets the document; nothing is saved."""
+        self.document = None
+
+
+def launch(arguments: Arguments, session: Session) -> Outputs:
+    """Word.LaunchWord.*: a new document, or the one at Path."""
+    if "Path" not in arguments:
+        return {"Instance": session.keep(KIND, Opened(Document(), None))}
+    path = resolved(arguments.get("Path"), session)
+    try:
+        return {"Instance": session.keep(KIND, Opened(Document(str(path)), path))}
+    except (PackageNotFoundError, BadZipFile, KeyError, ValueError, OSError) as error:
+        raise fault("Failed to open Word document", f"'{path.name}' is no document that can be read.") from error
+
+
+def _opened(arguments: Arguments, session: Session) -> Opened:
+    return session.use(arguments.item("Instance", KIND), Opened)
+
+
+def read(arguments: Arguments, session: Session) -> Outputs:
+    """Word.ReadFromWord.Read: the text, a line for each paragraph."""
+    document = _opened(arguments, session).document
+    return {"WordData": "\r\n".join(paragraph.text for paragraph in document.paragraphs)}
+
+
+def write(arguments: Arguments, session: Session) -> Outputs:
+    """Word.WriteToWord.*: at the start or the end of the document."""
+    document = _opened(arguments, session).document
+    lines = arguments.text("Text", "").replace("\r\n", "\n").split("\n")
+    new_line = arguments.boolean("AppendNewLine", True)
+    if arguments.selector.casefold() == "writestartofdocument" and document.paragraphs:
+        first = document.paragraphs[0]
+        if not new_line:
+            first.text = lines.pop() + first.text
+        for line in lines:
+            first.insert_paragraph_before(line)
+        return None
+    if not new_line and document.paragraphs:
+        document.paragraphs[-1].add_run(lines[0])
+        lines = lines[1:]
+    for line in lines:
+        document.add_paragraph(line)
+    return None
+
+
+def save(arguments: Arguments, session: Session) -> Outputs:
+    """Word.SaveWord.*"""
+    _save(_opened(arguments, session), arguments, session, under="as" in arguments.action.rsplit(".", 1)[-1].lower())
+    return None
+
+
+def close(arguments: Arguments, session: Session) -> Outputs:
+    """Word.CloseWord.*"""
+    opened = _opened(arguments, session)
+    how = arguments.action.rsplit(".", 1)[-1].casefold()
+    if how != "close":
+        _save(opened, arguments, session, under=how == "closeandsaveas")
+    session.drop(arguments.item("Instance", KIND))
+    opened.close()
+    return None
+
+
+def _save(opened: Opened, arguments: Arguments, session: Session, *, under: bool) -> None:
+    path = resolved(arguments.get("DocumentPath"), session, write=True) if under else opened.path
+    if path is None:
+        raise fault("Failed to save Word document", "The document is new: it has no path to be saved to.")
+    place = session.folders.resolve(str(path), write=True)
+    if place.suffix.lower() not in ("", ".docx", ".dotx", ".docm"):
+        raise fault(
+            "Failed to save Word document", f"'{place.suffix}' is no format that can be written here; .docx is."
+        )
+    place = place if place.suffix else place.with_name(place.name + ".docx")
+    try:
+        opened.document.save(str(place))
+    except OSError as error:
+        raise fault("Failed to save Word document", f"'{place.name}': {error.strerror}.") from error
+    opened.path = place
+
+
+TABLE: Table = {
+    **{f"Word.LaunchWord.{name}": Operation(launch) for name in ("Launch", "LaunchAndOpen")},
+    "Word.ReadFromWord.Read": reads(read),
+    **{f"Word.WriteToWord.{name}": Operation(write) for name in ("WriteStartOfDocument", "WriteEndOfDocument")},
+    **{f"Word.SaveWord.{name}": Operation(save) for name in ("Save", "SaveAs")},
+    **{f"Word.CloseWord.{name}": Operation(close) for name in ("Close", "CloseAndSave", "CloseAndSaveAs")},
+}
