@@ -25,6 +25,7 @@ _FILES: Final[dict[str, tuple[str, ...]]] = {
     "compression": ("compression",),
     "pdf": ("pdf",),
     "word": ("word",),
+    "webautomation": ("web_automation", "web_extract"),
     "display": ("display",),
 }
 

@@ -1,0 +1,143 @@
+"""Data out of web pages: one value, a list, a table, an HTML table; from one page or through its pager.
+
+`ExtractionParameters` is a data table. Of an HTML table its first row names the columns; of everything else each row
+says where a column's value is inside of an entry: selector, attribute, a regular expression, name of the column.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from playwright.async_api import Error as PlaywrightError
+
+from ...engine.datatypes import DataTable, Datum
+from .arguments import Arguments
+from .browser import PAGE_SECONDS, Tab, failed, located, milliseconds, repository, tab_of
+from .csv_file import unique_columns
+from .port import Outputs, Table, reads
+from .selectors import css, selectors_of
+from .session import Session
+from .web_automation import attribute
+
+_FAILED: Final = "Failed to extract data"
+
+MOST_PAGES: Final = 1_000
+"""Pages that "all pages" means."""
+
+_HTML_TABLE: Final = """(table) => Array.from(table.rows, (row) =>
+  ({head: Array.from(row.cells).every((cell) => cell.tagName === 'TH'),
+    cells: Array.from(row.cells, (cell) => cell.innerText.trim())}))"""
+
+
+async def extract(arguments: Arguments, session: Session) -> Outputs:
+    """WebAutomation.ExtractData.*, DataExtraction.*"""
+    tab = tab_of(arguments, session)
+    how = arguments.selector.casefold()
+    pages = 1
+    if "usingpaging" in how:
+        pages = arguments.integer("MaxWebPagesToProcess", MOST_PAGES) if "numberofpages" in how else MOST_PAGES
+    columns: tuple[str, ...] = ()
+    rows: list[tuple[Datum, ...]] = []
+    try:
+        for number in range(pages):
+            columns, found = await _page(tab, how, arguments)
+            rows += found
+            if number + 1 == pages or not await _next_page(tab, arguments):
+                break
+    except PlaywrightError as error:
+        raise failed(_FAILED, error) from None
+    return {"ExtractedData": _shaped(how, columns, rows)}
+
+
+def _shaped(how: str, columns: tuple[str, ...], rows: list[tuple[Datum, ...]]) -> Datum:
+    if "singlevalue" in how:
+        return rows[0][0] if rows and rows[0] else ""
+    if "extractlist" in how:
+        return [row[0] for row in rows if row]
+    return DataTable(columns, tuple(rows))
+
+
+async def _page(tab: Tab, how: str, arguments: Arguments) -> tuple[tuple[str, ...], list[tuple[Datum, ...]]]:
+    if "htmltable" in how:
+        return await _html_table(tab, arguments)
+    places = _places(arguments)
+    if "singlevalue" in how or "handpicked" in how:
+        await tab.page.wait_for_load_state("load")
+        base: list[Any] = [tab.page.locator("html")]
+        if "Control" in arguments:
+            base = [await located(arguments, tab)]
+    else:
+        await located(arguments, tab)
+        selector = selectors_of(arguments.get("Control"), repository(arguments))[0]
+        base = await tab.page.locator(selector).all()
+    rows = [tuple([await _value(entry, place) for place in places]) for entry in base]
+    return unique_columns([place[3] for place in places], len(places)), [tuple(row) for row in rows]
+
+
+async def _html_table(tab: Tab, arguments: Arguments) -> tuple[tuple[str, ...], list[tuple[Datum, ...]]]:
+    element = await located(arguments, tab)
+    found = await element.evaluate(_HTML_TABLE)
+    head: list[Any] = next((row["cells"] for row in found if row["head"]), [])
+    body = [[str(cell) for cell in row["cells"]] for row in found if not row["head"]]
+    names = [str(name) for name in _first_row(arguments)] or [str(name) for name in head]
+    width = max([len(names), *map(len, body)], default=0)
+    return unique_columns(names, width), [tuple(row + [""] * (width - len(row))) for row in body]
+
+
+def _first_row(arguments: Arguments) -> list[str]:
+    table = arguments.get("ExtractionParameters", None)
+    if not isinstance(table, DataTable) or not table.rows:
+        return []
+    return [str(value) for value in table.rows[0] if value not in (None, "")]
+
+
+def _places(arguments: Arguments) -> list[tuple[str, str, str, str]]:
+    """Selector, attribute, expression and name of each column; an entry itself where nothing is said."""
+    table = arguments.get("ExtractionParameters", None)
+    found = []
+    if isinstance(table, DataTable):
+        for number, row in enumerate(table.rows, 1):
+            cells = ["" if value is None else str(value) for value in row] + [""] * 4
+            found.append((cells[0], cells[1] or "Own Text", cells[2], cells[3] or f"Value #{number}"))
+    return found or [("", "Own Text", "", "Value #1")]
+
+
+async def _value(entry: Any, place: tuple[str, str, str, str]) -> str:
+    selector, name, pattern, _ = place
+    element = entry
+    if selector.strip():
+        inner = css(selector)
+        element = entry.locator(inner).first
+        if not await element.count():
+            return ""
+    text = await attribute(element, name)
+    if not pattern:
+        return text
+    try:
+        match = re.search(pattern, text)
+    except re.error:
+        return text
+    return match.group() if match is not None else ""
+
+
+async def _next_page(tab: Tab, arguments: Arguments) -> bool:
+    """Presses the pager; False where there is none any more, or it cannot be pressed."""
+    named = next((name for name in ("PagerCssSelector", "PagerControl", "NextPageControl") if name in arguments), "")
+    if not named:
+        return False
+    pager = tab.page.locator(selectors_of(arguments.get(named), repository(arguments))[0]).first
+    if not await pager.count() or not await pager.is_visible() or not await pager.is_enabled():
+        return False
+    await pager.click()
+    await tab.page.wait_for_load_state("load", timeout=milliseconds(arguments, ("TimeoutInSeconds",), PAGE_SECONDS))
+    return True
+
+
+_KINDS: Final = ("Data", "HandPickedValues", "HtmlTable", "List", "SingleValue", "Table")
+_PAGINGS: Final = ("", "UsingPagingFromAllPages", "UsingPagingFromNumberOfPages")
+
+TABLE: Table = {
+    **{f"WebAutomation.ExtractData.Extract{kind}{paging}": reads(extract) for kind in _KINDS for paging in _PAGINGS},
+    **{f"WebAutomation.DataExtraction.Extract{kind}{paging}": reads(extract) for kind in _KINDS for paging in _PAGINGS},
+}
