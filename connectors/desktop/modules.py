@@ -25,6 +25,8 @@ _FILES: Final[dict[str, tuple[str, ...]]] = {
     "compression": ("compression",),
     "pdf": ("pdf",),
     "word": ("word",),
+    "xml": ("xml_documents",),
+    "cryptography": ("hashing",),
     "webautomation": ("web_automation", "web_extract"),
     "display": ("display",),
 }
