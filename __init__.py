@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .engine.runtime.clock import Clock, SystemClock, VirtualClock
     from .engine.runtime.library import Flow
     from .engine.runtime.reading import RunResult
+    from .engine.runtime.report import RunReport
     from .engine.runtime.run import Run
     from .engine.runtime.simulate import Simulation
     from .engine.runtime.summaries import FlowDetail, FlowSummary, RunSummary
@@ -68,6 +69,7 @@ _WHERE = {
     "ReplayReport": ".engine.runtime.bundles",
     "Reply": ".connectors",
     "Run": ".engine.runtime.run",
+    "RunReport": ".engine.runtime.report",
     "RunResult": ".engine.runtime.reading",
     "RunSummary": ".engine.runtime.summaries",
     "SealflowError": ".engine.errors",
@@ -108,6 +110,7 @@ __all__ = [
     "ReplayReport",
     "Reply",
     "Run",
+    "RunReport",
     "RunResult",
     "RunSummary",
     "SealflowError",

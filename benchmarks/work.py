@@ -100,6 +100,7 @@ class Postgres:
     """An environment in a database of a server on this machine, which runs as long as this process does."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._home = folder / "home"
         self._keys = folder / "keystore.json"
         self._url = postgres_server().url

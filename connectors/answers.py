@@ -24,6 +24,8 @@ def as_value(given: object, what: str) -> Value:
 
     Raises Failure `InvalidReply` with the JSON pointer of the first member that is none.
     """
+    if type(given) is dict and _is_flat(given):
+        return given
     return _value(given, what, "", 0)
 
 
@@ -35,8 +37,8 @@ def _value(given: object, what: str, at: str, depth: int) -> Value:
         raise Failure("InvalidReply", f"{what} is nested more than {_DEEPEST} levels deep.")
     if kind is list or kind is tuple:
         return _list(given, what, at, depth)  # type: ignore[arg-type]
-    if isinstance(given, Mapping):
-        return _object(given, what, at, depth)
+    if kind is dict or isinstance(given, Mapping):
+        return _object(given, what, at, depth)  # type: ignore[arg-type]
     if isinstance(given, Enum):
         return _value(given.value, what, at, depth + 1)
     for base in (int, float, str):
@@ -61,9 +63,13 @@ def _list(given: list[object] | tuple[object, ...], what: str, at: str, depth: i
     return members if changed else given  # type: ignore[return-value]
 
 
+def _is_flat(given: dict[object, object]) -> bool:
+    """Whether it holds plain values under texts, as most objects do; these two passes stay inside of the interpreter."""
+    return _TEXT.issuperset(map(type, given)) and _PLAIN.issuperset(map(type, given.values()))
+
+
 def _object(given: Mapping[object, object], what: str, at: str, depth: int) -> Value:
-    # Most objects are flat and plain; these two passes stay inside of the interpreter.
-    if type(given) is dict and _TEXT.issuperset(map(type, given)) and _PLAIN.issuperset(map(type, given.values())):
+    if type(given) is dict and _is_flat(given):
         return given
     changed = type(given) is not dict
     members: dict[str, Value] = {}

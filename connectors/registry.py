@@ -109,7 +109,8 @@ def canonical(id: str) -> str:
 
 
 def standard() -> Registry:
-    """A registry with the built-in connectors: `http`, and those for scripts, maps and schemas."""
+    """A registry with the built-in connectors: `http`, those for scripts, maps and schemas, and the modules of desktop flows."""
+    from .desktop.modules import connectors as desktop_connectors
     from .http import HttpConnector
     from .inline import (
         ArtifactConnector,
@@ -128,4 +129,6 @@ def standard() -> Registry:
     registry.register("xml", XmlConnector())
     registry.register("flat-file", FlatFileConnector())
     registry.register("artifacts", ArtifactConnector())
+    for id, connector in desktop_connectors().items():
+        registry.register(id, connector)
     return registry

@@ -7,14 +7,17 @@ service's keys lie.
 from __future__ import annotations
 
 from .administration import Actor, Administration
+from .approvals import Request
 from .audit import Act
-from .backup import create_backup, expire_backup, keys_file, restore_backup
+from .backup import create_backup, expire_backup
+from .backup_files import keys_file
 from .backups import Backup, Registry
 from .bundle import export_bundle, open_bundle
-from .codec import ensure_storable
+from .codec import ensure_storable, pack_record
 from .connections import ConnectionInfo
 from .errors import (
     AlreadyThere,
+    ApprovalNeeded,
     Conflict,
     DatabaseRefused,
     EnvironmentLocked,
@@ -32,6 +35,7 @@ from .errors import (
     KeyMissing,
     KeystoreUnreadable,
     KeyUnavailable,
+    LocationMismatch,
     NotARecord,
     NotPermitted,
     NotStorable,
@@ -53,13 +57,20 @@ from .errors import (
     WrongKey,
     taken_over,
 )
-from .history import RunLog, RunReader
+from .history import RunReader
 from .keystore import Keystore
 from .operations import Operation
+from .overdue import delete_overdue, overdue
+from .plaintext_exports import exporting
 from .policy import Policy
 from .port import Backend, KeyProvider
+from .resealing import Copied
+from .reset import Reset, reset_environment
+from .restoring import restore_backup
+from .restoring_elsewhere import restore_into
 from .retention import Retention
 from .rows import Batch
+from .run_log import RunLog
 from .sealed_inbox import SealedInbox, SealedItem
 from .shredding import Shredded
 from .status import EnvironmentStatus, environment_status
@@ -67,6 +78,7 @@ from .store import Store
 from .vault import Vault
 from .verify import Finding, Verification, verify_control, verify_environment
 from .views import (
+    Damaged,
     EnvironmentInfo,
     FlowDocument,
     FlowInfo,
@@ -85,11 +97,14 @@ __all__ = [
     "Actor",
     "Administration",
     "AlreadyThere",
+    "ApprovalNeeded",
     "Backend",
     "Backup",
     "Batch",
     "Conflict",
     "ConnectionInfo",
+    "Copied",
+    "Damaged",
     "DatabaseRefused",
     "EnvironmentInfo",
     "EnvironmentLocked",
@@ -115,6 +130,7 @@ __all__ = [
     "KeyUnavailable",
     "Keystore",
     "KeystoreUnreadable",
+    "LocationMismatch",
     "Message",
     "MessageCount",
     "NotARecord",
@@ -126,6 +142,8 @@ __all__ = [
     "PolicyLimit",
     "RecordNotFound",
     "Registry",
+    "Request",
+    "Reset",
     "Retention",
     "RunInfo",
     "RunLog",
@@ -153,13 +171,19 @@ __all__ = [
     "Verification",
     "WrongKey",
     "create_backup",
+    "delete_overdue",
     "ensure_storable",
     "environment_status",
     "expire_backup",
     "export_bundle",
+    "exporting",
     "keys_file",
     "open_bundle",
+    "overdue",
+    "pack_record",
+    "reset_environment",
     "restore_backup",
+    "restore_into",
     "taken_over",
     "verify_control",
     "verify_environment",

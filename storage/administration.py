@@ -8,84 +8,44 @@ between. Every process that has the environment open notices by its epochs, see 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any, Final
 
-from .audit import FAILED, RUNNING, SUCCEEDED, Audit
+from .acting import DEFAULT_LIMIT, Acting, Actor, Opened
+from .audit import SUCCEEDED
 from .backups import Registry
 from .connections import Connections
-from .errors import (
-    Conflict,
-    EnvironmentLocked,
-    KeyDenied,
-    NotPermitted,
-    PolicyLimit,
-    StorageError,
-    UnsuitableKey,
-)
+from .errors import Conflict, KeyDenied, LocationMismatch, NotPermitted, PolicyLimit, StorageError, UnsuitableKey
 from .keyring import Keyring
-from .keysource import KeySource
-from .keystate import Cover, KeyState, Lock, seal_state
+from .keystate import KeyState, Lock, seal_state
 from .migration import MIGRATE, remaining
 from .operations import Operations
-from .policy import Policy
-from .port import Backend, KeyProvider
+from .policy import NO_LOCATION, Policy
+from .port import KeyProvider
 from .purposes import Domain
+from .recovery import recovered, with_copies
+from .retiring import removable
 from .rows import Batch, Guard
 from .shredding import Shredded
 from .views import EnvironmentInfo
 
-if TYPE_CHECKING:
-    from .store import Store
+__all__ = ["DEFAULT_LIMIT", "Actor", "Administration", "Opened"]
 
-DEFAULT_LIMIT = 25
-"""Environments that may be covered at the same time."""
+APPLY: Final = "policy apply"
+REMOVE: Final = "policy remove"
+ROTATE: Final = "key rotate"
+RETIRE: Final = "key retire"
+RECOVER: Final = "key recover"
+DELETE: Final = "environment delete"
 
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts, and in which roles. In an embedded engine roles are advisory: whoever may read the keystore holds the
-    keys.
-    """
-
-    name: str = field(repr=False)
-    key_administrator: bool = True
-    environment_administrator: bool = True
+_ATTEMPTS: Final = 20
+"""How often somebody may delete a connection while a policy comes."""
 
 
-@dataclass(slots=True)
-class Opened:
-    """An environment's store with its keys as they are now, for the time of one act."""
-
-    info: EnvironmentInfo
-    backend: Backend
-    source: KeySource
-    keyring: Keyring
-
-    @property
-    def state(self) -> KeyState:
-        return self.source.state
-
-
-class Administration:
-    """The acts on one store. `limit` is how many environments may be covered at the same time."""
-
-    def __init__(self, store: Store, actor: Actor, *, limit: int = DEFAULT_LIMIT) -> None:
-        self._store = store
-        self._actor = actor
-        self._limit = limit
-        self.policies = store.policies
-        self.audit = Audit(store.backend, store.keyring, store.now_ms)
-
-    @property
-    def store(self) -> Store:
-        return self._store
-
-    @property
-    def actor(self) -> Actor:
-        return self._actor
+class Administration(Acting):
+    """The acts on one store."""
 
     # --- policies
 
@@ -94,30 +54,45 @@ class Administration:
         name: str,
         uri: str,
         *,
-        location: str = "local",
+        location: str = NO_LOCATION,
         readers: tuple[str, ...] = (),
         probe: float = 300.0,
         grace: float = 1800.0,
         all_connections: bool = False,
+        approvals: int = 1,
+        delete_after: int | None = None,
+        recovery: str | None = None,
     ) -> Policy:
-        """A new policy on a customer's key.
+        """A new policy on a customer's key; see `Policy` for what the facts say.
 
         Raises NotPermitted, InvalidKeyUri, KeyDenied, KeyUnavailable, UnsuitableKey, AlreadyThere, InvalidName,
         InvalidPolicy.
         """
         self.need_key_administrator()
-        provider = self._store.customers(uri)
-        try:
-            uri = provider.uri
-            await _suitable(provider)
-        finally:
-            await provider.aclose()
+        uri = await self._asked_for(uri)
+        recovery = None if recovery is None else await self._asked_for(recovery)
         policy, batch = await self.policies.create(
             name, uri, location=location, owner=self._actor.name, readers=readers, probe=probe, grace=grace,
-            all_connections=all_connections,
+            all_connections=all_connections, approvals=approvals, delete_after=delete_after, recovery=recovery,
         )  # fmt: skip
-        await self._record("policy create", name, SUCCEEDED, {"key": uri, "location": location}, batch)
+        detail: dict[str, Any] = {"key": uri, "location": location}
+        if approvals > 1:
+            detail["approvals"] = approvals
+        if delete_after is not None:
+            detail["deleteAfter"] = delete_after
+        if recovery is not None:
+            detail["recovery"] = recovery
+        await self._record("policy create", name, SUCCEEDED, detail, batch)
         return policy
+
+    async def _asked_for(self, uri: str) -> str:
+        """A key's address as its provider writes it, if a policy may use the key."""
+        provider = self._store.customers(uri)
+        try:
+            await _suitable(provider)
+            return provider.uri
+        finally:
+            await provider.aclose()
 
     async def grant(self, name: str, reader: str) -> Policy:
         """Lets somebody attach environments to a policy. Raises NotPermitted, RecordNotFound."""
@@ -140,8 +115,8 @@ class Administration:
         """Puts an environment under a policy: what is new belongs to the customer's key from now on.
 
         Flows that are there stay where they are. An environment under another policy goes over to this one at once: its
-        customer's keys are wrapped by the new key. Raises NotPermitted, PolicyLimit, RecordNotFound, KeyDenied,
-        KeyUnavailable, UnsuitableKey, EnvironmentLocked.
+        customer's keys are wrapped by the new key. Raises NotPermitted, ApprovalNeeded, PolicyLimit, LocationMismatch,
+        RecordNotFound, KeyDenied, KeyUnavailable, UnsuitableKey, EnvironmentLocked.
         """
         self.need_environment_administrator("put it under a policy")
         policy = await self.policies.one(name)
@@ -151,31 +126,54 @@ class Administration:
                 hint=f"Its owner grants that: sealflow policy grant {policy.name} --reader {self._actor.name}",
             )
         async with self.opened(environment) as opened:
-            info = opened.info
+            info, before = opened.info, opened.state.cover
             await self.check_limit(info)
             await self._reconciled(opened)
-            if opened.state.cover is not None and opened.state.cover.policy == policy.id:
+            if before is not None and (before.policy, before.uri) == (policy.id, policy.uri):
                 return opened.state
-            async with self.act("policy apply", info.name, {"policy": policy.name, "key": policy.uri}):
+            if policy.elsewhere(info.location):
+                raise LocationMismatch(
+                    f"The environment {info.name} is in {info.location}, the policy {policy.name} in another region: "
+                    f"{policy.location}.",
+                    hint="Take a policy on a key of the same region: sealflow policy list",
+                )
+            detail = {"policy": policy.name, "key": policy.uri}
+            if before is not None:
+                detail["instead"] = before.name
+            needed = max(policy.approvals, approvals_in(opened.state))
+            approved = await self.approval(APPLY, info, needed, detail)
+            async with self.act(APPLY, info.name, detail, approved=approved):
                 provider = opened.source.customer(policy.uri)
                 await _suitable(provider)
                 await self._cover(opened, policy, provider)
             return opened.state
 
     async def _cover(self, opened: Opened, policy: Policy, provider: KeyProvider) -> None:
+        epoch = opened.state.epoch
+        for attempt in range(_ATTEMPTS):
+            try:
+                await self._covered(opened, policy, provider)
+            except Conflict:
+                # A connection was deleted, or changed, after it had been read; or the keys were, by somebody else.
+                opened.keyring = await opened.source.load()
+                if opened.state.epoch != epoch or attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
+
+    async def _covered(self, opened: Opened, policy: Policy, provider: KeyProvider) -> None:
         state, keyring, now = opened.state, opened.keyring, self._store.now_ms()
         epoch = state.epoch + 1
         batch = Batch(guard=keyring.deciding)
         domain = state.domain
         if state.cover is None:
-            domain = max(row.domain for row in keyring.rows) + 1
+            domain = max(state.highest, *(row.domain for row in keyring.rows)) + 1
         else:  # another policy's: what it sealed must open with the new key
             keyring = await keyring.rewrapped(domain, provider, policy_epoch=epoch)
             batch.replaced_environment_keys = [row for row in keyring.rows if row.domain == domain]
         keyring, row = await keyring.with_new_key(domain, provider, now, policy_epoch=epoch)
         batch.environment_keys = [row]
-        cover = Cover(policy.id, policy.name, policy.uri, now, policy.all_connections, policy.probe, policy.grace)
-        state = state.covered(domain, cover)
+        state = state.covered(domain, policy.cover(now))
         keyring.domain, keyring.epoch, keyring.lock_epoch = domain, epoch, state.lock_epoch
         keyring.covered = frozenset(state.covers)
         await self._connections(opened, keyring, state).resealed(state, batch)
@@ -184,15 +182,17 @@ class Administration:
     async def remove(self, environment: str) -> KeyState:
         """Takes the policy away: everything is under the service's key again, at once and without rewriting anything.
 
-        The customer's key must still be given. Raises NotPermitted, RecordNotFound, KeyDenied, KeyUnavailable,
-        EnvironmentLocked.
+        The customer's key must still be given. Raises NotPermitted, ApprovalNeeded, RecordNotFound, KeyDenied,
+        KeyUnavailable, EnvironmentLocked.
         """
         self.need_key_administrator()
         async with self.opened(environment) as opened:
             await self._reconciled(opened)
             if opened.state.cover is None:
                 return opened.state
-            async with self.act("policy remove", opened.info.name, {"policy": opened.state.cover.name}):
+            detail = {"policy": opened.state.cover.name}
+            approved = await self.approval(REMOVE, opened.info, approvals_in(opened.state), detail)
+            async with self.act(REMOVE, opened.info.name, detail, approved=approved):
                 keyring, state = opened.keyring, opened.state.reverted()
                 for domain in opened.state.covers:
                     keyring = await keyring.rewrapped(domain, opened.source.service, policy_epoch=state.epoch)
@@ -236,7 +236,7 @@ class Administration:
         self.need_key_administrator()
         async with self.opened(environment) as opened:
             detail = {"data_keys": data_keys, "service": service}
-            async with self.act("key rotate", opened.info.name, detail):
+            async with self.act(ROTATE, opened.info.name, detail):
                 state = opened.state.next()
                 domain = int(Domain.SERVICE) if service else state.domain
                 provider = opened.source.provider(domain)
@@ -261,7 +261,7 @@ class Administration:
                 batch.replaced_environment_keys = [
                     row for row in keyring.rows if before.get((row.domain, row.version), row) != row
                 ]
-                await self._commit(opened, keyring, state, batch)
+                await self._commit(opened, keyring, state, batch, copied_anew=domain != Domain.SERVICE)
             return opened.state
 
     @asynccontextmanager
@@ -275,27 +275,20 @@ class Administration:
             yield
 
     async def retire(self, environment: str) -> list[tuple[int, int]]:
-        """Removes environment keys that nothing needs any more, and says which (domain and version).
+        """Removes environment keys that nothing needs any more, and says which (domain and version): earlier ones, and
+        those of policies that were taken away, once everything they sealed was moved.
 
-        Raises NotPermitted, RecordNotFound, EnvironmentLocked, and Conflict, which says what still needs an earlier
-        one.
+        Raises NotPermitted, ApprovalNeeded, RecordNotFound, EnvironmentLocked, and Conflict, which says what still
+        needs an earlier one.
         """
         self.need_key_administrator()
         async with self.opened(environment) as opened:
-            needed = {(count.domain, count.key_version): 0 for count in await opened.backend.key_counts()}
-            for count in await opened.backend.key_counts():
-                needed[count.domain, count.key_version] += count.scopes
-            live = {row.domain: row.version for row in opened.keyring.rows}
-            earlier = [(row.domain, row.version) for row in opened.keyring.rows if row.version != live[row.domain]]
-            held = {place: needed[place] for place in earlier if needed.get(place)}
-            if held:
-                scopes = sum(held.values())
-                raise Conflict(
-                    f"{scopes:,} runs, flows and connections still need an earlier key of {opened.info.name}.",
-                    hint=f"Wrap them anew first: sealflow policy migrate --environment {opened.info.name}",
-                )
-            await self._refuse_for_backups(opened)
-            async with self.act("key retire", opened.info.name, {"keys": len(earlier)}):
+            earlier = await removable(opened, Registry(self._store))
+            detail = {"keys": len(earlier)}
+            approved = None
+            if earlier:
+                approved = await self.approval(RETIRE, opened.info, approvals_in(opened.state), detail)
+            async with self.act(RETIRE, opened.info.name, detail, approved=approved):
                 keyring, state = opened.keyring, opened.state.next()
                 for place in earlier:
                     keyring = keyring.without(*place)
@@ -305,19 +298,24 @@ class Administration:
                 await self._commit(opened, keyring, state, batch)
             return earlier
 
-    async def _refuse_for_backups(self, opened: Opened) -> None:
-        """A backup is opened by the keys of its time: neither they nor what wrapped them may go before it expires."""
-        live = {row.domain: (row.domain, row.version, row.kek) for row in opened.keyring.rows}
-        held = [
-            backup
-            for backup in await Registry(self._store).held(opened.info.id)
-            if not set(backup.keys) <= set(live.values())
-        ]
-        if held:
-            raise Conflict(
-                f"{len(held)} backups of {opened.info.name} need an earlier key.",
-                hint="Wait until they expire, or destroy their keys and say so: sealflow backup expire ID",
-            )
+    async def recover(self, environment: str) -> KeyState:
+        """Opens an environment by the recovery copies of its keys, and unlocks it: the recovery key takes the place of
+        the key, until a policy is applied. Its policy stays in force.
+
+        Raises NotPermitted, ApprovalNeeded, RecordNotFound (no copies), KeyDenied, KeyUnavailable, WrongKey.
+        """
+        self.need_key_administrator("open it by its recovery copy")
+        self.need_environment_administrator("unlock it")
+        async with self.opened(environment, locked=True) as opened:
+            info, before = opened.info, opened.state
+            detail = {"policy": None if before.cover is None else before.cover.name}
+            approved = await self.approval(RECOVER, info, approvals_in(before), detail)
+            async with self.act(RECOVER, info.name, detail, approved=approved):
+                keyring, state = await recovered(opened.source, opened.keyring, before.next().epoch)
+                rows = [row for row in keyring.rows if row.domain in before.covers]
+                guard = Guard(before.lock_epoch, before.epoch)
+                await self._commit(opened, keyring, state, Batch(guard=guard, replaced_environment_keys=rows))
+        return await self.unlock(environment)
 
     # --- locks
 
@@ -351,11 +349,14 @@ class Administration:
             return opened.state
 
     async def delete_environment(self, name: str) -> Shredded:
-        """Shreds an environment, see `Store.delete_environment`. Raises NotPermitted and what that raises."""
+        """Shreds an environment, see `Store.delete_environment`. Raises NotPermitted, ApprovalNeeded and what that
+        raises.
+        """
         self.need_environment_administrator("delete it")
         info = await self._store.environment(name)
         until = await Registry(self._store).until_ms(info.id)
-        async with self.act("environment delete", info.name):
+        approved = await self.approval(DELETE, info, await self.approvals_of(info))
+        async with self.act(DELETE, info.name, approved=approved):
             runs = await self._store.delete_environment(info.name)
         return Shredded(runs, "done", until)
 
@@ -375,25 +376,21 @@ class Administration:
 
     # --- for other acts, and inside
 
-    @asynccontextmanager
-    async def opened(self, environment: str, *, locked: bool = False) -> AsyncIterator[Opened]:
-        """The environment for one act; with `locked`, its service keys are enough. Raises StoreRolledBack and what
-        `Store.open_vault` does.
-        """
-        info = await self._store.environment(environment)
-        backend, source = await self._store.open_backend(info)
+    async def approvals_of(self, info: EnvironmentInfo) -> int:
+        """How many administrators an act on the environment as a whole takes; also where its store cannot be opened."""
         try:
-            keyring = await source.load(locked=locked)
-            if keyring.locked and not locked:
-                raise EnvironmentLocked(
-                    f"The environment {info.name} is locked.", hint=f"Unlock it first: sealflow env unlock {info.name}"
-                )
-            yield Opened(info, backend, source, keyring)
-        finally:
-            await source.aclose()
-            await backend.close()
+            async with self.opened(info.name, locked=True) as opened:
+                return approvals_in(opened.state)
+        except StorageError:
+            assignment = await self.policies.assignment(info.id)
+            known = {policy.id: policy.approvals for policy in await self.policies.all()}
+            return 1 if assignment is None or assignment.policy is None else known.get(assignment.policy, 1)
 
-    async def _commit(self, opened: Opened, keyring: Keyring, state: KeyState, batch: Batch) -> None:
+    async def _commit(
+        self, opened: Opened, keyring: Keyring, state: KeyState, batch: Batch, *, copied_anew: bool = False
+    ) -> None:
+        if not keyring.locked:  # a lock waits for nobody's key
+            state = await with_copies(opened.source, keyring, state, anew=copied_anew)
         batch.key_state, key_row = seal_state(keyring, state, opened.source.state_key)
         if key_row is not None:
             batch.keys.append(key_row)
@@ -407,31 +404,6 @@ class Administration:
 
         return Connections(opened.backend, keyring, self._store.now_ms, lambda: state, reload)
 
-    @asynccontextmanager
-    async def act(self, kind: str, subject: str, detail: Mapping[str, Any] | None = None) -> AsyncIterator[None]:
-        """Puts an act on record before it is done in this block, and how it went after that."""
-        value = dict(detail) if detail is not None else None
-        await self._record(kind, subject, RUNNING, value)
-        try:
-            yield
-        except StorageError as error:
-            await self._record(kind, subject, FAILED, {**(value or {}), "code": error.code})
-            raise
-        await self._record(kind, subject, SUCCEEDED, value)
-
-    async def _record(self, kind: str, subject: str, status: str, detail: Any, batch: Batch | None = None) -> None:
-        await self.audit.record(self._actor.name, kind, subject, status, detail, batch)
-
-    def need_environment_administrator(self, what: str) -> None:
-        """Raises NotPermitted."""
-        if not self._actor.environment_administrator:
-            raise NotPermitted(f"Only an administrator of the environment may {what}.")
-
-    def need_key_administrator(self, what: str = "do that") -> None:
-        """Raises NotPermitted."""
-        if not self._actor.key_administrator:
-            raise NotPermitted(f"Only a key administrator may {what}.")
-
     async def check_limit(self, info: EnvironmentInfo) -> None:
         """Raises PolicyLimit where one more environment may not come under a policy."""
         covered = await self.policies.assignments()
@@ -440,6 +412,11 @@ class Administration:
                 f"{len(covered)} environments are under a policy already, which is the limit.",
                 hint="An administrator raises it with SEALFLOW_POLICY_LIMIT.",
             )
+
+
+def approvals_in(state: KeyState) -> int:
+    """How many administrators an act on the keys of an environment takes, by its policies."""
+    return max((cover.approvals for cover in state.covers.values()), default=1)
 
 
 async def _suitable(provider: KeyProvider) -> None:

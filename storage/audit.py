@@ -32,6 +32,8 @@ FAILED: Final = "Failed"
 
 _ATTEMPTS = 20
 
+_PAGE = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -66,6 +68,7 @@ class Audit:
         Raises Conflict where the batch itself conflicts, and IntegrityError where the end of the record was changed.
         """
         batch = batch if batch is not None else Batch()
+        others = list(batch.operations)
         for attempt in range(_ATTEMPTS):
             last = await self._series.last()
             if last is None:
@@ -73,7 +76,7 @@ class Audit:
             now = self._now_ms()
             key, new = await self._series.key()
             batch.audit = await self._series.next(key, now, [[actor, kind, subject, status, detail]])
-            batch.operations = [self._sealed_head(key, batch.audit[0])]
+            batch.operations = [*others, self._sealed_head(key, batch.audit[0])]
             batch.keys = [each for each in batch.keys if each.kind != Kind.AUDIT] + ([] if new is None else [new])
             try:
                 await self._backend.commit(batch)
@@ -91,6 +94,23 @@ class Audit:
         """
         async for entry in self.entries():
             if entry.number > after:
+                yield Act(entry.number, entry.at_ms, *entry.fields)
+
+    async def latest(self) -> AsyncIterator[Act]:
+        """The newest acts, the newest first: each is verified, and what was cut off at the end is found. That nothing
+        is missing before them is for `acts` to say. Raises IntegrityError.
+        """
+        last = await self._series.last()
+        if last is None:
+            await self._refuse_emptied()
+            return
+        head = await self._head()
+        if head is None or head.number > last.number:
+            await self._refuse_other_head(last.number)
+        after = last.number
+        while after > 0:
+            before, after = after, max(0, after - _PAGE)
+            for entry in reversed(await self._series.page(after, before - after)):
                 yield Act(entry.number, entry.at_ms, *entry.fields)
 
     async def entries(self) -> AsyncIterator[Entry]:
@@ -112,8 +132,8 @@ class Audit:
     # --- the head
 
     def _sealed_head(self, key: ScopeKey, last: LinkedRow) -> OperationRow:
-        """The row of its own beside the acts, of which the control store has no others in that table. Its version is
-        the number of acts; as a record it is number 0 of the series.
+        """The row of its own beside the acts, in the table where requests are too. Its version is the number of acts;
+        as a record it is number 0 of the series.
         """
         record = key.seal(key.place(Purpose.AUDIT, key.scope), 0, last.number, pack([last.link]))
         return OperationRow(self._id, last.number, 0, None, record)

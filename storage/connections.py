@@ -125,6 +125,15 @@ class Connections:
             batch.connections.append(new)
             batch.dropped_generations.append((Kind.CONNECTION, row.connection_id, generation))
 
+    def adopt(self, info: ConnectionInfo, values: Value, batch: Batch) -> None:
+        """Puts a connection of another environment into the batch, under the same id and as new here."""
+        facts = [
+            info.name, info.connector, info.oauth, info.parameter_set, info.created_ms, info.updated_ms, values,
+        ]  # fmt: skip
+        row, key_row = self._sealed(info.id, facts, domain_of(self._state(), info.oauth), 1)
+        batch.keys.append(key_row)
+        batch.connections.append(row)
+
     # --- inside
 
     def _sealed(

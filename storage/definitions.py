@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -213,6 +213,24 @@ class Definitions:
         batch.dropped_generations.append((Kind.FLOW, flow_id, generation))
         batch.flows.append(row._replace(name_index=index, domain=domain, row_version=version, record=record))
         batch.replaced_versions += moving.versions
+
+    def adopt(self, info: FlowInfo, versions: Sequence[FlowDocument], batch: Batch) -> None:
+        """Puts a flow of another environment into the batch, with all its versions, under the same id and as new here:
+        it belongs to whom new flows belong to.
+        """
+        flow_id, current = info.flow_id, versions[-1]
+        key, key_row = self._keyring.new_scope(Kind.FLOW, flow_id, self._keyring.domain)
+        facts = [info.name, info.version, info.created_ms, info.updated_ms, current.digest]
+        record = key.seal(key.place(Purpose.FLOW, flow_id), 0, 1, pack(facts))
+        index = self._keyring.name_index(Index.FLOW_NAME, info.name, key_row.domain)
+        batch.keys.append(key_row)
+        batch.flows.append(
+            FlowRow(flow_id, index, key_row.domain, info.version, 1, info.created_ms, info.updated_ms, record)
+        )
+        place = key.place(Purpose.VERSION, flow_id)
+        for each in versions:
+            sealed = key.seal(place, each.number, 0, pack([each.document, each.meta, each.created_ms, each.digest]))
+            batch.versions.append(VersionRow(flow_id, each.number, each.created_ms, sealed))
 
     def moved(self, flow_id: bytes, domain: int) -> None:
         """From now on, what belongs to this flow is sealed in another domain."""

@@ -43,6 +43,8 @@ MAGIC: Final = 0x57
 FORMAT: Final = 1
 SUITE: Final = 1
 CODEC: Final = 1  # the typed codec, uncompressed
+REFERRING: Final = 2  # a list of values in that codec, which may refer to earlier ones: pages of runs
+ZIPPED: Final = 3  # the same, compressed: pages of runs that keep no secrets
 KEY_BYTES: Final = 32
 KID_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -57,6 +59,11 @@ _PRODUCT: Final = b"sealflow/1"
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _SEQ_AND_VERSION: Final = struct.Struct(">IQIQ")
+_HEADER_END: Final = 4 + HEADER_BYTES  # of a place, which begins with the header behind its length
+_CODECS: Final = (CODEC, REFERRING, ZIPPED)
+_BEGINNINGS: Final = {
+    codec: HEADER_BYTES.to_bytes(4, "big") + bytes((MAGIC, FORMAT, SUITE, codec)) for codec in _CODECS
+}
 
 
 def lp(*parts: bytes) -> bytes:
@@ -129,7 +136,7 @@ class ScopeKey(_Secret):
     """
 
     __slots__ = (
-        "__weakref__", "_aead", "_header", "_inner", "_outer", "_places", "domain", "environment", "kid", "scope",
+        "__weakref__", "_aead", "_inner", "_outer", "_rest", "domain", "environment", "kid", "scope",
         "seals",
     )  # fmt: skip
 
@@ -157,17 +164,18 @@ class ScopeKey(_Secret):
         block = both[32:].ljust(64, b"\0")
         self._inner: _Hash | None = hashlib.sha256(block.translate(_INNER))
         self._outer: _Hash | None = hashlib.sha256(block.translate(_OUTER))
-        self._header = bytes((MAGIC, FORMAT, SUITE, CODEC)) + self.kid
-        self._places = lp(self._header, environment)
+        self._rest = self.kid + lp(environment)
 
     def forget(self) -> None:
         """From now on this key opens, seals and links nothing: EnvironmentLocked."""
         self._aead = _NO_CIPHER
         self._inner = self._outer = None
 
-    def place(self, purpose: int, record_id: bytes) -> bytes:
-        """The constant part of the associated data of all records of one purpose and id."""
-        return self._places + lp(number(purpose), record_id)
+    def place(self, purpose: int, record_id: bytes, codec: int = CODEC) -> bytes:
+        """The constant part of the associated data of all records of one purpose, id and codec. It begins with their
+        header.
+        """
+        return _BEGINNINGS[codec] + self._rest + lp(number(purpose), record_id)
 
     def seal(self, place: bytes, seq: int, row_version: int, plaintext: bytes) -> bytes:
         """A sealed record. Raises SealLimit after 2^31 records."""
@@ -176,7 +184,7 @@ class ScopeKey(_Secret):
             raise SealLimit("This scope key has sealed as many records as it may.")
         nonce = urandom(NONCE_BYTES)
         associated = place + _SEQ_AND_VERSION.pack(8, seq, 8, row_version)
-        return self._header + nonce + self._aead.encrypt(nonce, plaintext, associated)
+        return place[4:_HEADER_END] + nonce + self._aead.encrypt(nonce, plaintext, associated)
 
     def open(self, place: bytes, seq: int, row_version: int, record: bytes) -> bytes:
         """The plaintext of a record. Raises NotARecord for anything that was not sealed for exactly this place by this
@@ -184,7 +192,7 @@ class ScopeKey(_Secret):
         """
         try:
             # The header holds format, suite, codec and kid: another key's record is refused before decrypting anything.
-            if len(record) >= OVERHEAD and hmac.compare_digest(record[:HEADER_BYTES], self._header):
+            if len(record) >= OVERHEAD and hmac.compare_digest(record[:HEADER_BYTES], place[4:_HEADER_END]):
                 associated = place + _SEQ_AND_VERSION.pack(8, seq, 8, row_version)
                 return self._aead.decrypt(record[HEADER_BYTES:_BODY], record[_BODY:], associated)
         except (InvalidTag, TypeError, struct.error):  # the latter two: columns of another type, which SQLite allows
@@ -207,6 +215,11 @@ class ScopeKey(_Secret):
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.digest()
+
+
+def codec_of(record: bytes) -> int:
+    """The codec that a record says its plaintext is in; 0 for what is no record. Opening it proves that."""
+    return record[3] if isinstance(record, bytes) and len(record) >= HEADER_BYTES else 0
 
 
 def kid_of(record: bytes) -> bytes:

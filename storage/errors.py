@@ -150,6 +150,18 @@ class NotPermitted(StorageError):
     code = "NotPermitted"
 
 
+class ApprovalNeeded(StorageError):
+    """An act that a second administrator has to approve first. It is on record as a request."""
+
+    code = "ApprovalNeeded"
+
+
+class LocationMismatch(StorageError):
+    """An environment in another region than the policy it is to come under."""
+
+    code = "LocationMismatch"
+
+
 class InvalidPolicy(StorageError):
     """Facts that no policy can have."""
 

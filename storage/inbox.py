@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .codec import pack, unpack
 from .envelope import random_id
@@ -49,12 +49,16 @@ class Inbox:
         if index != row.dedupe:
             batch.reindexed_items.append((row.item_id, index))
 
-    async def items(self, limit: int) -> list[InboxItem]:
-        """The oldest items that were not consumed, without those that do not verify."""
+    async def items(self, limit: int, *, here: Sequence[bytes] | None = None, after: int = 0) -> list[InboxItem]:
+        """The oldest items that were not consumed, without those that do not verify; `here`: for this worker, without
+        those of runs of these flows.
+        """
         items: list[InboxItem] = []
-        after = 0
         while len(items) < limit:
-            stored = await self._backend.inbox(limit, after)
+            if here is None:
+                stored = await self._backend.inbox(limit, after)
+            else:
+                stored = await self._backend.inbox_here(limit, after, here)
             if not stored:
                 break
             after = stored[-1].number

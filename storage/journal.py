@@ -68,6 +68,7 @@ class Journal:
         self._regrets: list[Callable[[], None]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
+        self._woken = False  # the same, but cheaper to ask and to say
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
@@ -90,7 +91,9 @@ class Journal:
         """Lets the writer run. Raises StoreClosed once the journal has ended."""
         if self.error is not None:
             raise self.error
-        self._wake.set()
+        if not self._woken:
+            self._woken = True
+            self._wake.set()
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write(), name="sealflow journal")
 
@@ -141,6 +144,7 @@ class Journal:
                 # Whoever is ready to run may still join this batch.
                 await asyncio.sleep(0)
                 self._wake.clear()
+                self._woken = False
                 await self._write_batch()
         finally:
             if self.error is None:  # cancelled, with the loop

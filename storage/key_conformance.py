@@ -34,6 +34,7 @@ from .rows import (
     KeyStateRow,
     LinkedRow,
     OperationRow,
+    PageRow,
     PolicyRow,
     SnapshotRow,
     VersionRow,
@@ -204,6 +205,28 @@ class KeyRowsConformance:
                 missing.replaced_pages.append(page_row(other, 1))
                 await refused(backend.commit(missing), Conflict)
             assert await backend.pages(other, 1, 10, ALL) != [missing.replaced_pages[-1]]
+
+    async def test_a_history_is_written_beside_and_exchanged_at_once(self, open_backend: OpenBackend) -> None:
+        run, other = os.urandom(16), os.urandom(16)
+        async with initialised(open_backend) as backend:
+            await backend.commit(Batch(runs=[run_row(run)._replace(ended_ms=9), run_row(other)]))
+            there = [page_row(run, 1), page_row(run, 3)]
+            kept = [page_row(other, 1)]
+            await backend.commit(Batch(pages=[*there, *kept]))
+
+            def beside(*pages: PageRow) -> list[PageRow]:
+                return [page._replace(seq=-page.seq) for page in pages]
+
+            anew = [page_row(run, 1), page_row(run, 2), page_row(run, 3)]
+            await backend.commit(Batch(pages=beside(page_row(run, 1), page_row(run, 9), *kept)))  # of a crash
+            await backend.commit(Batch(dropped_pages=[run], pages=beside(*anew[:2])))
+            assert await backend.pages(run, 1, 10, ALL) == there
+            await backend.commit(Batch(pages=beside(anew[2]), exchanged_pages=[run]))
+            assert await backend.pages(run, 1, 10, ALL) == anew
+            assert await backend.pages(other, 1, 10, ALL) == kept
+            await backend.commit(Batch(pages=beside(*anew)))
+            await backend.commit(Batch(removed_runs=[run]))
+            assert await backend.strays() == {}
 
     async def test_messages_are_found_by_other_indexes(self, open_backend: OpenBackend) -> None:
         flow = os.urandom(16)

@@ -200,6 +200,20 @@ class Keyring:
         keyring._certify(places)
         return keyring
 
+    async def copy_of(self, domain: int, version: int, provider: KeyProvider) -> Wrapped:
+        """An environment key wrapped by another provider as well. Raises EnvironmentLocked without it."""
+        key = self._keys.get((domain, version))
+        if key is None:
+            raise _locked()
+        return await provider.wrap(key.payload(), _context(self.environment, self.role, domain, version))
+
+    def opened_by(self, keys: Iterable[EnvironmentKey]) -> Keyring:
+        """With environment keys that it lacked, checked as in `open`. Raises IntegrityError."""
+        rows = self.rows
+        keyring = Keyring(self.environment, self.role, [*self._keys.values(), *keys], rows, domain=self.domain)
+        keyring._check(rows)
+        return keyring
+
     def without(self, domain: int, version: int) -> Keyring:
         """Without an environment key that is retired: nothing may need it any more."""
         place = (domain, version)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .errors import EnvironmentLocked, StaleKeys
+from .key_calls import KeyCalls
 from .keyring import Keyring, unwrapped
 from .keystate import Floor, KeyState, open_state
 from .port import Backend, KeyProvider
@@ -23,12 +24,20 @@ Customers = Callable[[str], KeyProvider]
 class KeySource:
     """Loads the keys of one environment, and asks whether they are still given. `state` is what was loaded last.
 
-    No state is below `floor`, nor below one that was loaded before.
+    No state is below `floor`, nor below one that was loaded before. What customers' key stores are asked is noted in
+    `calls`.
     """
 
     def __init__(
-        self, environment: bytes, backend: Backend, service: KeyProvider, customers: Customers, floor: Floor
+        self,
+        environment: bytes,
+        backend: Backend,
+        service: KeyProvider,
+        customers: Customers,
+        floor: Floor,
+        calls: KeyCalls,
     ) -> None:
+        self.calls = calls
         self._environment = environment
         self._backend = backend
         self._service = service
@@ -45,7 +54,7 @@ class KeySource:
     def customer(self, uri: str) -> KeyProvider:
         """The provider of a customer's key, made once. Raises InvalidKeyUri."""
         if uri not in self._providers:
-            self._providers[uri] = self._customers(uri)
+            self._providers[uri] = self.calls.watched(self._customers(uri))
         return self._providers[uri]
 
     def provider(self, domain: int) -> KeyProvider:
@@ -74,6 +83,8 @@ class KeySource:
             keyring = await Keyring.open(
                 self._environment, Role.ENVIRONMENT, {Domain.SERVICE: self._service, **providers}, rows
             )
+        if not self._floor.bears(state):  # another task has loaded a later one in the meantime
+            return await self.load(locked=locked, unlocked=unlocked)
         # An administrator's lock holds where no customer's key is missing, too.
         keyring.locked = keyring.locked or (state.lock is not None and not unlocked)
         keyring.domain = state.domain
@@ -81,8 +92,7 @@ class KeySource:
         keyring.epoch, keyring.lock_epoch = state.epoch, state.lock_epoch
         # Last, and without giving way: who decides a domain by this state finds its keys in the keyring.
         self.state, self.state_key = state, state_key
-        if self._floor.bears(state):
-            self._floor = Floor.of(state)
+        self._floor = Floor.of(state)
         return keyring
 
     async def _rows(self) -> tuple[KeyStateRow | None, list[EnvironmentKeyRow], KeyRow | None]:
@@ -94,6 +104,15 @@ class KeySource:
             if await self._backend.key_state() == row:
                 return row, rows, keys[0] if keys else None
         raise StaleKeys("The environment's keys keep being changed.")
+
+    async def behind(self, keyring: Keyring) -> bool:
+        """Whether the key above has a newer version than the one that wraps an environment key: one question to the key
+        store, none without a policy. Raises KeyDenied, KeyUnavailable.
+        """
+        covered = {key.kek for key in keyring.rows if key.domain in self.state.covers}
+        if not covered or self.state.cover is None:
+            return False
+        return covered != {(await self.provider(self.state.domain).facts()).version}
 
     async def probe(self, keyring: Keyring) -> None:
         """Asks each customer's key store to unwrap the keys in use, since wrapping may succeed without it.
@@ -108,11 +127,16 @@ class KeySource:
         # One of each version of the customer's key that wraps something here.
         asked = {(key.domain, key.kek): key for key in keyring.rows if key.domain in self.state.covers}
         asked.update({(key.domain, key.kek): key for key in newest.values() if key.domain in self.state.covers})
-        for (domain, _), key in asked.items():
-            await unwrapped(self._environment, Role.ENVIRONMENT, self.provider(domain), key)
+        self.calls.probing(True)
+        try:
+            for (domain, _), key in asked.items():
+                await unwrapped(self._environment, Role.ENVIRONMENT, self.provider(domain), key)
+        finally:
+            self.calls.probing(False)
 
     async def aclose(self) -> None:
         """Closes the customers' providers."""
+        await self.calls.close()
         providers, self._providers = list(self._providers.values()), {}
         for provider in providers:
             await provider.aclose()

@@ -9,24 +9,31 @@ was edited opens no more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .codec import pack, unpack
 from .errors import IntegrityError, NotARecord, StoreRolledBack
 from .keyring import Keyring
+from .port import Wrapped
 from .purposes import Domain, Kind, Purpose
 from .rows import KeyRow, KeyStateRow
 
-_FIELDS = 8
+_FIELDS: Final = (8, 12)
+"""Of a cover, in records of before there were recovery copies, and since."""
+
+_STATE_FIELDS: Final = (3, 4)
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
     """The policy behind a customer's domain. `all_connections`: it covers those without OAuth as well.
 
-    `probed_by` seconds a process may work on without asking the key again, `grace` how long through an outage.
+    `probe` seconds a process may work on without asking the key again, `grace` how long through an outage. `approvals`:
+    how many administrators an act on its keys takes. An environment that is locked for `delete_after` days is deleted.
+    `recovery` is the address of a second key of the customer's, and `copies` are the domain's environment keys wrapped
+    by that one as well, by version.
     """
 
     policy: bytes
@@ -36,6 +43,10 @@ class Cover:
     all_connections: bool = False
     probe: float = 300.0
     grace: float = 1800.0
+    approvals: int = 1
+    delete_after: int | None = None
+    recovery: str | None = None
+    copies: Mapping[int, Wrapped] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,8 @@ class KeyState:
     """An environment's keys as of one epoch.
 
     `domain` is the one that new flows belong to; `covers` the policy behind each customer's domain. A customer's domain
-    without one was given back to the service: its environment keys are wrapped by the service's key.
+    without one was given back to the service: its environment keys are wrapped by the service's key. `highest` is the
+    highest number that a domain ever had: none is used twice.
     """
 
     epoch: int = 0
@@ -59,6 +71,7 @@ class KeyState:
     domain: int = Domain.SERVICE
     covers: Mapping[int, Cover] = field(default_factory=dict)
     lock: Lock | None = None
+    highest: int = Domain.SERVICE
 
     @property
     def cover(self) -> Cover | None:
@@ -72,7 +85,8 @@ class KeyState:
 
     def covered(self, domain: int, cover: Cover) -> KeyState:
         """The next epoch, in which new flows belong to `domain`, under this policy."""
-        return replace(self, epoch=self.epoch + 1, domain=domain, covers={**self.covers, domain: cover})
+        covers, highest = {**self.covers, domain: cover}, max(self.highest, domain)
+        return replace(self, epoch=self.epoch + 1, domain=domain, covers=covers, highest=highest)
 
     def reverted(self) -> KeyState:
         """The next epoch, without a policy: every domain is the service's."""
@@ -130,12 +144,15 @@ def seal_state(keyring: Keyring, state: KeyState, key_row: KeyRow | None) -> tup
     else:
         key = keyring.open_scope(key_row)
     covers = [
-        [domain, c.policy, c.name, c.uri, c.applied_ms, c.all_connections, c.probe, c.grace]
+        [
+            domain, c.policy, c.name, c.uri, c.applied_ms, c.all_connections, c.probe, c.grace, c.approvals,
+            c.delete_after, c.recovery, [[version, *copy] for version, copy in sorted(c.copies.items())],
+        ]
         for domain, c in sorted(state.covers.items())
-    ]
+    ]  # fmt: skip
     lock = None if state.lock is None else [state.lock.reason, state.lock.since_ms]
     place = key.place(Purpose.KEY_STATE, keyring.environment)
-    record = key.seal(place, state.epoch, state.lock_epoch, pack([int(state.domain), covers, lock]))
+    record = key.seal(place, state.epoch, state.lock_epoch, pack([int(state.domain), covers, lock, int(state.highest)]))
     return KeyStateRow(state.epoch, state.lock_epoch, record), new_row
 
 
@@ -159,13 +176,16 @@ def open_state(keyring: Keyring, row: KeyStateRow | None, key_row: KeyRow | None
     key = keyring.open_scope(key_row)
     data = unpack(key.open(key.place(Purpose.KEY_STATE, keyring.environment), row.epoch, row.lock_epoch, row.record))
     try:
-        domain, covers, lock = data
+        if len(data) not in _STATE_FIELDS:
+            raise ValueError
+        domain, covers, lock, *highest = data
         state = KeyState(
             row.epoch,
             row.lock_epoch,
             domain,
-            {cover[0]: Cover(*cover[1:]) for cover in covers if len(cover) == _FIELDS},
+            {cover[0]: _cover(cover[1:]) for cover in covers},
             None if lock is None else Lock(*lock),
+            max([domain, *customers, *highest]),
         )
     except (TypeError, ValueError) as error:
         raise NotARecord("A stored record has other fields than this version writes.") from error
@@ -174,3 +194,12 @@ def open_state(keyring: Keyring, row: KeyStateRow | None, key_row: KeyRow | None
     if not {state.domain, *state.covers} <= {Domain.SERVICE, *customers}:
         raise IntegrityError("An environment key is missing: a policy names it.")
     return state
+
+
+def _cover(fields: Sequence[Any]) -> Cover:
+    """Raises ValueError, TypeError."""
+    if len(fields) + 1 not in _FIELDS:
+        raise ValueError
+    copies = [copy for copies in fields[10:] for copy in copies]
+    cover = Cover(*fields[:10])
+    return replace(cover, copies={version: Wrapped(kek, data) for version, kek, data in copies})

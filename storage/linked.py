@@ -94,6 +94,22 @@ class Linked:
                 f"The {self._name} is empty, but there is a key for it: its {self._item}s were removed."
             )
 
+    async def page(self, after: int, limit: int) -> list[Entry]:
+        """So many of those after a number, each verified, and linked to each other. Raises IntegrityError."""
+        key, new = await self.key()
+        if new is not None:
+            raise IntegrityError(f"The key of the {self._name} was removed.")
+        found: list[Entry] = []
+        for row in await self._read(after, limit):
+            if row.number != after + len(found) + 1:
+                raise IntegrityError(
+                    f"The {self._name} has no {self._item} number {after + len(found) + 1}: it was removed."
+                )
+            if found and not same(key.link(found[-1].link, row.number, row.record), row.link):
+                raise IntegrityError(f"{self._named(row.number)} was altered, moved or exchanged.")
+            found.append(Entry(row.number, row.created_ms, row.link, self._opened(key, row)))
+        return found
+
     async def key(self) -> tuple[ScopeKey, KeyRow | None]:
         """What seals the series, and the row of that key where there is none yet."""
         rows = await self._backend.keys(self._kind, [self._keyring.environment])

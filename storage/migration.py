@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from .connections import Connections
@@ -37,11 +38,25 @@ log = logging.getLogger("sealflow")
 _STEP = 256
 """Scope keys that one commit moves, where nobody removes some of them at the same moment."""
 
+_BYTES = 4 * 1024 * 1024
+"""Sealed bytes of histories that one commit of a full migration writes, but for one page more."""
+
 _ROUNDS: Final = 10
 """What was made or moved while a round went on is left to the next one."""
 
 _PAUSE: Final = 0.5
 """Seconds between two looks at the runs that are still in flight."""
+
+
+@dataclass(slots=True)
+class _Rewriting:
+    """Histories that are sealed anew: those that wait for the next commit (run, cursor and rows), and their bytes."""
+
+    operation: Operation
+    domain: int
+    progress: Callable[[Operation], None]
+    waiting: list[tuple[bytes, bytes | None, Batch]] = field(default_factory=list)
+    size: int = 0
 
 
 class Migration:
@@ -221,23 +236,26 @@ class Migration:
         while runs := await self._backend.runs(
             flow_id=None, statuses=None, parent=None, limit=_STEP, before=await self._cursor(operation)
         ):
+            work = _Rewriting(operation, domain, progress)
             for run in runs:
                 try:
                     if run.ended_ms is not None or not await self._rolled(run.run_id, domain):
-                        operation = await self._rewrite(operation, run.run_id, domain, run.run_id)
+                        await self._rewrite(work, run.run_id, run.run_id)
                 except IntegrityError as error:
                     self._skip(run.run_id, "run", error)
-                progress(operation)
-            operation = await self._passed(operation, runs[-1].run_id)
+            await self._commit(work)
+            operation = await self._passed(work.operation, runs[-1].run_id)
         # Those that were in flight, as they end.
         while mixed := set(await self._backend.mixed_scopes(Kind.RUN)) - self._damaged:
+            work = _Rewriting(operation, domain, progress)
             for run_id in mixed:
                 try:
                     if (await self._runs.one(run_id)).ended_ms is not None:
-                        operation = await self._rewrite(operation, run_id, domain, None)
-                        progress(operation)
+                        await self._rewrite(work, run_id, None)
                 except IntegrityError as error:
                     self._skip(run_id, "run", error)
+            await self._commit(work)
+            operation = work.operation
             await asyncio.sleep(_PAUSE)
         return operation
 
@@ -258,17 +276,44 @@ class Migration:
         generations = await self._backend.key_generations(Kind.RUN, run_id)
         return len(generations) > 1 or not generations or await self._runs.change_key(run_id, domain)
 
-    async def _rewrite(self, operation: Operation, run_id: bytes, domain: int, cursor: bytes | None) -> Operation:
-        batch = Batch(guard=self._keyring.guard)
+    async def _rewrite(self, work: _Rewriting, run_id: bytes, cursor: bytes | None) -> None:
+        """Puts a run into the next commit, and does that as soon as it is large enough. Raises IntegrityError of this
+        run, with everything before it still to be committed.
+        """
+        one = Batch()
         try:
-            await self._runs.rewrite(run_id, domain, batch)
-            moved = await self._operations.moved(operation, batch, done=operation.done + 1, cursor=cursor)
-            await self._backend.commit(batch)
+            size = await self._runs.rewrite(run_id, work.domain, one, _BYTES)
         except (IntegrityError, RecordNotFound, Conflict):
             if await self._backend.run(run_id) is not None:
                 raise
-            return operation  # it was shredded in the meantime
-        return moved
+            return  # it was shredded in the meantime
+        work.waiting.append((run_id, cursor, one))
+        work.size += size
+        if work.size >= _BYTES or len(work.waiting) >= _STEP:
+            await self._commit(work)
+
+    async def _commit(self, work: _Rewriting) -> None:
+        """Writes what waits, in one commit; and one by one, where somebody shreds some of it at this moment."""
+        waiting, work.waiting, work.size = work.waiting, [], 0
+        parts = [waiting] if waiting else []
+        while parts:
+            part = parts.pop(0)
+            batch = Batch(guard=self._keyring.guard)
+            for _, _, one in part:
+                batch.add(one)
+            moved = await self._operations.moved(
+                work.operation, batch, done=work.operation.done + len(part), cursor=part[-1][1]
+            )
+            try:
+                await self._backend.commit(batch)
+            except (RecordNotFound, Conflict):
+                if len(part) > 1:
+                    parts = [[each] for each in part]
+                elif await self._backend.run(part[0][0]) is not None:
+                    raise
+                continue
+            work.operation = moved
+            work.progress(moved)
 
     async def _cursor(self, operation: Operation) -> bytes | None:
         """Where it goes on: from the newest run again if the one it came to was shredded."""

@@ -15,6 +15,7 @@ from .keyring import Keyring
 from .port import Backend
 from .purposes import Domain, Kind, Purpose
 from .rows import Batch, OperationRow
+from .views import Damaged
 
 RUNNING: Final = "Running"
 SUCCEEDED: Final = "Succeeded"
@@ -71,6 +72,16 @@ class Operations:
     async def all(self) -> list[Operation]:
         """All that there were, oldest first. Raises IntegrityError."""
         return [_opened(await self._key(row.operation_id), row) for row in await self._backend.operations()]
+
+    async def readable(self) -> list[Operation | Damaged]:
+        """The same, where a row that does not open hides no other."""
+        found: list[Operation | Damaged] = []
+        for row in await self._backend.operations():
+            try:
+                found.append(_opened(await self._key(row.operation_id), row))
+            except IntegrityError as error:
+                found.append(Damaged("operation", row.operation_id, error))
+        return found
 
     async def moved(
         self,

@@ -27,6 +27,12 @@ DEFAULT_GRACE = 1800.0
 LONGEST_PROBE = 3600.0
 """Seconds. A key that was taken away may be used for as long as nobody asks for it."""
 
+NO_LOCATION = "local"
+"""The location that names no region: it goes with every other."""
+
+_FIELDS = (9, 12)
+"""Of a policy, in records of before there were approvals, and since."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -34,7 +40,9 @@ class Policy:
 
     `uri` is the key's address, `readers` are those who may attach environments to it besides its owner. `probe` and
     `grace` are seconds: how often each process asks the key again, and how long it works on through an outage.
-    `all_connections` covers connections without OAuth as well.
+    `all_connections` covers connections without OAuth as well. `approvals` is how many administrators an act on the
+    keys of a covered environment takes (1 or 2), `delete_after` the days after which a locked environment is deleted
+    (None: never), `recovery` a second key of the customer's, by which environment keys are wrapped as well.
     """
 
     id: bytes
@@ -48,10 +56,25 @@ class Policy:
     grace: float = DEFAULT_GRACE
     all_connections: bool = False
     row_version: int = 1
+    approvals: int = 1
+    delete_after: int | None = None
+    recovery: str | None = None
+
+    def cover(self, applied_ms: int) -> Cover:
+        """What an environment that comes under it now keeps of it."""
+        return Cover(
+            self.id, self.name, self.uri, applied_ms, self.all_connections, self.probe, self.grace, self.approvals,
+            self.delete_after, self.recovery,
+        )  # fmt: skip
 
     def may_attach(self, actor: str) -> bool:
         """Whether somebody may put environments under this policy."""
         return actor == self.owner or actor in self.readers or "*" in self.readers
+
+    def elsewhere(self, location: str | None) -> bool:
+        """Whether it is of another region than an environment in `location`, where both name one."""
+        named = {each.casefold() for each in (self.location, location or NO_LOCATION)} - {NO_LOCATION}
+        return len(named) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +112,9 @@ class Policies:
         probe: float,
         grace: float,
         all_connections: bool,
+        approvals: int = 1,
+        delete_after: int | None = None,
+        recovery: str | None = None,
     ) -> tuple[Policy, Batch]:
         """A new policy, and the batch that makes it. Raises InvalidName, InvalidPolicy, AlreadyThere."""
         if not name.strip():
@@ -98,9 +124,25 @@ class Policies:
                 f"A probe every {probe:g} seconds: it has to be {LONGEST_PROBE:g} at most, and more than 0.",
                 hint="An environment is used for that long after its key was taken away.",
             )
+        if approvals not in (1, 2):
+            raise InvalidPolicy(
+                f"{approvals} approvals: an act on keys takes one administrator, or two.",
+                hint="Leave it out, or give 2.",
+            )
+        if delete_after is not None and delete_after < 1:
+            raise InvalidPolicy(
+                f"Deleted after {delete_after} days: it has to be 1 at least.", hint="Leave it out for never."
+            )
+        if recovery == uri:
+            raise InvalidPolicy(
+                "The recovery key is the key itself.", hint="Give another key, which is lost at another time."
+            )
         if await self._find(name) is not None:
             raise AlreadyThere(f"There is a policy {name} already.")
-        policy = Policy(random_id(), name, uri, location, owner, readers, self._now_ms(), probe, grace, all_connections)
+        policy = Policy(
+            random_id(), name, uri, location, owner, readers, self._now_ms(), probe, grace, all_connections,
+            approvals=approvals, delete_after=delete_after, recovery=recovery,
+        )  # fmt: skip
         key, key_row = self._keyring.new_scope(Kind.POLICY, policy.id)
         return policy, Batch(keys=[key_row], policies=[self._sealed(key, policy)])
 
@@ -144,8 +186,8 @@ class Policies:
         """The batch that makes a policy again, of which only what it covers is left: in a backup."""
         name = cover.name if await self._find(cover.name) is None else f"{cover.name} {cover.policy.hex()[:8]}"
         policy = Policy(
-            cover.policy, name, cover.uri, "local", owner, (), self._now_ms(), cover.probe, cover.grace,
-            cover.all_connections,
+            cover.policy, name, cover.uri, NO_LOCATION, owner, (), self._now_ms(), cover.probe, cover.grace,
+            cover.all_connections, approvals=cover.approvals, delete_after=cover.delete_after, recovery=cover.recovery,
         )  # fmt: skip
         key, key_row = self._keyring.new_scope(Kind.POLICY, policy.id)
         return Batch(keys=[key_row], policies=[self._sealed(key, policy)])
@@ -250,7 +292,7 @@ class Policies:
     def _sealed(self, key: ScopeKey, policy: Policy) -> PolicyRow:
         facts = [
             policy.name, policy.uri, policy.location, policy.owner, list(policy.readers), policy.created_ms,
-            policy.probe, policy.grace, policy.all_connections,
+            policy.probe, policy.grace, policy.all_connections, policy.approvals, policy.delete_after, policy.recovery,
         ]  # fmt: skip
         record = key.seal(key.place(Purpose.POLICY, policy.id), 0, policy.row_version, pack(facts))
         index = self._keyring.name_index(Index.POLICY_NAME, policy.name)
@@ -260,12 +302,14 @@ class Policies:
         key = await self._key(row.policy_id)
         fields = unpack(key.open(key.place(Purpose.POLICY, row.policy_id), 0, row.row_version, row.record))
         try:
-            name, uri, location, owner, readers, created_ms, probe, grace, all_connections = fields
+            if len(fields) not in _FIELDS:
+                raise ValueError
+            name, uri, location, owner, readers, created_ms, probe, grace, all_connections, *later = fields
         except (TypeError, ValueError) as error:
             raise NotARecord("A stored policy has other fields than this version writes.") from error
         if created_ms != row.created_ms or row.name_index not in self._keyring.name_indexes(Index.POLICY_NAME, name):
             raise IntegrityError(f"Policy {row.policy_id.hex()}: its row says otherwise than its record.")
         return Policy(
             row.policy_id, name, uri, location, owner, tuple(readers), created_ms, probe, grace, all_connections,
-            row.row_version,
+            row.row_version, *later,
         )  # fmt: skip

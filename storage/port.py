@@ -6,7 +6,7 @@ A backend sees opaque bytes and the clear columns that docs/reference/clear-colu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -173,6 +173,10 @@ class Backend(Protocol):
 
     async def unfinished(self) -> list[bytes]: ...
 
+    async def unfinished_of(self, flow_id: bytes) -> list[bytes]:
+        """The runs of a flow that have not ended, oldest first."""
+        ...
+
     async def pages(self, run_id: bytes, from_seq: int, limit: int, most_bytes: int) -> list[PageRow]:
         """Up to `limit` pages whose `seq` is at least `from_seq`, in order; none after `most_bytes` were reached, but
         one at least. An empty list says that there are no more.
@@ -250,8 +254,81 @@ class Backend(Protocol):
         """Puts what `copy_to` wrote in the place of everything here, in one transaction."""
         ...
 
+    # --- who executes runs. Given up by `close`.
+
     async def try_become_executor(self) -> bool:
-        """Takes the role of the environment's one executor, or says that somebody else has it. Given up by `close`."""
+        """Has the environment for itself from now on, or says that somebody executes it."""
+        ...
+
+    async def join(self, *, lead: bool = True) -> bool:
+        """Becomes a worker that may share the environment with others, or says that somebody has it for itself; where
+        a store cannot be shared, every worker has. With `lead` it leads as soon as nobody does.
+        """
+        ...
+
+    async def lead(self) -> bool:
+        """Leads, unless another worker does: from now on, and whenever nobody does."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether an operation goes on that wants all runs for the worker that leads; this is another one. As of the
+        last `claim`.
+        """
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether there may be other workers beside this one. Then a run belongs to one of them: it is written by no
+        other (Conflict), and a run that a worker makes is its own.
+        """
+        ...
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the worker that does what is to be done once. There is never more than one, and one that is
+        taken over by others stops writing before they lead.
+        """
+        ...
+
+    async def claim(self, limit: int, now_ms: int, without: Sequence[bytes] = ()) -> list[bytes]:
+        """Up to `limit` unfinished runs that are nobody's and ready at this time, for this worker from now on: those
+        that are ready first, the oldest first. Each is given once, unless it was released, became due or was told
+        something since; one that goes on here may be among them. `without` runs of these flows. Workers whose lease
+        has ended are taken over first. Raises ExecutorLost.
+        """
+        ...
+
+    async def claim_run(self, run_id: bytes) -> bool:
+        """This very run, whenever it is due; False where it is another worker's. Raises ExecutorLost."""
+        ...
+
+    async def release(self, run_ids: Sequence[bytes]) -> None:
+        """Gives runs of this worker back, with nothing of them under way."""
+        ...
+
+    async def told(self) -> list[bytes]:
+        """Runs of this worker that were told something (`Batch.wakes`) since the last call, where `claim` does not
+        give them.
+        """
+        ...
+
+    async def next_wake(self) -> int | None:
+        """When the next run that is nobody's is due, in Unix milliseconds; None where none waits."""
+        ...
+
+    async def inbox_here(self, limit: int, after: int = 0, without: Sequence[bytes] = ()) -> list[StoredInboxRow]:
+        """As `inbox`, what is for this worker: of its own runs and of those that are nobody's (`without` these flows,
+        unless it leads), and all the rest where it leads.
+        """
+        ...
+
+    async def hint(self) -> None:
+        """Lets other workers look at once, if that can be done. Never raises."""
+        ...
+
+    def on_hint(self, tell: Callable[[], None]) -> None:
+        """Calls this with each hint, which may come late, or not at all."""
         ...
 
     @property
@@ -260,7 +337,7 @@ class Backend(Protocol):
         ...
 
     async def executor_pid(self) -> int | None:
-        """The process that is the executor, where known."""
+        """A process that executes runs, where known."""
         ...
 
 

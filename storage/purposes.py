@@ -38,6 +38,7 @@ class Purpose(IntEnum):
     BACKUP = 23
     ANCHOR = 24
     INBOX_KEY = 25
+    REQUEST = 26
 
 
 @unique

@@ -7,6 +7,7 @@ docs/reference/clear-columns.md publishes. Ids are made by the vault; a backend'
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import NamedTuple
 
 
@@ -219,6 +220,20 @@ class SnapshotRow(NamedTuple):
     record: bytes
 
 
+class WaitRow(NamedTuple):
+    """When a run that has not ended is looked at again: 0 while it goes on, else Unix milliseconds (FOR_EVENTS where
+    only an event moves it on). `release`: nobody goes on with it until then. One that was told something while it went
+    on (`Batch.wakes`) is looked at at once.
+    """
+
+    run_id: bytes
+    wake_ms: int
+    release: bool
+
+
+FOR_EVENTS = (1 << 63) - 1
+
+
 class InboxRow(NamedTuple):
     """A request to the executor. A row whose `dedupe` is there already is not added again."""
 
@@ -340,6 +355,11 @@ class Batch:
     messages: list[MessageRow] = field(default_factory=list)
     consumed_messages: list[tuple[bytes, int]] = field(default_factory=list)
     """Flow and number of each."""
+    waits: list[WaitRow] = field(default_factory=list)
+    wakes: list[bytes] = field(default_factory=list)
+    """Runs that were told something, e.g. a child of theirs has answered: looked at at once, or again if they go on.
+    One that has ended, or is not there, is no error.
+    """
 
     # What administrators do; see the backend's `commit`.
     replaced_environment_keys: list[EnvironmentKeyRow] = field(default_factory=list)
@@ -351,6 +371,12 @@ class Batch:
     replaced_triggers: list[TriggerRow] = field(default_factory=list)
     """The same row versions, sealed by another key."""
     replaced_pages: list[PageRow] = field(default_factory=list)
+    exchanged_pages: list[bytes] = field(default_factory=list)
+    """Runs whose whole history gives way to the pages that wait beside it: those that were added with a negative `seq`,
+    which no reader sees.
+    """
+    dropped_pages: list[bytes] = field(default_factory=list)
+    """Runs whose waiting pages go, before any are added."""
     reindexed_messages: list[tuple[bytes, bytes, bytes, bytes | None]] = field(default_factory=list)
     """Flow and message, and the indexes of partition and `dedupe` it is found by now. One that is gone is no error, and
     another of the flow with this `dedupe` goes, as if it had not been added.
@@ -391,11 +417,17 @@ class Batch:
     backups: list[BackupRow] = field(default_factory=list)
     removed_backups: list[bytes] = field(default_factory=list)
 
+    def add(self, other: Batch) -> None:
+        """Takes over all rows of another one, behind its own; of what there is one of at most, nothing."""
+        for name in _LISTS:
+            mine = getattr(self, name)
+            mine.update(getattr(other, name)) if name == "snapshots" else mine.extend(getattr(other, name))
+
     def rows(self) -> int:
         """How many rows the batch writes or removes."""
-        lists = (getattr(self, name) for name in _LISTS)
-        return sum(len(rows) for rows in lists) + (self.inbox_key is not None)
+        return sum(map(len, _ALL(self))) + (self.inbox_key is not None)
 
 
 _SINGLE = ("guard", "identity", "key_state", "inbox_key")
 _LISTS = tuple(entry.name for entry in fields(Batch) if entry.name not in _SINGLE)
+_ALL = attrgetter(*_LISTS)

@@ -10,14 +10,19 @@ from weakref import WeakValueDictionary
 from .codec import pack
 from .envelope import FIRST_LINK, ScopeKey, kid_of
 from .errors import IntegrityError, RecordNotFound, TamperedHistory
-from .history import Chain, Head, RunKeys, RunLog, RunReader, open_head, open_run_info, read_snapshot
+from .history import Chain, Head, RunKeys, RunReader, open_head, open_run_info, read_snapshot
 from .journal import Journal
 from .keyring import Keyring
+from .parts import Parts
 from .port import Backend
 from .purposes import Kind, Purpose
 from .rereading import settled
 from .rows import Batch, KeyRow, PageRow, RunRow, RunUpdate
+from .run_log import RunLog
 from .views import RunInfo, Value
+
+_HANDING_OVER_SECONDS = 0.05
+"""Between two looks whether another worker has handed a run over."""
 
 
 class Runs:
@@ -67,6 +72,9 @@ class Runs:
         run has ended: nothing is written any more.
         """
         async with self._moving:
+            # Of several workers, the others hand over what they have as long as keys are migrated.
+            while not await self._backend.claim_run(run_id):
+                await asyncio.sleep(_HANDING_OVER_SECONDS)
             info = await self.one(run_id)
             if info.ended_ms is not None:
                 return False
@@ -84,21 +92,39 @@ class Runs:
             await self._journal.flush()
             if own:
                 log.close()
+                await self._backend.release([run_id])
             return True
 
-    async def rewrite(self, run_id: bytes, domain: int, batch: Batch) -> None:
+    async def rewrite(self, run_id: bytes, domain: int, batch: Batch, most_bytes: int) -> int:
         """Puts the whole history of a run that has ended into the batch, sealed and linked by a fresh key, and shreds
-        the keys that sealed it. Raises TamperedHistory for a history that does not verify.
+        the keys that sealed it. Gives the bytes that the batch has of it.
+
+        Of a history that is larger than `most_bytes`, part after part is written beside it first, where no reader
+        looks; the batch puts them in its place. What a crash leaves of them is sealed by a key that nobody has, and
+        goes when the run's turn comes again. Raises TamperedHistory for a history that does not verify.
         """
         rows = await self._backend.key_generations(Kind.RUN, run_id)
         keys, row = await self._keys_and_row(run_id)
         generation = rows[-1].generation + 1
         key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain, generation=generation)
-        place, link = key.place(Purpose.PAGE, run_id), FIRST_LINK
-        async for page in RunReader(self._backend, keys, Chain(keys, run_id), run_id).pages():
-            record = key.seal(place, page.seq, 0, pack(page.records))
+        reader, link = RunReader(self._backend, keys, Chain(keys, run_id), run_id), FIRST_LINK
+        pages: list[PageRow] = []
+        size, beside = 0, False
+        async for page in reader.pages():
+            record = _sealed_anew(key, run_id, page.seq, reader)
             link = key.link(link, page.seq, record)
-            batch.replaced_pages.append(PageRow(run_id, page.seq, link, record))
+            pages.append(PageRow(run_id, page.seq, link, record))
+            size += len(record)
+            if size > most_bytes:
+                part = Batch(guard=self._keyring.guard, pages=_beside(pages))
+                part.dropped_pages = [] if beside else [run_id]
+                await self._backend.commit(part)
+                pages, size, beside = [], 0, True
+        if beside:
+            batch.pages += _beside(pages)
+            batch.exchanged_pages.append(run_id)
+        else:
+            batch.replaced_pages += pages
         head = open_head(keys.live, row)._replace(link=link)
         info = open_run_info(keys.live, row)
         head_version, summary_version = row.head_version + 1, row.summary_version + 1
@@ -113,6 +139,44 @@ class Runs:
                 key.seal(key.place(Purpose.SUMMARY, run_id), 0, summary_version, pack(info.summary)),
             )
         )  # fmt: skip
+        return size
+
+    async def adopt(self, info: RunInfo, reader: RunReader, parts: Parts) -> None:
+        """Writes a run of another environment that has ended, with its history, under the same id and as new here. Its
+        end may still wait in `parts`. Raises TamperedHistory.
+        """
+        run_id = info.run_id
+        key, key_row = self._keyring.new_scope(Kind.RUN, run_id, self._keyring.domain)
+        head_place = key.place(Purpose.HEAD, run_id)
+        summary = key.seal(key.place(Purpose.SUMMARY, run_id), 0, 1, pack(info.summary))
+        parts.batch.keys.append(key_row)
+        begun, link = False, FIRST_LINK
+
+        def row(head: Head) -> RunRow:
+            sealed = key.seal(head_place, 0, 1, pack(tuple(head)))
+            return RunRow(
+                run_id, head.flow_id, head.version, key_row.domain, head.status, head.started_ms, head.ended_ms,
+                head.parent, 1, sealed, 1, summary,
+            )  # fmt: skip
+
+        async for page in reader.pages():
+            record = _sealed_anew(key, run_id, page.seq, reader)
+            link = key.link(link, page.seq, record)
+            parts.batch.pages.append(PageRow(run_id, page.seq, link, record))
+            parts.size += len(record)
+            if parts.full and reader.head is not None:
+                if not begun:
+                    parts.batch.runs.append(row(reader.head._replace(seq=1, link=FIRST_LINK)))
+                    begun = True
+                await parts.flush()
+        if reader.head is None:
+            raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
+        head = reader.head._replace(link=link)
+        if begun:
+            sealed = key.seal(head_place, 0, 2, pack(tuple(head)))
+            parts.batch.run_updates.append(RunUpdate(run_id, head.status, head.ended_ms, 2, sealed, 1, None))
+        else:
+            parts.batch.runs.append(row(head))
 
     async def reader(self, run_id: bytes, again: Callable[[], Awaitable[RunKeys]] | None = None) -> RunReader:
         """`again` gives the run's keys as they are then, where `keys` is not enough. Raises RecordNotFound."""
@@ -173,3 +237,14 @@ class Runs:
         if row is None:
             raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
         return keys, row
+
+
+def _sealed_anew(key: ScopeKey, run_id: bytes, seq: int, reader: RunReader) -> bytes:
+    """The page that the reader has just given, as it was packed, sealed by this key."""
+    codec, data = reader.packed
+    return key.seal(key.place(Purpose.PAGE, run_id, codec), seq, 0, data)
+
+
+def _beside(pages: Sequence[PageRow]) -> list[PageRow]:
+    """The same pages where no reader looks; see `Batch.exchanged_pages`."""
+    return [page._replace(seq=-page.seq) for page in pages]

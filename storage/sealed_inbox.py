@@ -191,21 +191,23 @@ class SealedItems:
                     await asyncio.sleep(0)
         return found
 
-    async def refused(self) -> list[str]:
-        """What does not verify of the inbox, by what it is; nothing is removed."""
+    async def refused(self) -> list[tuple[str, bytes | None]]:
+        """What does not verify of the inbox, by what it is, and the run or flow that an item says it is for; nothing is
+        removed.
+        """
         key_row = await self._backend.inbox_key()
         try:
             key = await self._key(key_row) if key_row is not None else None
         except IntegrityError:
-            return ["key"]
-        found = []
+            return [("key", None)]
+        found: list[tuple[str, bytes | None]] = []
         for row in await self._backend.sealed_items(MOST_ITEMS):
             try:
                 if key is None or key_row is None or row.key_id != key_row.key_id:
                     raise IntegrityError("It was sealed to another key.")
                 self._open(row, key)
             except IntegrityError:
-                found.append(f"item {row.sequence}")
+                found.append((f"item {row.sequence}", row.scope))
         return found
 
     def _open(self, row: SealedItemRow, key: InboxKey) -> SealedItem:

@@ -10,18 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from .acts import MOST, recent_acts
+from .audit import RUNNING, Audit
 from .connections import Connections
 from .definitions import Definitions
-from .errors import EnvironmentLocked, IntegrityError, StorageError
+from .errors import EnvironmentLocked, IntegrityError, RecordNotFound, StorageError
 from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import KeyState
+from .listings import split
 from .operations import Operation, Operations
 from .port import Backend, KeyFacts
 from .providers.remote import version_text
 from .purposes import Kind
+from .retiring import live_keys
 from .rows import EnvironmentKeyRow, KeyRow
-from .views import EnvironmentInfo
+from .views import Damaged, EnvironmentInfo
 
 if TYPE_CHECKING:
     from .store import Store
@@ -80,7 +84,9 @@ class EnvironmentStatus:
     """Where an environment stands. `condition` is ACTIVE, SUSPENDED or LOCKED; `problem` says why its key is not given.
 
     `uri` and `version` are of the key above the environment key of new flows; `facts` is what its provider says of it,
-    None where that could not be asked. `runs` counts them by domain.
+    None where that could not be asked. `runs` counts them by domain. `operations` are the work on keys in the
+    background, and acts on them: what goes on, and the newest 20 of each; `audit_problem` says why those are not
+    there. `damaged` are the rows that were changed from outside and are in none of the lists.
     """
 
     environment: EnvironmentInfo
@@ -95,6 +101,8 @@ class EnvironmentStatus:
     connections: list[ConnectionKey]
     runs: Mapping[int, int]
     operations: list[Operation]
+    audit_problem: str | None = None
+    damaged: list[Damaged] = field(default_factory=list)
 
     @property
     def policy(self) -> str | None:
@@ -103,8 +111,9 @@ class EnvironmentStatus:
 
 
 async def environment_status(store: Store, name: str) -> EnvironmentStatus:
-    """The status of an environment. Raises RecordNotFound, IntegrityError (rows that were altered), and the errors of
-    the service's own keystore and of a failing store; a customer's key that is not given is part of the answer.
+    """The status of an environment. Raises RecordNotFound, IntegrityError (of the keys themselves), and the errors of the
+    service's own keystore and of a failing store; a customer's key that is not given, and what was damaged, is part of
+    the answer.
     """
     info = await store.environment(name)
     backend, source = await store.open_backend(info)
@@ -123,6 +132,8 @@ class _Reading:
         self._backend = backend
         self._source = source
         self._now_ms = store.now_ms
+        self._audit = Audit(store.backend, store.keyring, store.now_ms)
+        self._damaged: list[Damaged] = []
 
     async def status(self) -> EnvironmentStatus:
         keyring, problem = await self._load()
@@ -133,12 +144,23 @@ class _Reading:
             facts = await provider.facts()
         except StorageError as error:
             problem = problem or Problem(error.code, error.message)
-        live = _live_rows(keyring)
+        newest = {row.domain: row for row in keyring.rows}  # rows come in the order of their versions
+        live = live_keys(keyring.rows, state)
+        operations = split(await Operations(self._backend, keyring, self._now_ms).readable(), self._damaged)
+        audit_problem = None
+        try:
+            acts = await recent_acts(self._audit, self._info, self._now_ms())
+        except IntegrityError as error:
+            acts, audit_problem = [], error.message
+        operations = sorted(
+            [*(each for each in operations if each.status == RUNNING), *_ended(operations), *acts],
+            key=lambda each: each.created_ms,
+        )
         condition = LOCKED if state.lock is not None else (SUSPENDED if keyring.locked else ACTIVE)
         return EnvironmentStatus(
-            self._info, condition, state, provider.uri, version_text(live[state.domain].kek), facts, problem,
+            self._info, condition, state, provider.uri, version_text(newest[state.domain].kek), facts, problem,
             await self._keys(keyring, live), await self._flows(keyring), await self._connections(keyring),
-            dict(await self._backend.run_counts()), await Operations(self._backend, keyring, self._now_ms).all(),
+            dict(await self._backend.run_counts()), operations, audit_problem, self._damaged,
         )  # fmt: skip
 
     async def _load(self) -> tuple[Keyring, Problem | None]:
@@ -157,27 +179,32 @@ class _Reading:
             kinds[Kind(count.kind).name.lower()] = count.scopes
         return [
             EnvironmentKeyUse(
-                row.domain, row.version, row.kid.hex(), version_text(row.kek), row.created_ms, live[row.domain] is row,
-                uses.get((row.domain, row.version), {}),
+                row.domain, row.version, row.kid.hex(), version_text(row.kek), row.created_ms,
+                live.get(row.domain) is row, uses.get((row.domain, row.version), {}),
             )
             for row in keyring.rows
         ]  # fmt: skip
 
     async def _flows(self, keyring: Keyring) -> list[FlowKey]:
         definitions = Definitions(self._backend, keyring, self._now_ms, _no_reload)
-        if not keyring.locked:
-            await definitions.all()  # which also finds rows that were removed
+        scopes = await self._backend.flow_scopes()  # first: row and key come in one commit
         rows = await self._backend.flows()
-        keys = await self._key_rows(Kind.FLOW, [row.flow_id for row in rows])
+        flow_ids = list(dict.fromkeys([*(row.flow_id for row in rows), *scopes]))
+        keys = await self._key_rows(Kind.FLOW, flow_ids)
         found = []
-        for row in rows:
-            key = keys[row.flow_id]
-            name: str | None = None
+        for flow_id in flow_ids:
             try:
-                name = (await definitions.one(row.flow_id)).name
-            except EnvironmentLocked:
-                pass
-            found.append(FlowKey(row.flow_id, name, key.domain, keyring.key_id(key.domain, key.key_version)))
+                key, key_id = self._sealed_by(keyring, "flow", flow_id, keys)
+                name: str | None = None
+                try:
+                    name = (await definitions.one(flow_id)).name
+                except EnvironmentLocked:
+                    pass
+                found.append(FlowKey(flow_id, name, key.domain, key_id))
+            except RecordNotFound:  # removed in the meantime
+                continue
+            except IntegrityError as error:
+                self._damaged.append(Damaged("flow", flow_id, error))
         return found
 
     async def _connections(self, keyring: Keyring) -> list[ConnectionKey]:
@@ -186,25 +213,38 @@ class _Reading:
         keys = await self._key_rows(Kind.CONNECTION, [row.connection_id for row in rows])
         found = []
         for row in rows:
-            key = keys[row.connection_id]
-            key_id = keyring.key_id(key.domain, key.key_version)
             try:
-                info = await connections.opened(row)
-            except EnvironmentLocked:
-                found.append(ConnectionKey(row.connection_id, None, None, key.domain, key_id))
+                key, key_id = self._sealed_by(keyring, "connection", row.connection_id, keys)
+                name, oauth = None, None
+                try:
+                    info = await connections.opened(row)
+                    name, oauth = info.name, info.oauth
+                except EnvironmentLocked:
+                    pass
+                found.append(ConnectionKey(row.connection_id, name, oauth, key.domain, key_id))
+            except RecordNotFound:  # removed in the meantime
                 continue
-            found.append(ConnectionKey(row.connection_id, info.name, info.oauth, key.domain, key_id))
+            except IntegrityError as error:
+                self._damaged.append(Damaged("connection", row.connection_id, error))
         return found
+
+    @staticmethod
+    def _sealed_by(keyring: Keyring, what: str, scope: bytes, keys: Mapping[bytes, KeyRow]) -> tuple[KeyRow, str]:
+        """The row of a thing's key, and the id of the environment key that wraps it. Raises IntegrityError."""
+        key = keys.get(scope)
+        if key is None:
+            raise IntegrityError(f"The key of {what} {scope.hex()} is missing.")
+        if all((row.domain, row.version) != (key.domain, key.key_version) for row in keyring.rows):
+            raise IntegrityError(f"The key of {what} {scope.hex()} names an environment key that is not there.")
+        return key, keyring.key_id(key.domain, key.key_version)
 
     async def _key_rows(self, kind: Kind, scopes: list[bytes]) -> dict[bytes, KeyRow]:
-        found = {row.scope: row for row in await self._backend.keys(kind, scopes)}
-        for missing in set(scopes) - set(found):
-            raise IntegrityError(f"The key of {kind.name.lower()} {missing.hex()} is missing.")
-        return found
+        return {row.scope: row for row in await self._backend.keys(kind, scopes)}
 
 
-def _live_rows(keyring: Keyring) -> dict[int, EnvironmentKeyRow]:
-    return {row.domain: row for row in keyring.rows}  # rows come in the order of their versions
+def _ended(operations: list[Operation]) -> list[Operation]:
+    """The newest of those that have ended."""
+    return [each for each in operations if each.status != RUNNING][-MOST:]
 
 
 async def _no_reload() -> None:

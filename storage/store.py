@@ -12,7 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from .audit import FAILED, SUCCEEDED, Audit
 from .backends.database_url import checked_url
 from .backends.sqlite import SQLiteBackend
 from .backups import Registry
@@ -30,6 +32,7 @@ from .errors import (
     StoreCorrupt,
 )
 from .folders import make_folder, os_error, sync_folder
+from .key_calls import KeyCalls
 from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import Floor, KeyState
@@ -103,9 +106,11 @@ class Store:
         """Closes the control store; vaults are closed by whoever opened them."""
         await self._backend.close()
 
-    async def create_environment(self, name: str, *, database: str | None = None) -> EnvironmentInfo:
+    async def create_environment(
+        self, name: str, *, database: str | None = None, location: str | None = None
+    ) -> EnvironmentInfo:
         """A new environment with its own keys, and its own store: in a file, or in the PostgreSQL database with this
-        URL.
+        URL. `location` says in which region that is: a policy of another one does not come to it.
 
         Raises AlreadyThere for a name that exists, in any case, InvalidName for none, InvalidDatabaseUrl (also for a
         URL with a password), and the errors of a database that cannot be used.
@@ -115,7 +120,7 @@ class Store:
         if await self._find(name) is not None:
             raise AlreadyThere(f"There is an environment {name} already.")
         url = checked_url(database) if database is not None else None
-        info = EnvironmentInfo(random_id(), name, self._now_ms(), url)
+        info = EnvironmentInfo(random_id(), name, self._now_ms(), url, location)
         try:
             await self._create_environment_store(info)
         except Exception:
@@ -139,8 +144,9 @@ class Store:
         await self._list(info)
         return info
 
-    async def delete_environment(self, name: str) -> int:
+    async def delete_environment(self, name: str, *, in_flight: bool = False) -> int:
         """Shreds an environment: its row and key here, then its file with all its keys. Gives how many runs it had.
+        With `in_flight`, also while runs have not ended.
 
         The key above them stays in the keystore, because backups need it, and what is known of its policy and lock in
         its assignment, because a backup that is restored has to respect them. Raises RecordNotFound, StoreBusy while a
@@ -153,7 +159,7 @@ class Store:
                 raise StoreBusy(
                     f"The environment {info.name} is in use.", hint="End the process that executes its runs."
                 )
-            flying = len(await backend.unfinished())
+            flying = 0 if in_flight else len(await backend.unfinished())
             if flying:
                 raise Conflict(
                     f"{flying:,} runs of {info.name} have not ended.", hint="Cancel them first, or wait for their end."
@@ -217,6 +223,7 @@ class Store:
             keyring = await source.load()
             if keyring.locked or source.state.lock is not None:
                 raise locked(info.name, source.state)
+            await source.calls.tell()
         except BaseException:
             await source.aclose()
             await backend.close()
@@ -230,7 +237,16 @@ class Store:
 
     def key_source(self, environment: bytes, backend: Backend, floor: Floor = Floor()) -> KeySource:  # noqa: B008
         """Where the keys of these rows come from, whose state is not below `floor`."""
-        return KeySource(environment, backend, self._keystore.provider(environment), self.customers, floor)
+        calls = KeyCalls(partial(self._record_call, environment), self._now_ms)
+        return KeySource(environment, backend, self._keystore.provider(environment), self.customers, floor, calls)
+
+    async def _record_call(
+        self, environment: bytes, actor: str, kind: str, code: str | None, detail: dict[str, Any]
+    ) -> None:
+        info = next((each for each in await self.environments() if each.id == environment), None)
+        subject = environment.hex() if info is None else info.name
+        status, more = (SUCCEEDED, {}) if code is None else (FAILED, {"code": code})
+        await Audit(self._backend, self._keyring, self._now_ms).record(actor, kind, subject, status, {**detail, **more})
 
     async def sealed_inbox(self, name: str) -> SealedInbox:
         """Where a locked or suspended environment takes something in; the service's keys are enough. Raises as
@@ -277,17 +293,20 @@ class Store:
             raise IntegrityError(f"The key of environment {row.environment_id.hex()} is missing.")
         key = self._keyring.open_scope(keys[0])
         place = key.place(Purpose.ENVIRONMENT, row.environment_id)
-        # The address came later: records of before have none.
-        name, created_ms, *database = unpack(key.open(place, 0, row.row_version, row.record))
+        # Address and location came later: records of before have none.
+        name, created_ms, *later = unpack(key.open(place, 0, row.row_version, row.record))
         index = self._keyring.name_index(Index.ENVIRONMENT_NAME, name)
         if created_ms != row.created_ms or not same(index, row.name_index):
             raise IntegrityError(f"Environment {row.environment_id.hex()}: its row says otherwise than its record.")
-        return EnvironmentInfo(row.environment_id, name, created_ms, *database)
+        return EnvironmentInfo(row.environment_id, name, created_ms, *later)
 
 
 def _packed(info: EnvironmentInfo) -> bytes:
     fields = [info.name, info.created_ms]
-    return pack(fields if info.database is None else [*fields, info.database])
+    later = [info.database, info.location]
+    while later and later[-1] is None:
+        later.pop()
+    return pack([*fields, *later])
 
 
 def locked(name: str, state: KeyState) -> EnvironmentLocked:

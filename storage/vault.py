@@ -14,18 +14,20 @@ from typing import Literal, TypeVar
 from .connections import ConnectionInfo, Connections
 from .definitions import Definitions
 from .errors import EnvironmentLocked, IntegrityError, StaleKeys, StorageError
-from .history import RunLog, RunReader
+from .history import RunReader
 from .inbox import Inbox
 from .journal import Journal
 from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import KeyState
 from .ledger import RUN, Ledger
+from .listings import Listings
 from .messages import Messages
 from .migration import MIGRATE, MIGRATE_FULL, Migration
 from .operations import RUNNING, Operation, Operations
 from .port import Backend
 from .retention import Retention, Retentions
+from .run_log import RunLog
 from .runs import Runs
 from .sealed_inbox import SealedItems
 from .shredding import Shredded, Shredding
@@ -43,6 +45,7 @@ from .views import (
     TriggerState,
     Value,
 )
+from .workers import Workers
 
 T = TypeVar("T")
 
@@ -82,12 +85,16 @@ class Vault:
         self._source = source
         self._journal = Journal(backend, lambda: keyring.guard)
         self._definitions = Definitions(backend, keyring, now_ms, self.reload_keys)
+        self.workers = Workers(backend, self._journal)
         self._inbox = Inbox(backend, keyring, now_ms)
         self.sealed_items = SealedItems(backend, keyring, self._journal, now_ms)
         self._triggers = Triggers(backend, keyring, self._journal)
         self._messages = Messages(backend, keyring, self._journal, now_ms)
         self._runs = Runs(backend, keyring, self._journal)
         self._connections = Connections(backend, keyring, now_ms, lambda: source.state, self.reload_keys)
+        self.listings = Listings(
+            backend, keyring, self._definitions, self._triggers, self._runs, self._connections, self._fresh
+        )  # fmt: skip
         self._operations = Operations(backend, keyring, now_ms)
         self._retentions = Retentions(backend, keyring)
         self._shredding = Shredding(backend, keyring, Ledger(backend, keyring, now_ms), self._runs, self._retentions)
@@ -215,15 +222,21 @@ class Vault:
         A request whose `dedupe` equals that of one that still waits is not added again; the answer is the waiting one's
         number.
         """
-        return await self._fresh(lambda: self._inbox.add(kind, item, run_id, dedupe))
+        number = await self._fresh(lambda: self._inbox.add(kind, item, run_id, dedupe))
+        await self._backend.hint()
+        return number
 
-    async def inbox(self, limit: int = 100) -> list[InboxItem]:
-        """The oldest requests that were not consumed yet.
+    async def inbox(
+        self, limit: int = 100, *, here: bool = False, without: Sequence[bytes] = (), after: int = 0
+    ) -> list[InboxItem]:
+        """The oldest requests that were not consumed yet, with a number above `after`; those for this worker with
+        `here` (see `port.Backend.inbox_here`).
 
         One that was changed from outside is logged and left out; the executor removes it.
         """
-        items = await self._fresh(lambda: self._inbox.items(limit))
-        if self._executor:
+        wanted = tuple(without) if here else None
+        items = await self._fresh(lambda: self._inbox.items(limit, here=wanted, after=after))
+        if self._executor or self.workers.leads:
             for number in self._inbox.unreadable:
                 self.consume(number)
         return items
@@ -448,6 +461,12 @@ class Vault:
                 if unchanged == 2:  # once: another task has looked in the meantime
                     raise IntegrityError("A key row names an environment key that the store does not have.") from error
 
+    async def keys_are_behind(self) -> bool:
+        """Whether the customer's key has a newer version than the one that wraps the environment's keys. Raises
+        KeyDenied, KeyUnavailable.
+        """
+        return await self._source.behind(self._keyring)
+
     async def probe_keys(self) -> None:
         """Asks the customer's key store whether the keys in use are still given.
 
@@ -455,6 +474,10 @@ class Vault:
         cannot be opened), EnvironmentLocked (another process has locked the environment).
         """
         await self._source.probe(self._keyring)
+
+    async def tell_key_calls(self) -> None:
+        """Puts on record what customers' key stores were asked, where it is to be there by now."""
+        await self._source.calls.tell()
 
     async def drop_keys(self) -> None:
         """Forgets every key at once, those that are in use included, and closes the store. Nothing that was read

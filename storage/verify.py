@@ -53,6 +53,7 @@ _ORPHANS: Final = (
     Kind.INBOX_KEY,
 )  # fmt: skip
 
+_FORGED: Final = "It was forged or changed outside of Sealflow."
 _ORPHANED: Final = "Its key is there, but its row was removed."
 
 Progress = Callable[[int, str], None]
@@ -61,7 +62,9 @@ Progress = Callable[[int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: with which run (if with one), where, and what."""
+    """One thing that is wrong: with which run (if with one; that of an item of the inbox is the one it names), where,
+    and what.
+    """
 
     run: bytes | None
     at: str
@@ -314,9 +317,17 @@ class _Verifier:
     async def _all_requests(self) -> None:
         self._result.checked += len(await self._inbox.items(1 << 30))
         for number in sorted(self._inbox.unreadable):
-            self._say(None, f"inbox item {number}", "It was forged or changed outside of Sealflow.")
-        for what in await self._sealed_items.refused():
-            self._say(None, f"sealed inbox, {what}", "It was forged or changed outside of Sealflow.")
+            stored = await self._backend.inbox(1, number - 1)
+            named = stored[0].row.run_id if stored and stored[0].number == number else None
+            self._say(await self._known_run(named), f"inbox item {number}", _FORGED)
+        for what, named in await self._sealed_items.refused():
+            self._say(await self._known_run(named), f"sealed inbox, {what}", _FORGED)
+
+    async def _known_run(self, named: object) -> bytes | None:
+        """The run that a forged item says it is for, where there is such a run."""
+        if not isinstance(named, bytes) or len(named) != len(self._info.id):
+            return None
+        return named if await self._backend.keys(Kind.RUN, [named]) else None
 
     async def _all_flows(self) -> None:
         for row in await self._backend.flows():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .errors import StorageError
+
 Value = Any
 """A JSON value, plus bytes, integers of any size, decimals and lone surrogates (see codec)."""
 
@@ -12,13 +14,15 @@ Value = Any
 @dataclass(frozen=True, slots=True)
 class EnvironmentInfo:
     """An environment: `id` is 16 immutable bytes, times are Unix milliseconds. `database` is the address of the
-    PostgreSQL database that has its store, without a password; None for a file in the home folder.
+    PostgreSQL database that has its store, without a password; None for a file in the home folder. `location` is the
+    region it is said to be in, None where that is not said.
     """
 
     id: bytes
     name: str = field(repr=False)
     created_ms: int
     database: str | None = field(default=None, repr=False)
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +125,14 @@ class MessageCount:
     count: int
     bytes: int
     oldest_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A row that does not open. `kind` is flow, trigger (with its flow's id), run, connection or operation; `error` is
+    what asking for it alone raises.
+    """
+
+    kind: str
+    id: bytes
+    error: StorageError

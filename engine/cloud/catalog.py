@@ -6,8 +6,6 @@ inline code actions; kinds and OpenApi types of Power Automate from exported flo
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -245,11 +243,3 @@ LONGEST_INTERVALS = {
     "year": 1,
 }
 """The frequencies of a recurrence, lower-case, with the longest interval that the hosts accept of each."""
-
-
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` most like `name`, whatever the case."""
-    spelled = {each.lower(): each for each in names}
-    # Names come from untrusted text and similarity is quadratic in the length.
-    found = difflib.get_close_matches(name[:80].lower(), spelled, n=1, cutoff=0.7)
-    return spelled[found[0]] if found else None

@@ -1,6 +1,6 @@
 """What each code of a problem means, for people: the texts of the reference and of SARIF rules, from one table.
 
-The table is `explanations.tsv` beside this file, a line for each code. Nothing here reports problems.
+The table is `explanations.tsv` of a package, a line for each code. Nothing here reports problems.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Explanation:
     remedy: str
 
 
-@lru_cache(maxsize=1)
-def explanations() -> Mapping[str, Explanation]:
-    """The explanations by code, in the order of the reference."""
-    text = resources.files(__package__).joinpath("explanations.tsv").read_text("utf-8")
+@lru_cache
+def explanations(package: str = __package__ or "") -> Mapping[str, Explanation]:
+    """The explanations of a package's table by code, in the order of the reference."""
+    text = resources.files(package).joinpath("explanations.tsv").read_text("utf-8")
     rows = csv.reader(text.splitlines()[1:], delimiter="\t", quoting=csv.QUOTE_NONE)
     return {
         code: Explanation(group, code, tuple(severity.split(", ")), meaning, example, remedy)

@@ -15,6 +15,7 @@ from ..errors import DefinitionError
 from .arm import Deployment
 from .definition import JsonObject
 from .literal import fits
+from .package_desktop import DesktopFlow
 from .package_files import PackageFiles
 from .problem import Problem
 from .source import Source
@@ -52,7 +53,7 @@ class Package:
     """What is in a package. A flow's own problems stand in its source, with pointers into its `file`.
 
     `problems` have `path#pointer` as their place; `left_out` are those of them that are about one flow which cannot be
-    read. `app_settings` are names only.
+    read. `app_settings` are names only. `desktop` are its desktop flows, whose scripts nobody has read yet.
     """
 
     kind: PackageKind
@@ -64,6 +65,7 @@ class Package:
     variables: tuple[Variable, ...] = ()
     app_settings: tuple[str, ...] = ()
     left_out: tuple[Problem, ...] = ()
+    desktop: tuple[DesktopFlow, ...] = ()
 
     def shared_problems(self) -> tuple[Problem, ...]:
         """Its problems without those about flows that are left out."""

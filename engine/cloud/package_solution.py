@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ..errors import DefinitionError
 from .package import Connection, Package, with_parameters
+from .package_desktop import DesktopFlow, desktop_flow
 from .package_files import PackageFiles, XmlElement, one_root, roots
 from .package_variables import read_variables, with_variables
 from .problem import Problem
@@ -23,6 +24,7 @@ from .source import read as read_source
 GUID: Final = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _FILE: Final = re.compile(rf"(.*?)-?({GUID})", re.IGNORECASE)
 _CLOUD_FLOW: Final = "5"
+_DESKTOP_FLOW: Final = "6"
 _ACTIVATED: Final = "1"
 _OTHERS: Final[Mapping[str, str]] = {
     "0": "a classic workflow",
@@ -44,6 +46,8 @@ class _Listed:
     at: str
     is_flow: bool
     is_on: bool
+    category: str = ""
+    element: XmlElement | None = None
 
 
 def root(files: Mapping[str, bytes]) -> str | None:
@@ -52,10 +56,12 @@ def root(files: Mapping[str, bytes]) -> str | None:
 
 
 def read(files: PackageFiles, parameters: Mapping[str, Any]) -> Package:
-    """The solution's cloud flows. Raises as `open_package` does."""
+    """The solution's cloud flows, and its desktop flows unread. Raises as `open_package` does."""
     name, version = _manifest(files)
     customizations = _customizations(files)
-    listed = {each.file.lower(): each for each in _listed(files, customizations) if each.file}
+    entries = list(_listed(files, customizations))
+    desktop = _desktop(files, entries)
+    listed = {each.file.lower(): each for each in entries if each.file}
     variables = read_variables(files)
     sources = []
     for path, match in files.matching(r"workflows/([^/]+)\.json"):
@@ -87,7 +93,29 @@ def read(files: PackageFiles, parameters: Mapping[str, Any]) -> Package:
         _connections(customizations, sources),
         variables,
         left_out=tuple(files.left_out),
+        desktop=desktop,
     )
+
+
+def _desktop(files: PackageFiles, entries: list[_Listed]) -> tuple[DesktopFlow, ...]:
+    """The desktop flows that have a script; a note about every other process that is no cloud flow."""
+    candidates = [each for each in entries if each.category == _DESKTOP_FLOW]
+    found = []
+    for each in entries:
+        if each.is_flow:
+            continue
+        flow = None
+        if each.category == _DESKTOP_FLOW and each.element is not None:
+            alone = len(candidates) == 1
+            flow = desktop_flow(
+                files, each.element, each.name, each.id, each.file, each.at, alone=alone, enabled=each.is_on
+            )
+        if flow is not None:
+            found.append(flow)
+            continue
+        what = _OTHERS.get(each.category, "a process of another kind")
+        files.problems.append(Problem("NotACloudFlow", "info", each.at, f"'{each.name}' is {what} and is left out."))
+    return tuple(found)
 
 
 def _manifest(files: PackageFiles) -> tuple[str, str]:
@@ -134,18 +162,8 @@ def _entry(files: PackageFiles, element: XmlElement, at: str) -> _Listed:
     name = element.attribute("Name") or (shown.attribute("description") if shown is not None else "") or guid
     category = element.text_of("Category")
     file = element.text_of("JsonFileName").lstrip("/")
-    if category not in ("", _CLOUD_FLOW):
-        files.problems.append(
-            Problem(
-                "NotACloudFlow",
-                "info",
-                at,
-                f"'{name}' is {_OTHERS.get(category, 'a process of another kind')} and is left out.",
-            )
-        )
-    return _Listed(
-        guid, name, file, at, category in ("", _CLOUD_FLOW), element.text_of("StateCode") in ("", _ACTIVATED)
-    )
+    is_flow, is_on = category in ("", _CLOUD_FLOW), element.text_of("StateCode") in ("", _ACTIVATED)
+    return _Listed(guid, name, file, at, is_flow, is_on, category, element)
 
 
 def _source(files: PackageFiles, path: str, stem: str, known: _Listed | None) -> Source | None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .catalog import CALLS, nearest
+from .catalog import CALLS
 from .definition import JsonObject
+from .likeness import nearest
 from .literal import integer, is_computed, is_dynamic, shown
 from .outline import Outline
 from .pointer import join

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .catalog import CONNECTORS, nearest
+from .catalog import CONNECTORS
 from .connection_names import picked_connections
 from .definition import JsonObject
+from .likeness import nearest
 from .outline import Outline
 from .pointer import join
 from .problem import Problems

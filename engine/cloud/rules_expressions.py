@@ -13,8 +13,9 @@ from ..errors import ExpressionError
 from ..expressions import CONTEXT_FUNCTIONS, FUNCTIONS
 from ..expressions.syntax import Call, Literal, walk
 from ..expressions.template import Found
-from .catalog import ACTIONS, CONTAINERS, nearest
+from .catalog import ACTIONS, CONTAINERS
 from .definition import Trigger, key_of
+from .likeness import nearest
 from .outline import Outline, Place
 from .problem import Problems
 from .rules_variables import Variable

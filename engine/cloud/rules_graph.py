@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .catalog import nearest
+from .likeness import nearest
 from .literal import shown
 from .outline import Container, Outline, Place
 from .pointer import join

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .catalog import ACTIONS, CONTAINERS, nearest
+from .catalog import ACTIONS, CONTAINERS
 from .definition import Action
+from .likeness import nearest
 from .outline import Outline
 from .pointer import join
 from .problem import Problems

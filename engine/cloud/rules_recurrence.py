@@ -10,9 +10,10 @@ from typing import Any
 
 from ..expressions.dotnet.cultures import FormatError
 from ..expressions.dotnet.zones import zone
-from .catalog import LONGEST_INTERVALS, nearest
+from .catalog import LONGEST_INTERVALS
 from .definition import Dialect, JsonObject, Trigger
 from .duration import seconds
+from .likeness import nearest
 from .literal import integer, is_computed, is_dynamic, is_instant, shown
 from .pointer import join
 from .problem import Problems

@@ -5,8 +5,9 @@ Sources: Logic Apps, trigger concurrency, "Split on"; schema reference of the de
 
 from __future__ import annotations
 
-from .catalog import CALLED_TRIGGERS, nearest
+from .catalog import CALLED_TRIGGERS
 from .definition import Definition, Parameter, Trigger
+from .likeness import nearest
 from .literal import fits, integer, is_dynamic, shown
 from .outline import Outline
 from .pointer import join

@@ -22,9 +22,9 @@ from .catalog import (
     RUNTIME_TRIGGERS,
     TIMED,
     TRIGGERS,
-    nearest,
 )
 from .definition import Action, Definition, JsonObject, Trigger
+from .likeness import nearest
 from .outline import Outline
 from .pointer import join
 from .problem import Problems

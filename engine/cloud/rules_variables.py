@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .catalog import VARIABLES, nearest
+from .catalog import VARIABLES
+from .likeness import nearest
 from .literal import fits, is_dynamic
 from .outline import Outline, Place
 from .pointer import join

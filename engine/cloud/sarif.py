@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .explanations import explanations
+from .explanations import Explanation, explanations
 from .positions import positions
 
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\.md\)")
@@ -14,8 +14,12 @@ _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\.md\)")
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 
 
-def sarif(reports: Iterable[tuple[Mapping[str, Any], str]], version: str) -> dict[str, Any]:
+def sarif(
+    reports: Iterable[tuple[Mapping[str, Any], str]], version: str, explained: Mapping[str, Explanation] | None = None
+) -> dict[str, Any]:
     """One SARIF log for reports of `check`, each with the text that it is about. `version` is Sealflow's.
+
+    `explained` are the texts of the rules, those of cloud flows where it is None.
 
     A result's place is its JSON pointer and, where the pointer stands in the text, line and column.
     """
@@ -30,7 +34,7 @@ def sarif(reports: Iterable[tuple[Mapping[str, Any], str]], version: str) -> dic
     driver = {
         "name": "sealflow check",
         "version": version,
-        "rules": [_rule(code) for code in codes],
+        "rules": [_rule(code, explanations() if explained is None else explained) for code in codes],
     }
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -39,10 +43,10 @@ def sarif(reports: Iterable[tuple[Mapping[str, Any], str]], version: str) -> dic
     }
 
 
-def _rule(code: str) -> dict[str, Any]:
+def _rule(code: str, explained: Mapping[str, Explanation]) -> dict[str, Any]:
     """A code as a rule, with the reference's texts; a code that comes from elsewhere has only its name."""
     rule: dict[str, Any] = {"id": code, "name": code, "shortDescription": {"text": _words(code)}}
-    known = explanations().get(code)
+    known = explained.get(code)
     if known is not None:
         example = f"\n\nExample: {known.example}" if known.example else ""
         rule["fullDescription"] = {"text": _plain(known.meaning)}

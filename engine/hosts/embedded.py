@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ from ..runtime.start import UNSET, Unset
 
 if TYPE_CHECKING:
     from ...connectors import Registry
+    from ...connectors.desktop import Settings
     from ...storage import Actor, Administration, EnvironmentInfo, EnvironmentStatus, Keystore, Store
     from ..runtime.clock import Clock
 
@@ -53,6 +55,8 @@ class _Options:
     clock: Clock | None
     create: bool
     run_duration: timedelta | None
+    concurrency: int | None
+    desktop: Settings | None
 
 
 def open(
@@ -64,6 +68,8 @@ def open(
     clock: Clock | None = None,
     create: bool = True,
     run_duration: timedelta | None = None,
+    concurrency: int | None = None,
+    desktop: Settings | None = None,
 ) -> Engine:
     """An engine on the store in `home`, made on first use. Use it with `async with`.
 
@@ -72,9 +78,14 @@ def open(
     unfinished runs of an environment go on as soon as this process becomes its executor. `clock` replaces the
     system's, for tests. Without `create` a store must exist. A run that has not ended after `run_duration` ends as
     TimedOut; the default is that of the products: 30 days for flows of Power Automate, 90 for those of Logic Apps.
-    Raises SealflowError, code `InvalidRunDuration`, for one that is not longer than nothing.
+    `concurrency` is how many runs of an environment go on in this process before it takes no more of those that are
+    ready (default 1,000); what it starts itself begins at once. `desktop` is what desktop flows may touch in every
+    environment of this engine, in place of what each environment's own settings allow. Raises SealflowError, code `InvalidRunDuration` or
+    `InvalidConcurrency`, for one that is nothing.
     """
     in_ticks(run_duration)
+    if concurrency is not None and concurrency < 1:
+        raise SealflowError("At least one run must be allowed to go on.", code="InvalidConcurrency")
     return Engine(
         _Options(
             home_folder(home),
@@ -84,6 +95,8 @@ def open(
             clock,
             create,
             run_duration,
+            concurrency,
+            desktop,
         )
     )
 
@@ -125,15 +138,18 @@ class Engine:
         await self.close()
 
     async def close(self) -> None:
-        """Stop driving runs, make everything durable, forget the keys."""
-        environments = list(self._environments.values())
-        self._environments.clear()
-        for environment in environments:
-            await environment.close()
-        await self.connectors.aclose()
-        if self._store is not None:
-            await self._store.close()
-            self._store = None
+        """Stop driving runs, make everything durable, forget the keys.
+
+        Raises the storage error of what could not be made durable, and has closed everything all the same.
+        """
+        async with AsyncExitStack() as closing:  # from its end to its beginning
+            closing.callback(setattr, self, "_store", None)
+            if self._store is not None:
+                closing.push_async_callback(self._store.close)
+            closing.push_async_callback(self.connectors.aclose)
+            environments, self._environments = self._environments, {}
+            for environment in environments.values():
+                closing.push_async_callback(environment.close)
 
     @property
     def home(self) -> Path:
@@ -148,8 +164,11 @@ class Engine:
         """The store's environments, oldest first."""
         return await self.store.environments()
 
-    async def create_environment(self, name: str, *, database: str | None = None) -> EnvironmentInfo:
+    async def create_environment(
+        self, name: str, *, database: str | None = None, location: str | None = None
+    ) -> EnvironmentInfo:
         """Make an environment, with its own store and keys: in a file, or in the PostgreSQL database with this URL.
+        `location` says in which region it is: a policy that names another one does not come to it.
 
         The URL (postgresql://USER@HOST:PORT/DATABASE) has no password; that comes from PGPASSWORD, ~/.pgpass or a
         service file. Raises AlreadyExists, InvalidDatabaseUrl, DatabaseRefused, StoreUnreachable.
@@ -157,7 +176,7 @@ class Engine:
         from ...storage import AlreadyThere
 
         try:
-            return await self.store.create_environment(name, database=database)
+            return await self.store.create_environment(name, database=database, location=location)
         except AlreadyThere:
             raise SealflowError(f"There is an environment '{name}' already.", code="AlreadyExists") from None
 
@@ -166,7 +185,8 @@ class Engine:
 
         That is advisory: whoever may read the keystore holds the keys. The default is $SEALFLOW_ACTOR, else the user of
         the operating system. `limit` is how many environments may be under a policy at the same time; the default is
-        $SEALFLOW_POLICY_LIMIT, else 25. Raises SealflowError, code `InvalidActor` or `InvalidPolicyLimit`.
+        $SEALFLOW_POLICY_LIMIT, else 25. With $SEALFLOW_APPROVALS set to 2 acts on keys take a second administrator's
+        approval. Raises SealflowError, code `InvalidActor`, `InvalidPolicyLimit` or `InvalidApprovals`.
         """
         from ..runtime.administration import administration
 
@@ -213,6 +233,8 @@ class Engine:
                 clock=self._options.clock,
                 resume=self._options.resume,
                 run_duration=self._options.run_duration,
+                concurrency=self._options.concurrency,
+                desktop=self._options.desktop,
             )
             self._environments[info.id] = known
         return known

@@ -18,7 +18,8 @@ from .records import Record, from_stored
 from .replay import Difference, Replayed, replay
 from .secured import Secured
 from .snapshot import dump, restore
-from .state import End, Open, State
+from .state import End, Open, State, live_frames
+from .tally import Failure, Tally
 from .trigger import fire, waits_for_response
 from .webhook import listens
 
@@ -32,6 +33,7 @@ __all__ = [
     "End",
     "Entry",
     "Expire",
+    "Failure",
     "History",
     "Invoke",
     "Large",
@@ -47,6 +49,7 @@ __all__ = [
     "Secured",
     "Sleep",
     "State",
+    "Tally",
     "apply",
     "build",
     "decide",
@@ -54,6 +57,7 @@ __all__ = [
     "fire",
     "from_stored",
     "listens",
+    "live_frames",
     "needs_tick",
     "pending",
     "relieve",

@@ -36,6 +36,7 @@ from .plan import (
     Work,
 )
 from .response import response
+from .secrecy import Secrecy
 from .state import Frame
 from .status import code_of
 
@@ -92,6 +93,9 @@ def build(definition: Definition, observers: Mapping[str, Observer] | None = Non
         held = [inner for box in node.boxes for inner in box.nodes]
         node.noted = node.keep or any(inner.noted for inner in held)
         node.last = max((inner.last for inner in held), default=node.index)
+    plan.listens = any(node.operation is not None and node.operation.webhook for node in plan.nodes)
+    plan.secretive = Secrecy(definition).any
+    plan.answers = any(node.op == RESPONSE for node in plan.nodes)
     for node in plan.nodes:
         node.limited = node.box.owner is not None and (node.box.owner.limit is not None or node.box.owner.limited)
     return plan

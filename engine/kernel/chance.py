@@ -6,17 +6,20 @@ others. The seed is 32 random bytes that the host puts into the start record, wh
 
 from __future__ import annotations
 
-import hashlib
 import hmac
+from typing import Final
+
+_FIRST_BLOCK: Final = bytes(4)
+_FIRST_DRAW: Final = b"\0" + bytes(4) + _FIRST_BLOCK
 
 
 def draw(seed: bytes, path: str, number: int, length: int) -> bytes:
     """`length` bytes for the `number`th call made while evaluating the action at `path`."""
-    out = b""
-    block = 0
     label = path.encode("utf-8", "surrogatepass") + b"\0" + number.to_bytes(4, "big")
+    out = hmac.digest(seed, label + _FIRST_BLOCK, "sha256")
+    block = 1
     while len(out) < length:
-        out += hmac.digest(seed, label + block.to_bytes(4, "big"), hashlib.sha256)
+        out += hmac.digest(seed, label + block.to_bytes(4, "big"), "sha256")
         block += 1
     return out[:length]
 
@@ -34,7 +37,7 @@ def child_run_id(seed: bytes, path: str, attempt: int, at: int) -> bytes:
 
 def idempotency_key(seed: bytes, path: str) -> str:
     """The key that every attempt of the action at `path` carries: 32 hexadecimal digits."""
-    return draw(seed, f"{path}\0key", 0, 16).hex()
+    return hmac.digest(seed, f"{path}\0key".encode("utf-8", "surrogatepass") + _FIRST_DRAW, "sha256")[:16].hex()
 
 
 def unsubscribe_key(seed: bytes, path: str) -> str:

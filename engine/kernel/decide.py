@@ -16,8 +16,8 @@ from typing import Final
 from ..errors import ExpressionError
 from ..expressions import Suspend
 from . import limits, moves, webhook
-from .commands import Abandon, Command, Expire, Invoke, Listen, Respond, Sleep
-from .large import Large, NeedValues
+from .commands import Abandon, Command, Expire, Listen, Respond, Sleep
+from .large import NeedValues
 from .plan import CALL, RESPONSE, UNTIL, WAIT, Node, Outcome, Plan
 from .records import (
     CALLBACK,
@@ -101,7 +101,8 @@ def _take(state: State, event: Record, commands: list[Command]) -> Record | None
             return None
         if kind == RESULT:
             _advance(state, event[5])
-            event = _with_retry(state, entry, event)
+            if event[6] != SUCCEEDED and entry.ending is None:
+                event = _with_retry(state, entry, event)
         else:
             _advance(state, event[5])
     _move(state, event)
@@ -122,10 +123,8 @@ def _expects(entry: Open, kind: int, attempt: int) -> bool:
 
 
 def _with_retry(state: State, entry: Open, event: Record) -> Record:
-    """The RESULT as it is recorded: with the time of the next attempt, where the policy grants one."""
+    """The RESULT of a failure as it is recorded: with the time of the next attempt, where the policy grants one."""
     _, _, _, _, _, _, status, code, outputs, _, _ = event
-    if status == SUCCEEDED or entry.ending is not None:
-        return event
     try:
         due = retry_due(state, entry, status, code, outputs)
     except Exception as error:
@@ -166,12 +165,9 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
                     state.supplied.clear()
                     scheduled = (VERSION, SCHEDULED, node.index, frame.it, 1, inputs, due, deadline, retry)
                     records.append(scheduled)
-                    entry = moves.scheduled(state, frame, node, scheduled)
+                    entry = moves.scheduled(state, frame, node, scheduled, held=True)
                     state.seq += 1
-                    command = _command(state, entry)
-                    if isinstance(command, Invoke) and command.inputs.__class__ is Large:
-                        command.inputs = inputs  # the state only names them from now on
-                    commands.append(command)
+                    commands.append(_command(state, entry))
                     continue
             else:
                 outcome = _evaluate(frame, node)

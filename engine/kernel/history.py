@@ -9,20 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
+from .large import rough_size
 from .notes import record_of
 from .plan import Node, Plan
 from .records import Iteration
 from .secured import Secured
-from .state import Frame, Info
+from .state import Frame, Info, State, live_frames
 from .status import NAMES, RUNNING, SKIPPED, WAITING
+from .tally import Tally
 from .timing import iso
+
+KEPT: Final = 4_096
+"""Actions of which a history in memory is a convenience; more of them are read from the store again."""
+
+KEPT_BYTES: Final = 8 << 20
+"""The same for the bytes of their values, roughly."""
 
 
 @dataclass(slots=True)
 class Entry:
     """One action, in one iteration. Times are ticks; `attempts` counts the calls made, 1 for what is not a call.
+    `number` is its place in the order in which actions start, from 0.
 
     While a call waits for its next attempt, `retry_due` says until when and `retries` how many there may be. `tracked`
     are its tracked properties, `tracking_error` says why there are none.
@@ -44,6 +53,9 @@ class Entry:
     tracked: Any = None
     tracking_error: dict[str, Any] | None = None
     secured: Secured | None = None
+    number: int = 0
+    counted: bool = False
+    """Set by whoever counts ends: a follower may be told of one twice."""
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -80,20 +92,33 @@ class Entry:
 
 
 class History:
-    """Collects entries in the order in which actions started or were skipped.
+    """Collects entries in the order in which actions started or were skipped, and counts them.
 
-    `changed` is called with each new or changed entry.
+    `changed` is called with each new or changed entry. Not more than `keep` entries are kept, and KEPT_BYTES of values:
+    beyond that none are, and `complete` is False; whoever was told of an entry still has it. `long` are those that
+    ended when KEPT others had started after them, by number: whoever goes through the history again in the order of
+    starts would have to wait for them.
     """
 
-    def __init__(self, plan: Plan, changed: Callable[[Entry], None] | None = None) -> None:
+    def __init__(self, plan: Plan, changed: Callable[[Entry], None] | None = None, *, keep: int | None = None) -> None:
         self.plan = plan
         self.entries: list[Entry] = []
+        self.tally = Tally()
+        self.complete = keep != 0
+        self.long: dict[int, Entry] = {}
+        self._keep = keep
+        self._bytes = 0
         self._changed = changed
 
     @cached_property
     def secured(self) -> Secured:
         """What must not be shown of the run."""
         return Secured(self.plan.definition)
+
+    def under_way(self, state: State) -> list[Entry]:
+        """The entries of actions that have not ended."""
+        watched = (frame.watched for frame in live_frames(state))
+        return [entry for entries in watched for entry in entries.values() if entry.end is None]
 
     def started(self, frame: Frame, node: Node, at: int, inputs: Any) -> None:
         entry = self._entry(frame, node, at)
@@ -113,7 +138,10 @@ class History:
             info.ended, info.status, info.code, info.error, info.inputs = at, status, code, error, entry.inputs
             record = record_of(frame, node, info, entry.outputs)
             entry.tracked, entry.tracking_error = node.tracked(frame, record)
+        self.tally.end(entry, at)
         self._tell(entry)
+        if self._keep is not None:
+            self._let_go(frame, entry)
 
     def retrying(self, frame: Frame, node: Node, at: int, attempt: int, due: int, code: str, most: int) -> None:
         entry = frame.watched[node.index]
@@ -138,10 +166,32 @@ class History:
         return entry is not None and entry.end is not None
 
     def _entry(self, frame: Frame, node: Node, at: int) -> Entry:
-        entry = Entry(self.plan.path(node, frame.it), node, frame.it, start=at, secured=self.secured)
+        path = self.plan.path(node, frame.it)
+        entry = Entry(path, node, frame.it, start=at, secured=self.secured, number=self.tally.begin(at))
         frame.watched[node.index] = entry
-        self.entries.append(entry)
+        if self.complete:
+            self.entries.append(entry)
+            if self._keep is not None and len(self.entries) > self._keep:
+                self._give_up()
         return entry
+
+    def _let_go(self, frame: Frame, entry: Entry) -> None:
+        """What has ended is counted and told of: it is kept only as long as everything is, or if it took long."""
+        if self.complete:
+            self._bytes += rough_size((entry.inputs, entry.outputs), KEPT_BYTES)
+            if self._bytes > KEPT_BYTES:
+                self._give_up()
+            return
+        if self.tally.total - entry.number > KEPT:
+            self.long[entry.number] = entry
+        # The frame may be there for long; all it needs is that this is over.
+        frame.watched[entry.node.index] = Entry(
+            entry.path, entry.node, entry.it, entry.status, entry.code, end=entry.end, number=entry.number
+        )
+
+    def _give_up(self) -> None:
+        self.complete = False
+        self.entries.clear()
 
     def _tell(self, entry: Entry) -> None:
         if self._changed is not None:

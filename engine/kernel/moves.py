@@ -21,12 +21,13 @@ from .stopping import TERMINATED, stop
 _DONE_INPUTS: Final = 6
 _DONE_OUTPUTS: Final = 7
 _EVENT_OUTPUTS: Final = 8  # of RESULT and CALLBACK
+_SCHEDULED_INPUTS: Final = 5
 
 
 def started(state: State, at: int, trigger: Any, pins: dict[str, Any]) -> None:
     state.started = at
     state.trigger = trigger
-    state.trigger_large = large_of(trigger, state.seq, 3)
+    state.trigger_large = None if state.small else large_of(trigger, state.seq, 3)
     state.pins = pins
     state.params = pins.get("parameters") or {}
     control.begin(state)
@@ -162,18 +163,33 @@ _SUCCEED = {
 }
 
 
-def scheduled(state: State, frame: Frame, node: Node, record: Record) -> Open:
-    """An action goes outside: SCHEDULED."""
+def scheduled(state: State, frame: Frame, node: Node, record: Record, *, held: bool = False) -> Open:
+    """An action goes outside: SCHEDULED. `held`: the call that follows holds its inputs in any case."""
     _, _, _, _, attempt, inputs, due, deadline, retry = record
-    # Only another attempt needs them again; a webhook action tells from them how it leaves.
-    large = None if node.operation is not None and node.operation.webhook else large_of(inputs, state.seq, 5)
-    given = inputs if large is None else large
-    entry = Open(frame, node, attempt, given, DELAYED if node.op == WAIT else CALLING, state.now)
+    entry = Open(frame, node, attempt, inputs, DELAYED if node.op == WAIT else CALLING, state.now, state.seq)
+    if not held:
+        let_inputs_go(entry)
     entry.due, entry.deadline, entry.retry = due, deadline, retry
     state.open[(node.index, frame.it)] = entry
     if node.keep or state.watch is not None:
+        large = large_of(inputs, state.seq, _SCHEDULED_INPUTS) if node.keep and not _webhook(entry) else None
         note_start(state, frame, node, inputs, large)
     return entry
+
+
+def let_inputs_go(entry: Open) -> None:
+    """Only name the inputs from now on, where they are large: only another attempt needs them again.
+
+    A webhook action tells from them how it leaves.
+    """
+    if not _webhook(entry):
+        large = large_of(entry.inputs, entry.seq, _SCHEDULED_INPUTS)
+        if large is not None:
+            entry.inputs = large
+
+
+def _webhook(entry: Open) -> bool:
+    return entry.node.operation is not None and entry.node.operation.webhook
 
 
 def resulted(state: State, entry: Open, record: Record) -> None:
@@ -184,6 +200,7 @@ def resulted(state: State, entry: Open, record: Record) -> None:
     _, _, _, _, attempt, _, status, code, outputs, error, retry_due = record
     frame, node = entry.frame, entry.node
     if retry_due is not None:
+        let_inputs_go(entry)
         entry.phase = BACKING_OFF
         entry.due = retry_due
         if state.watch is not None:

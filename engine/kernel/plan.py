@@ -204,6 +204,12 @@ class Plan:
     """Who reads what of another action: reader, action, and whether the reader is a loop that looks into its body."""
     computes_names: bool = False
     """Some expression computes a name, so that anything may be read at any time."""
+    listens: bool = False
+    """It has an action that is called back."""
+    answers: bool = False
+    """It has a Response action, so that its caller waits for one."""
+    secretive: bool = False
+    """Its runs keep secrets, see `secrecy`."""
     artifacts: Artifacts = field(default_factory=dict)
     observers: Mapping[str, Observer] = field(default_factory=dict)
     """Of a plan that is made for a trace: by an action's key, who is told what its expressions evaluate."""
@@ -222,12 +228,3 @@ class Plan:
             path += f"/{name}[{indexes.pop(0)}]" if loop and place < last and indexes else f"/{name}"
         return path
 
-    @property
-    def listens(self) -> bool:
-        """Whether it has an action that is called back."""
-        return any(node.operation is not None and node.operation.webhook for node in self.nodes)
-
-    @property
-    def answers(self) -> bool:
-        """Whether the flow has a Response action, so that its caller waits for one."""
-        return any(node.op == RESPONSE for node in self.nodes)

@@ -77,7 +77,15 @@ _LENGTHS: Final = {
 Record = tuple[Any, ...]
 Iteration = tuple[int, ...] | None
 
+NAMED: Final = {START: 3, RESULT: 8, DONE: 7, CALLBACK: 8}
+"""Where records have the value that others are likely to repeat: what came in, or what an action gave."""
+NAMING: Final = {SCHEDULED: 5, DONE: 7}
+"""Where records are likely to repeat one: what is sent, or made of others."""
+
 EVENTS: Final = frozenset({START, RESULT, TIMER, DEADLINE, TICK, STOP, CALLBACK})
+
+
+_ABOUT_ACTION: Final = frozenset({RESULT, TIMER, DEADLINE, CALLBACK})
 
 
 def start(at: int, trigger: Any, pins: dict[str, Any]) -> Record:
@@ -137,6 +145,11 @@ def from_stored(stored: Sequence[Any]) -> Record:
     if record[1] in (SCHEDULED, RESULT, DONE, TIMER, DEADLINE, LIMIT, CALLBACK) and record[3] is not None:
         record = (*record[:3], tuple(record[3]), *record[4:])
     return record
+
+
+def time_of(event: Record) -> int:
+    """When an event happened, in ticks."""
+    return event[5] if event[1] in _ABOUT_ACTION else event[2]  # type: ignore[no-any-return]
 
 
 def event_of(record: Record) -> Record:

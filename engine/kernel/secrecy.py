@@ -102,11 +102,20 @@ class Secrecy:
             for reader in readers:
                 self._read(reader.action, reader.sources)
 
+    def is_read_by(self, value: Any) -> bool:
+        """Whether an expression in a part of the trigger reads what is secured."""
+        return any(map(self._is_secret, _sources(value, ())))
+
     def _read(self, action: Action, sources: frozenset[Source]) -> None:
         if any(map(self._is_secret, sources)):
             self._hide(action, {"inputs"})
         if action.type == "foreach" and "inputs" in self.hidden.get(action.key, ()):
             self._loops.add(action.key)
+
+    @property
+    def any(self) -> bool:
+        """Whether a run keeps anything secret."""
+        return bool(self.hidden or self.trigger or self._parameters or self.authenticating)
 
     def _hide(self, action: Action, parts: set[str]) -> None:
         hidden = self.hidden.setdefault(action.key, set())

@@ -71,7 +71,7 @@ def _dump_open(entry: Open, number: dict[int, int]) -> list[Any]:
         number[id(entry.frame)],
         entry.node.index,
         entry.attempt,
-        _held(entry.inputs, None),
+        _held(entry.inputs, None if _is_webhook(entry.node) else large_of(entry.inputs, entry.seq, 5)),
         entry.phase,
         entry.started,
         entry.due,
@@ -88,6 +88,10 @@ def _dump_open(entry: Open, number: dict[int, int]) -> list[Any]:
         if ending is not None
         else None,
     ]
+
+
+def _is_webhook(node: Node) -> bool:
+    return node.operation is not None and node.operation.webhook
 
 
 def _dump_loop(loop: Loop, number: dict[int, int]) -> list[Any]:

@@ -153,7 +153,8 @@ class Open:
     """An action that waits for something outside. `phase` is one of the constants below;
 
     `due` and `deadline` are ticks or None. Of a webhook action, `ending` is how it will end once its call is
-    answered, and `leaving` says that this call is its unsubscribe request.
+    answered, and `leaving` says that this call is its unsubscribe request. `seq` is the number of the record that has
+    the inputs.
     """
 
     __slots__ = (
@@ -167,16 +168,20 @@ class Open:
         "node",
         "phase",
         "retry",
+        "seq",
         "started",
     )
 
-    def __init__(self, frame: Frame, node: Node, attempt: int, inputs: Any, phase: int, started: int) -> None:
+    def __init__(
+        self, frame: Frame, node: Node, attempt: int, inputs: Any, phase: int, started: int, seq: int = 0
+    ) -> None:
         self.frame = frame
         self.node = node
         self.attempt = attempt
         self.inputs = inputs
         self.phase = phase
         self.started = started
+        self.seq = seq
         self.due: int | None = None
         self.deadline: int | None = None
         self.retry: Any = None
@@ -248,8 +253,10 @@ class State:
     present turn's steps, `need` the large values that stopped it.
 
     Of memory: `room` is how many bytes of large values one call of `decide` may add before it pauses (None: any),
-    `produced` what it has added, `resident` about how many bytes of them are in memory, `supplied` the names of those
-    that were loaded for the action that is next."""
+    `small` says that the event under way has no large values, as the host knows, `produced` what it has added,
+    `resident` about how many bytes of them are in memory, `supplied` the names of those that were loaded for the action
+    that is next.
+    """
 
     __slots__ = (
         "draws",
@@ -274,6 +281,7 @@ class State:
         "room",
         "root",
         "seq",
+        "small",
         "started",
         "supplied",
         "trigger",
@@ -304,6 +312,7 @@ class State:
         self.response: dict[str, Any] | None = None
         self.need: list[Large] = []
         self.room: int | None = None
+        self.small = False
         self.produced = 0
         self.resident = 0
         self.supplied: set[tuple[int, int]] = set()

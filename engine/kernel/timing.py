@@ -36,7 +36,7 @@ def iso(at: int) -> str:
     """`2026-01-02T03:04:05.0000000Z` for a time in ticks."""
     seconds, fraction = divmod(at, SECOND)
     moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:07d}Z"
+    return f"{moment.isoformat()[:19]}.{fraction:07d}Z"
 
 
 def duration(text: Any) -> int:

@@ -7,6 +7,8 @@ most 100,000; 100 where the trigger's concurrency is limited), change trigger co
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from ..values import Value, type_name
 from .jsonschema import Validator
 from .names import TriggerScope
 from .plan import Plan
+from .secrecy import Secrecy
 from .state import State
 from .timing import iso, whole
 
@@ -108,20 +111,38 @@ def fire(
     state = trigger_state(plan, pins, at, record)
     scope = TriggerScope()
     if schema is not None:
-        _check_schema(schema, body, state)
+        with _discreet(plan, "The input", "@triggerBody()"):
+            _check_schema(schema, body, state)
     records = [record]
     if trigger.split_on is not None and given:
         most = MOST_RUNS if concurrency_of(plan) is None else MOST_RUNS_LIMITED
-        records = _split(trigger, record, state, scope, most)
+        with _discreet(plan, f"splitOn of the trigger '{trigger.name}'", trigger.split_on):
+            records = _split(trigger, record, state, scope, most)
     for condition in trigger.conditions:
-        holds = compile_condition(condition, scope).evaluate
-        kept = []
-        for each in records:
-            state.trigger = each
-            if holds(state.root) is True:
-                kept.append(each)
+        with _discreet(plan, f"A condition of the trigger '{trigger.name}'", condition):
+            holds = compile_condition(condition, scope).evaluate
+            kept = []
+            for each in records:
+                state.trigger = each
+                if holds(state.root) is True:
+                    kept.append(each)
         records = kept
     return records
+
+
+@contextmanager
+def _discreet(plan: Plan, what: str, part: Value) -> Iterator[None]:
+    """A fault of what reads secured values is told without its message, which may quote one of them."""
+    try:
+        yield
+    except ExpressionError as error:
+        if not Secrecy(plan.definition).is_read_by(part):
+            raise
+        raise ExpressionError(
+            f"{what} is not as it has to be. The reason is hidden, since secured values are read there.",
+            code=error.code,
+            hint="The trigger's secureData and the parameters of a secure type say what is secured.",
+        ) from None
 
 
 def _split(

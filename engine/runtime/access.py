@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 from ...connectors import Services
+from ...connectors.desktop import Settings
 from ...storage import EnvironmentLocked, ExecutorLost, SealedInbox, StorageError, StoreClosed, Vault
 from ..errors import Denied
+from .claims import CONCURRENCY, Pins
 from .executor import Executor
 from .library import Library
 from .outgoing import Underway
@@ -63,13 +65,18 @@ class Access:
         *,
         resume: bool,
         run_duration: int | None,
+        concurrency: int = CONCURRENCY,
+        desktop: Settings | None = None,
     ) -> None:
         self.info = vault.environment
         self.clock = clock
         self.resume = resume
         self.watching = False
+        self._concurrency = concurrency
+        self.pins = Pins()
         self.doubt: Callable[[], None] = lambda: None
         self._connectors = connectors
+        self._desktop = desktop
         self._run_duration = run_duration
         self._opened: _Opened | None = _open(vault)
         self._error: Dropped | None = None
@@ -138,22 +145,22 @@ class Access:
         """The executor, if this process is or becomes it; None while another process is. Raises EnvironmentLocked."""
         async with self._turn:
             opened = self._current()
-            if opened.executor is None and await opened.vault.try_become_executor():
+            if opened.executor is None and await opened.vault.workers.join(lead=self.resume):
                 await opened.vault.look_again()
                 self._still(opened)
-                performer = Performer(self._connectors, Services(clock=self.clock))
+                performer = Performer(self._connectors, Services(clock=self.clock), self._desktop)
                 executor = Executor(
-                    opened.vault, opened.library, self.clock, performer, self._underway, self._run_duration
-                )
+                    opened.vault, opened.library, self.clock, performer, self._underway, self._run_duration,
+                    self._concurrency, self.pins,
+                )  # fmt: skip
                 await self._underway.look(opened.vault.sealed_items.kept)
                 self._still(opened)
                 opened.executor = executor
                 self._executes = True
                 self._tell(executor)
-                await executor.key_work.resume()
-                await executor.upkeep.look()
+                await executor.look_after()
                 if self.resume:
-                    await executor.resume_all()
+                    await executor.claims.begin()
                 await self._go_on(executor)
                 self._still(opened)
                 executor.watch_inbox()  # last: whoever asked for the executor has the first turn with it
@@ -173,14 +180,18 @@ class Access:
         """
         executor = await self.execute()
         if executor is None:
-            raise Denied(
-                f"Another process executes the environment '{self.info.name}': triggers fire there, or nowhere.",
-                code="ExecutedElsewhere",
-                hint="End that process first; there can be one worker for each environment.",
-            )
+            raise self.elsewhere()
         self._fired, self._ended = fired, ended if ended is not None else self._ended
         self._tell(executor)
         return executor
+
+    def elsewhere(self) -> Denied:
+        """The refusal to do here what another process does."""
+        return Denied(
+            f"Another process executes the environment '{self.info.name}': triggers fire there, or nowhere.",
+            code="ExecutedElsewhere",
+            hint="End that process first; an environment in PostgreSQL can have several workers.",
+        )
 
     def _tell(self, executor: Executor) -> None:
         executor.triggers.fired = self._fired
@@ -213,6 +224,11 @@ class Access:
     def admit(self, vault: Vault) -> None:
         """The key is given again: everything may be used again, and `retake` brings back what went on here."""
         self._opened, self._error = _open(vault), None
+
+    @property
+    def executes(self) -> bool:
+        """Whether this process was the executor at any time: it looks after the environment."""
+        return self._executes
 
     @property
     def vacant(self) -> bool:

@@ -16,18 +16,19 @@ from ..errors import SealflowError
 
 ACTOR_VARIABLE: Final = "SEALFLOW_ACTOR"
 LIMIT_VARIABLE: Final = "SEALFLOW_POLICY_LIMIT"
+APPROVALS_VARIABLE: Final = "SEALFLOW_APPROVALS"
 
 
 def administration(store: Store, actor: Actor | str | None, limit: int | None) -> Administration:
     """The administrator's acts on a store, in the name of `actor`: both roles, unless an `Actor` has fewer.
 
-    Raises SealflowError, code `InvalidActor` for a name that is empty, and `InvalidPolicyLimit`.
+    Raises SealflowError, code `InvalidActor` for a name that is empty, `InvalidPolicyLimit` and `InvalidApprovals`.
     """
     if not isinstance(actor, Actor):
         actor = Actor(actor_name() if actor is None else actor)
     if not actor.name.strip():
         raise SealflowError("Whoever administers keys needs a name.", code="InvalidActor")
-    return Administration(store, actor, limit=policy_limit() if limit is None else limit)
+    return Administration(store, actor, limit=policy_limit() if limit is None else limit, approvals=approvals())
 
 
 def actor_name() -> str:
@@ -51,5 +52,19 @@ def policy_limit() -> int:
             f"{LIMIT_VARIABLE} is a number of environments, not '{text}'.",
             code="InvalidPolicyLimit",
             hint=f"The default is {DEFAULT_LIMIT}.",
+        )
+    return int(text)
+
+
+def approvals() -> int:
+    """$SEALFLOW_APPROVALS, else 1: how many administrators an act on keys takes at least, whatever policies say. Raises
+    SealflowError, code `InvalidApprovals`, for anything but 1 and 2.
+    """
+    text = os.environ.get(APPROVALS_VARIABLE) or "1"
+    if text.strip() not in ("1", "2"):
+        raise SealflowError(
+            f"{APPROVALS_VARIABLE} is 1 or 2, not '{text}'.",
+            code="InvalidApprovals",
+            hint="2: whoever acts on keys needs a second administrator's approval.",
         )
     return int(text)

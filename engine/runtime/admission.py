@@ -59,6 +59,16 @@ class Admission:
         else:
             flow.going_on.add(run.log.run_id)
 
+    def sleep(self, run: LiveRun, *, known: bool) -> None:
+        """A run leaves memory and has not ended; it counts on where all of its flow's runs are `known`."""
+        if not known:
+            self._flow_of.pop(run.log.run_id, None)
+            flow = self._flows.get(run.log.flow_id)
+            if flow is not None:
+                flow.going_on.discard(run.log.run_id)
+                if not flow.going_on and not flow.held:
+                    del self._flows[run.log.flow_id]
+
     def leave(self, run: LiveRun) -> None:
         """A run has ended or cannot go on here: the one that waits longest begins."""
         flow_id = self._flow_of.pop(run.log.run_id, None)

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from ...storage import RunInfo, Value, Vault, export_bundle
 from ..errors import SealflowError
-from ..kernel import REVISIONS, MismatchError, Plan, Record, from_stored, replay
+from ..kernel import MismatchError, Plan, Record, from_stored
+from ..kernel.machine import machine_of
 from ..kernel.records import START
 from ..kernel.status import NAMES
 from .library import plan_of
@@ -123,7 +124,8 @@ def bundle_of(content: Any) -> Bundle:
         if not records or records[0][1] != START:
             raise ValueError("it does not begin with a start record")
         revision = records[0][4].get("revision", 1)
-        if revision not in REVISIONS:
+        plan = plan_of(content["document"])
+        if revision not in machine_of(plan).revisions:
             raise UnreadableBundleError(
                 f"The run was started under revision {revision} of the semantics, which this release does not know.",
                 hint="Replay it with the release that ran it.",
@@ -133,7 +135,7 @@ def bundle_of(content: Any) -> Bundle:
             flow=str(content["flow"]),
             version=int(content["flowVersion"]),
             environment=str(content["environment"]),
-            plan=plan_of(content["document"]),
+            plan=plan,
             document=content["document"],
             records=records,
         )
@@ -147,7 +149,7 @@ def replay_bundle(bundle: Bundle, document: dict[str, Any] | None = None) -> Rep
     """Strict replay against the definition that ran, or against `document`. Raises UnreadableBundleError."""
     plan = plan_of(document) if document is not None else bundle.plan
     try:
-        found = replay(bundle.records, plan, bundle.plan)
+        found = machine_of(plan).replay(bundle.records, plan, bundle.plan)
     except _DAMAGES as error:
         raise _damaged(error) from None
     difference = found.difference

@@ -16,7 +16,7 @@ from ...connectors import Failure, Reply
 from ...connectors.answers import as_value
 from ...storage import Vault, ensure_storable
 from ..errors import NotFound, SealflowError
-from ..kernel import Open, State, listens
+from ..kernel import Entry, Open, State, listens
 from ..kernel.chance import callback_token
 from ..kernel.status import SKIPPED
 from .library import Library
@@ -116,18 +116,22 @@ def addresses(state: State) -> dict[str, str]:
 async def look_up(vault: Vault, library: Library, address: Address) -> Delivery:
     """How a callback would be answered by what is stored of its run: 202, 404 or 410."""
     name = run_name(address.run_id)
+    told: dict[str, Entry] = {}
+
+    def changed(known: Entry) -> None:
+        if known.node.operation is not None and known.node.operation.webhook:
+            told[known.path] = known
+
     try:
-        state, history = await read_state(vault, library, address.run_id)
+        state, _ = await read_state(vault, library, address.run_id, changed, keep=0)
     except NotFound:
         return Delivery(UNKNOWN)
     entry = find(state, address.token) if state.end is None else None
     if entry is not None:
         return Delivery(ACCEPTED, name, state.plan.path(entry.node, entry.frame.it))
-    for known in history.entries:
-        operation = known.node.operation
-        asked = operation is not None and operation.webhook and known.status != SKIPPED
-        if asked and _belongs(state, known.path, address.token):
-            return Delivery(GONE, name, known.path)
+    for path, known in told.items():
+        if known.status != SKIPPED and _belongs(state, path, address.token):
+            return Delivery(GONE, name, path)
     return Delivery(UNKNOWN)
 
 

@@ -7,21 +7,29 @@ NoResponse.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ...connectors import status_name
 from ..cloud import key_of
 from ..errors import NotFound, SealflowError
-from ..kernel import Invoke
+from ..kernel import Entry, Invoke, Plan, State
 from ..kernel.status import FAILED, SUCCEEDED
+from .claims import is_led
 from .library import Flow, flow_name
 from .perform import Answer
 from .reading import read_state
-from .start import UNSET, plan_starts
+from .requests import START
+from .start import UNSET, Start, plan_starts
 
 if TYPE_CHECKING:
     from .executor import Executor
     from .live import LiveRun
+
+MOST_NESTED: Final = 50
+"""How deep flows may call one another. A flow that calls itself without end would start runs until the store is full;
+the hosts refuse one that calls itself directly, and document no depth for those that do by way of another."""
+
+TOO_DEEP: Final = "NestedWorkflowsTooDeep"
 
 
 class Children:
@@ -53,10 +61,18 @@ class Children:
                 "NestedWorkflowDoesNotContainResponseAction",
                 f"The flow '{flow.name}' has no Response action, so it cannot be called from another flow.",
             )
+        nested = int(parent.state.pins.get("nested") or 0) + 1
+        if nested > MOST_NESTED:
+            return _failure(
+                TOO_DEEP,
+                f"The flow '{flow.name}' would be called {nested} levels deep; the most are {MOST_NESTED}.",
+            )
         child_id = command.child_id
-        if await executor.vault.run_exists(child_id):
-            run = await executor.resume(child_id)
-        else:
+        run = executor.live.get(child_id)
+        if run is None and await executor.vault.run_exists(child_id):
+            if not executor.claims.active:  # nobody else brings it back
+                run = await executor.resume(child_id)
+        elif run is None:
             try:
                 await executor.triggers.refuse(flow, plan)
                 document = await executor.library.document(flow.id, flow.version)
@@ -72,32 +88,73 @@ class Children:
                     run_id=child_id,
                     parent=parent.log.run_id,
                     tracking=parent.state.pins.get("tracking"),
+                    nested=nested,
                 )
             except SealflowError as error:
                 return _failure(error.code, error.message)
             if not starts:
                 return _failure("TriggerConditionNotMet", f"The trigger of '{flow.name}' did not fire for this input.")
-            for start in starts[1:]:
-                await executor.start(start)
-            run = await executor.start(starts[0])
+            for start in starts:
+                await self._start(start, plan)
+            run = executor.live.get(child_id)
             if plan.definition.triggers and plan.definition.triggers[0].split_on is not None:
                 # One run for each element, and nobody to answer: the caller is only told that they were accepted.
                 return Answer(SUCCEEDED, "Accepted", {"statusCode": 202, "headers": {}, "body": None}, None)
-        if run is not None:
-            await run.responded.wait()
-            if run.failure is not None:
-                raise run.failure  # the engine's trouble, not the flow's: the parent stays resumable too
-            response = run.state.response
-            end = run.state.end
-        else:
-            state, _ = await read_state(executor.vault, executor.library, child_id)
-            response, end = state.response, state.end
+        state = await self._answered_by(parent, command, child_id, run)
+        response, end = state.response, state.end
         if response is not None:
             return _answered(response)
+        if any(node.type == "workflow" for node in plan.nodes) and await self._was_too_deep(child_id):
+            # Not a bad gateway, which would be tried again, and so would each of the levels above.
+            return _failure(TOO_DEEP, f"The flow '{flow.name}' led to calls more than {MOST_NESTED} levels deep.")
         code = end.code if end is not None else None
         return _failure(
             "BadGateway", f"The flow '{flow.name}' ended without a response ({code or 'NoResponse'}).", "NoResponse"
         )
+
+    async def _start(self, start: Start, plan: Plan) -> None:
+        """Here, or where the runs of its flow have to be."""
+        executor = self._executor
+        if is_led(plan) and not await executor.lead():
+            await executor.vault.inbox_add(START, start.to_json(), run_id=start.run_id, dedupe=start.run_id)
+        else:
+            await executor.start(start)
+
+    async def _answered_by(self, parent: LiveRun, command: Invoke, child_id: bytes, run: LiveRun | None) -> State:
+        """The child's state once it has responded, or ended. While it is not in memory here, the parent may sleep."""
+        executor, key = self._executor, (command.node.index, command.it)
+        try:
+            while True:
+                if run is not None:
+                    await run.responded.wait()
+                    if run.failure is not None:
+                        raise run.failure  # the engine's trouble, not the flow's: the parent stays resumable too
+                    if not run.aside:
+                        return run.state
+                news = executor.claims.news(parent.log.run_id)
+                news.clear()
+                if await executor.vault.run_exists(child_id):
+                    state, _ = await read_state(executor.vault, executor.library, child_id, keep=0)
+                    if state.response is not None or state.end is not None:
+                        return state
+                run = executor.live.get(child_id)
+                if run is None:
+                    parent.waits_far(key)
+                    await news.wait()
+                    run = executor.live.get(child_id)
+        finally:
+            parent.far.discard(key)
+
+    async def _was_too_deep(self, child_id: bytes) -> bool:
+        """Whether a run has met the limit of levels, itself or further down."""
+        found: list[Entry] = []
+
+        def changed(entry: Entry) -> None:
+            if entry.code == TOO_DEEP and not found:
+                found.append(entry)
+
+        await read_state(self._executor.vault, self._executor.library, child_id, changed, keep=0)
+        return bool(found)
 
     async def _find(self, name: str) -> Flow:
         if not name:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...connectors.api_properties import ApiProperties, read_api_properties
-from ...storage import ConnectionInfo, Vault
+from ...storage import ConnectionInfo, Damaged, Vault
+from ...storage.listings import split
 from .keyed import keyed
 
 if TYPE_CHECKING:
@@ -69,9 +70,11 @@ class Connections:
         return await self.one(made.name)
 
     @keyed
-    async def all(self) -> list[ConnectionDetail]:
-        """All connections, oldest first."""
-        return [await self.one(each.name) for each in await self._vault.connections()]
+    async def all(self, *, damaged: list[Damaged] | None = None) -> list[ConnectionDetail]:
+        """All connections, oldest first. What does not open is added to `damaged`, and raises IntegrityError without
+        that.
+        """
+        return [await self.one(each.name) for each in split(await self._vault.listings.connections(), damaged)]
 
     @keyed
     async def one(self, name: str) -> ConnectionDetail:

@@ -14,6 +14,7 @@ from ...storage import InboxFull, IntegrityError, RecordNotFound, SealedInbox, S
 from ...storage.sealed_inbox import SealedItems
 from ..kernel import Command, Invoke
 from .callbacks import ACCEPTED, FULL, UNKNOWN, Address, Delivery
+from .claims import RunElsewhereError
 from .perform import Answer
 from .requests import ANSWERED, CALLBACK, CALLED, STARTED
 from .start import UNSET, run_name
@@ -106,9 +107,19 @@ async def _carry_out(executor: Executor, item: SealedItem) -> None:
         elif item.kind == CALLED:
             value = item.value
             await executor.triggers.called(item.scope, value["token"], value.get("body", UNSET), value["headers"])
+    except RunElsewhereError:
+        await _pass_on(executor, item)
     except StorageError as error:
         if not isinstance(error, IntegrityError | RecordNotFound):
             raise
         log.error("what came while the environment was locked cannot be carried out: %s", error.code)
     except Exception as error:
         log.warning("what came while the environment was locked failed: %s", type(error).__name__)
+
+
+async def _pass_on(executor: Executor, item: SealedItem) -> None:
+    """To the worker that has the run, through the inbox. What it is told twice, it takes in once."""
+    value: Any = item.value
+    if item.kind == CALLBACK:
+        value = {"token": item.value["token"], "answer": [*item.value["answer"]]}
+    await executor.vault.inbox_add(item.kind, value, run_id=item.scope)

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import EnvironmentLocked, Vault, ensure_storable, open_bundle
+from ...storage import Damaged, EnvironmentLocked, IntegrityError, Vault, ensure_storable, open_bundle
+from ...storage.listings import split
 from ..cloud import Source, read_object
 from ..cloud.artifacts import Artifacts, read_artifacts
 from ..errors import SealflowError
-from ..kernel import Entry, History, Plan
+from ..kernel import Entry, Plan
+from ..kernel.history import KEPT
+from ..kernel.machine import machine_of
 from ..kernel.polling import kind_of
 from ..kernel.status import NAMES, code_of
 from .access import Access
 from .callbacks import UNKNOWN, Address, Delivery, answer_to, leave
+from .claims import CONCURRENCY, RunElsewhereError, is_led
 from .clock import Clock, SystemClock
 from .connections import Connections
 from .disposal import Disposal
@@ -41,6 +46,7 @@ from .reading import run_info
 from .registration import Registration
 from .requests import DEPLOYED, RESUME, START
 from .run import Run, Started
+from .scripts import FlowSource, ScriptSource
 from .simulate import Simulation
 from .start import UNSET, declared, plan_starts, run_name, start_arguments
 from .summaries import FlowDetail, FlowSummary, RunSummary, summary_of
@@ -49,6 +55,7 @@ from .triggers import Fired, disabled
 
 if TYPE_CHECKING:
     from ...connectors import Registry
+    from ...connectors.desktop import Settings
 
 
 MOST_PENDING: Final = 8 << 20
@@ -71,6 +78,8 @@ class Environment:
         clock: Clock | None = None,
         resume: bool = True,
         run_duration: timedelta | None = None,
+        concurrency: int | None = None,
+        desktop: Settings | None = None,
     ) -> None:
         self._connectors = connectors
         self._clock: Clock = clock if clock is not None else SystemClock()
@@ -83,6 +92,8 @@ class Environment:
             opening.sealed_inbox,
             resume=resume,
             run_duration=in_ticks(run_duration),
+            concurrency=concurrency if concurrency is not None else CONCURRENCY,
+            desktop=desktop,
         )
         self._watch = KeyWatch(self._access, opening)
         self._watch.start()
@@ -113,7 +124,7 @@ class Environment:
     async def deploy(
         self,
         name: str,
-        source: Source | Mapping[str, Any] | Path | str,
+        source: FlowSource | Mapping[str, Any] | Path | str,
         *,
         dialect: str = "auto",
         artifacts: Artifacts | Path | str | None = None,
@@ -124,7 +135,7 @@ class Environment:
         """Check and keep a flow under `name`.
 
         `source`: a definition as a dict (any form of file is accepted), or the path of a file or of a package: a
-        solution, a flow package, a project's folder, a template. `flow` says which one where it holds several.
+        solution, a flow package, a project's folder, a template; or a desktop flow's script. `flow` says which one where it holds several.
         `artifacts`: its maps and schemas, as `{"maps": {name: text}, "schemas": {name: text}}` or a folder of the
         layout of a Standard project's `Artifacts`. The same content again is the same version. A new flow may start
         runs unless `enabled` is False; one that is there stays as it is.
@@ -133,7 +144,7 @@ class Environment:
         `SeveralFlows`, NotFound for a missing file, PackageError for an archive that is not read.
         """
         found = await _source(source, name, flow)
-        if artifacts is not None:
+        if artifacts is not None and isinstance(found, Source):
             found = replace(found, artifacts=await _artifacts(artifacts))
         deployed = await self._library.deploy(name, found, dialect=dialect, simulated=simulated)
         if deployed.created:
@@ -143,9 +154,18 @@ class Environment:
         return deployed
 
     @keyed
-    async def flows(self) -> list[FlowSummary]:
-        """The deployed flows."""
-        disabled = {state.flow_id for state in await self._vault.triggers() if not state.value["enabled"]}
+    async def flows(self, *, damaged: list[Damaged] | None = None) -> list[FlowSummary]:
+        """The deployed flows. What does not open is added to `damaged`, and raises IntegrityError without that."""
+        disabled: set[bytes] = set()
+        flows = split(await self._vault.listings.flows(), damaged)
+        try:
+            disabled = {state.flow_id for state in await self._vault.triggers() if not state.value["enabled"]}
+        except IntegrityError:
+            if damaged is None:
+                raise
+            states = await self._vault.listings.triggers([flow.flow_id for flow in flows])
+            disabled = {each.id for each in states if isinstance(each, Damaged)}
+            disabled |= {state.flow_id for state in split(states, damaged) if not state.value["enabled"]}
         return [
             FlowSummary(
                 flow.name,
@@ -155,7 +175,7 @@ class Environment:
                 flow.updated_ms,
                 flow.flow_id not in disabled,
             )
-            for flow in await self._vault.flows()
+            for flow in flows
         ]
 
     @keyed
@@ -220,22 +240,30 @@ class Environment:
 
         Arguments and errors as for `watch_triggers`.
         """
-        await (await self._access.executing(fired, ended)).fire_due()
+        executor = await self._access.executing(fired, ended)
+        if not await executor.lead():
+            raise self._access.elsewhere()
+        await executor.fire_due()
         await self.idle()
 
     @keyed
-    async def idle(self) -> None:
-        """Return when no run goes on in this process."""
-        while self._executor is not None and self._executor.live:
-            await asyncio.gather(*(run.ended.wait() for run in self._executor.live.values()))
+    async def idle(self, *, sleeping: bool = True) -> None:
+        """Return when no run goes on in this process: with `sleeping`, none either that waits for a time or an event
+        from now on.
+        """
+        while (executor := self._executor) is not None and executor.live:
+            executor.claims.staying += sleeping
+            try:
+                await asyncio.gather(*(run.ended.wait() for run in executor.live.values()))
+            finally:
+                executor.claims.staying -= sleeping
 
     @keyed
     async def stop_triggers(self) -> None:
-        """Fire nothing more; what is being fired is finished first."""
+        """Fire nothing more, and take no more runs that are ready; what is being fired is finished first."""
         self._access.watching = False
-        if self._executor is not None and self._executor.scheduler is not None:
-            await self._executor.scheduler.close()
-            self._executor.scheduler = None
+        if self._executor is not None:
+            await self._executor.stop_triggers()
 
     async def trigger_callback(
         self, address: str, *, body: Any = UNSET, headers: Mapping[str, Any] | None = None
@@ -301,17 +329,18 @@ class Environment:
             simulate=simulation.to_json() if simulation is not None else None,
         )
         executor = await self._execute()
+        elsewhere = executor is not None and is_led(plan) and not await executor.lead()
         await self._refuse(executor, found, plan)
         if len(starts) > 1:
             for start in starts:
                 ensure_storable(start.to_json())  # all of them, or none is started
         runs = Started()
         for start in starts:
-            if executor is None:
+            if executor is None or elsewhere:
                 await self._vault.inbox_add(START, start.to_json(), run_id=start.run_id, dedupe=start.run_id)
                 runs.append(Run(self, start, None, None))
                 continue
-            history = History(plan, on_change) if on_change is not None else None
+            history = machine_of(plan).history(plan, on_change, keep=KEPT) if on_change is not None else None
             live = await executor.start(start, history=history)
             runs.append(Run(self, start, live, history))
             if self._vault.pending_bytes > MOST_PENDING:
@@ -338,10 +367,12 @@ class Environment:
         since_ms: int | None = None,
         until_ms: int | None = None,
         limit: int = 30,
+        damaged: list[Damaged] | None = None,
     ) -> list[RunSummary]:
         """Runs, the newest first. `status` is a name such as `Failed`, in any case.
 
-        Raises NotFound for an unknown flow.
+        A run that does not open is added to `damaged`, and raises IntegrityError without that. Raises NotFound for an
+        unknown flow.
         """
         flow_id = (await self._library.find(flow)).id if flow is not None else None
         statuses = None
@@ -352,19 +383,23 @@ class Environment:
                     f"'{status}' is not a status of a run.", code="InvalidStatus", hint=", ".join(NAMES)
                 )
             statuses = [code]
-        names = {each.flow_id: each.name for each in await self._vault.flows()}
+        flows = split(await self._vault.listings.flows(), [])
+        names = {each.flow_id: each.name for each in flows}
         found: list[RunSummary] = []
         before: bytes | None = None
         while len(found) < limit:
-            page = await self._vault.runs(flow_id=flow_id, statuses=statuses, limit=max(limit, 30), before=before)
-            for info in page:
+            page = await self._vault.listings.runs(
+                flow_id=flow_id, statuses=statuses, limit=max(limit, 30), before=before
+            )
+            for info in split(page, damaged):
                 if since_ms is not None and info.started_ms < since_ms:
                     return found
                 if (until_ms is None or info.started_ms <= until_ms) and len(found) < limit:
                     found.append(summary_of(info, names))
             if len(page) < max(limit, 30):
                 break
-            before = page[-1].run_id
+            last = page[-1]
+            before = last.id if isinstance(last, Damaged) else last.run_id
         return found
 
     @keyed
@@ -402,11 +437,12 @@ class Environment:
     @keyed
     async def _deliver(self, known: Address, answer: Answer) -> Delivery:
         executor = await self._execute() if self._resume else self._executor
-        if executor is None:
-            return await leave(self._vault, self._library, known, answer)
-        delivery = await executor.call_back(known, answer)
-        await self._vault.flush()
-        return delivery
+        if executor is not None:
+            with suppress(RunElsewhereError):
+                delivery = await executor.call_back(known, answer)
+                await self._vault.flush()
+                return delivery
+        return await leave(self._vault, self._library, known, answer)
 
     @keyed
     async def open_bundle(self, data: bytes) -> Any:
@@ -440,7 +476,7 @@ class Environment:
     async def _switch(self, name: str, enabled: bool) -> None:
         flow = await self._library.find(name)
         executor = await self._execute()
-        if executor is None:
+        if executor is None or not await executor.lead():
             await switch_elsewhere(self._vault, flow.id, enabled, self._execute)
         else:
             await executor.triggers.switch(flow.id, enabled)
@@ -452,7 +488,7 @@ class Environment:
             raise disabled(flow.name)
 
     async def _deployed(self, flow_id: bytes) -> None:
-        if self._executor is not None:
+        if self._executor is not None and self._executor.leads:
             await self._executor.deployed(flow_id)
         elif await self._vault.executor_pid() is not None:
             await self._vault.inbox_add(DEPLOYED, flow_id)
@@ -463,8 +499,8 @@ class Environment:
         return await self._access.execute()
 
 
-async def _source(source: Source | Mapping[str, Any] | Path | str, name: str, of: str | None) -> Source:
-    if isinstance(source, Source):
+async def _source(source: FlowSource | Mapping[str, Any] | Path | str, name: str, of: str | None) -> FlowSource:
+    if isinstance(source, (Source, ScriptSource)):
         return source
     if isinstance(source, Mapping):
         return read_object(dict(source), name=name)

@@ -1,4 +1,5 @@
-"""The executor of one environment: the one process that drives its runs (on SQLite exactly one, held by an OS lock).
+"""The executor of one environment in one process: what drives its runs. On SQLite there is exactly one, held by an OS
+lock; on PostgreSQL each worker has one, and `claims` says which runs are its own.
 
 It starts runs, brings unfinished ones back by folding their records, and takes in the requests of other processes.
 """
@@ -7,45 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from ...storage import InboxItem, RecordNotFound, Vault, ensure_storable
+from ...storage import Vault, ensure_storable
 from ..errors import NotFound, SealflowError
-from ..kernel import (
-    REVISIONS,
-    History,
-    Invoke,
-    Plan,
-    State,
-    apply,
-    from_stored,
-    needs_tick,
-    pending,
-    relieve,
-    restore,
-    supply,
-)
+from ..kernel import History, Invoke, Plan, Record
 from ..kernel import records as event
+from ..kernel.machine import machine_of
 from ..kernel.status import CANCELLED, RUNNING, WAITING
 from ..kernel.trigger import concurrency_of
 from .admission import Admission
+from .asked import take_inbox
 from .batches import Batches
 from .callbacks import GONE, RECORDED, UNKNOWN, Address, Delivery, find, look_up
+from .callers import Callers
 from .children import Children
+from .claims import CONCURRENCY, Claims, Pins
 from .clock import Clock
 from .disposal import Upkeep
-from .draining import drain
 from .expiry import RUN_DURATION, Expiry
 from .key_work import KeyWork
 from .library import Library
 from .live import LiveRun
 from .outgoing import Underway
 from .perform import Answer, Performer
-from .reading import is_held, load
-from .requests import CALLBACK, CANCEL, DEPLOYED, MIGRATE, RESUME, START, SWITCH
+from .reviving import Reviving
 from .scheduler import Scheduler
-from .simulate import Simulation
+from .simulate import simulation_of
 from .start import Start, run_name
 from .triggers import Triggers
 
@@ -70,7 +61,7 @@ LEAST_PATIENCE: Final = 1.0
 
 
 class Executor:
-    """Drives the runs of one vault. Its holder must own the environment's executor lock."""
+    """Drives the runs of one vault. Its holder must be one of the environment's workers."""
 
     def __init__(
         self,
@@ -80,12 +71,15 @@ class Executor:
         performer: Performer,
         underway: Underway,
         run_duration: int | None = None,
+        concurrency: int = CONCURRENCY,
+        pins: Pins | None = None,
     ) -> None:
         self.vault = vault
         self.library = library
         self.clock = clock
         self.performer = performer
         self.underway = underway
+        self.callers = Callers()
         self.children = Children(self)
         self.batches = Batches(self)
         self.key_work = KeyWork(vault)
@@ -94,14 +88,19 @@ class Executor:
         self._expiry = Expiry()
         self._run_duration = run_duration
         self.admission = Admission()
+        self.claims = Claims(self, concurrency, pins if pins is not None else Pins())
+        self._reviving = Reviving(self)
         self.triggers = Triggers(self)
         self.scheduler: Scheduler | None = None
+        self._watching = False
+        self._leads = False
+        self._hinted = asyncio.Event()
+        self._hints: set[asyncio.Task[None]] = set()
         self.ended: Callable[[LiveRun], object] | None = None
         self._inbox_task: asyncio.Task[None] | None = None
         self.draining = asyncio.Lock()
         self._broken: set[bytes] = set()
         self._ending: list[asyncio.Task[None]] = []
-        self._resuming: dict[bytes, asyncio.Event] = {}
         self._partings: set[asyncio.Task[Answer]] = set()
 
     @property
@@ -121,6 +120,7 @@ class Executor:
             return known
         plan = await self.library.plan(start.flow_id, start.version)
         digest = await self.library.digest(start.flow_id, start.version)
+        await self.gather(start.flow_id, plan)
         return self.begin(start, plan, digest, history=history)
 
     def begin(self, start: Start, plan: Plan, digest: bytes, *, history: History | None = None) -> LiveRun:
@@ -144,10 +144,11 @@ class Executor:
             parent_domain=parent.log.domain if parent is not None else None,
             definition_digest=digest,
         )
-        simulation = _simulation(start.pins)
-        state = State(plan, history)
+        simulation = simulation_of(start.pins)
+        state = machine_of(plan).state(plan, history)
         run = LiveRun(self, plan, state, runlog, start.flow, simulation, started=start.at, held=held)
-        self._adopt(run)
+        run.parent = start.parent
+        self.adopt(run)
         self.admission.enter(start.flow_id, run, limit)
         run.feed(record)
         return run
@@ -155,74 +156,17 @@ class Executor:
     async def resume(self, run_id: bytes, *, history: History | None = None) -> LiveRun | None:
         """Bring an unfinished run back: fold its records, repeat what was under way. None when it had ended.
 
-        Who comes first brings it back, with his `history`; the others get the same run. Raises NotFound, and storage
-        errors where the history does not verify.
+        Who comes first brings it back, with his `history`; the others get the same run. Raises NotFound,
+        RunElsewhereError, and storage errors where the history does not verify.
         """
-        while (under_way := self._resuming.get(run_id)) is not None:
-            await under_way.wait()
-        known = self.live.get(run_id)
-        if known is not None:
-            return known
-        self._resuming[run_id] = resumed = asyncio.Event()
-        try:
-            return await self._resume(run_id, history)
-        finally:
-            del self._resuming[run_id]
-            resumed.set()
+        return await self._reviving.resume(run_id, history)
 
-    async def _resume(self, run_id: bytes, history: History | None) -> LiveRun | None:
-        try:
-            info = await self.vault.run(run_id)
-        except RecordNotFound:
-            raise NotFound(
-                f"There is no run {run_name(run_id)}.", hint="`sealflow runs list` shows the runs."
-            ) from None
-        if info.ended_ms is not None:
-            return None
-        plan = await self.library.plan(info.flow_id, info.version, info.definition_digest)
-        runlog = await self.vault.open_run(run_id)
-        known = self.live.get(run_id)
-        if known is not None:
-            return known
-        snapshot = await runlog.load_snapshot() if history is None else None
-        state = restore(plan, snapshot[1]) if snapshot is not None else None
-        if state is None:
-            state = State(plan, history)
-        elif state.need:
-            supply(state, await load(runlog, state.need))
-        calls: dict[str, int] = {}
-        async for page in self.vault.read_run(run_id, after_seq=state.seq):
-            for number, stored in enumerate(page.records, page.seq - 1):
-                record = from_stored(stored)
-                if number < state.seq:
-                    continue
-                if record[1] == event.RESULT:
-                    key = plan.nodes[record[2]].key
-                    calls[key] = calls.get(key, 0) + 1
-                apply(plan, state, record)
-            if state.resident > self.room:
-                relieve(state, self.room // 2)
-        if state.seq == 0:
-            raise SealflowError(f"The run {run_name(run_id)} has no start record.", code="RunNotStarted")
-        if state.revision not in REVISIONS:
-            raise SealflowError(
-                f"The run {run_name(run_id)} was started under another revision of the semantics.",
-                code="RevisionMismatch",
-                hint="Resume it with the release that started it.",
-            )
-        known = self.live.get(run_id)
-        if known is not None:
-            return known
-        limit = concurrency_of(plan)
-        held = is_held(state) and self.admission.holds(info.flow_id, limit)
-        flow, simulation = str(info.summary.get("flow", "")), _simulation(state.pins)
-        run = LiveRun(self, plan, state, runlog, flow, simulation, started=state.started, held=held)
-        self._adopt(run)
-        self.admission.enter(info.flow_id, run, limit)
-        run.recover(pending(state), needs_tick(state) and not held, calls)
-        return run
+    async def gather(self, flow_id: bytes, plan: Plan) -> None:
+        """Bring all unfinished runs of a flow back whose runs limit each other, see `reviving`."""
+        await self._reviving.gather(flow_id, plan)
 
-    def _adopt(self, run: LiveRun) -> None:
+    def adopt(self, run: LiveRun) -> None:
+        """Drive a run from now on."""
         self.live[run.log.run_id] = run
         if run.simulation is None:
             self._expiry.add(run.log.run_id, run.expires, self.live)
@@ -251,13 +195,27 @@ class Executor:
                 resumed.append(run)
         return resumed
 
+    @asynccontextmanager
+    async def _at_hand(self, run_id: bytes) -> AsyncIterator[LiveRun | None]:
+        """A run that takes in at once what it is told, until control is given away; None when it had ended.
+
+        Raises as `resume`.
+        """
+        with self.claims.pins.held(run_id):
+            while True:
+                run = await self.resume(run_id)
+                if run is not None:
+                    await run.settled()
+                if run is None or not run.aside:
+                    break
+            yield run
+
     async def cancel(self, run_id: bytes, reason: str) -> bool:
-        """End a run as Cancelled; False when it had ended."""
-        run = await self.resume(run_id)
-        if run is None:
-            return False
-        run.feed(event.stop(run.now(), CANCELLED, "Cancelled", reason))
-        return True
+        """End a run as Cancelled; False when it had ended. Raises as `resume`."""
+        async with self._at_hand(run_id) as run:
+            if run is not None:
+                run.feed(event.stop(run.now(), CANCELLED, "Cancelled", reason))
+            return run is not None
 
     async def call_back(self, address: Address, answer: Answer) -> Delivery:
         """Give a callback to the run that waits for it, which is brought back for that: 200, 404 or 410.
@@ -265,19 +223,18 @@ class Executor:
         When this returns, the callback's record is queued. Raises the failure of a run that cannot go on.
         """
         try:
-            run = await self.resume(address.run_id)
+            async with self._at_hand(address.run_id) as run:
+                entry = find(run.state, address.token) if run is not None and run.state.end is None else None
+                if run is not None and entry is not None:
+                    run.call_back(entry, answer)
+                    await run.settled()
+                    if run.failure is not None:
+                        raise run.failure
+                    return Delivery(RECORDED, run.id, run.plan.path(entry.node, entry.frame.it))
+                if run is not None:
+                    await self.vault.flush()  # what is stored tells of everything that was waited for
         except NotFound:
             return Delivery(UNKNOWN)
-        if run is not None:
-            await run.settled()
-            entry = find(run.state, address.token) if run.state.end is None else None
-            if entry is not None:
-                run.call_back(entry, answer)
-                await run.settled()
-                if run.failure is not None:
-                    raise run.failure
-                return Delivery(RECORDED, run.id, run.plan.path(entry.node, entry.frame.it))
-            await self.vault.flush()  # what is stored tells of everything that was waited for
         found = await look_up(self.vault, self.library, address)
         return Delivery(GONE, found.run, found.path) if found.accepted else found
 
@@ -286,13 +243,12 @@ class Executor:
 
         Raises NotFound, and the failure of a run that cannot go on.
         """
-        run = await self.resume(run_id)
-        if run is not None:
-            await run.settled()
-            run.take_answer(value)
-            await run.settled()
-            if run.failure is not None:
-                raise run.failure
+        async with self._at_hand(run_id) as run:
+            if run is not None:
+                run.take_answer(value)
+                await run.settled()
+                if run.failure is not None:
+                    raise run.failure
 
     def part(self, command: Invoke) -> None:
         """Make the unsubscribe request of a run that is over: once, and nobody waits for what comes of it."""
@@ -300,12 +256,39 @@ class Executor:
         self._partings.add(task)
         task.add_done_callback(self._partings.discard)
 
+    def put_aside(self, run: LiveRun) -> None:
+        """Drive a run no more that has not ended: what is appended to it is durable, or on its way."""
+        self.live.pop(run.log.run_id, None)
+        self.admission.sleep(run, known=self._reviving.knows(run.log.flow_id))
+        self.claims.forget(run.log.run_id)
+        self._ending = [task for task in self._ending if not task.done()] + run.put_aside()
+
+    def fell_asleep(self, run: LiveRun, missed: list[Record]) -> None:
+        """The run is durable as one that sleeps: it leaves memory, unless it was told something meanwhile."""
+        self.put_aside(run)
+        self.claims.asleep(run.sleeps_until)
+        if missed:
+            self._hint_task(self._wake_up(run.log.run_id, missed))
+        self.claims.made_room()
+
+    async def _wake_up(self, run_id: bytes, missed: list[Record]) -> None:
+        try:
+            async with self._at_hand(run_id) as run:
+                for record in missed if run is not None else []:
+                    run.feed(record)  # type: ignore[union-attr]
+        except Exception as error:
+            log.warning("run %s cannot be resumed: %s", run_name(run_id), type(error).__name__)
+
     def forget(self, run: LiveRun) -> None:
         """The run has ended, or its store is gone."""
         self.live.pop(run.log.run_id, None)
+        self.claims.forget(run.log.run_id)
+        self.claims.made_room()
         self.admission.leave(run)
         if run.failure is not None:
             self._broken.add(run.log.run_id)
+        else:
+            self.performer.sessions.end(run.log.run_id)
         if self.ended is not None:
             self.ended(run)
 
@@ -314,59 +297,75 @@ class Executor:
     def watch_inbox(self) -> None:
         """Look into the inbox from now on, until `close`."""
         if self._inbox_task is None:
+            self.vault.workers.on_hint(self._hinted.set)
             self._inbox_task = asyncio.get_running_loop().create_task(self._watch_inbox())
 
     async def _watch_inbox(self) -> None:
         while True:
+            self._hinted.clear()
             try:
                 self.expire()
-                await self.upkeep.look()
+                await self.claims.look()
+                await self.look_after()
                 await self.take_inbox()
             except Exception as error:
                 log.warning("the inbox could not be read: %s", type(error).__name__)
-            await asyncio.sleep(INBOX_PERIOD)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(INBOX_PERIOD):
+                    await self._hinted.wait()
+
+    def hint(self) -> None:
+        """Let the other workers look."""
+        self._hint_task(self.vault.workers.hint())
+
+    def _hint_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._hints.add(task)
+        task.add_done_callback(self._hints.discard)
 
     async def take_inbox(self) -> int:
         """Carry out what other processes asked for, and what came while the environment was locked; returns how many
         requests there were.
         """
-        taken = await drain(self)
-        while items := await self.vault.inbox():
-            await self._take(items)
-            taken += len(items)
-        return taken
+        return await take_inbox(self)
 
-    async def _take(self, items: list[InboxItem]) -> None:
-        for item in items:
-            try:
-                if item.kind == START:
-                    start = Start.from_json(item.value)
-                    if not await self.vault.run_exists(start.run_id):
-                        await self.start(start)
-                elif item.kind == CANCEL and item.run_id is not None:
-                    await self.cancel(item.run_id, str(item.value))
-                elif item.kind == RESUME and item.run_id is not None:
-                    await self.resume(item.run_id)
-                elif item.kind == DEPLOYED:
-                    await self.deployed(item.value)
-                elif item.kind == SWITCH:
-                    await self.triggers.switch(item.value["flow"], item.value["enabled"])
-                elif item.kind == MIGRATE:
-                    self.key_work.begin()
-                elif item.kind == CALLBACK and item.run_id is not None:
-                    address = Address(item.run_id, str(item.value["token"]))
-                    await self.call_back(address, Answer(*item.value["answer"]))
-            except Exception as error:
-                log.warning("a request for run %s failed: %s", _named(item.run_id), type(error).__name__)
-            # Consumed in the same commit that holds what it led to.
-            self.vault.consume(item.id)
-        await self.vault.flush()
+    # ---- what is to be done once in an environment
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the worker that fires triggers and does all else that is to be done once."""
+        return self.vault.workers.leads
+
+    async def lead(self) -> bool:
+        """Lead from now on, unless another worker does; whether this one leads."""
+        if await self.vault.workers.lead():
+            await self.look_after()
+        return self.leads
+
+    async def look_after(self) -> None:
+        """Do what is to be done once, where this worker leads."""
+        if not self.leads:
+            return
+        if not self._leads:
+            self._leads = True
+            await self.key_work.resume()
+            if self._watching:
+                await self.watch_triggers()
+        await self.upkeep.look()
 
     async def watch_triggers(self) -> None:
-        """Fire triggers from now on, until `close`."""
-        if self.scheduler is None:
+        """Fire triggers from now on, until `close`: as soon as this worker leads."""
+        self._watching = self.claims.taking = True
+        if self.scheduler is None and self.leads:
             self.scheduler = Scheduler(self)
             await self.scheduler.start()
+
+    async def stop_triggers(self) -> None:
+        """Fire nothing more, and leave to others what is ready."""
+        self._watching = self.claims.taking = False
+        if self.scheduler is not None:
+            await self.scheduler.close()
+            self.scheduler = None
 
     async def fire_due(self) -> None:
         """Fire once what is due now. Raises SealflowError while triggers are watched."""
@@ -404,7 +403,12 @@ class Executor:
             self._inbox_task.cancel()
             await asyncio.gather(self._inbox_task, return_exceptions=True)
             self._inbox_task = None
+        await self.claims.close()
         await self.key_work.close()
+        await self._reviving.close()
+        for each in self._hints:
+            each.cancel()
+        await asyncio.gather(*self._hints, return_exceptions=True)
         self.interrupt(
             SealflowError(
                 "The engine was closed while the run was going on.",
@@ -419,13 +423,4 @@ class Executor:
             await asyncio.wait(self._partings, timeout=patience)
             for task in self._partings:
                 task.cancel()
-
-
-def _simulation(pins: dict[str, Any]) -> Simulation | None:
-    """A run that was started as a simulation stays one."""
-    given = pins.get("simulate")
-    return Simulation.from_json(given) if given is not None else None
-
-
-def _named(run_id: bytes | None) -> str:
-    return run_name(run_id) if run_id is not None else "-"
+        await self.performer.sessions.aclose()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...storage import RunInfo, Vault
+from ...storage import Damaged, RunInfo, Vault
+from ...storage.listings import split
 from ..errors import NotFound
 from .reading import run_info
 
@@ -19,22 +20,29 @@ async def find_run(vault: Vault, name: str) -> RunInfo:
     if len(text) == 32:
         return await run_info(vault, bytes.fromhex(text))
     before: bytes | None = None
-    matches: list[RunInfo] = []
-    while page := await vault.runs(limit=200, before=before):
-        matches += [info for info in page if info.run_id.hex().startswith(text)]
-        before = page[-1].run_id
+    matches: list[RunInfo | Damaged] = []
+    while page := await vault.listings.runs(limit=200, before=before):
+        matches += [each for each in page if _id(each).hex().startswith(text)]
+        before = _id(page[-1])
     if len(matches) != 1:
         reason = f"{len(matches)} runs begin with" if matches else "There is no run that begins with"
         raise NotFound(f"{reason} '{name}'.", hint=_HINT)
-    return matches[0]
+    return split(matches, None)[0]
 
 
 async def _latest(vault: Vault) -> RunInfo:
-    """The run that was started last, not counting those that flows start."""
+    """The run that was started last, not counting those that flows start. Raises the error of a later one that does not
+    open: it may be that.
+    """
     before: bytes | None = None
-    while page := await vault.runs(limit=30, before=before):
-        for info in page:
+    while page := await vault.listings.runs(limit=30, before=before):
+        for each in page:
+            (info,) = split([each], None)
             if info.parent is None:
                 return info
-        before = page[-1].run_id
+        before = _id(page[-1])
     raise NotFound("There are no runs in this environment yet.")
+
+
+def _id(each: RunInfo | Damaged) -> bytes:
+    return each.id if isinstance(each, Damaged) else each.run_id

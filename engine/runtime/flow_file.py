@@ -11,14 +11,16 @@ from typing import Final
 
 from ..cloud import Source, read
 from ..cloud.package import Package, open_package
+from ..desktop.sources import is_script
 from ..errors import DefinitionError, NotFound
 from .packages import package_of, read_package
+from .scripts import FlowSource, source_of
 
 _TOLD: Final = 10
 """How many flows of a package an error names."""
 
 
-def read_flow_file(path: Path, flow: str | None = None) -> Source:
+def read_flow_file(path: Path, flow: str | None = None) -> FlowSource:
     """The flow in a file or folder. `flow` says which one of several: its name, its file or an id that it had there.
 
     Raises NotFound for a missing file and an unknown flow; DefinitionError: SeveralFlows, NoDefinition and what is
@@ -29,8 +31,10 @@ def read_flow_file(path: Path, flow: str | None = None) -> Source:
     return flow_of(_read_file(path), path.name, flow)
 
 
-def flow_of(data: bytes, name: str, flow: str | None = None) -> Source:
+def flow_of(data: bytes, name: str, flow: str | None = None) -> FlowSource:
     """As `read_flow_file`, of bytes that are already read; `name` is that of their file."""
+    if is_script(name, data):
+        return source_of(data, Path(name).stem)
     return _one(package_of(data, name), Path(name).stem, flow)
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from ...storage import EnvironmentStatus
+from ...storage.acts import ACTS, INTERRUPTED
 from ...storage.migration import MIGRATE, MIGRATE_FULL
 from ...storage.operations import FAILED, SUCCEEDED
+from ...storage.overdue import due_ms
 from ...storage.status import LOCKED, SUSPENDED
 from ..kernel.timing import iso
 
@@ -26,6 +28,12 @@ def _condition(status: EnvironmentStatus) -> Iterator[str]:
     if status.condition == LOCKED and lock is not None:
         why = "its key was refused" if lock.reason == "denied" else "by an administrator"
         yield f"locked since {_date(lock.since_ms)} ({why}): nothing of it can be read; what has no name is sealed"
+        due = due_ms(status.state)
+        if due is not None:
+            yield (
+                f"it is deleted from {_date(due)} on, as its policy says, unless it is unlocked or its key is given "
+                f"again: sealflow env unlock {status.environment.name}"
+            )
     if status.condition == SUSPENDED:
         yield "its key is not given now: nothing that it sealed can be read; what has no name is sealed"
     if status.problem is not None:
@@ -48,6 +56,8 @@ def _key(status: EnvironmentStatus, now_ms: int) -> Iterator[str]:
             yield "whether the key could be recovered if somebody deleted it is unknown: keep a backup of it"
     if status.uri.startswith("file:"):
         yield "a key in a file is no protection from a service that has copied the file"
+    for recovery in sorted({cover.recovery for cover in status.state.covers.values() if cover.recovery is not None}):
+        yield f"the recovery copy opens the environment whatever becomes of its key, for whoever may use {recovery}"
 
 
 def _covered(status: EnvironmentStatus) -> Iterator[str]:
@@ -79,9 +89,18 @@ def _covered(status: EnvironmentStatus) -> Iterator[str]:
 
 
 def _operations(status: EnvironmentStatus) -> Iterator[str]:
+    if status.audit_problem is not None:
+        yield f"the audit was changed, so it cannot be told what was done to the keys: {status.audit_problem}"
     latest = {operation.kind: operation for operation in status.operations}
     for operation in latest.values():
-        if operation.status == FAILED:
+        if operation.status != FAILED:
+            continue
+        if operation.error == INTERRUPTED:
+            again = f"; again: sealflow env reset {status.environment.name} --yes" if operation.kind == "reset" else ""
+            yield f"operation {operation.kind} was interrupted{again}"
+        elif operation.kind in ACTS:
+            yield f"operation {operation.kind} failed: {operation.error}"
+        else:
             counts = f"{operation.done:,} of {operation.total:,}"
             yield f"operation {operation.kind} failed after {counts}: {operation.error}"
 

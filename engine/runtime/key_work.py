@@ -98,7 +98,7 @@ class Keys:
         """
         operation = await self._vault.begin_migration(full=full)
         executor = await self._access.execute() if self._access.resume else self._access.executor
-        if executor is not None:
+        if executor is not None and await executor.lead():
             executor.key_work.begin()
         elif await self._vault.executor_pid() is not None:
             await self._vault.inbox_add(MIGRATE, None, dedupe=_DEDUPE)
@@ -129,7 +129,7 @@ class Keys:
             if operation.status != RUNNING:
                 return operation
             executor = await self._access.execute()
-            if executor is None:
+            if executor is None or not await executor.lead():
                 await asyncio.sleep(PERIOD)
             else:
                 await executor.key_work.settled(PERIOD)

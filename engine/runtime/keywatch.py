@@ -27,6 +27,12 @@ PERIOD: Final = 1.0
 BREATH: Final = 0.05
 """Seconds between two questions, however late the second is."""
 
+SWEEP: Final = 3600.0
+"""Seconds between two looks at whether a locked environment is to be deleted."""
+
+FOLLOW: Final = 3600.0
+"""Seconds between two looks at whether the customer's key has a new version."""
+
 PATIENCE: Final = 20.0
 """Seconds after which a key store that does not answer counts as out of reach."""
 
@@ -42,7 +48,8 @@ class KeyWatch:
         self._clock = opening.clock
         self._health = Health()
         self._due = self._probe = self._grace = inf
-        self._locked = False
+        self._locked = self._gone = False
+        self._sweep = self._clock.now()
         # One change at a time.
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -54,6 +61,7 @@ class KeyWatch:
         """Watch from now on."""
         self._spawn(self._repeat(self.look, lambda: self._clock.now() + PERIOD))
         self._spawn(self._repeat(self.ask, self._next_question))
+        self._spawn(self._repeat(self.follow, lambda: self._clock.now() + FOLLOW))
 
     async def close(self) -> None:
         """Watch no more."""
@@ -67,9 +75,13 @@ class KeyWatch:
     async def look(self) -> None:
         """Look at the store: was the environment locked or unlocked, were its keys changed?"""
         async with self._turn:
+            if self._gone:
+                return
             if self._access.lock_epoch is None:
                 if self._locked:
                     await self._try_again()
+                if self._locked:
+                    await self._delete_overdue()
                 return
             if self._access.vault.executor_lost:
                 # What is in memory is of the past. Everything is read again, by a process that executes nothing.
@@ -104,6 +116,22 @@ class KeyWatch:
             if self._access.lock_epoch is not None and self._access.vault is vault:
                 self._read_policy(vault)
                 await self._judge(answer, code, at)
+        # Last: nothing stands between an answer and what follows from it.
+        await vault.tell_key_calls()
+
+    async def follow(self) -> None:
+        """Have the environment's keys wrapped by the newest version of the customer's key, if that is another one: a
+        worker's duty, so that an earlier version is needed no longer than that by itself (Power Platform,
+        customer-managed keys: new versions are picked up in the background).
+        """
+        if self._access.lock_epoch is None or not self._access.executes:
+            return
+        vault = self._access.vault
+        epoch, _ = await vault.key_epochs()
+        if epoch != vault.keys.epoch:
+            return  # somebody has just changed them, and this process has yet to see it
+        if await _patiently(vault.keys_are_behind()) and await self._opening.rotate():
+            log.info("an environment's keys are wrapped by a new version of the key above them")
 
     async def _judge(self, answer: Answer, code: str, at: float) -> None:
         verdict = judge(self._health, answer, at, probe=self._probe, grace=self._grace)
@@ -149,6 +177,16 @@ class KeyWatch:
         """From now on it is for an administrator to unlock it; what the key store said before counts no more."""
         self._locked, self._health, self._due = True, Health(), inf
         await self._access.drop(error)
+
+    async def _delete_overdue(self) -> None:
+        """A worker's duty, every hour while the environment is locked."""
+        now = self._clock.now()
+        if now < self._sweep:
+            return
+        self._sweep = now + SWEEP
+        if self._access.executes and await self._opening.delete_overdue():
+            self._gone = True
+            await self._access.drop(self._opening.deleted())
 
     async def _tell_suspended(self, answer: Answer, code: str) -> None:
         if answer is Answer.CORRUPT:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ...storage import FlowDocument, RecordNotFound, Vault
-from ..cloud import Definition, Source, check, parse
+from ..cloud import Definition, check, parse
 from ..errors import DefinitionError, NotFound
 from ..kernel import Plan, build, waits_for_response
 from .aliases import Aliases
+from .scripts import DESKTOP, ROBIN, FlowSource, ScriptSource, is_desktop, prepared, script_plan
 
 CACHED_PLANS: Final = 64
 
@@ -41,12 +42,18 @@ class Library:
         self._plans: OrderedDict[tuple[bytes, int], Plan] = OrderedDict()
         self._documents: OrderedDict[tuple[bytes, int], FlowDocument] = OrderedDict()
 
-    async def deploy(self, name: str, source: Source, *, dialect: str = "auto", simulated: bool = False) -> Flow:
+    async def deploy(
+        self, name: str, source: FlowSource, *, dialect: str = "auto", simulated: bool = False
+    ) -> Flow:
         """Check a definition and keep it with its artifacts; the same content again is the same version.
 
         Raises DefinitionError with the first problem that the checker calls an error; where runs are only `simulated`,
         a map or schema that is not there is none.
         """
+        if isinstance(source, ScriptSource):
+            script, _ = prepared(source, when_reached=simulated)
+            kept = await self._vault.put_flow(name, script, unheard=True)
+            return Flow(kept.flow_id, kept.name, kept.version, kept.created, ROBIN, DESKTOP)
         if dialect != "auto":
             source = replace(source, dialect=dialect)  # type: ignore[arg-type]
         if source.artifacts is None:
@@ -166,7 +173,9 @@ def flow_name(inputs: dict[str, Any]) -> str:
 
 
 def plan_of(document: dict[str, Any]) -> Plan:
-    """The plan of a deployed document."""
+    """The plan of a deployed document; that of a script has what the runtime asks of either."""
+    if is_desktop(document):
+        return cast(Plan, script_plan(document))
     plan = build(parse(document["definition"], dialect=document["dialect"], pointer=document["pointer"]))
     plan.artifacts = document.get("artifacts", {})
     return plan

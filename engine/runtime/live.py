@@ -7,13 +7,12 @@ holds its page. Nothing is decided here; what a flow means is the kernel's.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import EnvironmentLocked, NotStorable, RunLog
+from ...storage import EnvironmentLocked, NotStorable, RunLog, pack_record
 from ..kernel import (
     Abandon,
     Command,
@@ -27,17 +26,12 @@ from ..kernel import (
     Respond,
     Sleep,
     State,
-    apply,
-    decide,
-    dump,
-    needs_tick,
-    relieve,
-    supply,
-    unfinished,
 )
 from ..kernel import records as event
 from ..kernel.batch import BATCH
 from ..kernel.inline import INLINE
+from ..kernel.large import LARGE
+from ..kernel.machine import machine_of
 from ..kernel.state import CALLING, SUBSCRIBED
 from ..kernel.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from . import expiry
@@ -49,6 +43,7 @@ from .reading import load, stored_records
 from .simulate import Simulation
 from .start import run_name
 from .tasks import ActionKey, RunTasks
+from .timers import Timers
 
 if TYPE_CHECKING:
     from .executor import Executor
@@ -57,6 +52,9 @@ log = logging.getLogger("sealflow")
 
 UNCOMMITTED: Final = 1 << 20
 """Bytes that a run's ticks may run ahead of its commits."""
+
+_MEASURED: Final = frozenset({event.START, event.RESULT})
+"""Events that are packed before they are decided, so that their size is known."""
 
 LONG_SLEEP: Final = 30 * 10_000_000
 """Ticks from which a sleeping run is marked as waiting and leaves a snapshot."""
@@ -83,6 +81,7 @@ class LiveRun:
     ) -> None:
         self.executor = executor
         self.plan = plan
+        self.machine = machine_of(plan)
         self.state = state
         self.log = log
         self.flow = flow
@@ -92,11 +91,17 @@ class LiveRun:
         self.failure: Exception | None = None
         self.held = held
         """Whether other runs of the flow have to end before anything is decided, see `admission`."""
+        self.parent: bytes | None = None
+        self.aside = False
+        """Whether it goes on elsewhere, or sleeps: this object is of the past."""
+        self.sleeps_until = 0
+        self.far: set[ActionKey] = set()
+        """Calls of child flows that are not in memory here."""
+        self._told_parent = False
         self._status = WAITING if held else RUNNING
         self._listens = plan.listens and simulation is None
-        self._tasks = RunTasks(self._task_ended)
-        # Containers whose limit has a timer among the tasks.
-        self._lapsing: set[ActionKey] = set()
+        self._tasks = RunTasks(self._task_ended, executor.callers)
+        self._timers = Timers(self, self._tasks)
         self._calls: dict[str, int] = {}
         self._effects: dict[ActionKey, Callable[[], None]] = {}
         self._ticking = False
@@ -106,14 +111,15 @@ class LiveRun:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._held: deque[Record] = deque()
-        # Of a simulation: who sleeps until when.
-        self._sleepers: list[tuple[int, int, Record]] = []
-        self._slept = 0
         self._started = started
         self.expires = started + executor.run_duration(plan)
         if simulation is not None:
-            self._sleep_virtually(self.expires, self._expiry(self.expires))
+            self._timers.sleep_virtually(self.expires, self._expiry(self.expires))
         log.on_error = self._broken
+        if plan.secretive:
+            log.name_values(event.NAMING, event.NAMED)
+        else:
+            log.zips = True
 
     @property
     def id(self) -> str:
@@ -128,9 +134,9 @@ class LiveRun:
 
     def feed(self, record: Record) -> None:
         """Take an event in: held back while a value is loaded, ignored when the run has ended or cannot go on here."""
-        if self.failure is not None or self.state.end is not None:
+        if self.failure is not None or self.aside or self.state.end is not None:
             return
-        if record[1] != event.START and self.simulation is None and self.now() >= self.expires:
+        if self.simulation is None and event.time_of(record) >= self.expires and record[1] != event.START:
             record = self._expiry(self.now())
         if self._loading:
             self._held.append(record)
@@ -160,21 +166,23 @@ class LiveRun:
         """Decide, and queue what comes of it. A fault stops this run, never the others."""
         try:
             self.state.room = room = self.executor.room
-            records, commands = decide(self.plan, self.state, record)
+            packed = pack_record(record) if record[1] in _MEASURED else None
+            self.state.small = packed is not None and len(packed) <= LARGE
+            records, commands = self.machine.decide(self.plan, self.state, record)
             if records:
-                self._write(records, commands)
-            if unfinished(self.state):
+                self._write(records, commands, packed if records[0] is record else None)
+            if self.machine.unfinished(self.state):
                 self._hold()
                 self._tasks.spawn(self._go_on_with_turn(room))
             elif self.state.resident > room:
-                relieve(self.state, room // 2)
+                self.machine.relieve(self.state, room // 2)
         except NotStorable as error:
             self._hold()
             self._tasks.spawn(self._end_unstorable(error, record))
         except Exception as error:
             self._broken(error)
 
-    def _write(self, records: list[Record], commands: list[Command]) -> None:
+    def _write(self, records: list[Record], commands: list[Command], packed: bytes | None = None) -> None:
         state = self.state
         end = state.end
         status: int | None = None
@@ -185,6 +193,10 @@ class LiveRun:
             summary = {"flow": self.flow, "code": end.code, "error": end.error}
         elif self._status == WAITING and not self.held:
             status = RUNNING
+            self.executor.claims.awake(self)
+        if self.parent is not None and not self._told_parent and (end is not None or state.response is not None):
+            self._told_parent = True
+            self.executor.claims.tell(self.parent)
         if self._effects:
             self._take_effect(records)
         if self._listens:
@@ -196,13 +208,13 @@ class LiveRun:
             summary=summary,
             head=end is not None,
             on_durable=lambda: self._durable(commands),
+            packed=packed,
         )
         self._unwritten += 1
-        if self._lapsing:
-            self._drop_limits()
+        self._timers.drop_limits()
         if status is not None:
             self._status = status
-        if self._wants_tick() and self.executor.vault.pending_bytes < UNCOMMITTED:
+        if state.ready and self._wants_tick() and self.executor.vault.pending_bytes < UNCOMMITTED:
             self._tick_soon()
 
     def _take_effect(self, records: list[Record]) -> None:
@@ -222,7 +234,12 @@ class LiveRun:
             self.feed(event.tick(self.now()))
 
     def _wants_tick(self) -> bool:
-        return needs_tick(self.state) and not self.held
+        return self.machine.needs_tick(self.state) and not self.held
+
+    @property
+    def busy(self) -> bool:
+        """Whether the run has something to do before its time moves on."""
+        return bool(self._tasks or self._unwritten or self._loading or self.machine.needs_tick(self.state))
 
     def begin(self) -> None:
         """Go on with a run that was held."""
@@ -240,22 +257,22 @@ class LiveRun:
         vault = self.executor.vault
         if self.state.need or vault.pending_bytes > UNCOMMITTED:
             await vault.flush()
-        relieve(self.state, room // 2)
-        supply(self.state, await load(self.log, self.state.need))
+        self.machine.relieve(self.state, room // 2)
+        self.machine.supply(self.state, await load(self.log, self.state.need))
         self._go_on(event.resume())
 
     async def _end_unstorable(self, error: NotStorable, record: Record) -> None:
         """What was decided cannot be stored, e.g. it is nested too deeply: back to what is stored, and end there."""
         await self.executor.vault.flush()
-        state = State(self.plan)
+        state = self.machine.state(self.plan)
         records: list[Record] = []
         async for stored in stored_records(self.executor.vault, self.log.run_id):
-            apply(self.plan, state, stored)
+            self.machine.apply(self.plan, state, stored)
         if state.seq == 0:
-            apply(self.plan, state, record)  # the start itself could be stored, see Executor.start
+            self.machine.apply(self.plan, state, record)  # the start itself could be stored, see Executor.start
             records.append(record)
         self.state = state
-        stop, _ = decide(self.plan, state, event.stop(self.now(), FAILED, "ValueNotStorable", str(error)))
+        stop, _ = self.machine.decide(self.plan, state, event.stop(self.now(), FAILED, "ValueNotStorable", str(error)))
         self._write(records + stop, [])
         self._quiet.set()
 
@@ -290,28 +307,25 @@ class LiveRun:
         if self.state.end is not None:
             if not self._unwritten:
                 self._finished()
-        elif self._wants_tick():
+        elif self.state.ready and self._wants_tick():
             self._tick_soon()
         elif self.simulation is not None:
-            self._advance_soon()
+            self._timers.advance_soon()
         else:
             self._maybe_sleep()
 
     def act(self, command: Command) -> None:
         """Carry out a command whose page is durable."""
-        if isinstance(command, Respond):
+        if isinstance(command, Invoke):
+            self._call(command)
+        elif isinstance(command, Respond):
             self.responded.set()
         elif isinstance(command, Sleep):
-            self._sleep(command)
+            self._timers.sleep(command)
         elif isinstance(command, Listen):
-            if command.deadline is not None:
-                key = (command.node.index, command.it)
-                lapse = event.deadline(*key, command.attempt, command.deadline)
-                self._tasks.spawn(self._wake(lapse, command.deadline), key)
-        elif isinstance(command, Invoke):
-            self._call(command)
+            self._timers.listen(command)
         elif isinstance(command, Expire):
-            self._expire(command)
+            self._timers.expire(command)
         elif isinstance(command, Abandon):
             self._tasks.give_up((command.node.index, command.it))
 
@@ -333,57 +347,6 @@ class LiveRun:
         self.feed(event.callback(node, it, entry.attempt, self.now(), *answer))
         if key not in self.state.open:
             self._tasks.give_up(key)  # the timer of its limit
-
-    def _sleep(self, command: Sleep) -> None:
-        node, it, attempt = command.node.index, command.it, command.attempt
-        entry = self.state.open.get((node, it))
-        deadline = entry.deadline if entry is not None else None
-        if deadline is not None and deadline < command.due:
-            wake, due = event.deadline(node, it, attempt, deadline), deadline
-        else:
-            wake, due = event.timer(node, it, attempt, command.due), command.due
-        if self.simulation is not None:
-            self._sleep_virtually(due, wake)
-        else:
-            self._tasks.spawn(self._wake(wake, due), (node, it))
-
-    def _expire(self, command: Expire) -> None:
-        key = (command.node.index, command.it)
-        if key not in self.state.limits:
-            return  # ended while its page was written
-        lapse = event.deadline(*key, command.attempt, command.due)
-        if self.simulation is not None:
-            self._sleep_virtually(command.due, lapse)
-        else:
-            self._lapsing.add(key)
-            self._tasks.spawn(self._wake(lapse, command.due), key)
-
-    def _drop_limits(self) -> None:
-        """Containers that have ended leave no timer."""
-        for key in [key for key in self._lapsing if key not in self.state.limits]:
-            self._lapsing.discard(key)
-            self._tasks.give_up(key)
-
-    def _sleep_virtually(self, due: int, wake: Record) -> None:
-        self._slept += 1
-        heapq.heappush(self._sleepers, (due, self._slept, wake))
-
-    async def _wake(self, wake: Record, due: int) -> None:
-        await self.executor.clock.sleep_until(due)
-        self.feed((*wake[:5], max(wake[5], self.now())))
-
-    def _advance_soon(self) -> None:
-        if self._sleepers:
-            asyncio.get_running_loop().call_soon(self._advance)
-
-    def _advance(self) -> None:
-        """A simulation's time moves on to its next sleeper when nothing else is left to do."""
-        busy = self._tasks or self._unwritten or self._loading or needs_tick(self.state)
-        seq = self.state.seq
-        # A sleeper that is over, since a limit around it has lapsed or its container has ended, moves nothing.
-        while self._sleepers and not busy and self.failure is None and self.state.seq == seq:
-            due, _, wake = heapq.heappop(self._sleepers)
-            self.feed(wake if wake[1] == event.STOP else (*wake[:5], max(due, self.now())))
 
     async def _invoke(self, command: Invoke) -> None:
         node, it, attempt = command.node.index, command.it, command.attempt
@@ -444,22 +407,71 @@ class LiveRun:
 
     def _maybe_sleep(self) -> None:
         """When nothing but time moves the run on, and not soon, say so and leave a snapshot."""
-        state = self.state
-        if self._status == WAITING or self._unwritten or state.ready or not state.open:
+        state, claims = self.state, self.executor.claims
+        if self.aside or self.failure is not None or self._loading or self._unwritten or state.ready or not state.open:
             return
-        if any(entry.phase == CALLING for entry in state.open.values()):
+        leaves = claims.may_leave(self)
+        if (self._status == WAITING and not leaves) or self.held or state.end is not None:
             return
-        far = self.executor.clock.now() + LONG_SLEEP
-        if not all(_sleeps(entry, far) for entry in state.open.values()):
+        due = self._due()
+        if due < self.executor.clock.now() + LONG_SLEEP:
             return
-        if not all(limit.due > far for limit in state.limits.values()):
-            return
-        try:
-            self.log.snapshot(dump(state))
-        except NotStorable:
-            pass  # a cache only: without it the records are folded
-        self.log.append([], status=WAITING, head=True)
-        self._status = WAITING
+        self.sleeps_until = due
+        claims.sleep(self, due, leaves=leaves)
+        if self._status == WAITING:
+            self.log.append([], head=True, on_durable=self._asleep)
+        else:
+            try:
+                self.log.snapshot(self.machine.dump(state))
+            except NotStorable:
+                pass  # a cache only: without it the records are folded
+            self.log.append([], status=WAITING, head=True, on_durable=self._asleep if leaves else None)
+            self._status = WAITING
+        if leaves:
+            self._hold()
+
+    def _due(self) -> int:
+        """Before when nothing but an event from outside moves the run on (ticks): a time that has passed where it is
+        busy.
+        """
+        due = self.expires
+        for key, entry in self.state.open.items():
+            if entry.phase == CALLING and key not in self.far:
+                return 0
+            if entry.phase not in (SUBSCRIBED, CALLING):
+                due = min(due, entry.due or 0)
+            if entry.deadline is not None:
+                due = min(due, entry.deadline)
+        return min([due, *(limit.due for limit in self.state.limits.values())])
+
+    def _asleep(self) -> None:
+        """It is durable that the run sleeps, and that nobody has it."""
+        if self.failure is None:
+            missed = list(self._held)
+            self._held.clear()
+            self.executor.fell_asleep(self, missed)
+
+    def put_aside(self) -> list[asyncio.Task[None]]:
+        """Drive the run no more here: it goes on from what is durable. Gives the tasks that are ending."""
+        self.aside = True
+        tasks = self._tasks.give_up_all()
+        self._tasks.close()
+        self._quiet.set()
+        self.responded.set()
+        self.ended.set()
+        self.log.on_error = None
+        self.log.close()
+        return tasks
+
+    def doze(self) -> None:
+        """Leave memory, if only time or an event moves the run on and nobody waits for it here."""
+        if self.simulation is None:
+            self._maybe_sleep()
+
+    def waits_far(self, key: ActionKey) -> None:
+        """A call of the run waits for a child flow that is not in memory here."""
+        self.far.add(key)
+        self._maybe_sleep()
 
     def recover(self, commands: list[Command], ready: bool, calls: dict[str, int]) -> None:
         """After a restart: do again what was under way, and go on deciding where that had stopped.
@@ -469,7 +481,7 @@ class LiveRun:
         self._calls = calls
         if self.state.response is not None:
             self.responded.set()
-        if unfinished(self.state):
+        if self.machine.unfinished(self.state):
             self._turn(event.resume())  # the crash came in the middle of a turn
         for command in commands:
             if isinstance(command, Invoke) and self._outlived(command):
@@ -483,7 +495,9 @@ class LiveRun:
         if ready:
             self._tick_soon()
         elif self.simulation is not None:
-            self._advance_soon()
+            self._timers.advance_soon()
+        else:
+            self._maybe_sleep()
 
     def _finished(self) -> None:
         self._tasks.give_up_all()
@@ -501,7 +515,7 @@ class LiveRun:
         if error is not None:
             self._broken(error)
         elif self.simulation is not None:
-            self._advance_soon()
+            self._timers.advance_soon()
 
     def interrupt(self, error: Exception) -> list[asyncio.Task[None]]:
         """Stop driving the run: nothing is decided or done any more, and whoever waits for it is told why.
@@ -521,10 +535,3 @@ class LiveRun:
             for call in self._tasks.release():
                 self.executor.underway.let_go_on(call)
         return self._tasks.give_up_all()
-
-
-def _sleeps(entry: Open, far: int) -> bool:
-    """Whether nothing is due of an action before the time `far`."""
-    if entry.phase == SUBSCRIBED:
-        return entry.deadline is None or entry.deadline > far
-    return entry.due is not None and entry.due > far

@@ -17,6 +17,7 @@ from ...storage import (
     StorageError,
     Store,
     Vault,
+    delete_overdue,
 )
 from ...storage.health import Answer, Decision, Health, answer_of, judge
 from .clock import BootClock
@@ -78,6 +79,37 @@ class Opening:
             log.error("an environment whose key is denied could not be locked: %s", error.code)
             return False
         return True
+
+    async def rotate(self) -> bool:
+        """Wrap the environment's keys by the newest version of the customer's key; False where that could not be done
+        now.
+        """
+        try:
+            await self._administration.rotate(self.name)
+        except StorageError as error:
+            log.warning("an environment's keys could not go over to a new version of the key above: %s", error.code)
+            return False
+        return True
+
+    async def delete_overdue(self) -> bool:
+        """Delete the environment if it was locked for longer than its policy allows, and its key is refused still;
+        False where not, or where that could not be done now.
+        """
+        try:
+            deleted = await delete_overdue(self._administration, self.name)
+        except StorageError as error:
+            log.error("an environment that is overdue could not be deleted: %s", error.code)
+            return False
+        if deleted is not None:
+            log.warning("an environment was deleted: it was locked for longer than its policy allows")
+        return deleted is not None
+
+    def deleted(self) -> EnvironmentLocked:
+        """The error of every use after that."""
+        return EnvironmentLocked(
+            f"The environment {self.name} was deleted: it was locked for longer than its policy allows.",
+            hint="`sealflow audit list` says when. Its backups, if there are any, can be restored.",
+        )
 
     async def record(self, kind: str, status: str, code: str | None = None) -> None:
         """Put on record what the engine did about the key by itself; a store that cannot be written stops nothing."""

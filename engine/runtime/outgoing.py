@@ -43,39 +43,64 @@ class Caller(Protocol):
 
 
 class Outgoing:
-    """One call. `run` is None while the environment is locked; then `keep` is given what was answered."""
+    """One call. `run` is None while the environment is locked; then `keep` is given what was answered.
+
+    `task` is who makes it, None as long as nobody has begun. `over` is told of its end, with what it broke with.
+    `apart`: it outlives a lock, and its task ends with it. One that is `given_up` before anybody has begun is not made.
+    """
+
+    __slots__ = (
+        "__weakref__", "_clock", "_deadline", "_performer", "_prepared", "_run_id", "apart", "attempt", "given_up",
+        "keep", "over", "place", "run", "task",
+    )  # fmt: skip
 
     def __init__(self, run: Caller, run_id: bytes, command: Invoke, performer: Performer, clock: Clock) -> None:
-        prepared = performer.prepare(command)
-        key = prepared.call.key if isinstance(prepared, Outside) else ""  # one that cannot be made is over at once
         self.run: Caller | None = run
         self.place: ActionKey = (command.node.index, command.it)
-        self.name: CallName = (run_id, key, command.attempt)
+        self.attempt = command.attempt
         self.keep: Callable[[Outgoing, Answer], Awaitable[None]] | None = None
         self.task: asyncio.Task[None] | None = None
+        self.over: Callable[[Outgoing, Exception | None], None] | None = None
+        self.apart = self.given_up = False
+        self._run_id = run_id
         self._deadline = command.deadline
-        self._prepared = prepared
+        self._prepared = performer.prepare(command)
         self._performer = performer
         self._clock = clock
 
+    @property
+    def name(self) -> CallName:
+        """What tells it from all others, in any process."""
+        prepared = self._prepared
+        key = prepared.call.key if isinstance(prepared, Outside) else ""  # one that cannot be made is over at once
+        return self._run_id, key, self.attempt
+
+    def finished(self, error: Exception | None) -> None:
+        """It has ended, or was given up."""
+        over, self.over = self.over, None
+        if over is not None:
+            over(self, error)
+
     async def make(self) -> None:
         """Make the call, once, and tell the run, or who keeps it for the run."""
-        answer = await (self._answer() if self._deadline is None else self._answer_before(self._deadline))
+        prepared, answer = self._prepared, None
+        if not isinstance(prepared, Outside):
+            answer = prepared
+        elif self._deadline is None:
+            answer = await self._performer.carry_out(prepared)
+        else:
+            answer = await self._answer_before(self._deadline, prepared)
         if self.run is None and self.keep is not None and answer is not None:
             await self.keep(self, answer)
         # Also one that has gone on while its answer was being kept: what is kept comes too late then.
-        run, (node, it), attempt = self.run, self.place, self.name[2]
+        run, (node, it), attempt = self.run, self.place, self.attempt
         if run is not None and answer is None:
             run.feed(event.deadline(node, it, attempt, run.now()))
         elif run is not None and answer is not None:
             run.feed(event.result(node, it, attempt, run.now(), *answer))
 
-    async def _answer(self) -> Answer:
-        prepared = self._prepared
-        return await self._performer.carry_out(prepared) if isinstance(prepared, Outside) else prepared
-
-    async def _answer_before(self, deadline: int) -> Answer | None:
-        return await before(deadline, self._answer(), self._clock)
+    async def _answer_before(self, deadline: int, prepared: Outside) -> Answer | None:
+        return await before(deadline, self._performer.carry_out(prepared), self._clock)
 
 
 async def before(deadline: int, work: Awaitable[Answer], clock: Clock) -> Answer | None:
@@ -104,7 +129,7 @@ class Underway:
         task = call.task
         if task is None:
             return
-        call.run, call.keep = None, self._keep
+        call.run, call.keep, call.apart = None, self._keep, True
         self._calls[call.name] = call
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -6,10 +6,15 @@ is an outcome of the action: a connector that breaks fails its action, never the
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from ...connectors import Call, Connector, Failure, Registry, Reply, Services, Subscribed, status_name
 from ...connectors.answers import as_value
+from ...connectors.desktop import Session, Settings
+from ...connectors.desktop.port import MODULES
+from ...connectors.port import Recovery
 from ..errors import ExpressionError, SealflowError
 from ..kernel import Invoke
 from ..kernel.inline import INLINE
@@ -19,6 +24,7 @@ from ..kernel.status import FAILED, SUCCEEDED, WAITING
 from ..kernel.timing import SECOND, duration
 from ..values import Value
 from .artifacts import artifact_of
+from .sessions import Sessions
 
 
 class Answer(NamedTuple):
@@ -31,20 +37,25 @@ class Answer(NamedTuple):
 
 
 class Outside(NamedTuple):
-    """A call that is ready to be made; it holds nothing of its run but what is sent. `asks`: it subscribes."""
+    """A call that is ready to be made; it holds nothing of its run but what is sent. `asks`: it subscribes.
+
+    `session`: what the run of a desktop flow has open.
+    """
 
     connector: Connector
     call: Call
     operation: Operation
     asks: bool
+    session: Session | None = None
 
 
 class Performer:
     """Makes the calls of runs."""
 
-    def __init__(self, registry: Registry, services: Services) -> None:
+    def __init__(self, registry: Registry, services: Services, desktop: Settings | None = None) -> None:
         self.registry = registry
         self.services = services
+        self.sessions = Sessions(desktop if desktop is not None else Settings(), services)
 
     async def perform(self, command: Invoke) -> Answer:
         """Make the call once and say how it went. Raises nothing but CancelledError, which gives the call up."""
@@ -56,14 +67,17 @@ class Performer:
         operation = command.operation
         try:
             connector = self.registry.find(operation.connector)
-            return Outside(connector, _call(command), operation, operation.webhook and not command.unsubscribes)
+            asks = operation.webhook and not command.unsubscribes
+            session = self.sessions.of(run_of(command)) if operation.connector.startswith(MODULES) else None
+            return Outside(connector, _call(command), operation, asks, session)
         except Exception as error:
             return _fault(operation, error)
 
     async def carry_out(self, prepared: Outside) -> Answer:
         """Make the call, as `perform` does."""
         try:
-            return _outcome(prepared, await prepared.connector.invoke(prepared.call, self.services))
+            services = self.services if prepared.session is None else replace(self.services, session=prepared.session)
+            return _outcome(prepared, await prepared.connector.invoke(prepared.call, services))
         except Exception as error:
             return _fault(prepared.operation, error)
 
@@ -103,15 +117,27 @@ class Performer:
         not have two, the action fails and the flow can handle that.
         """
         name = command.operation.connector
-        if name not in self.registry or self.registry.find(name).recovery != "never":
+        if name not in self.registry or _recovery(self.registry.find(name), command.operation.name) != "never":
             return None
         message = f"The call to '{name}' was under way when the process ended; whether it took effect is not known."
         return Answer(FAILED, "ActionInterrupted", None, {"code": "ActionInterrupted", "message": message})
 
 
+def _recovery(connector: Connector, operation: str) -> Recovery:
+    """What is done about an interrupted call: what the connector says of the operation, if it tells them apart."""
+    apart = getattr(connector, "recovery_of", None)
+    return apart(operation) if apart is not None else connector.recovery
+
+
+def run_of(command: Invoke) -> bytes:
+    """The id of the run that a command is of."""
+    return bytes.fromhex(str(command.state.pins["run"]).replace("-", ""))
+
+
 def _call(command: Invoke) -> Call:
     """What the connector is asked. Raises Failure or ExpressionError where that cannot be told."""
     operation = command.operation
+    settings = operation.settings
     return Call(
         connector=operation.connector,
         operation=operation.name,
@@ -120,10 +146,10 @@ def _call(command: Invoke) -> Call:
         path=command.path,
         attempt=command.attempt,
         options=operation.options | _AT_ONCE if operation.webhook else operation.options,
-        settings=operation.settings,
+        settings=settings,
         webhook=operation.webhook,
-        callback_url=command.callback_url,
-        timeout=_timeout(operation.settings),
+        callback_url=command.callback_url if operation.webhook else "",
+        timeout=_timeout(settings) if settings else None,
         artifact=artifact_of(command),
     )
 
@@ -174,16 +200,20 @@ def answer_of(reply: Reply, connector: str) -> Answer:
     status: object = reply.status_code
     if isinstance(status, bool) or not isinstance(status, int) or not 100 <= status <= 999:
         raise Failure("InvalidReply", f"The connector '{connector}' answered with a status that is no HTTP status.")
-    outputs: dict[str, Any] = {
-        "statusCode": int(status),
-        "headers": as_value(reply.headers, f"The headers of the connector '{connector}'"),
-    }
+    headers, body = _names(connector)
+    outputs: dict[str, Any] = {"statusCode": int(status), "headers": as_value(reply.headers, headers)}
     if not reply.empty:
-        outputs["body"] = as_value(reply.body, f"The answer of the connector '{connector}'")
+        outputs["body"] = as_value(reply.body, body)
     name = status_name(status)
     if 200 <= status <= 299:
         return Answer(SUCCEEDED, name, outputs, None)
     return Answer(FAILED, name, outputs, error_of(status, outputs.get("body")))
+
+
+@lru_cache(maxsize=256)
+def _names(connector: str) -> tuple[str, str]:
+    """What the parts of a connector's answers are called in errors."""
+    return f"The headers of the connector '{connector}'", f"The answer of the connector '{connector}'"
 
 
 def _bare(reply: Reply, operation: Operation) -> Answer:

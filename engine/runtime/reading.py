@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...storage import RecordNotFound, RunInfo, RunLog, Vault
 from ..errors import NotFound
-from ..kernel import Entry, History, Large, Record, State, apply, from_stored
+from ..kernel import Entry, History, Large, Record, State, from_stored
+from ..kernel.machine import machine_of
 from ..kernel.reply import failed_reply
+from ..kernel.script_interface import outputs_of
+from ..kernel.script_state import ScriptState
 from ..kernel.status import NAMES, RUNNING, SUCCEEDED, WAITING
 from .library import Library
 from .start import run_name
@@ -19,7 +22,8 @@ from .start import run_name
 class RunResult:
     """A run with all its actions, finished or so far. `actions` are in the order of their start.
 
-    `tracking` is its client tracking id: what the caller or the trigger gave, else the run's own id.
+    `tracking` is its client tracking id: what the caller or the trigger gave, else the run's own id. `outputs` are
+    those of a desktop flow by the names that callers know, without the sensitive ones; None of a cloud flow.
     """
 
     run: str
@@ -32,24 +36,37 @@ class RunResult:
     response: dict[str, Any] | None
     tracking: str
     actions: list[dict[str, Any]]
+    outputs: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that `sealflow run --json` prints; with `tracking` only where that says more than the run's id."""
-        own = self.tracking == self.run
-        return {name: getattr(self, name) for name in self.__slots__ if name != "tracking" or not own}
+        names = ("run", "flow", "version", "environment", "status", "code", "error", "response", "tracking")
+        return {**shown_head(self, names), "actions": self.actions}
 
 
-async def stored_records(vault: Vault, run_id: bytes) -> AsyncIterator[Record]:
-    """Every stored record of a run, verified, a page in memory at a time.
+def shown_head(told: Any, names: Sequence[str]) -> dict[str, Any]:
+    """These fields of a run as it is shown: `tracking` where it is not the run's id, `outputs` where it has any."""
+    found = {name: getattr(told, name) for name in names if name != "tracking" or told.tracking != told.run}
+    return found if told.outputs is None else {**found, "outputs": told.outputs}
+
+
+async def stored_pages(vault: Vault, run_id: bytes) -> AsyncIterator[Iterator[Record]]:
+    """The stored records of a run, verified, page by page.
 
     Raises NotFound, and storage errors for a tampered history.
     """
     try:
         async for page in vault.read_run(run_id):
-            for stored in page.records:
-                yield from_stored(stored)
+            yield map(from_stored, page.records)
     except RecordNotFound:
         raise NotFound(f"There is no run {run_name(run_id)}.", hint="`sealflow runs list` shows the runs.") from None
+
+
+async def stored_records(vault: Vault, run_id: bytes) -> AsyncIterator[Record]:
+    """Every stored record of a run, a page in memory at a time. Raises as `stored_pages`."""
+    async for page in stored_pages(vault, run_id):
+        for record in page:
+            yield record
 
 
 async def read_records(vault: Vault, run_id: bytes) -> list[Record]:
@@ -63,15 +80,21 @@ async def load(log: RunLog, wanted: Sequence[Large]) -> dict[tuple[int, int], An
 
 
 async def read_state(
-    vault: Vault, library: Library, run_id: bytes, changed: Callable[[Entry], None] | None = None
+    vault: Vault,
+    library: Library,
+    run_id: bytes,
+    changed: Callable[[Entry], None] | None = None,
+    *,
+    keep: int | None = None,
 ) -> tuple[State, History]:
-    """The state and history of a stored run."""
+    """The state and history of a stored run; `keep` as for `History`."""
     info = await run_info(vault, run_id)
     plan = await library.plan(info.flow_id, info.version, info.definition_digest)
-    history = History(plan, changed)
-    state = State(plan, history)
+    machine = machine_of(plan)
+    history = machine.history(plan, changed, keep=keep)
+    state = machine.state(plan, history)
     async for record in stored_records(vault, run_id):
-        apply(plan, state, record)
+        machine.apply(plan, state, record)
     return state, history
 
 
@@ -88,20 +111,28 @@ def is_held(state: State) -> bool:
     return state.seq == 1 and bool(state.pins.get("held"))
 
 
-def result_of(state: State, history: History, *, run_id: bytes, flow: str, environment: str, version: int) -> RunResult:
-    """What the interfaces show of a state and its history."""
+def head_of(
+    state: State, history: History, *, run_id: bytes, flow: str, environment: str, version: int
+) -> dict[str, Any]:
+    """What reports and results have in common, by the names of their fields."""
     secured = history.secured
     end = state.end
     code, error = secured.end(end.code, end.error) if end is not None else (None, None)
-    return RunResult(
-        run=run_name(run_id),
-        flow=flow,
-        version=version,
-        environment=environment,
-        status=NAMES[end.status if end is not None else WAITING if is_held(state) else RUNNING],
-        code=code,
-        error=error if end is not None and end.status != SUCCEEDED else None,
-        response=secured.response(state.response) if state.response is not None else failed_reply(state),
-        tracking=str(state.pins.get("tracking") or run_name(run_id)),
-        actions=[entry.to_json(secured) for entry in history.entries],
-    )
+    return {
+        "run": run_name(run_id),
+        "flow": flow,
+        "version": version,
+        "environment": environment,
+        "status": NAMES[end.status if end is not None else WAITING if is_held(state) else RUNNING],
+        "code": code,
+        "error": error if end is not None and end.status != SUCCEEDED else None,
+        "response": secured.response(state.response) if state.response is not None else failed_reply(state),
+        "tracking": str(state.pins.get("tracking") or run_name(run_id)),
+        "outputs": outputs_of(state, masked=True) if isinstance(state, ScriptState) else None,
+    }
+
+
+def result_of(state: State, history: History, *, run_id: bytes, flow: str, environment: str, version: int) -> RunResult:
+    """What the interfaces show of a state and its history."""
+    head = head_of(state, history, run_id=run_id, flow=flow, environment=environment, version=version)
+    return RunResult(**head, actions=[entry.to_json(history.secured) for entry in history.entries])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -64,7 +64,7 @@ class Registration:
 
     def write(self, vault: Vault) -> None:
         """Queue it: in the commit of whatever else is queued before control returns to the event loop."""
-        value = {name: getattr(self, name) for name in _STORED}
+        value = _value(self)
         due_ms = None if self.due is None else max(0, -(-self.due // _TICKS_PER_MS))
         if self.kind == WEBHOOK:
             vault.sealed_items.expect(self.flow_id, self.token)
@@ -103,6 +103,22 @@ class Registration:
             entry["message"] = error.message if isinstance(error, SealflowError) else error
         self.history = [*self.history, entry][-KEPT:]
         return entry
+
+
+def copied(enabled: bool) -> Callable[[Any], Any]:
+    """From the stored state of a flow's trigger to that of a copy of the flow in another environment: nothing of it but
+    whether the flow may start runs. Otherwise both would fire. With `enabled`, it may where the first one may.
+    """
+
+    def copy(value: Any) -> Any:
+        on = enabled and (value is None or bool(value.get("enabled", True)))
+        return None if on else _value(Registration(b"", enabled=False))
+
+    return copy
+
+
+def _value(registration: Registration) -> dict[str, Any]:
+    return {name: getattr(registration, name) for name in _STORED}
 
 
 _STORED: Final = tuple(name for name in Registration.__slots__ if name not in ("flow_id", "row_version"))

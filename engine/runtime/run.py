@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from ...storage import EnvironmentLocked, ExecutorLost, RunInfo, RunReader, StoreClosed
-from ..kernel import Entry, History, State, apply, from_stored
+from ...storage import EnvironmentLocked, ExecutorLost, Page, RunInfo, RunReader, StoreClosed
+from ..kernel import Entry, History, State, from_stored
+from ..kernel.history import KEPT
+from ..kernel.machine import machine_of
 from ..kernel.reply import Reply, answer_due, reply_of
 from ..kernel.status import NAMES
 from . import bundles
 from .callbacks import addresses
+from .claims import RunElsewhereError
 from .keyed import keyed
 from .live import LiveRun
 from .reading import RunResult, read_state, result_of, run_info
+from .report import RESIDENT, RunReport, find_action, read_report, report_of
 from .requests import CANCEL, RESUME
 from .start import Start, run_name
 from .tracing import Trace, trace
@@ -47,12 +52,13 @@ class Run:
         self._asked = isinstance(of, Start)
         self._live = live
         self._history = history
+        self._followed: tuple[State, History] | None = None
         self._access = environment._access
         self._access.holds(self)
 
     def let_go(self) -> None:
         """Hold nothing of the run any more: its environment's key is not given."""
-        self._live = self._history = None
+        self._live = self._history = self._followed = None
 
     @property
     def id(self) -> str:
@@ -110,16 +116,20 @@ class Run:
         TimeoutError after `timeout` seconds; the run goes on.
         """
         async with asyncio.timeout(timeout):
-            await self._adopt()
-            if self._live is not None:
-                return await self._live_response(self._live, polled)
+            with self._access.pins.held(self._id):
+                await self._adopt()
+                if self._live is not None:
+                    reply = await self._live_response(self._live, polled)
+                    if reply is not None:
+                        return reply
             async for state, _ in self._states():
                 now = self._environment._clock.now()
                 if state.seq and (reply := reply_of(state, now, polled=polled)) is not None:
                     return reply
         raise AssertionError("a run that has ended has a reply")
 
-    async def _live_response(self, live: LiveRun, polled: bool) -> Reply:
+    async def _live_response(self, live: LiveRun, polled: bool) -> Reply | None:
+        """None where the run goes on elsewhere."""
         reply = reply_of(live.state, live.now(), polled=polled)
         if reply is not None and reply["statusCode"] == 202:
             return reply
@@ -137,22 +147,54 @@ class Run:
                 each.cancel()
         _raise_failure(live)
         reply = reply_of(live.state, live.now(), polled=polled)
-        assert reply is not None  # noqa: S101
+        assert reply is not None or live.aside  # noqa: S101
         return reply
 
     @keyed
     async def snapshot(self) -> RunResult:
         """The run as it stands now, without waiting."""
         env = self._environment
+        told = self._told_to_end()
+        if told is None or not told[1].complete:
+            told = await read_state(env._vault, env._library, self._id)
+        return result_of(*told, run_id=self._id, flow=await self.flow(), environment=env.name, version=self._version)
+
+    @keyed
+    async def status(self) -> str:
+        """How the run stands now: the name of its status."""
+        return (await self.report()).status
+
+    @keyed
+    async def action(self, wanted: str) -> dict[str, Any]:
+        """One action of the run, as `RunResult.actions` has it: by its path, or its name where only one has it.
+
+        Raises NotFound, AmbiguousActionError.
+        """
+        env = self._environment
+        _, entry = await find_action(env._vault, env._library, self._id, wanted)
+        return entry.to_json(entry.secured)
+
+    @keyed
+    async def report(self) -> RunReport:
+        """The run as it stands now, without waiting; its actions are counted, and given one after the other.
+
+        For runs of any length: `snapshot` holds everything that a run ever did.
+        """
+        env = self._environment
+        flow = await self.flow()
+        told = self._told_to_end()
+        if told is None:
+            return await read_report(env._vault, env._library, self._id, flow=flow, environment=env.name)
+        info = await run_info(env._vault, self._id)
+        return report_of(*told, info, vault=env._vault, flow=flow, environment=env.name)
+
+    def _told_to_end(self) -> tuple[State, History] | None:
+        """State and history of a run that has ended, where this object was told of all of it."""
         live = self._live
         if live is not None and self._history is not None and live.state.watch is self._history and live.ended.is_set():
             _raise_failure(live)
-            state, history = live.state, self._history
-        else:
-            state, history = await read_state(env._vault, env._library, self._id)
-        return result_of(
-            state, history, run_id=self._id, flow=await self.flow(), environment=env.name, version=self._version
-        )
+            return live.state, self._history
+        return self._followed
 
     async def follow(self) -> AsyncIterator[Entry]:
         """Each action whenever something about it is durable: started, to be tried again, ended. Ends with the run."""
@@ -168,21 +210,28 @@ class Run:
         env = self._environment
         plan = await env._library.plan(self._flow_id, self._version)
         changed: list[Entry] = []
-        state = State(plan, History(plan, changed.append))
+        machine = machine_of(plan)
+        history = machine.history(plan, changed.append, keep=0)
+        state = machine.state(plan, history)
         reader: RunReader | None = None
         idle = 0
         while state.end is None:
             if reader is None and await env._vault.run_exists(self._id):
                 reader = await env._vault.reader(self._id)
-            pages = await reader.read() if reader is not None else []
-            for page in pages:
+            before = state.seq
+            async for page in reader.pages() if reader is not None else _no_pages():
                 for stored in page.records:
-                    apply(plan, state, from_stored(stored))
-            yield state, list(changed)
-            changed.clear()
+                    machine.apply(plan, state, from_stored(stored))
+                    if state.resident > RESIDENT:
+                        machine.relieve(state, RESIDENT // 2)
+                if state.end is not None:
+                    self._followed = state, history
+                yield state, list(changed)
+                changed.clear()
             if self._live is not None:
                 _raise_failure(self._live)
-            if not pages and state.end is None:
+            if state.seq == before and state.end is None:
+                yield state, []
                 idle += 1
                 if idle % TAKE_OVER == 0:
                     await self._adopt()
@@ -195,7 +244,7 @@ class Run:
         Whoever knows one can answer in its service's place.
         """
         env = self._environment
-        return addresses((await read_state(env._vault, env._library, self._id))[0])
+        return addresses((await read_state(env._vault, env._library, self._id, keep=0))[0])
 
     @keyed
     async def trace(self, action: str) -> Trace:
@@ -212,9 +261,10 @@ class Run:
         env = self._environment
         executor = await env._execute()
         if executor is not None:
-            cancelled = await executor.cancel(self._id, reason)
-            await env._vault.flush()
-            return cancelled
+            with suppress(RunElsewhereError):
+                cancelled = await executor.cancel(self._id, reason)
+                await env._vault.flush()
+                return cancelled
         if (await run_info(env._vault, self._id)).ended_ms is not None:
             return False
         await env._vault.inbox_add(CANCEL, reason, run_id=self._id)
@@ -227,14 +277,18 @@ class Run:
         if (await run_info(env._vault, self._id)).ended_ms is not None:
             return False
         plan = await env._library.plan(self._flow_id, self._version)
-        history = History(plan, on_change) if on_change is not None else None
+        history = machine_of(plan).history(plan, on_change, keep=KEPT) if on_change is not None else None
         executor = await env._execute()
         if executor is None:
             await env._vault.inbox_add(RESUME, None, run_id=self._id)
             return True
         # At once: a request in the inbox, such as a callback, would bring the run back too, and tell nobody.
-        self._live = await executor.resume(self._id, history=history)
-        self._history = history if self._live is not None and self._live.state.watch is history else None
+        try:
+            self._live = await executor.resume(self._id, history=history)
+        except RunElsewhereError:  # it goes on there
+            return True
+        same = self._live is not None and self._live.state.watch is history
+        self._history = cast("History | None", history) if same else None
         return True
 
     @keyed
@@ -251,33 +305,44 @@ class Run:
         The process that executed it, or was asked to, may have ended in the meantime.
         """
         env = self._environment
+        if self._live is not None and self._live.aside:
+            self._live = None
         if self._live is not None or not (self._asked or env._resume):
             return
         executor = await env._execute()
         if executor is None:
             return
         await executor.take_inbox()
-        if await env._vault.run_exists(self._id):
-            self._live = await executor.resume(self._id)
+        self._live = executor.live.get(self._id)
+        if self._live is None and executor.claims.drives(self._id) and await env._vault.run_exists(self._id):
+            with suppress(RunElsewhereError):
+                self._live = await executor.resume(self._id)
 
     async def _ended(self) -> LiveRun | None:
         """Return when the run has ended, with the run itself where this process drove it to its end."""
-        if self._live is None and await self._is_over():
-            return None
-        await self._adopt()
-        live = self._live
-        if live is not None:
-            await live.ended.wait()
-            _raise_failure(live)
-            return live
-        async for _ in self.follow():
-            pass
+        with self._access.pins.held(self._id):
+            while self._live is not None or not await self._is_over():
+                await self._adopt()
+                live = self._live
+                if live is None:
+                    async for _ in self.follow():
+                        pass
+                    return None
+                await live.ended.wait()
+                _raise_failure(live)
+                if not live.aside:
+                    return live
         return None
 
     async def _is_over(self) -> bool:
         """Whether the run has ended, as its row says; False as long as it has none."""
         env = self._environment
         return await env._vault.run_exists(self._id) and (await env._vault.run(self._id)).ended_ms is not None
+
+
+async def _no_pages() -> AsyncIterator[Page]:
+    return
+    yield
 
 
 def _raise_failure(live: LiveRun) -> None:

@@ -159,3 +159,9 @@ def _checked(name: str, mock: Any) -> dict[str, Any]:
 def _invalid(name: str, problem: str, hint: str = "") -> DefinitionError:
     usual = 'A mock is {"status": "Succeeded", "outputs": {...}}, or a list of such.'
     return DefinitionError(f"The mock for '{name}' is not valid: {problem}", code="InvalidMock", hint=hint or usual)
+
+
+def simulation_of(pins: Mapping[str, Any]) -> Simulation | None:
+    """A run that was started as a simulation stays one."""
+    given = pins.get("simulate")
+    return Simulation.from_json(given) if given is not None else None

@@ -12,9 +12,11 @@ from typing import Any
 
 from ..kernel import REVISION, Plan, fire, resolve, waits_for_response
 from ..kernel.reply import answer_within
+from ..kernel.script_plan import ScriptPlan
 from ..kernel.tracking import client_tracking_id
 from ..kernel.trigger import Firing
 from .library import Flow
+from .scripts import script_start
 
 
 class Unset:
@@ -61,7 +63,7 @@ def run_name(run_id: bytes) -> str:
 
 
 def plan_starts(
-    plan: Plan,
+    plan: Plan | ScriptPlan,
     flow: Flow,
     *,
     environment: str,
@@ -75,14 +77,20 @@ def plan_starts(
     run_id: bytes | None = None,
     parent: bytes | None = None,
     tracking: str | None = None,
+    nested: int = 0,
     firing: Firing | None = None,
 ) -> list[Start]:
     """The runs that one firing of the trigger starts: none when a condition is false, one per element with splitOn.
 
-    `firing` is given where the trigger fired by itself, `tracking` is the parent's client tracking id.
+    `firing` is given where the trigger fired by itself, `tracking` is the parent's client tracking id, `nested` how
+    many flows above it called one another.
     Raises DefinitionError for parameters that do not fit and as `fire`, ExpressionError for a trigger that cannot be
     evaluated.
     """
+    if isinstance(plan, ScriptPlan):
+        own = run_id if run_id is not None else new_run_id(at)
+        inputs = {} if isinstance(body, Unset) or body is None else body
+        return [_script_start(plan, flow, environment, own, at, inputs, simulate, parent, nested)]
     values = resolve(plan.definition, parameters or {}, simulate=simulate is not None, connections=plan.connections)
     given = not isinstance(body, Unset)
     first = run_id if run_id is not None else new_run_id(at)
@@ -96,8 +104,29 @@ def plan_starts(
         own_pins["answer_within"] = answer_within(plan, nested=parent is not None)
         own_pins["tracking"] = client_tracking_id(plan, record, own_pins, at) or tracking or run_name(own)
         record["clientTrackingId"] = own_pins["tracking"]
+        if nested:
+            own_pins["nested"] = nested
         starts.append(Start(own, flow.id, flow.name, flow.version, at, record, own_pins, parent))
     return starts
+
+
+def _script_start(
+    plan: ScriptPlan,
+    flow: Flow,
+    environment: str,
+    run_id: bytes,
+    at: int,
+    inputs: Any,
+    simulate: Any,
+    parent: bytes | None,
+    nested: int,
+) -> Start:
+    """The run of a desktop flow: `inputs` are its declared inputs, by the names that callers know."""
+    trigger, pins = script_start(
+        plan, flow.name, flow.version, run=run_name(run_id), environment=environment, inputs=inputs,
+        simulate=simulate, nested=nested,
+    )  # fmt: skip
+    return Start(run_id, flow.id, flow.name, flow.version, at, trigger, pins, parent)
 
 
 def start_arguments(

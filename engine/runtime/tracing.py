@@ -1,31 +1,20 @@
-"""Traces of stored runs: which action is meant, and what its expressions evaluated."""
+"""Traces of stored runs: what the expressions of one of their actions evaluated."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from ...storage import Vault
-from ..cloud.pointer import split
-from ..errors import NotFound, SealflowError
 from ..kernel import Large, from_stored, relieve, supply
 from ..kernel.large import NeedValues
 from ..kernel.status import NAMES
 from ..kernel.tracing import Tracing
-from .executor import RESIDENT
 from .library import Library
-from .reading import read_state, stored_records
+from .reading import stored_records
+from .report import RESIDENT, find_action
 from .start import run_name
-
-_TOLD: Final = 5
-"""How many of the actions that may be meant an error names."""
-
-
-class AmbiguousActionError(SealflowError):
-    """A name that several actions or iterations have."""
-
-    code = "AmbiguousAction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +41,13 @@ class Trace:
         return {**shown, "leftOut": left_out}
 
 
-def find_path(paths: Sequence[str], wanted: str, run: str) -> str:
-    """The path of the action that is meant: by its path, or by its name where only one has it.
-
-    Raises NotFound, and AmbiguousActionError that names those which may be meant.
-    """
-    path = wanted if wanted.startswith("/") else f"/{wanted}"
-    for each in paths:
-        if each.lower() == path.lower():
-            return each
-    named = [each for each in paths if split(each)[-1].lower() == wanted.lower()]
-    if len(named) == 1:
-        return named[0]
-    if not named:
-        raise NotFound(f"There is no action '{wanted}' in this run.", hint=f"sealflow runs show {run}")
-    raise AmbiguousActionError(
-        f"{len(named):,} actions are called '{wanted}': {', '.join(named[:_TOLD])}"
-        + (", …" if len(named) > _TOLD else ""),
-        hint="Give the path of one of them.",
-    )
-
-
 async def trace(vault: Vault, library: Library, run_id: bytes, wanted: str) -> Trace:
     """The trace of one action of a stored run, as far as it is durable.
 
     Raises NotFound and AmbiguousActionError, and storage errors for a tampered history.
     """
-    state, history = await read_state(vault, library, run_id)
-    known = {entry.path: entry for entry in history.entries}
-    entry = known[find_path(list(known), wanted, run_name(run_id))]
-    tracing = Tracing(state.plan.definition, entry.node.key, entry.it)
-    del state, history, known
+    plan, entry = await find_action(vault, library, run_id, wanted)
+    tracing = Tracing(plan.definition, entry.node.key, entry.it)
     async for record in stored_records(vault, run_id):
         while True:
             try:

@@ -71,6 +71,7 @@ async def switch_elsewhere(
         if Registration.of(flow_id, await vault.trigger(flow_id)).enabled == enabled:
             return
         if look % _TAKE_OVER == 0 and (executor := await execute()) is not None:
+            await executor.lead()
             await executor.take_inbox()
         else:
             await asyncio.sleep(_LOOK)

@@ -92,10 +92,12 @@ class Triggers:
 
     async def refuse(self, flow: Flow, plan: Plan) -> None:
         """Raises Denied `FlowDisabled`, and `TooManyWaitingRuns` where the trigger's concurrency leaves no room."""
-        if flow.id not in self._enabled:
+        leads = self._executor.leads
+        if flow.id not in self._enabled or not leads:  # another worker may have switched it meanwhile
             self._enabled[flow.id] = Registration.of(flow.id, await self._executor.vault.trigger(flow.id)).enabled
         if not self._enabled[flow.id]:
             raise disabled(flow.name)
+        await self._executor.gather(flow.id, plan)
         if self._executor.admission.full(flow.id, concurrency_of(plan)):
             raise SealflowError(
                 f"As many runs of the flow '{flow.name}' wait for others to end as its trigger allows.",
@@ -209,6 +211,7 @@ class Triggers:
                 await self._write(registration)
                 return True
             deployed = await self._deployed(flow_id, registration.version)
+            await self._executor.gather(flow_id, deployed.plan)
             if registration.kind == BATCH:
                 return await self._collect(registration, deployed, now)
             if registration.kind == WINDOW:

@@ -221,6 +221,9 @@ class Reads(ABC):
     async def unfinished(self) -> list[bytes]:
         return [identifier(run_id) for (run_id,) in await self._all("unfinished")]
 
+    async def unfinished_of(self, flow_id: bytes) -> list[bytes]:
+        return [identifier(run_id) for (run_id,) in await self._all("unfinished_of_flow", flow_id)]
+
     # --- triggers and queues
 
     async def trigger(self, flow_id: bytes) -> TriggerRow | None:

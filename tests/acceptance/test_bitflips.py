@@ -2,7 +2,7 @@
 
 A store with something in every table is changed bit by bit from outside. After each change every command either says
 what it said before, byte for byte, or refuses with the code of a broken record; and at least one of them refuses. The
-suite takes some bits of each column of each row, SEALFLOW_TEST_LONG=1 takes all.
+suite takes three bits of each column and one of each row, SEALFLOW_TEST_LONG=1 takes all.
 """
 
 from __future__ import annotations
@@ -187,6 +187,11 @@ def bits(path: Path, table: str, column: str, row: int) -> list[int]:
     return sorted({0, size - 1, *(chance.randrange(size) for _ in range(SAMPLE))})
 
 
+def some(found: list[int], number: int) -> list[int]:
+    """Of the first row of a column all of these bits, of the others one each, another one every time."""
+    return found if LONG or not number else [found[number % len(found)]]
+
+
 def refused(ended: Ended) -> bool:
     """Whether a command refused, in the right way."""
     if ended.code != 4:
@@ -222,10 +227,10 @@ def test_a_flipped_bit_is_refused(kept: Kept, where: tuple[str, str, str]) -> No
     path, commands = kept.path(file), SEALED[where]
     before = {tuple(command): kept.tell(command) for command in commands}
     assert not any(ended.code for ended in before.values())
-    for row in tables(path)[table][column]:
+    for number, row in enumerate(tables(path)[table][column]):
         if table == "keys" and kind(path, row) in REQUESTS:
             continue
-        for bit in bits(path, table, column, row):
+        for bit in some(bits(path, table, column, row), number):
             caught = False
             with changed(path, table, column, row, bit):
                 for command in commands:

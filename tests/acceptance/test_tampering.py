@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from customer_keys import ENVIRONMENT
 from kept_store import KeptStore, add_run, kept_store
-from sealflow.storage import IntegrityError, NotARecord, TamperedHistory, Vault
-from sealflow.storage.envelope import NONCE_BYTES, environment_key_payload, expand, lp, number
+from sealflow.storage import IntegrityError, NotARecord, Store, TamperedHistory, Vault
+from sealflow.storage.envelope import HEADER_BYTES, NONCE_BYTES, environment_key_payload, expand, lp, number
 from sealflow.storage.purposes import Kind, Purpose, Role
 
 Change = Callable[[sqlite3.Connection], object]
@@ -152,7 +152,43 @@ async def test_a_forged_inbox_item(kept: KeptStore) -> None:
         "SELECT randomblob(16), kind, run_id, NULL, created_ms, record FROM inbox"
     )
     found = await kept.verify()
-    assert [finding.at for finding in found.findings] == ["inbox item 2"]
+    assert [(finding.at, finding.run) for finding in found.findings] == [("inbox item 2", kept.ids[0])]
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "UPDATE sealed_inbox SET sealed = flip(sealed)",
+        "UPDATE sealed_inbox SET mac = flip(mac)",
+        "UPDATE sealed_inbox SET kind = kind + 1",
+        "INSERT INTO sealed_inbox SELECT key_id, 2, kind, scope, created_ms, mac, sealed FROM sealed_inbox",
+    ],
+)
+async def test_a_forged_item_of_the_inbox_of_a_locked_environment(kept: KeptStore, forgery: str) -> None:
+    running = kept.ids[2]
+
+    async def expect(vault: Vault) -> None:
+        vault.sealed_items.expect(running, b"token")
+        await vault.sealed_items.renew()
+        await vault.flush()
+
+    async def accept(store: Store) -> None:
+        async with await store.sealed_inbox(ENVIRONMENT) as inbox:
+            await inbox.accept(1, running, {"body": 1})
+
+    def forge(connection: sqlite3.Connection) -> None:
+        connection.create_function("flip", 1, flip)
+        assert connection.execute(forgery).rowcount == 1
+
+    await kept.use(expect)
+    await kept.administer(lambda administration: administration.lock(ENVIRONMENT))
+    await kept.with_store(accept)
+    await kept.administer(lambda administration: administration.unlock(ENVIRONMENT))
+    assert (await kept.verify()).ok
+    kept.change(forge)
+    (finding,) = (await kept.verify()).findings
+    assert finding.at.startswith("sealed inbox, item")
+    assert finding.run == running
 
 
 async def test_a_planted_environment_key(kept: KeptStore) -> None:
@@ -238,13 +274,14 @@ async def test_a_ciphertext_that_opens_under_two_keys(kept: KeptStore) -> None:
             raw.append(expand(secret, b"enc|chain", length=64)[:32])
         first, second = (await vault._runs.keys(one)).live, (await vault._runs.keys(two)).live
         nonce = os.urandom(NONCE_BYTES)
-        associated = first.place(Purpose.PAGE, one) + lp(number(5), number(0))
+        place = first.place(Purpose.PAGE, one)
+        associated = place + lp(number(5), number(0))
         body = salamander(raw[0], raw[1], nonce, associated)
         assert AESGCM(raw[0]).decrypt(nonce, body, associated) != AESGCM(raw[1]).decrypt(nonce, body, associated)
-        record = first._header + nonce + body
-        assert first.open(first.place(Purpose.PAGE, one), 5, 0, record)
+        record = place[4 : 4 + HEADER_BYTES] + nonce + body
+        assert first.open(place, 5, 0, record)
         with pytest.raises(NotARecord):
-            second.open(first.place(Purpose.PAGE, one), 5, 0, record)
+            second.open(second.place(Purpose.PAGE, one), 5, 0, record)
         ((before,),) = [[page.link] for page in await vault._backend.pages(two, 3, 1, 1)]
         link = second.link(before, 5, record)
 

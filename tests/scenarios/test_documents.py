@@ -14,11 +14,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import processes
 import pytest
 from sealflow.engine.cloud import catalog
 from sealflow.engine.cloud.explanations import explanations
@@ -96,9 +98,29 @@ def workshop(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
-def session(lines: list[str], folder: Path) -> list[list[str]]:
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a process listens that has imported the command line and forks itself for each command."""
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path has to be short
+        place = str(Path(folder, "forks"))
+        server = Path(processes.__file__).with_name("fork_server.py")
+        with subprocess.Popen(
+            [sys.executable, str(server), place], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            yield place
+            process.stdin.close()
+
+
+def session(lines: list[str], folder: Path, forks: str = "") -> list[list[str]]:
     """What each command prints, run one after the other in one shell."""
-    program = shlex.join([sys.executable, "-c", "from sealflow.engine.hosts.cli import main; main()"])
+    if forks:
+        client = Path(processes.__file__).with_name("fork_client.py")
+        program = shlex.join([sys.executable, "-I", "-S", str(client), forks])
+    else:
+        program = shlex.join([sys.executable, "-c", "from sealflow.engine.hosts.cli import main; main()"])
     script = f'sealflow() {{ {program} "$@"; }}\n'
     for line in lines:
         # `timeout` starts a program and knows no functions of the shell.
@@ -121,9 +143,9 @@ def session(lines: list[str], folder: Path) -> list[list[str]]:
 @pytest.mark.parametrize(
     "path", [path for path in DOCUMENTS if any(commands(path))], ids=lambda path: str(path.relative_to(ROOT))
 )
-def test_commands_print_what_the_document_shows(path: Path, workshop: Path) -> None:
+def test_commands_print_what_the_document_shows(path: Path, workshop: Path, forks: str) -> None:
     found = list(commands(path))
-    printed = session([command for command, _ in found], workshop)
+    printed = session([command for command, _ in found], workshop, forks)
     for (command, shown), lines in zip(found, printed, strict=True):
         lines = [line for line in lines if line.strip() not in ("", "Killed")]
         if lines[:1] and lines[0].startswith(NOTICE) and not shown[0].startswith(NOTICE):

@@ -5,6 +5,10 @@
 Lines of JSON on stdin, one answer each on stdout: {"arguments", "cwd", "environment", "stdin", "stdout", "stderr",
 "prepare"} starts a command and answers with its process id; {"wait": PID} answers with its exit code, or minus the
 number of the signal that ended it. `prepare` is a list of [function of `preparations`, arguments...], called first.
+
+    python fork_server.py SOCKET
+
+The same for `fork_client`, which hands over its own streams, folder and environment and is told the exit code.
 """
 
 from __future__ import annotations
@@ -12,11 +16,15 @@ from __future__ import annotations
 import gc
 import json
 import os
+import selectors
 import signal
+import socket
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any, NoReturn
 
 PATIENCE = 120
@@ -48,14 +56,56 @@ def wait(pid: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def child(request: dict[str, Any]) -> NoReturn:
+def listen(path: str) -> None:
+    """Serve clients at this socket until stdin is closed."""
+    with socket.socket(socket.AF_UNIX) as server, selectors.DefaultSelector() as events:
+        server.bind(path)
+        server.listen(64)
+        print("ready", flush=True)
+        events.register(server, selectors.EVENT_READ)
+        events.register(sys.stdin, selectors.EVENT_READ)
+        while all(key.fileobj is server for key, _ in events.select()):
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here
+            connection, _ = server.accept()
+            with connection:
+                if not os.fork():
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    server.close()
+                    serve_client(connection)
+
+
+def serve_client(connection: socket.socket) -> NoReturn:
+    head, files, _, _ = socket.recv_fds(connection, 4, 3)
+    told = b""
+    while len(told) < int.from_bytes(head, "big"):
+        told += connection.recv(1 << 16)
+    command, _, environment = told.decode("utf-8", "surrogateescape").partition("\0\0")
+    folder, *arguments = command.split("\0")
+    request = {
+        "cwd": folder,
+        "arguments": arguments,
+        "environment": dict(each.split("=", 1) for each in environment.split("\0")),
+        "prepare": [],
+    }
+    Thread(target=die_with, args=(connection,), daemon=True).start()
+    child(request, files, connection)
+
+
+def die_with(connection: socket.socket) -> None:
+    """A client that was killed takes its command along."""
+    connection.recv(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def child(request: dict[str, Any], files: Sequence[int] = (), connection: socket.socket | None = None) -> NoReturn:
     code = 70
     try:
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["environment"])
         for number, name in enumerate(("stdin", "stdout", "stderr")):
-            file = os.open(request[name], os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            how = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            file = files[number] if files else os.open(request[name], how, 0o600)
             os.dup2(file, number)
             os.close(file)
         sys.stdin, sys.stdout, sys.stderr = (
@@ -79,6 +129,8 @@ def child(request: dict[str, Any]) -> NoReturn:
         traceback.print_exc()
         sys.stderr.flush()
     finally:
+        if connection is not None:
+            connection.send(bytes([code]))
         os._exit(code)
 
 
@@ -117,5 +169,8 @@ def load() -> None:
 
 if __name__ == "__main__":
     load()
-    print("ready", flush=True)
-    serve()
+    if len(sys.argv) > 1:
+        listen(sys.argv[1])
+    else:
+        print("ready", flush=True)
+        serve()

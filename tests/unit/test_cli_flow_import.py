@@ -40,7 +40,7 @@ def test_a_solution_runs_and_its_child_is_found_by_id(cli: Cli) -> None:
     found = done.json
     assert list(found) == [
         "package", "kind", "name", "version", "environment", "dryRun", "ok", "flows", "connections", "variables",
-        "appSettings", "problems",
+        "appSettings", "problems", "desktopFlows",
     ]  # fmt: skip
     assert (found["kind"], found["ok"], found["environment"]) == ("solution", True, "default")
     assert [(each["flow"], each["version"], each["created"], each["aliases"]) for each in found["flows"]] == [

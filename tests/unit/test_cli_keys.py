@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import Cli, compose
+from sealflow.storage.key_calls import CALLS
 
 KEY = "file:keys.json#main"
 
@@ -90,7 +91,8 @@ def test_a_policy_from_its_making_to_its_end(cli: Cli) -> None:
     assert shown == made.json
     assert {name: shown[name] for name in shown if name not in ("id", "createdTime")} == {
         "policy": "contoso", "key": uri, "location": "eu", "owner": "ann", "readers": ["bob"], "probe": 60.0,
-        "grace": 0.0, "allConnections": False, "environments": [],
+        "grace": 0.0, "allConnections": False, "approvals": 1, "recovery": None, "deleteAfter": None,
+        "environments": [],
     }  # fmt: skip
     assert cli("policy", "grant", "contoso", "--reader", "eve").out == "eve may put environments under contoso\n"
     applied = cli("policy", "apply", "contoso", "--as", "eve", "--json")
@@ -187,7 +189,8 @@ def test_migration_moves_everything(covered: Cli) -> None:
     found = status(covered)
     assert set(domains(covered).values()) == {"customer:contoso"}
     assert found["runs"] == {"customer:contoso": 2}
-    [operation] = found["operations"]
+    applied, operation = found["operations"]
+    assert (applied["kind"], applied["status"]) == ("apply", "Succeeded")
     assert {name: operation[name] for name in ("kind", "status", "done", "total")} == {
         "kind": "migrate", "status": "Succeeded", "done": done.json["done"], "total": done.json["total"],
     }  # fmt: skip
@@ -200,9 +203,9 @@ def test_migration_moves_everything(covered: Cli) -> None:
 def test_a_detached_migration_is_done_by_the_next_executor(covered: Cli) -> None:
     left = covered("policy", "migrate", "--detach")
     assert left.out.startswith("migrate: Running")
-    assert status(covered)["operations"][0]["status"] == "Running"
+    assert status(covered)["operations"][-1]["status"] == "Running"
     assert covered("worker", "--once").code == 0
-    assert status(covered)["operations"][0]["status"] == "Succeeded"
+    assert status(covered)["operations"][-1]["status"] == "Succeeded"
     assert set(domains(covered).values()) == {"customer:contoso"}
 
 
@@ -348,19 +351,45 @@ def test_unlocking_says_so_where_only_the_key_is_missing(covered: Cli) -> None:
 def test_the_audit(covered: Cli) -> None:
     covered("env", "lock", "--as", "bob")
     acts = covered("audit", "list", "--json").json
-    assert [(act["number"], act["actor"], act["act"], act["subject"], act["status"]) for act in acts] == [
-        (1, "ann", "policy create", "contoso", "Succeeded"),
-        (2, "ann", "policy apply", "default", "Running"),
-        (3, "ann", "policy apply", "default", "Succeeded"),
-        (4, "bob", "environment lock", "default", "Running"),
-        (5, "bob", "environment lock", "default", "Succeeded"),
+    assert [act["number"] for act in acts] == list(range(1, len(acts) + 1))
+    done = [act for act in acts if act["act"] not in CALLS]
+    uri = f"file:{covered.folder}/keys.json#main"
+    assert [(act["actor"], act["act"], act["subject"], act["status"]) for act in done] == [
+        ("ann", "key create", uri, "Succeeded"),
+        ("ann", "policy create", "contoso", "Succeeded"),
+        ("ann", "policy apply", "default", "Running"),
+        ("ann", "policy apply", "default", "Succeeded"),
+        ("bob", "environment lock", "default", "Running"),
+        ("bob", "environment lock", "default", "Succeeded"),
     ]
     assert len(covered("audit", "list", "--limit", "2").out.splitlines()) == 3
-    assert covered("audit", "verify", "--json").json == {"ok": True, "checked": 5, "problem": None}
-    assert covered("audit", "export", "acts.jsonl", "--json").json == {"file": "acts.jsonl", "acts": 5}
+    applied = covered("audit", "list", "--act", "policy apply", "--json").json
+    assert [act["status"] for act in applied] == ["Running", "Succeeded"]
+    assert covered("audit", "verify", "--json").json == {"ok": True, "checked": len(acts), "problem": None}
+    assert covered("audit", "export", "acts.jsonl", "--json").json == {"file": "acts.jsonl", "acts": len(acts)}
     lines = (covered.folder / "acts.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line) for line in lines] == acts
     assert covered("audit", "export", "-").lines == acts
+
+
+def test_what_is_done_to_a_key_in_a_file_is_on_record(cli: Cli) -> None:
+    """Also the refusal to make it twice leaves no trace: nothing was done."""
+    cli("key", "disable", KEY, "--as", "kim")
+    cli("key", "enable", KEY)
+    cli("key", "add-version", KEY)
+    cli("key", "create", KEY)
+    acts = cli("audit", "list", "--act", "key", "--json").json
+    assert [(act["actor"], act["act"], act["status"], act["detail"]) for act in acts] == [
+        ("ann", "key create", "Succeeded", {"versions": 1, "enabled": True}),
+        ("kim", "key disable", "Succeeded", {"versions": 1, "enabled": False}),
+        ("ann", "key enable", "Succeeded", {"versions": 1, "enabled": True}),
+        ("ann", "key add-version", "Succeeded", {"versions": 2, "enabled": True}),
+    ]
+    # Without a store at this place, or with one that cannot be written, the key is changed all the same.
+    assert cli("key", "disable", KEY, "--home", "elsewhere").code == 0
+    (cli.folder / ".sealflow" / "control.db").write_bytes(b"no database")
+    told = cli("key", "enable", KEY)
+    assert (told.code, told.err.startswith("not on record: ")) == (0, True)
 
 
 def test_an_audit_that_was_changed(covered: Cli) -> None:
@@ -376,5 +405,7 @@ def test_an_audit_that_was_changed(covered: Cli) -> None:
 
 
 def test_an_empty_audit(cli: Cli) -> None:
-    assert cli("audit", "list").err == "nothing on record\n"
-    assert cli("audit", "verify").out == "0 acts verified\n"
+    assert cli("env", "list", "--home", "other").code == 3
+    assert cli("env", "create", "first", "--home", "other").code == 0
+    assert cli("audit", "list", "--home", "other").err == "nothing on record\n"
+    assert cli("audit", "verify", "--home", "other").out == "0 acts verified\n"

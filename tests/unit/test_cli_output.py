@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sealflow.engine.errors import Denied, ExpressionError, NotFound, SealflowError
 from sealflow.engine.hosts.cli import errors, output
 from sealflow.engine.hosts.cli.moments import moment_ms
-from sealflow.engine.hosts.cli.tree import action_lines
+from sealflow.engine.hosts.cli.tree import Overview, action_lines
 from sealflow.storage import errors as storage_errors
 
 VALUES = st.recursive(
@@ -189,9 +190,38 @@ def test_actions_are_a_tree_whatever_the_order_of_their_starts() -> None:
     ]
 
 
+def overview(actions: Sequence[dict[str, object]], *failed: str, certain: bool = True) -> list[str]:
+    made = Overview(failed, certain=certain)
+    for each in actions:
+        if made.wants(str(each["path"])):
+            made.take(each)
+    return made.lines()
+
+
 def test_many_iterations_are_cut_but_not_those_that_failed() -> None:
     actions = [action("/L"), *(action(f"/L[{n}]/X", "Failed" if n == 77 else "Succeeded") for n in range(100))]
-    lines = action_lines(actions)
+    lines = overview(actions, "/L[77]/X")
+    assert lines[0] == "✓ L (100 iterations)"
     assert [line.strip() for line in lines if line.strip().startswith("[")] == ["[0]", "[1]", "[2]", "[77]"]
     assert lines[-1] == "  … 96 more iterations without failures (--full shows them)"
-    assert len(action_lines(actions, full=True)) == 201
+    assert overview(actions, "/L[77]/X", certain=False)[-1] == "  … 96 more iterations (--full shows them)"
+    assert len(action_lines(actions)) == 201
+
+
+def test_loops_in_loops_are_cut_at_each_level() -> None:
+    inner = [action(f"/L[{n}]/M[{m}]/X") for n in range(9) for m in range(9)]
+    actions = [action("/L"), *(action(f"/L[{n}]/M") for n in range(9)), *inner]
+    lines = overview(actions, "/L[7]/M[8]/X")
+    assert sum(line.strip().startswith("✓ X") for line in lines) == 3 * 3 + 4
+    assert [line.strip() for line in lines if "more iterations" in line].count(
+        "… 6 more iterations without failures (--full shows them)"
+    ) == 3
+    assert lines[-1] == "  … 5 more iterations without failures (--full shows them)"
+
+
+def test_a_name_that_looks_like_an_iteration_is_none() -> None:
+    assert overview([action("/S[8]"), action("/S[8]/X")]) == ["✓ S[8]", "  ✓ X"]
+
+
+def test_what_is_in_a_container_of_another_page_is_told_by_its_path() -> None:
+    assert action_lines([action("/S/L[4]/X"), action("/S/L[4]/Y")]) == ["✓ /S/L[4]/X", "✓ /S/L[4]/Y"]

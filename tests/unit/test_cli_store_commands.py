@@ -358,3 +358,49 @@ def test_a_protected_keystore_needs_its_passphrase(cli: Cli, monkeypatch: pytest
     monkeypatch.delenv("SEALFLOW_PASSPHRASE")
     nobody = cli("run", "f.json", "--json")
     assert (nobody.code, nobody.error["code"]) == (4, "PassphraseNeeded")
+
+
+# ---- pages of a run's actions
+
+
+@pytest.fixture
+def loop(cli: Cli) -> Cli:
+    body = {"Look": compose("@item()"), "Twice": compose("@mul(2, outputs('Look'))", "Look")}
+    each = {"type": "Foreach", "runtimeConfiguration": {"concurrency": {"repetitions": 1}}}
+    cli("run", cli.flow("f", {"Loop": each | {"foreach": "@range(0, 20)", "actions": body}}))
+    return cli
+
+
+def test_a_page_of_actions_for_programs(loop: Cli) -> None:
+    whole = loop("runs", "show", "latest", "--json").json
+    assert len(whole["actions"]) == 41
+    assert not {"total", "next"} & whole.keys()
+    page = loop("runs", "show", "latest", "--json", "--limit", "30").json
+    assert (page["total"], page["next"]) == (41, 30)
+    rest = loop("runs", "show", "latest", "--json", "--offset", str(page["next"])).json
+    assert (rest["total"], rest["next"]) == (41, None)
+    assert page["actions"] + rest["actions"] == whole["actions"]
+    assert {**page, "actions": 0} == {**whole, "actions": 0, "total": 41, "next": 30}
+
+
+def test_a_page_of_actions_for_people(loop: Cli) -> None:
+    identity = loop("runs", "show", "latest", "--json").json["run"]
+    shown = loop("runs", "show", "latest", "--limit", "3").out.splitlines()
+    assert shown[2:7] == [
+        "  ✓ Loop",
+        "    [0]",
+        "      ✓ Look",
+        "      ✓ Twice",
+        f"  … 38 more actions; next: sealflow runs show {identity} --limit 3 --offset 3",
+    ]
+    shown = loop("runs", "show", "latest", "--offset", "39").out.splitlines()
+    assert shown[2:4] == ["  ✓ /Loop[19]/Look", "  ✓ /Loop[19]/Twice"]
+    assert shown[4].startswith("Succeeded")
+    beyond = loop("runs", "show", "latest", "--offset", "50")
+    assert beyond.err == "There are only 41 actions.\n"
+    assert len(loop("runs", "show", "latest", "--full").out.splitlines()) == 2 + 41 + 20 + 1
+
+
+@pytest.mark.parametrize("options", [["--limit", "0"], ["--offset", "-1"], ["--limit", "3", "--action", "Loop"]])
+def test_pages_that_are_none(loop: Cli, options: list[str]) -> None:
+    assert loop("runs", "show", "latest", *options).code == 2

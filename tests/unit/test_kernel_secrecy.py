@@ -8,6 +8,8 @@ import pytest
 from actions import SUCCEEDED, compose
 from kernel_driver import Driver
 from sealflow.engine import kernel
+from sealflow.engine.cloud import parse
+from sealflow.engine.errors import ExpressionError
 
 CANARY = "hunter2"
 OUTPUTS = {"runtimeConfiguration": {"secureData": {"properties": ["outputs"]}}}
@@ -257,3 +259,46 @@ def test_earlier_revisions_replay_whatever_their_messages_said(revision: int, di
     assert (kernel.replay(records, run.plan).difference is not None) == differs
     other = [(*record[:-1], {**record[-1], "code": "X"}) if record[1] == 4 else record for record in run.records]
     assert kernel.replay(other, run.plan).difference is not None
+
+
+SECURE_TRIGGER = {"runtimeConfiguration": {"secureData": {"properties": ["outputs"]}}}
+SCHEMA = {"schema": {"type": "object", "properties": {"n": {}}, "additionalProperties": False}}
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"conditions": [{"expression": "@greater(int(triggerBody()?['n']), 1)"}]}, "InvalidTemplate"),
+        ({"splitOn": "@json(triggerBody()?['n'])"}, "InvalidTemplate"),
+        ({"inputs": SCHEMA, "operationOptions": "EnableSchemaValidation"}, "TriggerInputSchemaMismatch"),
+    ],
+)
+def test_a_fault_of_a_trigger_quotes_nothing_that_is_secured(more: dict[str, Any], code: str) -> None:
+    def fault(secured: dict[str, Any]) -> ExpressionError:
+        trigger = {"type": "Request", "kind": "Http", **more, **secured}
+        plan = kernel.build(parse({"triggers": {"manual": trigger}, "actions": {}}))
+        with pytest.raises(ExpressionError) as caught:
+            kernel.fire(
+                plan, {"n": "hunter2", "hunter2": 1}, at=0, pins={"parameters": {}, "workflow": {}, "seed": b""}
+            )
+        return caught.value
+
+    assert "hunter2" in str(vars(fault({}))) + fault({}).message
+    hidden = fault(SECURE_TRIGGER)
+    assert hidden.code == code
+    assert "hunter2" not in str(vars(hidden)) + hidden.message
+    assert hidden.__cause__ is None
+    assert "secured" in hidden.message
+
+
+def test_a_condition_that_reads_a_secure_parameter_is_told_without_it() -> None:
+    condition = {"expression": "@equals(int(parameters('p')), 1)"}
+    definition = {
+        "parameters": {"p": {"type": "SecureString"}},
+        "triggers": {"manual": {"type": "Request", "kind": "Http", "conditions": [condition]}},
+        "actions": {},
+    }
+    pins = {"parameters": {"p": "hunter2"}, "workflow": {}, "seed": b""}
+    with pytest.raises(ExpressionError) as caught:
+        kernel.fire(kernel.build(parse(definition)), None, at=0, pins=pins)
+    assert "hunter2" not in str(vars(caught.value)) + caught.value.message

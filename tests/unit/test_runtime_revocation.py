@@ -16,6 +16,7 @@ from sealflow.engine.kernel import Plan, State
 from sealflow.engine.runtime.live import LiveRun
 from sealflow.storage import EnvironmentLocked, EnvironmentSuspended, StorageError
 from sealflow.storage.envelope import EnvironmentKey, ScopeKey
+from sealflow.storage.key_calls import CALLS
 from sealflow.storage.providers.file import create_key
 from trigger_world import HOURLY, KEEP, START, recurring
 
@@ -118,7 +119,7 @@ async def test_an_outage_is_bridged_then_suspends_and_heals_alone(
         await world.after(PROBE)
         await world.back()
         await finished(run, service)
-        kinds = [act.kind async for act in world.admin.audit.acts()]
+        kinds = [act.kind async for act in world.admin.audit.acts() if act.kind not in CALLS]
         assert kinds[-2:] == ["environment suspend", "environment resume"]
     assert "canary" not in caplog.text
 
@@ -370,3 +371,34 @@ async def test_an_engine_is_closed_while_locked(tmp_path: Path) -> None:
         await world.lock()
     with pytest.raises(StorageError):
         await world.env.flows()
+
+
+async def test_a_worker_deletes_what_was_locked_for_longer_than_its_policy_allows(tmp_path: Path) -> None:
+    async with revocable(tmp_path) as world:
+        await world.admin.remove(NAME)
+        await world.admin.create_policy("brief", world.admin.store.customers(_uri(world)).uri, delete_after=7)
+        await world.admin.apply("brief", NAME)
+        await world.look()
+        await world.env.deploy("f", FLOW)
+        await world.env.fire_due()  # it executes the environment from now on
+        world.disable()
+        await world.lock()
+        await world.look()  # from now on it looks every hour whether the time is over
+        store = world.engine.store
+        real = store.now_ms
+        store._now_ms = lambda: real() + 8 * 86_400_000
+        await world.look()
+        assert [each.name for each in await world.engine.environments()] == [NAME]
+        world.clock.at += 3600
+        await world.look()
+        assert await world.engine.environments() == []
+        await world.look()
+        await world.after(PROBE)
+        with pytest.raises(EnvironmentLocked, match="was deleted"):
+            await world.env.flows()
+        kinds = [(act.kind, act.actor) async for act in world.admin.audit.acts() if act.status == "Succeeded"]
+        assert ("environment delete", "sealflow") in kinds
+
+
+def _uri(world: Revocable) -> str:
+    return f"file:{world.keys}#main"

@@ -355,6 +355,29 @@ async def test_a_child_that_is_missing_or_cannot_answer(tmp_path: Any) -> None:
         assert (await run.result()).actions[0]["code"] == "NestedWorkflowDoesNotContainResponseAction"
 
 
+async def test_flows_call_one_another_to_a_limit(tmp_path: Any) -> None:
+    again = {"type": "Workflow", "inputs": {"host": {"workflow": {"id": "round"}}, "body": {"n": 1}}}
+    last = {"type": "Response", "inputs": {"statusCode": 200}, "runAfter": {"again": ["Succeeded"]}}
+    async with opened(tmp_path) as (_, env):
+        await env.deploy("round", definition({"again": again, "last": last}))
+        (run,) = await env.start("round", {})
+        assert (await run.result()).actions[0]["code"] == "NestedWorkflowsTooDeep"
+        runs = await env.runs(limit=200)
+    assert len(runs) == 51  # each level once
+    assert {each.status for each in runs} == {"Failed"}
+
+
+async def test_a_flow_that_ends_its_recursion_is_fine(tmp_path: Any) -> None:
+    again = {"type": "Workflow", "inputs": {"host": {"workflow": {"id": "down"}}, "body": "@sub(triggerBody(), 1)"}}
+    more = {"type": "If", "expression": "@greater(triggerBody(), 0)", "actions": {"again": again}}
+    last = {"type": "Response", "inputs": {"statusCode": 200}, "runAfter": {"more": ["Succeeded"]}}
+    async with opened(tmp_path) as (_, env):
+        await env.deploy("down", definition({"more": more, "last": last}))
+        (run,) = await env.start("down", 10)
+        assert await run.wait() == "Succeeded"
+        assert len(await env.runs()) == 11
+
+
 @pytest.mark.parametrize(("name", "code"), [("manual", "OK"), ("MANUAL", "OK"), ("other", "TriggerNotFound")])
 async def test_a_child_is_called_by_the_name_of_its_trigger(tmp_path: Any, name: str, code: str) -> None:
     host = {"workflow": {"id": "child"}, "triggerName": name}
@@ -630,13 +653,14 @@ async def test_a_crash_while_a_value_is_loaded_leaves_a_turn_that_goes_on(tmp_pa
             await asyncio.sleep(0)
     clock = sealflow.VirtualClock(START)
     async with opened(tmp_path, clock=clock) as (_, env):
-        live = await (await env._execute()).resume(run._id)
-        before = live.log.seq
-        clock.advance(6 * 3600 * 10_000_000)
-        while not live._loading:
-            await asyncio.sleep(0)
-        # What was decided before the value was needed is written: the timer, and the first action.
-        assert live.log.seq == before + 2
+        with env._access.pins.held(run._id):  # it stays in memory
+            live = await (await env._execute()).resume(run._id)
+            before = live.log.seq
+            clock.advance(6 * 3600 * 10_000_000)
+            while not live._loading:
+                await asyncio.sleep(0)
+            # What was decided before the value was needed is written: the timer, and the first action.
+            assert live.log.seq == before + 2
     async with opened(tmp_path, clock=clock) as (engine, env):
         resumed = await env.run(run.id)
         assert (await resumed.result()).status == "Succeeded"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from customer_keys import ENVIRONMENT, Customer, counted, customer
@@ -13,11 +14,15 @@ from sealflow.storage import (
     Conflict,
     InvalidPolicy,
     KeyDenied,
+    LocationMismatch,
     NotPermitted,
     PolicyLimit,
     RecordNotFound,
     UnsuitableKey,
     Vault,
+    create_backup,
+    environment_status,
+    expire_backup,
 )
 from sealflow.storage.administration import Actor, Administration
 from sealflow.storage.port import KeyFacts
@@ -404,6 +409,88 @@ async def test_retire_says_what_needs_the_earlier_key_and_then_removes_it(place:
             assert [(row.domain, row.version) for row in vault._keyring.rows] == [(1, 1), (2, 2)]
         await same_as_ever_and_new(place)
         await administration.rotate(ENVIRONMENT, data_keys=True)  # its predecessor is there
+
+
+async def test_the_keys_of_a_policy_that_was_taken_away_are_retired_once_nothing_is_left(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            await filled(vault)
+            await administration.rotate(ENVIRONMENT, data_keys=True)
+            assert await vault.try_become_executor()
+            await vault.migrate()
+            await administration.remove(ENVIRONMENT)
+            assert await administration.retire(ENVIRONMENT) == [(2, 1)]  # 2.2 is needed for what is there
+            uses = {use.domain: use for use in (await environment_status(administration.store, ENVIRONMENT)).keys}
+            assert {domain: use.live for domain, use in uses.items()} == {1: True, 2: False}
+            assert uses[2].scopes["flow"] == 1
+            await vault.begin_migration()
+            await vault.migrate()
+            assert await administration.retire(ENVIRONMENT) == [(2, 2)]
+            await vault.put_flow("new", {})
+        async with place.vault() as vault:
+            assert [(row.domain, row.version) for row in vault._keyring.rows] == [(1, 1)]
+        await same_as_ever_and_new(place)
+        # Its number is not used again: nothing that an earlier copy has is taken for something of now.
+        assert (await administration.apply("two", ENVIRONMENT)).domain == 3
+
+
+async def test_a_backup_keeps_the_keys_of_a_policy_that_was_taken_away(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        backup = await create_backup(administration, ENVIRONMENT, place.folder / "b", expires_days=None)
+        await administration.remove(ENVIRONMENT)
+        with pytest.raises(Conflict, match="1 backups"):
+            await administration.retire(ENVIRONMENT)
+        await expire_backup(administration, backup)
+        assert await administration.retire(ENVIRONMENT) == [(2, 1)]
+
+
+# --- regions, and others who act at the same time
+
+
+async def test_a_policy_of_another_region_is_refused(place: Customer) -> None:
+    async with place.administration() as administration:
+        store = administration.store
+        for name, location in (("here", "EU"), ("there", "us"), ("anywhere", None), ("local", "local")):
+            assert (await store.create_environment(name, location=location)).location == location
+        await administration.create_policy("european", place.uri("one"), location="eu")
+        with pytest.raises(LocationMismatch, match="there is in us, the policy european in another region: eu"):
+            await administration.apply("european", "there")
+        assert await administration.policies.assignments() == {}
+        for name in ("here", "anywhere", "local"):
+            assert (await administration.apply("european", name)).cover is not None
+        assert (await administration.apply("one", "there")).cover is not None  # that names no region
+    async with place.administration() as administration:
+        assert {each.name: each.location for each in await administration.store.environments()}["here"] == "EU"
+
+
+@pytest.mark.parametrize("from_policy", [False, True])
+async def test_a_connection_that_is_deleted_while_a_policy_comes(
+    place: Customer, from_policy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After it was read, and before the commit: the policy comes all the same, and the connection is gone."""
+    async with place.administration() as administration:
+        if from_policy:
+            await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            for name in ("first", "second", "third"):
+                await vault.create_connection(name, "c", oauth=True, parameter_set=None, values={"v": name})
+            real, going = administration._commit, ["first", "second"]
+
+            async def late(*arguments: Any, **options: Any) -> None:
+                if going:
+                    await vault.delete_connection(going.pop())
+                await real(*arguments, **options)
+
+            monkeypatch.setattr(administration, "_commit", late)
+            state = await administration.apply("two", ENVIRONMENT)
+            assert (state.cover is not None, state.domain) == (True, 2)
+            assert [each.name for each in await vault.connections()] == ["third"]
+            assert (await vault.connection("third")).domain == 2
+        told = await acts(administration)
+        assert told[-1] == ("policy apply", ENVIRONMENT, "Succeeded")
+        assert ("policy apply", ENVIRONMENT, "Failed") not in told
 
 
 async def test_a_key_that_is_needed_after_all_is_not_retired(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:

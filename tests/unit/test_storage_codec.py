@@ -51,12 +51,12 @@ def test_round_trip(value: Any) -> None:
 
 @given(st.lists(_values, min_size=1, max_size=40), st.integers(10, 300))
 @settings(max_examples=100, deadline=None)
-def test_parts_hold_all_values_in_order(values: list[Any], limit: int) -> None:
-    parts = codec.pack_parts(values, limit)
-    opened = [codec.unpack(data) for _, data in parts]
-    assert [count for count, _ in parts] == [len(part) for part in opened]
-    assert exact([value for part in opened for value in part]) == exact(values)
-    assert all(len(data) <= limit or count == 1 for count, data in parts)
+def test_pages_hold_all_values_in_order(values: list[Any], limit: int) -> None:
+    pages = codec.pack_pages([codec.pack(value) for value in values], limit)
+    opened = [codec.unpack(data) for _, data in pages]
+    assert [count for count, _ in pages] == [len(page) for page in opened]
+    assert exact([codec.unpack(value) for page in opened for value in page]) == exact(values)
+    assert all(len(data) <= limit or count == 1 for count, data in pages)
 
 
 @given(st.binary())

@@ -15,6 +15,7 @@ from sealflow.storage import IntegrityError, KeyDenied, StorageError, StoreRolle
 from sealflow.storage import migration as migration_module
 from sealflow.storage.audit import FAILED, RUNNING, SUCCEEDED
 from sealflow.storage.envelope import environment_key_payload, random_key
+from sealflow.storage.key_calls import CALLS
 from sealflow.storage.providers.file import disable_key
 from sealflow.storage.purposes import Role
 
@@ -174,8 +175,9 @@ async def test_changed_rows_of_the_control_store_are_refused(place: Customer) ->
 
 async def test_the_audit_tells_every_act(place: Customer) -> None:
     async with place.administration() as administration:
-        acts = [act async for act in administration.audit.acts()]
-        assert [act.number for act in acts] == list(range(1, len(acts) + 1))
+        on_record = [act async for act in administration.audit.acts()]
+        assert [act.number for act in on_record] == list(range(1, len(on_record) + 1))
+        acts = [act for act in on_record if act.kind not in CALLS]
         assert {act.actor for act in acts} == {"ada"}
         kinds = [act.kind for act in acts if act.status == SUCCEEDED]
         assert kinds == [
@@ -187,7 +189,7 @@ async def test_the_audit_tells_every_act(place: Customer) -> None:
         disable_key(place.file, "one")
         with pytest.raises(KeyDenied):
             await administration.apply("one", ENVIRONMENT)
-        *_, last = [act async for act in administration.audit.acts(after=len(acts))]
+        *_, last = [act async for act in administration.audit.acts(after=len(on_record))]
         assert (last.kind, last.status, last.detail["code"]) == ("policy apply", FAILED, "KeyDenied")
         assert "ada" not in repr(last)
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sealflow.storage import Actor, Administration, IntegrityError, Keystore, RecordNotFound, Store, environment_status
+from sealflow.storage import Actor, Administration, Keystore, RecordNotFound, Store, environment_status
 from sealflow.storage.providers.file import create_key, disable_key
 from sealflow.storage.status import ACTIVE, LOCKED, SUSPENDED
 
@@ -53,7 +53,7 @@ async def test_with_its_key_given(store: Store, tmp_path: Path) -> None:
         ("old oauth", True, 2), ("old plain", False, 1), ("new oauth", True, 2), ("new plain", False, 1),
     }  # fmt: skip
     assert dict(found.runs) == {1: 1, 2: 1}
-    assert found.operations == []
+    assert [(each.kind, each.status) for each in found.operations] == [("apply", "Succeeded")]
     ids = {key.domain: key.key_id for key in found.keys}
     assert all(flow.key_id == ids[flow.domain] for flow in found.flows)
     assert [(key.domain, key.version, key.live) for key in found.keys] == [(1, 1, True), (2, 1, True)]
@@ -97,13 +97,14 @@ async def test_without_a_policy(store: Store) -> None:
     assert {flow.name for flow in found.flows} == {"old", "new"}
 
 
-async def test_nothing_is_told_of_what_was_changed(store: Store, tmp_path: Path) -> None:
+async def test_a_row_that_is_missing_hides_no_other(store: Store, tmp_path: Path) -> None:
     [path] = (tmp_path / "home" / "environments").glob("*/store.db")
     with closing(sqlite3.connect(path)) as database:
         database.execute("DELETE FROM flows WHERE domain = 2")
         database.commit()
-    with pytest.raises(IntegrityError):
-        await environment_status(store, "e")
+    found = await environment_status(store, "e")
+    assert [flow.name for flow in found.flows] == ["old"]
+    assert [(each.kind, each.error.code) for each in found.damaged] == [("flow", "IntegrityError")]
 
 
 @pytest.mark.parametrize("kind", [2, 3])
@@ -113,8 +114,10 @@ async def test_a_key_row_that_is_missing(store: Store, tmp_path: Path, kind: int
     with closing(sqlite3.connect(path)) as database:
         database.execute("DELETE FROM keys WHERE kind = ? AND domain = 2", (kind,))
         database.commit()
-    with pytest.raises(IntegrityError, match="missing"):
-        await environment_status(store, "e")
+    found = await environment_status(store, "e")
+    assert found.damaged
+    assert all("missing" in each.error.message for each in found.damaged)
+    assert not {each.id for each in found.damaged} & {each.id for each in (*found.flows, *found.connections)}
 
 
 async def test_an_environment_that_is_not_there(store: Store) -> None:

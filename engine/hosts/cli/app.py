@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from . import (
+    approving,
     audit,
     backup,
     check,
@@ -24,6 +25,7 @@ from . import (
     key,
     policy,
     replay,
+    resetting,
     run,
     runs,
     runs_callback,
@@ -86,8 +88,13 @@ env.app.command("status")(env_status.status)
 env.app.command("lock")(env_status.lock)
 env.app.command("unlock")(env_status.unlock)
 env.app.command("delete")(deleting.delete_environment)
+env.app.command("reset")(resetting.reset)
+env.app.command("sweep")(resetting.sweep)
 app.add_typer(env.app, name="env")
 app.add_typer(connection.app, name="connection")
+policy.app.command("requests")(approving.requests)
+policy.app.command("approve")(approving.approve)
+policy.app.command("refuse")(approving.refuse)
 app.add_typer(policy.app, name="policy")
 app.add_typer(key.app, name="key")
 app.add_typer(audit.app, name="audit")

@@ -23,23 +23,35 @@ app = typer.Typer(help="The record of what administrators did.", no_args_is_help
 @app.command("list")
 def list_(
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="The newest N.")] = 30,
+    act: Annotated[
+        str | None,
+        typer.Option("--act", metavar="TEXT", help="Only acts that begin like this, as 'policy'.", show_default=False),
+    ] = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """List what administrators did, the newest last. Every act is verified.
+    """List what administrators did, and what customers' key stores were asked, the newest last. Each is verified.
 
     With --json: [{"number","time","actor","act","subject","status","detail"}].
     """
-    acts = wait_for(_acts(Acting(home)))[-limit:]
+    acts = [each for each in wait_for(_acts(Acting(home))) if each.kind.startswith(act or "")][-limit:]
     if json:
-        say_json([_act_json(act) for act in acts])
+        say_json([_act_json(each) for each in acts])
         return OK
     if not acts:
         note("nothing on record")
         return OK
     rows = [
-        [str(act.number), (iso_ms(act.at_ms) or "")[:19], act.actor, act.kind, act.subject, act.status, _detail(act)]
-        for act in acts
+        [
+            str(each.number),
+            (iso_ms(each.at_ms) or "")[:19],
+            each.actor,
+            each.kind,
+            each.subject,
+            each.status,
+            _detail(each),
+        ]
+        for each in acts
     ]
     say_table(["NUMBER", "TIME", "ACTOR", "ACT", "SUBJECT", "STATUS", "DETAIL"], rows)
     return OK

@@ -12,10 +12,11 @@ from .administering import Acting, Who
 from .errors import OK, UsageError
 from .moments import clock_ms, iso_ms
 from .output import note, one_line, paint, say, say_json, table
-from .session import wait_for
+from .redrawn import RedrawnLine
+from .session import again, wait_for
 
 if TYPE_CHECKING:
-    from ....storage import Backup, EnvironmentInfo
+    from ....storage import Backup, Copied, EnvironmentInfo
 
 app = typer.Typer(help="Back an environment up and restore it; which backups there are.", no_args_is_help=True)
 
@@ -72,6 +73,15 @@ def restore(
             "--environment", "-e", metavar="NAME", help="How to call it where it is not here.", show_default=False
         ),
     ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            "--into", metavar="NAME", help="Another environment: empty, and under the same key.", show_default=False
+        ),
+    ] = None,
+    enabled: Annotated[
+        bool, typer.Option("--enabled", help="With --into: flows that were enabled may start runs there at once.")
+    ] = False,
     revive: Annotated[bool, typer.Option("--revive", help="Bring back what was shredded since, too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Really: it replaces everything in its environment.")] = False,
     who: Who = None,
@@ -82,7 +92,17 @@ def restore(
     gone.
 
     What was shredded since is shredded again, unless with --revive. With --json: {"environment","id","createdTime"}.
+
+    With --into, what it holds is sealed anew for another environment: flows with all versions, runs that have ended,
+    connections. Runs in flight are left out, and flows start none there before `sealflow flow enable`, unless with
+    --enabled: the first environment may go on. With --json also: "flows","runs","connections","leftOut".
     """
+    if into is not None:
+        if environment is not None or revive:
+            raise UsageError("--into goes with neither --environment nor --revive.", hint="See --help.")
+        return _into(file, into, enabled, who, json, home)
+    if enabled:
+        raise UsageError("--enabled belongs to --into.", hint="A backup that goes back keeps what is enabled.")
     if not yes:
         raise UsageError(
             "A backup replaces everything in its environment.",
@@ -100,6 +120,44 @@ def restore(
         say_json({"environment": info.name, "id": info.id.hex(), "createdTime": iso_ms(info.created_ms)})
     else:
         say(f"Restored environment {one_line(info.name)} ({info.id.hex()})")
+    return OK
+
+
+def _into(file: Path, name: str, enabled: bool, who: str | None, json: bool, home: Path | None) -> int:
+    from ...runtime.registration import copied
+
+    progress = RedrawnLine()
+
+    async def work() -> Copied:
+        from ....storage import restore_into
+
+        async with Acting(home, who).opened() as (_, administration):
+            return await restore_into(
+                administration,
+                file,
+                name,
+                copy_trigger=copied(enabled),
+                progress=lambda done, total: progress.show(f"{done:,} of {total:,} runs"),
+            )
+
+    try:
+        made = wait_for(work())
+    finally:
+        progress.end()
+    info = made.environment
+    if json:
+        counts = {"flows": made.flows, "runs": made.runs, "connections": made.connections, "leftOut": made.left_out}
+        created = iso_ms(info.created_ms)
+        say_json({"environment": info.name, "id": info.id.hex(), "createdTime": created, **counts})
+        return OK
+    say(
+        f"Restored into {one_line(info.name)}: {_counted(made.flows, 'flow')}, {_counted(made.runs, 'run')}, "
+        f"{_counted(made.connections, 'connection')}"
+    )
+    if made.left_out:
+        note(f"{_counted(made.left_out, 'run')} in flight left out: they belong to the environment of the backup")
+    if made.flows and not enabled:
+        say(f"next: {again('flow enable FLOW', home=home, environment=info.name)}")
     return OK
 
 
@@ -168,6 +226,10 @@ def expire(
     else:
         say(f"The backup {gone.id.hex()[:8]} is off the record")
     return OK
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _json(backup: Backup, environment: str) -> dict[str, Any]:

@@ -24,11 +24,17 @@ def check(
         str,
         typer.Option("--format", metavar="text|json|sarif", help="How to print what was found; sarif for scanners."),
     ] = "text",
+    when_reached: Annotated[
+        bool,
+        typer.Option(
+            "--when-reached", help="Desktop flows: actions that cannot run here are warnings; they fail when reached."
+        ),
+    ] = False,
 ) -> int:
     """Check flow files: structure, references, expressions, limits, and what this version cannot run yet.
 
-    Each problem has a place (FILE:POINTER), a code and a message. Exit code 2 when any file has an error, warnings do
-    not count.
+    Each problem has a place (FILE:POINTER, of a desktop flow FILE:LINE:COLUMN), a code and a message. Exit code 2 when
+    any file has an error, warnings do not count. A script of a desktop flow is a .robin file, or text.
 
     With --json, one line for each file:
     {"file","ok","kind","actions","problems":[{"code","severity","at","message"}]}
@@ -40,7 +46,7 @@ def check(
     reports = []
     texts = []
     for file in files:
-        found, text = _report(file)
+        found, text = _report(file, when_reached)
         if format == "sarif":
             texts.append(text)
         elif json:
@@ -59,13 +65,19 @@ def check(
 def _sarif(reports: list[dict[str, Any]], texts: list[str]) -> dict[str, Any]:
     from .... import __version__
     from ...cloud import sarif
+    from ...cloud.explanations import explanations
 
-    return sarif(zip(reports, texts, strict=True), __version__)
+    # A code that both kinds of flows have is explained as for most of the files.
+    cloud, desktop = explanations(), explanations("sealflow.engine.desktop")
+    scripts = sum(each["kind"] == "desktop" for each in reports)
+    explained = {**cloud, **desktop} if 2 * scripts > len(reports) else {**desktop, **cloud}
+    return sarif(zip(reports, texts, strict=True), __version__, explained)
 
 
-def _report(file: str) -> tuple[dict[str, Any], str]:
+def _report(file: str, when_reached: bool) -> tuple[dict[str, Any], str]:
     """The report of a file and its text, "" where it cannot be read."""
     from ...cloud.check import report
+    from ...desktop.sources import decoded, is_script
 
     try:
         text = read_file(file)
@@ -74,6 +86,11 @@ def _report(file: str) -> tuple[dict[str, Any], str]:
         if error.hint:
             problem["hint"] = error.hint
         return {"file": file, "ok": False, "kind": "unknown", "actions": 0, "problems": [problem]}, ""
+    if is_script(file, text):
+        from ...desktop import check as desktop
+        from ...runtime.scripts import rules
+
+        return desktop.report(text, file, rules(when_reached=when_reached)), decoded(text)
     return report(text, file), text.decode("utf-8-sig", "replace") if isinstance(text, bytes) else text
 
 

@@ -13,6 +13,7 @@ import typer
 
 from . import options
 from .arguments import json_object, read_file
+from .damage import damaged_error, damaged_id, exit_code, say_damaged
 from .env_status import class_of
 from .errors import OK, UsageError, about
 from .moments import clock_ms, iso_ms
@@ -22,6 +23,7 @@ from .session import environment as opened_environment
 
 if TYPE_CHECKING:
     from ....connectors.api_properties import ApiProperties, ParameterSet
+    from ....storage import Damaged
     from ...runtime.connections import ConnectionDetail
 
 app = typer.Typer(help="Connections of flows, sealed with the environment.", no_args_is_help=True)
@@ -92,20 +94,20 @@ def create(
 def list_(environment: options.Environment = "default", json: options.Json = False, home: options.Home = None) -> int:
     """List the connections, oldest first.
 
-    With --json: an array of what `connection show` gives.
+    With --json: an array of what `connection show` gives. A connection that was changed outside of Sealflow and does
+    not open has only "connection": null, "id" and "error":{"code","message","hint"}; the exit code is 1 then.
     """
+    damaged: list[Damaged] = []
 
     async def work() -> list[ConnectionDetail]:
         async with opened_environment(home, environment) as env:
-            return await env.connections.all()
+            return await env.connections.all(damaged=damaged)
 
     found = wait_for(work())
     if json:
-        say_json([_connection_json(each) for each in found])
-        return OK
-    if not found:
-        note("no connections")
-        return OK
+        wrong = [{"connection": None, "id": damaged_id(each), "error": damaged_error(each)} for each in damaged]
+        say_json([*map(_connection_json, found), *wrong])
+        return exit_code(damaged)
     rows = [
         [
             each.info.name,
@@ -116,8 +118,12 @@ def list_(environment: options.Environment = "default", json: options.Json = Fal
         ]
         for each in found
     ]
-    say_table(["CONNECTION", "CONNECTOR", "CLASS", "DOMAIN", "CREATED"], rows)
-    return OK
+    if rows:
+        say_table(["CONNECTION", "CONNECTOR", "CLASS", "DOMAIN", "CREATED"], rows)
+    elif not damaged:
+        note("no connections")
+    say_damaged(damaged, home=home, environment=environment)
+    return exit_code(damaged)
 
 
 @app.command("show")

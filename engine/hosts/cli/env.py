@@ -23,18 +23,31 @@ Database = Annotated[
     ),
 ]
 
+Location = Annotated[
+    str | None,
+    typer.Option(
+        "--location", metavar="L", help="The region it is in: policies of another one are refused.", show_default=False
+    ),
+]
+
 MOST_COUNTED = 1_000
 """Runs that `show` counts at most."""
 
 
 @app.command("create")
-def create(name: Name, database: Database = None, json: options.Json = False, home: options.Home = None) -> int:
+def create(
+    name: Name,
+    database: Database = None,
+    location: Location = None,
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
     """Make an environment, with its own store and keys.
 
     The store is a file in the home folder, or with --database a schema in a PostgreSQL database. The URL has no
     password: that comes from PGPASSWORD, ~/.pgpass or a service file. With --json: {"environment","id","createdTime"}.
     """
-    made = wait_for(_create(home, name, database))
+    made = wait_for(_create(home, name, database, location))
     if json:
         say_json(made)
     else:
@@ -42,9 +55,9 @@ def create(name: Name, database: Database = None, json: options.Json = False, ho
     return OK
 
 
-async def _create(home: Path | None, name: str, database: str | None) -> dict[str, Any]:
+async def _create(home: Path | None, name: str, database: str | None, location: str | None) -> dict[str, Any]:
     async with opened(home, create=True) as engine:
-        made = await engine.create_environment(name, database=database)
+        made = await engine.create_environment(name, database=database, location=location)
         tell_first_run(engine)
         return _environment_json(made)
 
@@ -79,8 +92,8 @@ def show(
 ) -> int:
     """Show an environment: where its store is, what is in it.
 
-    With --json: {"environment","id","createdTime","home","store","flows","runs":{STATUS:COUNT},"lastRun"}; of the
-    newest 1,000 runs.
+    With --json: {"environment","id","createdTime","location","home","store","flows","runs":{STATUS:COUNT},"lastRun"};
+    of the newest 1,000 runs.
     """
     found = wait_for(_show(home, name))
     if json:
@@ -89,6 +102,8 @@ def show(
     say(f"environment {one_line(found['environment'])} ({found['id']})")
     say(f"created     {found['createdTime'][:19]}Z")
     say(f"store       {one_line(found['store'])}")
+    if found["location"] is not None:
+        say(f"location    {one_line(found['location'])}")
     say(f"flows       {found['flows']}")
     some = ", ".join(f"{count} {status}" for status, count in found["runs"].items())
     total = sum(found["runs"].values())
@@ -108,6 +123,7 @@ async def _show(home: Path | None, name: str) -> dict[str, Any]:
             counted[run.status] = counted.get(run.status, 0) + 1
         return {
             **_environment_json(info),
+            "location": info.location,
             "home": str(engine.home.absolute()),
             "store": str(engine.home.absolute()) if info.database is None else info.database,
             "flows": len(await env.flows()),

@@ -13,13 +13,14 @@ import typer
 from ...errors import Denied
 from . import options
 from .administering import Acting, Role, Who
+from .damage import damaged_error, damaged_id, exit_code, say_damaged
 from .errors import OK
 from .migrating import operation_json, operation_line
 from .output import one_line, paint, say, say_json
 from .session import DEFAULT_ENVIRONMENT, again, opened, wait_for
 
 if TYPE_CHECKING:
-    from ....storage import EnvironmentStatus
+    from ....storage import Damaged, EnvironmentStatus
     from ....storage.keystate import KeyState
 
 Name = Annotated[str, typer.Argument(metavar="[NAME]", help="The environment's name.")]
@@ -33,7 +34,9 @@ def status(name: Name = "default", json: options.Json = False, home: options.Hom
 
     What the customer's key sealed has no name while that key is not given. With --json: {"environment","state",
     "policy","key":{"uri","version"},"flows":[{"name","domain","key_id"}],"connections":[{"name","class","domain",
-    "key_id"}],"runs":{DOMAIN:COUNT},"operations":[{"kind","status","done","total",...}],"warnings":[TEXT]}.
+    "key_id"}],"runs":{DOMAIN:COUNT},"operations":[{"kind","status","done","total",...}],"warnings":[TEXT]}, and
+    "recovery":[URI] where there are recovery copies. What was changed outside of Sealflow and does not open is in
+    "damaged":[{"kind","id","error":{"code","message","hint"}}]; the exit code is 1 then.
     """
 
     async def work() -> EnvironmentStatus:
@@ -46,12 +49,13 @@ def status(name: Name = "default", json: options.Json = False, home: options.Hom
     told = warnings(found, time.time_ns() // 1_000_000)
     if json:
         say_json(_status_json(found, told))
-        return OK
+        return exit_code(found.damaged)
     for line in _lines(found):
         say(line)
+    say_damaged(found.damaged, home=home, environment=name)
     for warning in told:
         say(f"{paint('warning:', 'yellow')} {one_line(warning)}")
-    return OK
+    return exit_code(found.damaged)
 
 
 def lock(
@@ -71,16 +75,27 @@ def lock(
 
 
 def unlock(
-    name: Name = "default", who: Who = None, role: Role = None, json: options.Json = False, home: options.Home = None
+    name: Name = "default",
+    recovery: Annotated[
+        bool,
+        typer.Option(
+            "--recovery", help="By the recovery copy: the policy's second key takes the place of one that is lost."
+        ),
+    ] = False,
+    who: Who = None,
+    role: Role = None,
+    json: options.Json = False,
+    home: options.Home = None,
 ) -> int:
     """Unlock an environment, if its original key is given again. Exits with 4 where it is not.
 
-    With --json: {"environment","state"}.
+    With --recovery the environment's keys are opened by the policy's second key, which wraps them from then on; apply a
+    policy on another key afterwards. With --json: {"environment","state"}.
     """
 
     async def work() -> EnvironmentStatus:
         async with Acting(home, who, role).opened() as (engine, acts):
-            await acts.unlock(name)
+            await (acts.recover(name) if recovery else acts.unlock(name))
             return await engine.environment_status(name)
 
     problem = wait_for(work()).problem
@@ -117,6 +132,11 @@ def key_json(status: EnvironmentStatus) -> dict[str, Any]:
     }
 
 
+def recoveries(status: EnvironmentStatus) -> list[str]:
+    """The keys that open the environment besides its own, by recovery copies."""
+    return sorted({cover.recovery for cover in status.state.covers.values() if cover.recovery is not None})
+
+
 def domain_label(status: EnvironmentStatus, domain: int) -> str:
     """A domain's name in one line."""
     return one_line(status.state.domain_name(domain))
@@ -135,6 +155,7 @@ def _status_json(status: EnvironmentStatus, told: list[str]) -> dict[str, Any]:
     name = status.state.domain_name
     return {
         **key_json(status),
+        **({"recovery": recoveries(status)} if recoveries(status) else {}),
         "flows": [{"name": each.name, "domain": name(each.domain), "key_id": each.key_id} for each in status.flows],
         "connections": [
             {"name": each.name, "class": class_of(each.oauth), "domain": name(each.domain), "key_id": each.key_id}
@@ -143,13 +164,20 @@ def _status_json(status: EnvironmentStatus, told: list[str]) -> dict[str, Any]:
         "runs": runs_by_domain(status),
         "operations": [operation_json(each) for each in status.operations],
         "warnings": told,
+        **({"damaged": [_damaged_json(each) for each in status.damaged]} if status.damaged else {}),
     }
+
+
+def _damaged_json(each: Damaged) -> dict[str, Any]:
+    return {"kind": each.kind, "id": damaged_id(each), "error": damaged_error(each)}
 
 
 def _lines(status: EnvironmentStatus) -> Iterator[str]:
     yield f"environment {one_line(status.environment.name)}, {paint(status.condition, _COLOURS[status.condition])}"
     yield f"policy      {one_line(status.policy) if status.policy is not None else '-'}"
     yield f"key         {one_line(status.uri)} version {status.version[:16]}"
+    for recovery in recoveries(status):
+        yield f"recovery    {one_line(recovery)}"
     for flow in status.flows:
         yield f"flow        {one_line(flow.name or _SEALED)}  {domain_label(status, flow.domain)}  {flow.key_id[:16]}"
     for each in status.connections:

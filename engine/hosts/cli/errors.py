@@ -35,6 +35,7 @@ _BY_CODE: Final = {
     "InvalidKeyUri": INVALID,
     "InvalidName": INVALID,
     "InvalidPolicy": INVALID,
+    "LocationMismatch": INVALID,
     "InvalidBackup": INVALID,
     "InvalidAnchor": INVALID,
     "Conflict": INVALID,

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options
+from .damage import damaged_error, damaged_id, exit_code, say_damaged
 from .errors import OK, UsageError, about
 from .output import note, one_line, say, say_json, say_table, shown
 from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
-    from ...cloud import Source
+    from ....storage import Damaged
     from ...runtime.library import Flow
+    from ...runtime.scripts import FlowSource
     from ...runtime.summaries import FlowDetail, FlowSummary
     from ...runtime.trigger_info import TriggerInfo
 
@@ -25,11 +27,13 @@ app = typer.Typer(help="Deploy flows, look at them and their versions.", no_args
 def list_(environment: options.Environment = "default", json: options.Json = False, home: options.Home = None) -> int:
     """List the deployed flows.
 
-    With --json: [{"flow","id","version","createdTime","changedTime","enabled"}].
+    With --json: [{"flow","id","version","createdTime","changedTime","enabled"}]. A flow that was changed outside of
+    Sealflow and does not open has only "id" and "error":{"code","message","hint"}, one whose trigger does not open is
+    there twice; the exit code is 1 then.
     """
     from .moments import clock_ms, iso_ms
 
-    found = wait_for(_list(home, environment))
+    found, damaged = wait_for(_list(home, environment))
     if json:
         say_json(
             [
@@ -43,26 +47,29 @@ def list_(environment: options.Environment = "default", json: options.Json = Fal
                 }
                 for flow in found
             ]
+            + [{"flow": None, "id": damaged_id(each), "error": damaged_error(each)} for each in damaged]
         )
-        return OK
-    if not found:
-        note("no flows")
-        return OK
+        return exit_code(damaged)
     rows = [
         [flow.name, str(flow.version), clock_ms(flow.created_ms), clock_ms(flow.updated_ms), _state(flow.enabled)]
         for flow in found
     ]
-    say_table(["FLOW", "VERSION", "CREATED", "CHANGED", "STATE"], rows)
-    return OK
+    if rows:
+        say_table(["FLOW", "VERSION", "CREATED", "CHANGED", "STATE"], rows)
+    elif not damaged:
+        note("no flows")
+    say_damaged(damaged, home=home, environment=environment)
+    return exit_code(damaged)
 
 
 def _state(enabled: bool) -> str:
     return "enabled" if enabled else "disabled"
 
 
-async def _list(home: Path | None, name: str) -> list[FlowSummary]:
+async def _list(home: Path | None, name: str) -> tuple[list[FlowSummary], list[Damaged]]:
+    damaged: list[Damaged] = []
     async with environment(home, name) as env:
-        return await env.flows()
+        return await env.flows(damaged=damaged), damaged
 
 
 @app.command("show")
@@ -188,7 +195,7 @@ def deploy(
 
 
 async def _deploy(
-    home: Path | None, where: str, file: str, source: Source, name: str | None, dialect: str
+    home: Path | None, where: str, file: str, source: FlowSource, name: str | None, dialect: str
 ) -> tuple[Flow, str]:
     from .run import deployed
 

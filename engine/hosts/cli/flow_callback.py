@@ -55,7 +55,7 @@ async def _call(target: str, given: dict[str, Any], watch: Watch) -> int:
             return await env.trigger_callback(address, **given)
 
         async def headline(run: Run) -> str:
-            return f"{one_line((await run.snapshot()).flow)}, run {run.id}"
+            return f"{one_line(await run.flow())}, run {run.id}"
 
         code = await watch.carry_out(begin, headline)
     if not watch.runs:

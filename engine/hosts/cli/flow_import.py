@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -31,6 +31,13 @@ class FormChoice(StrEnum):
     definition = "definition"
     power_automate = "power-automate"
     standard = "standard"
+
+
+def _with_artifacts(found: Package, artifacts: Path) -> tuple[Source, ...]:
+    """The flows of a package, with the maps and schemas of a folder."""
+    from .run import with_artifacts
+
+    return tuple(cast("Source", with_artifacts(source, artifacts)) for source in found.flows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +118,17 @@ def import_(
     """Deploy the flows of a package: all of them, or with an error in one of them none.
 
     Solutions and flow packages of Power Automate, Logic Apps Standard projects, ARM templates. Child flows keep the
-    ids by which their parents call them. Connections are listed, never their secrets.
+    ids by which their parents call them. Connections are listed, never their secrets. Desktop flows of a solution are
+    checked, and not deployed.
 
     With --json: {"package","kind","name","version","environment","dryRun","ok","flows":[{"flow","file","id","version",
     "created","kind","aliases","ok","problems"}],"connections":[{"name","connector","displayName"}],
     "variables":[{"name","schemaName","type","hasValue"}],"appSettings":[],"problems":[{"code","severity","at",
-    "message"}]}. An error follows as a line of its own.
+    "message"}],"desktopFlows":[{"flow","file","id","kind","ok","actions","problems"}]}. An error follows as a line of
+    its own.
     """
     from ...cloud.arm import Deployment
-    from .run import with_artifacts
-
+    from . import import_desktop
     parts = {
         "subscription": subscription,
         "resource_group": resource_group,
@@ -133,7 +141,7 @@ def import_(
     with about(package):
         found = _read(package, deployment)
         if artifacts is not None:
-            found = replace(found, flows=tuple(with_artifacts(source, artifacts) for source in found.flows))
+            found = replace(found, flows=_with_artifacts(found, artifacts))
         chosen = _chosen(found, only or [], name)
     if only:
         found = replace(found, problems=found.shared_problems())
@@ -146,10 +154,13 @@ def import_(
         chosen = [deployed.get(id(each), each) for each in chosen]
     else:
         where = environment
+    desktop = [] if only else import_desktop.checked(found)
     if json:
-        say_json(_report(package, found, chosen, where, dry_run))
+        report = _report(package, found, chosen, where, dry_run)
+        say_json({**report, "desktopFlows": [each.to_json() for each in desktop]})
     else:
         _show(package, found, chosen)
+        import_desktop.show(desktop)
     if refused and not (partial and good):
         raise _refusal(package, errors, chosen)
     if deploys and not json:
@@ -177,9 +188,9 @@ def _read(package: str, deployment: Any) -> Package:
         path = Path(package)
         files, stem = read_package(path), path.resolve().stem if path.is_file() else path.resolve().name
     found = open_package(files, name=stem, deployment=deployment)
-    if not found.flows and not any(problem.severity == "error" for problem in found.problems):
+    if not found.flows and not found.desktop and not any(problem.severity == "error" for problem in found.problems):
         raise DefinitionError(
-            "There is no cloud flow in the package.", code="NoDefinition", hint="Export it again, with its flows."
+            "There is no flow in the package.", code="NoDefinition", hint="Export it again, with its flows."
         )
     return found
 

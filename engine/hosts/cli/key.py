@@ -32,47 +32,51 @@ FileUri = Annotated[str, typer.Argument(metavar="file:PATH#NAME", help="A key in
 
 
 @app.command("create")
-def create(uri: FileUri, json: options.Json = False) -> int:
+def create(uri: FileUri, who: Who = None, json: options.Json = False, home: options.Home = None) -> int:
     """Make a key in a file of the customer's own: for one machine and for tests.
 
-    Other keys are made with the tools of their key store. With --json: {"key","versions","enabled"}.
+    What is done to such a key is on record in the store's audit, where there is a store at this place. Other keys are
+    made with the tools of their key store. With --json: {"key","versions","enabled"}.
     """
     from ....storage.providers.file import create_key
 
-    return _changed(uri, create_key, "Created {key}", json, next_step="policy create NAME --key {key}")
+    told = _changed(uri, create_key, "create", Acting(home, who))
+    return _tell(told, "Created {key}", json, next_step="policy create NAME --key {key}")
 
 
 @app.command("disable")
-def disable(uri: FileUri, json: options.Json = False) -> int:
+def disable(uri: FileUri, who: Who = None, json: options.Json = False, home: options.Home = None) -> int:
     """Disable a key in a file: environments under it are locked, within the probe time of their policy.
 
     With --json: {"key","versions","enabled"}.
     """
     from ....storage.providers.file import disable_key
 
-    return _changed(uri, disable_key, "{key} is disabled", json)
+    return _tell(_changed(uri, disable_key, "disable", Acting(home, who)), "{key} is disabled", json)
 
 
 @app.command("enable")
-def enable(uri: FileUri, json: options.Json = False) -> int:
+def enable(uri: FileUri, who: Who = None, json: options.Json = False, home: options.Home = None) -> int:
     """Enable a key in a file again. Environments that were locked by it stay so until `env unlock`.
 
     With --json: {"key","versions","enabled"}.
     """
     from ....storage.providers.file import enable_key
 
-    return _changed(uri, enable_key, "{key} is enabled", json, next_step="env unlock NAME")
+    told = _changed(uri, enable_key, "enable", Acting(home, who))
+    return _tell(told, "{key} is enabled", json, next_step="env unlock NAME")
 
 
 @app.command("add-version")
-def add_version(uri: FileUri, json: options.Json = False) -> int:
+def add_version(uri: FileUri, who: Who = None, json: options.Json = False, home: options.Home = None) -> int:
     """Add a version to a key in a file: it wraps what is new, the earlier ones still open.
 
     With --json: {"key","versions","enabled"}.
     """
     from ....storage.providers.file import add_version as add
 
-    return _changed(uri, add, "{key} has version {versions}", json, next_step="key rotate --environment NAME")
+    told = _changed(uri, add, "add-version", Acting(home, who))
+    return _tell(told, "{key} has version {versions}", json, next_step="key rotate --environment NAME")
 
 
 @app.command("list")
@@ -96,13 +100,30 @@ def list_(
     return OK
 
 
-def _changed(
-    uri: str, change: Callable[[Path, str], FileKey], text: str, as_json: bool, *, next_step: str | None = None
-) -> int:
+def _changed(uri: str, change: Callable[[Path, str], FileKey], verb: str, acting: Acting) -> dict[str, Any]:
     from ....storage.providers.file import parse
 
     path, name = parse(_rest(uri))
     told = _file_key_json(path, change(path, name))
+    try:
+        wait_for(_recorded(verb, told, acting))
+    except Exception as error:  # the key is the customer's: what becomes of it does not depend on a store
+        note(f"not on record: {one_line(getattr(error, 'message', type(error).__name__))}")
+    return told
+
+
+async def _recorded(verb: str, told: dict[str, Any], acting: Acting) -> None:
+    """Put on record what was done to a key, where there is a store to do that in."""
+    from ..embedded import home_folder
+
+    if not (home_folder(acting.home) / "control.db").exists():
+        return
+    async with acting.opened() as (_, acts):
+        detail = {"versions": told["versions"], "enabled": told["enabled"]}
+        await acts.audit.record(acts.actor.name, f"key {verb}", told["key"], "Succeeded", detail)
+
+
+def _tell(told: dict[str, Any], text: str, as_json: bool, *, next_step: str | None = None) -> int:
     if as_json:
         say_json(told)
         return OK

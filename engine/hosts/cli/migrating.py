@@ -115,9 +115,12 @@ def operation_json(operation: Operation) -> dict[str, Any]:
 
 def operation_line(operation: Operation) -> str:
     """An operation for people."""
+    from ....storage.acts import ACTS
     from .progress import duration_text
 
-    text = f"{operation.kind}: {operation.status}, {operation.done:,} of {operation.total:,}"
+    text = f"{operation.kind}: {operation.status}"
+    if operation.kind not in ACTS:  # which are done at once
+        text += f", {operation.done:,} of {operation.total:,}"
     if operation.ended_ms is not None:
         text += f" in {duration_text((operation.ended_ms - operation.created_ms) * 10_000)}"
     return text if operation.error is None else f"{text} ({operation.error})"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Any, Final, TextIO
 
 from ...values import to_json
@@ -63,6 +63,17 @@ def say_json_object(members: Mapping[str, Any]) -> None:
             write(sys.stdout, json_text(value), end="")
         before = ","
     write(sys.stdout, "}" if members else "{}")
+
+
+async def say_json_with(members: Mapping[str, Any], name: str, items: AsyncIterable[Any]) -> None:
+    """An object as `say_json` writes it, and one member more: a list, written item by item as these come."""
+    head = json_text(dict(members))
+    write(sys.stdout, f"{head[:-1]}{',' if members else ''}{json_text(name)}:[", end="")
+    between = ""
+    async for item in items:
+        write(sys.stdout, f"{between}{json_text(item)}", end="")
+        between = ","
+    write(sys.stdout, "]}")
 
 
 def json_text(value: Any) -> str:

@@ -37,7 +37,10 @@ def create(
             help="The key: file:PATH#NAME, azure:VAULT-URL/keys/NAME, aws:ARN, vault:URL/MOUNT/NAME or pkcs11:...",
         ),
     ],
-    location: Annotated[str, typer.Option("--location", metavar="L", help="Where the key is.")] = "local",
+    location: Annotated[
+        str,
+        typer.Option("--location", metavar="L", help="The region of the key: environments of another one are refused."),
+    ] = "local",
     reader: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,6 +57,35 @@ def create(
     all_connections: Annotated[
         bool, typer.Option("--all-connections", help="Cover connections without OAuth as well.")
     ] = False,
+    approvals: Annotated[
+        int,
+        typer.Option(
+            "--approvals",
+            metavar="N",
+            min=1,
+            max=2,
+            help="2: whoever acts on the keys of a covered environment needs a second administrator's approval.",
+        ),
+    ] = 1,
+    recovery: Annotated[
+        str | None,
+        typer.Option(
+            "--recovery",
+            metavar="URI",
+            help="A second key, by which environment keys are wrapped too, for `env unlock --recovery`.",
+            show_default=False,
+        ),
+    ] = None,
+    delete_after: Annotated[
+        int | None,
+        typer.Option(
+            "--delete-after",
+            metavar="DAYS",
+            min=1,
+            help="Delete an environment that was locked for so long, its key refused. Otherwise never.",
+            show_default=False,
+        ),
+    ] = None,
     who: Who = None,
     role: Role = None,
     json: options.Json = False,
@@ -68,7 +100,7 @@ def create(
         async with Acting(home, who, role).opened() as (_, acts):
             return await acts.create_policy(
                 name, key, location=location, readers=tuple(reader or ()), probe=probe, grace=grace,
-                all_connections=all_connections,
+                all_connections=all_connections, approvals=approvals, recovery=recovery, delete_after=delete_after,
             )  # fmt: skip
 
     made = wait_for(work())
@@ -106,7 +138,7 @@ def show(name: Name, json: options.Json = False, home: options.Home = None) -> i
     """Show a policy, and the environments it covers.
 
     With --json: {"policy","id","key","location","owner","readers","createdTime","probe","grace","allConnections",
-    "environments"}.
+    "approvals","recovery","deleteAfter","environments"}.
     """
 
     async def work() -> tuple[Policy, list[str]]:
@@ -126,6 +158,11 @@ def show(name: Name, json: options.Json = False, home: options.Home = None) -> i
     say(f"created      {clock_ms(policy.created_ms)}")
     say(f"probe        every {policy.probe:g} s, {policy.grace:g} s of grace")
     say(f"connections  {'all' if policy.all_connections else 'with OAuth'}")
+    say(f"approvals    {policy.approvals}")
+    if policy.recovery is not None:
+        say(f"recovery     {one_line(policy.recovery)}")
+    if policy.delete_after is not None:
+        say(f"deletes      what was locked for {policy.delete_after} days, its key refused")
     say(f"environments {one_line(', '.join(covered)) or '-'}")
     return OK
 
@@ -210,7 +247,9 @@ def apply(
     """Put an environment under a policy: what is new is sealed by the customer's key from now on.
 
     Flows that are there stay under the service's key until `policy migrate`. An environment under another policy goes
-    over to this one at once. With --json: {"environment","policy","domain"}.
+    over to this one at once. Exits with 4 where a second administrator has to approve it first.
+
+    With --json: {"environment","policy","domain"}.
     """
 
     async def work() -> KeyState:
@@ -236,7 +275,8 @@ def remove(
 ) -> int:
     """Take the policy away from an environment: everything is under the service's key again, at once.
 
-    Keep the customer's key for as long as there are backups from before. With --json: {"environment","policy",
+    Keep the customer's key for as long as there are backups from before. Exits with 4 where a second administrator has
+    to approve it first. With --json: {"environment","policy",
     "domain"}.
     """
 
@@ -308,6 +348,9 @@ def _policy_json(policy: Policy, environments: list[str]) -> dict[str, Any]:
         "probe": policy.probe,
         "grace": policy.grace,
         "allConnections": policy.all_connections,
+        "approvals": policy.approvals,
+        "recovery": policy.recovery,
+        "deleteAfter": policy.delete_after,
         "environments": environments,
     }
 

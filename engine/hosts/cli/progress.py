@@ -15,9 +15,11 @@ from ...errors import SealflowError
 from ...kernel import Entry, Node
 from ...kernel.notes import CONDITION
 from ...kernel.plan import FOREACH, IF, SCOPE, SWITCH, UNTIL, WAIT
+from ...kernel.script_history import LogRow
 from ...kernel.status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, WAITING
 from ...kernel.timing import SECOND, from_iso, later
 from .output import one_line
+from .script_progress import ScriptLines
 
 SHOWN_FAILURES: Final = 5
 """Failures inside of one loop that get their own line."""
@@ -64,7 +66,6 @@ class _Loop:
     retrying: dict[str, int] = field(default_factory=dict)
     """How often an action that has not ended yet was tried again, by path."""
     told_at: int = 0
-    ended: set[str] = field(default_factory=set)
 
 
 class Progress:
@@ -83,9 +84,13 @@ class Progress:
         self._skipped: set[str] = set()
         self._retries: dict[str, int] = {}
         self._loops: dict[tuple[int, Any], _Loop] = {}
+        self._rows = ScriptLines(full=full)
+        self._row: LogRow | None = None
 
-    def take(self, entry: Entry) -> list[Line]:
+    def take(self, entry: Entry | LogRow) -> list[Line]:
         """The lines that this change of an action is worth."""
+        if isinstance(entry, LogRow):
+            return self._script(entry)
         if entry.node.loops and entry.it is not None:
             return self._inside(entry)
         if entry.status == SKIPPED:
@@ -96,6 +101,8 @@ class Progress:
 
     def current(self) -> list[Line]:
         """What is going on right now: calls, delays and loops, in the order of their start."""
+        if self._row is not None:
+            return [Line(0, "…", self._rows.text(self._row), "cyan")]
         return [self._current(entry) for entry in self._open.values()]
 
     def periodic(self) -> list[Line]:
@@ -111,6 +118,24 @@ class Progress:
                 loop.told_at = now
                 lines.append(self._current(loop.entry))
         return lines
+
+    # ---- a row of a desktop flow
+
+    def _script(self, row: LogRow) -> list[Line]:
+        self._row = row if row.end is None else None
+        if not self._rows.is_told(row):
+            return []
+        text = self._rows.text(row)
+        if row.end is None:
+            again = f"{text} retry {row.attempts - 1}/{row.retries}"
+            return [Line(0, "↻", f"{again} ({row.code})" if row.code else again, "yellow")]
+        took = row.end - row.start
+        details = f" {duration_text(took)}" if took >= 10_000 else ""
+        if row.status == SUCCEEDED:
+            return [Line(0, "✓", f"{text}{details}", "green")]
+        error = row.error or {}
+        reason = one_line(f"{error.get('code', row.code)}: {error.get('message', '')}", self._longest)
+        return [Line(0, "✗", f"{text} {_WORDS.get(row.status, 'ended')}{details}: {reason}", "red")]
 
     # ---- one action
 
@@ -202,13 +227,13 @@ class Progress:
         if loop is None:
             return []
         loop.iterations = max(loop.iterations, it[len(it) - len(node.loops)] + 1)
-        if entry.path in loop.ended:
+        if entry.counted:
             return []
         if entry.end is None:
             if entry.retry_due is not None:
                 loop.retrying[entry.path] = entry.attempts
             return []
-        loop.ended.add(entry.path)
+        entry.counted = True  # rather than a set of paths: there may be very many
         if entry.status == SKIPPED:
             return []
         # What was seen on the way may be less than there was.

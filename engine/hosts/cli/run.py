@@ -18,11 +18,11 @@ from .output import note, one_line, say, say_json
 from .session import DEFAULT_ENVIRONMENT, again, environment, wait_for
 
 if TYPE_CHECKING:
-    from ...cloud import Source
     from ...kernel import Entry
     from ...runtime.environment import Environment
     from ...runtime.library import Flow
     from ...runtime.run import Run
+    from ...runtime.scripts import FlowSource
     from .watching import Watch
 
 
@@ -108,7 +108,7 @@ def run(
     return wait_for(_run(file, source, dialect.value, arguments, watch))
 
 
-async def _run(file: str, source: Source | None, dialect: str, arguments: dict[str, Any], watch: Watch) -> int:
+async def _run(file: str, source: FlowSource | None, dialect: str, arguments: dict[str, Any], watch: Watch) -> int:
     async with environment(watch.home, watch.environment, create=source is not None) as env:
         with about(file):
             target = await _target(env, file, source, dialect, watch)
@@ -134,6 +134,8 @@ async def _splits(env: Environment, target: _Target) -> bool:
     from ...cloud import parse
 
     detail = await env.flow(target.name, target.version)
+    if detail.kind == "desktop":
+        return False
     return any(trigger.split_on is not None for trigger in parse(detail.definition).triggers)
 
 
@@ -150,7 +152,7 @@ class _Target:
         return f"{one_line(self.name)} version {self.version}{' (new)' if self.new else ''}"
 
 
-def _source(file: str, flow: str | None, watch: Watch) -> Source | None:
+def _source(file: str, flow: str | None, watch: Watch) -> FlowSource | None:
     """The flow in a file; None where there is no such file but there may be a deployed flow of this name."""
     from ..embedded import home_folder
 
@@ -163,7 +165,7 @@ def _source(file: str, flow: str | None, watch: Watch) -> Source | None:
         return None  # names of flows may hold a '/'
 
 
-def read_flow(file: str, flow: str | None = None) -> Source:
+def read_flow(file: str, flow: str | None = None) -> FlowSource:
     """The flow in a file or package, `flow` where it holds several. No store is opened before this has worked."""
     from ...runtime.flow_file import flow_of, read_flow_file
 
@@ -175,18 +177,21 @@ def read_flow(file: str, flow: str | None = None) -> Source:
         return flow_of(content, "stdin" if file == "-" else Path(file).name, flow)
 
 
-def with_artifacts(source: Source, folder: Path) -> Source:
+def with_artifacts(source: FlowSource, folder: Path) -> FlowSource:
     """The flow with the maps and schemas of a folder, on top of those that came with it."""
     from ...cloud.artifacts import read_artifacts
     from ...runtime.packages import read_package
+    from ...runtime.scripts import ScriptSource
 
+    if isinstance(source, ScriptSource):
+        raise UsageError("--artifacts is for cloud flows: a desktop flow has no maps and schemas.")
     with about(str(folder)):
         given = read_artifacts(read_package(folder))
     own = source.artifacts or {}
     return replace(source, artifacts={kind: {**own.get(kind, {}), **texts} for kind, texts in given.items()})
 
 
-async def _target(env: Environment, file: str, source: Source | None, dialect: str, watch: Watch) -> _Target:
+async def _target(env: Environment, file: str, source: FlowSource | None, dialect: str, watch: Watch) -> _Target:
     if source is not None:
         flow = await deployed(env, file, source, dialect, simulated=watch.simulated)
         for message in flow.missing:
@@ -203,7 +208,7 @@ async def _target(env: Environment, file: str, source: Source | None, dialect: s
 
 
 async def deployed(
-    env: Environment, file: str, source: Source, dialect: str, name: str | None = None, *, simulated: bool = False
+    env: Environment, file: str, source: FlowSource, dialect: str, name: str | None = None, *, simulated: bool = False
 ) -> Flow:
     """Deploy the flow of a file under `name`, else its name in its package, else the file's stem.
 

@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
+from .administering import Acting, Role, Who
 from .arguments import write_file
+from .damage import damaged_error, damaged_id, exit_code, say_damaged
 from .errors import FAILED, OK, UsageError
-from .output import note, one_line, paint, printable, say, say_json, say_json_object, shown, table
+from .output import note, one_line, paint, printable, say, say_json, say_json_object, say_json_with, shown, table
 from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
+    from ....storage import Damaged
     from ...kernel import Entry
     from ...runtime.environment import Environment
-    from ...runtime.reading import RunResult
+    from ...runtime.report import RunReport
     from ...runtime.run import Run
     from ...runtime.summaries import RunSummary
-    from ...runtime.tracing import Trace
     from .watching import Watch
+
+PAGE = 1_000
+"""Actions on a page of `runs show`, unless --limit says otherwise."""
 
 app = typer.Typer(help="Look at runs; follow, resume, cancel and export them.", no_args_is_help=True)
 
@@ -50,7 +55,9 @@ def list_(
 ) -> int:
     """List runs, the newest first.
 
-    With --json: [{"run","flow","version","status","start","end","parent"}], times in UTC.
+    With --json: [{"run","flow","version","status","start","end","parent"}], times in UTC. A run that was changed
+    outside of Sealflow and does not open has the status Damaged and "error":{"code","message","hint"}; the exit code is
+    1 then.
     """
     from .moments import moment_ms
 
@@ -61,21 +68,29 @@ def list_(
         "until_ms": moment_ms(until, "--until") if until is not None else None,
         "limit": limit,
     }
-    found = wait_for(_list(home, environment, chosen))
+    found, damaged = wait_for(_list(home, environment, chosen))
     if json:
-        say_json([_run_json(each) for each in found])
-    elif found:
+        say_json([*map(_run_json, found), *map(_damaged_json, damaged)])
+        return exit_code(damaged)
+    if found:
         _show_list(found)
         if len(found) == limit:
             note(f"the newest {limit}; --limit shows more")
-    else:
+    elif not damaged:
         note("no runs")
-    return OK
+    say_damaged(damaged, home=home, environment=environment)
+    return exit_code(damaged)
 
 
-async def _list(home: Path | None, name: str, chosen: dict[str, Any]) -> list[RunSummary]:
+async def _list(home: Path | None, name: str, chosen: dict[str, Any]) -> tuple[list[RunSummary], list[Damaged]]:
+    damaged: list[Damaged] = []
     async with environment(home, name) as env:
-        return await env.runs(**chosen)
+        return await env.runs(**chosen, damaged=damaged), damaged
+
+
+def _damaged_json(each: Damaged) -> dict[str, Any]:
+    unknown = dict.fromkeys(("flow", "version", "start", "end", "parent"))
+    return {"run": damaged_id(each), **unknown, "status": "Damaged", "error": damaged_error(each)}
 
 
 def _run_json(run: RunSummary) -> dict[str, Any]:
@@ -123,6 +138,16 @@ def show(
     trace: Annotated[
         bool, typer.Option("--trace", help="With --action: what its expressions evaluated, part by part.")
     ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", min=1, help="A page of N actions, in the order of their start.", show_default=False
+        ),
+    ] = None,
+    offset: Annotated[
+        int | None,
+        typer.Option("--offset", metavar="N", min=0, help="The page that begins after N actions.", show_default=False),
+    ] = None,
     environment: options.Environment = "default",
     full: options.Full = False,
     json: options.Json = False,
@@ -130,78 +155,108 @@ def show(
 ) -> int:
     """Show a run: its actions as a tree, its failures and its response; or one action with its inputs and outputs.
 
-    With --json, the object that `sealflow run --json` prints, or the action's part of it. With --full, also the URLs
-    (--json: "callbacks", by path) at which actions wait for their callbacks: whoever knows one can answer.
+    Of a loop the first iterations and those with failures are shown. --full shows every action and whole values, 1,000
+    actions at a time: --offset and --limit say which. With --full also the URLs (--json: "callbacks", by path) at which
+    actions wait for their callbacks: whoever knows one can answer.
+
+    With --json, the object that `sealflow run --json` prints, with all actions; with --limit or --offset a page of
+    them, and "total", how many there are, and "next", the offset of the next page or null. With --action, one of
+    "actions".
 
     With --trace, every expression of the action with its value and those of its parts, evaluated again from the stored
     history. With --json: {"run","path","type","status","code","expressions":[{"pointer","text","evaluated","value" or
     "error" or "secured","parts":[{"expression","value" or "error" or "secured"}]}],"leftOut"}.
     """
-    from .runs_action import show_action, show_trace
-
-    if trace:
-        if action is None:
-            raise UsageError("--trace belongs to one action: give it with --action.", hint=f"sealflow runs show {run}")
-        traced = wait_for(_trace(home, environment, run, action))
-        if json:
-            say_json_object(traced.to_json())
-        else:
-            show_trace(traced, full)
-        return OK
-    result, callbacks = wait_for(_show(home, environment, run, full))
+    if trace and action is None:
+        raise UsageError("--trace belongs to one action: give it with --action.", hint=f"sealflow runs show {run}")
+    paged = limit is not None or offset is not None
     if action is not None:
-        found = _action(result, action)
-        if json:
-            say_json(found)
-        else:
-            show_action(found, full)
+        if paged:
+            raise UsageError("--limit and --offset are about all actions, --action about one.")
+        wait_for(_show_action(home, environment, run, action, trace, full, json))
     elif json:
-        say_json_object({**result.to_json(), "callbacks": callbacks} if full else result.to_json())
+        wait_for(_show_json(home, environment, run, full, (offset or 0, limit) if paged else None))
     else:
-        _show_run(result, full)
-        for path, url in callbacks.items():
-            say(f"callback of {printable(path)}: {printable(url)}")
+        page = (offset or 0, limit or PAGE) if paged or full else None
+        wait_for(_show_run(home, environment, run, full, page))
     return OK
 
 
-async def _show(home: Path | None, name: str, run_id: str, full: bool) -> tuple[RunResult, dict[str, str]]:
+async def _show_action(
+    home: Path | None, name: str, run_id: str, action: str, traced: bool, full: bool, as_json: bool
+) -> None:
+    from .runs_action import show_action, show_trace
+
     async with environment(home, name) as env:
         run = await env.run(run_id)
-        return await run.snapshot(), await run.callbacks() if full else {}
+        if traced:
+            trace = await run.trace(action)
+            say_json_object(trace.to_json()) if as_json else show_trace(trace, full)
+        else:
+            found = await run.action(action)
+            say_json(found) if as_json else show_action(found, full)
 
 
-async def _trace(home: Path | None, name: str, run_id: str, action: str) -> Trace:
+async def _show_json(
+    home: Path | None, name: str, run_id: str, full: bool, page: tuple[int, int | None] | None
+) -> None:
     async with environment(home, name) as env:
-        return await (await env.run(run_id)).trace(action)
+        run = await env.run(run_id)
+        report = await run.report()
+        head = report.head()
+        if full:
+            head["callbacks"] = await run.callbacks()
+        offset, limit = page or (0, None)
+        if page is not None:
+            end = report.total if limit is None else offset + limit
+            head |= {"total": report.total, "next": end if end < report.total else None}
+        await say_json_with(head, "actions", report.actions(offset, limit))
 
 
-def _action(result: RunResult, wanted: str) -> dict[str, Any]:
-    """The action with this path, or this name where only one has it. Raises NotFound, AmbiguousActionError."""
-    from ...runtime.tracing import find_path
-
-    actions = {action["path"]: action for action in result.actions}
-    return actions[find_path(list(actions), wanted, result.run)]
-
-
-def _show_run(result: RunResult, full: bool) -> None:
-    from .tree import action_lines
+async def _show_run(home: Path | None, name: str, run_id: str, full: bool, page: tuple[int, int] | None) -> None:
+    from .tree import Overview, action_lines
     from .watching import causes, last_line
 
-    say(f"run {result.run}")
-    say(f"{one_line(result.flow)} version {result.version}, environment {one_line(result.environment)}")
-    if result.tracking != result.run:
-        say(f"client tracking id {one_line(result.tracking)}")
-    for line in action_lines(result.actions, full=full):
-        say(f"  {line}")
-    say(last_line(result, sys.stdout))
-    for line in causes(result):
-        say(f"  {line}")
-    if result.response is not None:
-        say(f"response {result.response.get('statusCode')}")
-        if "secured" in result.response:
-            say("  secured")
-        elif result.response.get("body") is not None:
-            say(f"  {shown(result.response['body'], full=full, indent=2)}")
+    async with environment(home, name) as env:
+        run = await env.run(run_id)
+        result = await run.report()
+        say(f"run {result.run}")
+        say(f"{one_line(result.flow)} version {result.version}, environment {one_line(result.environment)}")
+        if result.tracking != result.run:
+            say(f"client tracking id {one_line(result.tracking)}")
+        if page is None:
+            overview = Overview(result.failed_paths, certain=result.failures_known)
+            async for action in result.actions(wanted=overview.wants):
+                overview.take(action)
+            lines = overview.lines()
+        else:
+            actions = [action async for action in result.actions(*page)]
+            lines = action_lines(actions, whole=len(actions) == result.total)
+        for line in lines:
+            say(f"  {line}")
+        if page is not None:
+            _tell_page(result, page, again(f"runs show {result.run}", home=home, environment=name), full)
+        say(last_line(result, sys.stdout))
+        for line in causes(result):
+            say(f"  {line}")
+        if result.response is not None:
+            say(f"response {result.response.get('statusCode')}")
+            if "secured" in result.response:
+                say("  secured")
+            elif result.response.get("body") is not None:
+                say(f"  {shown(result.response['body'], full=full, indent=2)}")
+        for path, url in (await run.callbacks()).items() if full else ():
+            say(f"callback of {printable(path)}: {printable(url)}")
+
+
+def _tell_page(result: RunReport, page: tuple[int, int], command: str, full: bool) -> None:
+    offset, limit = page
+    left = result.total - offset - limit
+    if left > 0:
+        options = f"{' --full' if full else ''}{f' --limit {limit}' if limit != PAGE else ''}"
+        say(f"  … {left:,} more actions; next: {command}{options} --offset {offset + limit}")
+    elif offset and offset >= result.total:
+        note(f"There are only {result.total:,} actions.")
 
 
 @app.command("follow")
@@ -321,10 +376,10 @@ async def _cancel(home: Path | None, name: str, run_id: str, reason: str) -> tup
         done = await found.cancel(reason)
         if done:
             try:
-                await found.result(_CANCEL_PATIENCE)
+                await found.wait(_CANCEL_PATIENCE)
             except TimeoutError:
                 pass
-        return done, found.id, (await found.snapshot()).status
+        return done, found.id, await found.status()
 
 
 @app.command("export")
@@ -335,16 +390,20 @@ def export(
         bool, typer.Option("--plaintext", help="Write readable JSON instead of a sealed bundle.")
     ] = False,
     environment: options.Environment = "default",
+    who: Who = None,
+    role: Role = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
     """Write a run's history as a bundle for `sealflow replay`, sealed to its environment.
 
+    Under a policy --plaintext is an act of a key administrator, and on record.
+
     With --json: {"run","file","bytes","sealed"}.
     """
     if out == "-" and json:
         raise UsageError("--json and --out - both want stdout.")
-    identity, data = wait_for(_export(home, environment, run, plaintext))
+    identity, data = wait_for(_export(Acting(home, who, role), environment, run, plaintext))
     write_file(out, data, secret=True)
     if plaintext:
         note(f"warning: {one_line(out)} is NOT encrypted: the definition and all values of the run are in the clear.")
@@ -363,7 +422,15 @@ def _quoted(text: str) -> str:
     return shlex.quote(text)
 
 
-async def _export(home: Path | None, name: str, run_id: str, plaintext: bool) -> tuple[str, bytes]:
-    async with environment(home, name) as env:
+async def _export(acting: Acting, name: str, run_id: str, plaintext: bool) -> tuple[str, bytes]:
+    if not plaintext:
+        async with environment(acting.home, name) as env:
+            found = await env.run(run_id)
+            return found.id, await found.export()
+    from ....storage import exporting
+
+    async with acting.opened() as (engine, acts):
+        env = await engine.environment(name, create=False)
         found = await env.run(run_id)
-        return found.id, await found.export(plaintext=plaintext)
+        async with exporting(acts, env.name, found.id):
+            return found.id, await found.export(plaintext=True)

@@ -28,14 +28,18 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def opened(home: Path | None, *, create: bool = False, resume: bool = False) -> AsyncIterator[Engine]:
+async def opened(
+    home: Path | None, *, create: bool = False, resume: bool = False, concurrency: int | None = None
+) -> AsyncIterator[Engine]:
     """The engine on the store of this command.
 
     Unfinished runs stay as they are: only `runs resume` moves them on, and a worker, which opens it with `resume`.
     """
     from ..embedded import open as open_engine
 
-    async with open_engine(home, resume=resume, create=create, passphrase=_ask_passphrase) as engine:
+    async with open_engine(
+        home, resume=resume, create=create, passphrase=_ask_passphrase, concurrency=concurrency
+    ) as engine:
         yield engine
 
 

@@ -1,9 +1,9 @@
-"""A run's actions as a tree of lines: what `runs show` prints. Pure: a list of actions in, lines out."""
+"""A run's actions as a tree of lines: what `runs show` prints. Pure: actions in, lines out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ...kernel.timing import from_iso
@@ -11,9 +11,11 @@ from .output import one_line, paint
 from .progress import duration_text
 
 SHOWN_ITERATIONS: Final = 3
-"""Iterations of a loop that are shown without `--full`; those with a failure come on top of that."""
+"""Iterations of a loop that an overview shows; those with a failure come on top of that."""
 
 _ITERATION: Final = re.compile(r"\[\d+\]$")
+_INSIDE: Final = re.compile(r"\[(\d+)\](?=/)")
+_TOLD: Final = ("path", "name", "status", "code", "error", "start", "end", "attempts")
 _SYMBOLS: Final = {
     "Succeeded": ("✓", ""),
     "Failed": ("✗", "red"),
@@ -37,11 +39,51 @@ class _Branch:
         self.iterations: Sequence[_Branch] = ()
 
 
-def action_lines(actions: Sequence[dict[str, Any]], *, full: bool = False) -> list[str]:
-    """One line an action, indented below its container, iterations numbered and cut short unless `full`."""
+class Overview:
+    """A run in as few lines as tell how it went, made of its actions one after the other in the order of their start.
+
+    Of each loop there are the first iterations and those that hold one of `failed_paths`, the others are only counted;
+    `certain` says that no other action failed. So memory is bounded by the definition, not by the run.
+    """
+
+    def __init__(self, failed_paths: Iterable[str] = (), *, certain: bool = True) -> None:
+        self._failing = {path[: place.end()] for path in failed_paths for place in _INSIDE.finditer(path)}
+        self._certain = certain
+        self._actions: dict[str, dict[str, Any]] = {}
+        self._iterations: dict[str, int] = {}
+
+    def wants(self, path: str) -> bool:
+        """Whether the next action is shown, and not only counted."""
+        for place in _INSIDE.finditer(path):
+            iteration = path[: place.end()]
+            if iteration in self._actions:
+                continue  # the name of a container, not an iteration
+            loop, number = path[: place.start()], int(place[1])
+            self._iterations[loop] = max(self._iterations.get(loop, 0), number + 1)
+            if number >= SHOWN_ITERATIONS and iteration not in self._failing:
+                return False
+        return True
+
+    def take(self, action: dict[str, Any]) -> None:
+        """An action that is shown."""
+        self._actions[action["path"]] = {name: action[name] for name in _TOLD}
+
+    def lines(self) -> list[str]:
+        """One line an action, indented below its container, with a line for what is only counted."""
+        lines: list[str] = []
+        for branch in _tree(list(self._actions.values())):
+            _write(branch, 0, lines, self._iterations, " without failures" if self._certain else "")
+        return lines
+
+
+def action_lines(actions: Sequence[dict[str, Any]], *, whole: bool = True) -> list[str]:
+    """One line an action, indented below its container where that is among them.
+
+    `whole`: these are all of the run, so that iterations can be counted.
+    """
     lines: list[str] = []
     for branch in _tree(actions):
-        _write(branch, 0, lines, full)
+        _write(branch, 0, lines, {} if whole else None, "")
     return lines
 
 
@@ -57,6 +99,7 @@ def _tree(actions: Sequence[dict[str, Any]]) -> list[_Branch]:
             continue
         owner = known.get(parent) or _iteration(known, parent)
         if owner is None:
+            branch.label = path  # its container is elsewhere
             roots.append(branch)
         else:
             owner.children = _with(owner.children, branch)
@@ -82,40 +125,27 @@ def _with(branches: Sequence[_Branch], one: _Branch) -> list[_Branch]:
     return branches
 
 
-def _write(branch: _Branch, depth: int, lines: list[str], full: bool) -> None:
+def _write(branch: _Branch, depth: int, lines: list[str], iterations: Mapping[str, int] | None, kind: str) -> None:
     indent = "  " * depth
+    shown = number = len(branch.iterations)
     if branch.action is None:
         lines.append(f"{indent}{paint(branch.label, 'dim')}")
     else:
-        lines.append(f"{indent}{_line(branch)}")
+        number = (iterations or {}).get(branch.action["path"], shown)
+        lines.append(f"{indent}{_line(branch, branch.action, number if iterations is not None else 0)}")
     for child in branch.children:
-        _write(child, depth + 1, lines, full)
-    hidden = 0
-    for number, iteration in enumerate(branch.iterations):
-        if full or number < SHOWN_ITERATIONS or _failed(iteration):
-            _write(iteration, depth + 1, lines, full)
-        else:
-            hidden += 1
-    if hidden:
-        lines.append(f"{indent}  … {hidden:,} more iterations without failures (--full shows them)")
+        _write(child, depth + 1, lines, iterations, kind)
+    for iteration in branch.iterations:
+        _write(iteration, depth + 1, lines, iterations, kind)
+    if hidden := number - shown:
+        lines.append(f"{indent}  … {hidden:,} more iterations{kind} (--full shows them)")
 
 
-def _failed(branch: _Branch) -> bool:
-    waiting = [branch]
-    while waiting:
-        each = waiting.pop()
-        if each.action is not None and each.action["status"] in ("Failed", "TimedOut"):
-            return True
-        waiting += [*each.children, *each.iterations]
-    return False
-
-
-def _line(branch: _Branch) -> str:
-    action = branch.action or {}
+def _line(branch: _Branch, action: dict[str, Any], iterations: int) -> str:
     symbol, colour = _SYMBOLS.get(action["status"], ("?", ""))
-    parts = [one_line(action["name"], 80)]
-    if branch.iterations:
-        parts.append(f"({len(branch.iterations):,} iterations)" if len(branch.iterations) > 1 else "(1 iteration)")
+    parts = [one_line(branch.label, 80)]
+    if iterations:
+        parts.append(f"({iterations:,} iterations)" if iterations > 1 else "(1 iteration)")
     took = duration_of(action)
     if took and action["status"] != "Skipped":
         parts.append(took)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +10,12 @@ import typer
 from . import options
 from .arguments import write_file
 from .errors import FAILED, OK, UsageError, of_os_error
-from .output import coloured, one_line, paint, say, say_json, write
+from .output import one_line, paint, say, say_json
+from .redrawn import RedrawnLine
 from .session import DEFAULT_ENVIRONMENT, opened, wait_for
 
 if TYPE_CHECKING:
     from ....storage import Verification
-
-_PERIOD = 0.2
-"""Seconds between two lines of progress."""
 
 
 def verify(
@@ -56,7 +52,7 @@ def verify(
     if run and write_anchor:
         raise UsageError("An anchor is of a whole environment: leave --run out.")
     given = _read(anchor) if anchor is not None else None
-    progress = _Progress()
+    progress = RedrawnLine()
     try:
         found = wait_for(_verify(home, environment, _run_id(run), given, write_anchor is not None, progress))
     finally:
@@ -75,7 +71,7 @@ async def _verify(
     run_id: bytes | None,
     anchor: bytes | None,
     new_anchor: bool,
-    progress: _Progress,
+    line: RedrawnLine,
 ) -> list[tuple[str, Verification]]:
     from ....storage import (
         EnvironmentLocked,
@@ -88,16 +84,19 @@ async def _verify(
     )
     from ....storage.verify import Finding
 
+    def progress(checked: int, what: str) -> None:
+        line.show(f"{checked:,} verified, now {what}")
+
     async with opened(home) as engine:
         if environment is not None:
             result = await verify_environment(
-                engine.store, environment, run_id=run_id, anchor=anchor, new_anchor=new_anchor, progress=progress.show
+                engine.store, environment, run_id=run_id, anchor=anchor, new_anchor=new_anchor, progress=progress
             )
             return [("", result)]
-        found = [("control store", await verify_control(engine.store, progress=progress.show))]
+        found = [("control store", await verify_control(engine.store, progress=progress))]
         for info in await engine.environments():
             try:
-                result = await verify_environment(engine.store, info.name, progress=progress.show)
+                result = await verify_environment(engine.store, info.name, progress=progress)
             except (EnvironmentLocked, KeyDenied, KeyMissing, KeyUnavailable) as error:
                 # No reason to leave the others out.
                 problem = f"It was not verified. {error.message} ({error.code})"
@@ -146,22 +145,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise of_os_error(error, str(path)) from error
-
-
-class _Progress:
-    """One line on stderr, where that is a terminal."""
-
-    def __init__(self) -> None:
-        self._shown = coloured(sys.stderr)
-        self._last = 0.0
-
-    def show(self, checked: int, what: str) -> None:
-        now = time.monotonic()
-        if self._shown and now - self._last >= _PERIOD:
-            self._last = now
-            write(sys.stderr, f"\r\x1b[K{checked:,} verified, now {what}", end="")
-            sys.stderr.flush()
-
-    def end(self) -> None:
-        if self._last:
-            write(sys.stderr, "\r\x1b[K", end="")

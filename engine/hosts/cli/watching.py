@@ -14,12 +14,12 @@ from ...kernel import Entry
 from ...kernel.timing import from_iso
 from .display import Display, PlainLines, display_on
 from .errors import FAILED, OK, InterruptedRunError, WaitTimeoutError
-from .output import note, one_line, paint, printable, say, say_json_object, shown
+from .output import note, one_line, paint, printable, say, say_json_with, shown
 from .progress import Progress, duration_text
 from .session import DEFAULT_ENVIRONMENT, again
 
 if TYPE_CHECKING:
-    from ...runtime.reading import RunResult
+    from ...runtime.report import RunReport
     from ...runtime.run import Run
 
 QUIET: float = 5.0
@@ -29,7 +29,6 @@ MOST_FOLLOWED = 20
 """Runs at once of which each action is shown."""
 
 _COLOURS = {"Succeeded": "green", "Running": "cyan", "Waiting": "cyan", "Skipped": "dim"}
-_SHOWN_CAUSES = 3
 
 Begin = Callable[[Callable[[Entry], None]], Awaitable["Sequence[Run]"]]
 """Starts or resumes runs, given whom to tell of each change of an action in this process."""
@@ -46,7 +45,7 @@ class Watch:
     home: Path | None = None
     environment: str = DEFAULT_ENVIRONMENT
     runs: Sequence[Run] = field(default_factory=list)
-    _early: list[Entry] = field(default_factory=list)
+    _early: list[Entry] | None = field(default_factory=list)
     _display: Display | None = None
 
     @property
@@ -68,6 +67,8 @@ class Watch:
         try:
             # However short the time is, what has begun has an id that can be told.
             self.runs = await begin(self._changed)
+            if len(self.runs) != 1:
+                self._early = None  # each of several is followed on its own
             async with asyncio.timeout_at(lapse):
                 results = await self._watched(headline)
         except TimeoutError:
@@ -75,31 +76,33 @@ class Watch:
         except asyncio.CancelledError:
             raise InterruptedRunError(f"Interrupted.{self._left()}", hint=self._next()) from None
         for number, result in enumerate(results, 1):
-            self.tell(result, _mark(number) if len(results) > 1 else "")
+            await self.tell(result, _mark(number) if len(results) > 1 else "")
         return OK if all(result.status == "Succeeded" for result in results) else FAILED
 
     def _changed(self, entry: Entry) -> None:
-        if self._display is None:
-            self._early.append(entry)
-        else:
+        if self._display is not None:
             self._display.show(entry)
+        elif self._early is not None:
+            self._early.append(entry)
 
-    async def _watched(self, headline: Callable[[Run], Awaitable[str]]) -> list[RunResult]:
+    async def _watched(self, headline: Callable[[Run], Awaitable[str]]) -> list[RunReport]:
         several = len(self.runs) > 1
         for number, run in enumerate(self.runs, 1):
             self.begin(f"{_mark(number) if several else ''}{await headline(run)}")
         if len(self.runs) > MOST_FOLLOWED:
             note(f"The actions of more than {MOST_FOLLOWED} runs are not shown as they happen, only how each run ends.")
-            return [await run.result() for run in self.runs]
+            for run in self.runs:
+                await run.wait()
+            return [await run.report() for run in self.runs]
         if several:
             await asyncio.gather(*(self._follow_among(number, run) for number, run in enumerate(self.runs, 1)))
         for run in self.runs if not several else ():
             async with display_on(self.stream, self._progress()) as display:
-                for entry in self._early:
+                for entry in self._early or ():
                     display.show(entry)
-                self._display = display
-                await (run.result() if run.told else self._follow(run, display))
-        return [await run.snapshot() for run in self.runs]
+                self._display, self._early = display, None
+                await (run.wait() if run.told else self._follow(run, display))
+        return [await run.report() for run in self.runs]
 
     def _progress(self) -> Progress:
         return Progress(now=None if self.simulated else _now, full=self.full)
@@ -144,11 +147,11 @@ class Watch:
 
     # ---- the end
 
-    def tell(self, result: RunResult, mark: str = "") -> None:
+    async def tell(self, result: RunReport, mark: str = "") -> None:
         """A run's result: for people its status, counts, causes and response; for programs its JSON."""
         if self.as_json:
             note(f"{mark}{last_line(result, sys.stderr)}")
-            say_json_object(result.to_json())
+            await say_json_with(result.head(), "actions", result.actions())
             return
         say(f"{mark}{last_line(result, sys.stdout)}")
         for line in causes(result):
@@ -167,32 +170,22 @@ def _mark(number: int) -> str:
     return f"[{number}] "
 
 
-def causes(result: RunResult) -> list[str]:
+def causes(result: RunReport) -> list[str]:
     """Why a run did not succeed: the actions that failed, or the run's own error."""
     if result.status in ("Succeeded", "Running", "Waiting"):
         return []
-    failed = [
-        action
-        for action in result.actions
-        if action["status"] in ("Failed", "TimedOut") and action["code"] != "ActionFailed"
-    ]
-    lines = [
-        f"{one_line(action['path'])}: {action['code']}: {printable(str((action['error'] or {}).get('message', '')))}"
-        for action in failed[-_SHOWN_CAUSES:]
-    ]
-    if len(failed) > _SHOWN_CAUSES:
-        lines.append(f"… and {len(failed) - _SHOWN_CAUSES} more failed actions")
+    lines = [f"{one_line(each.path)}: {each.code}: {printable(each.message)}" for each in result.failures]
+    if result.failed > len(lines):
+        lines.append(f"… and {result.failed - len(lines):,} more failed actions")
     if result.code != "ActionFailed" and result.error is not None:
         lines.insert(0, f"{result.code}: {printable(str(result.error.get('message', '')))}")
     return lines
 
 
-def counts(actions: Sequence[dict[str, Any]]) -> str:
+def counts(result: RunReport) -> str:
     """`12 actions: 10 succeeded, 1 failed, 1 skipped`."""
-    found: dict[str, int] = {}
-    for action in actions:
-        found[action["status"]] = found.get(action["status"], 0) + 1
-    number = f"{len(actions):,} action" + ("" if len(actions) == 1 else "s")
+    found = result.counts
+    number = f"{result.total:,} action" + ("" if result.total == 1 else "s")
     order = ("Succeeded", "Failed", "TimedOut", "Cancelled", "Skipped", "Running", "Waiting")
     words = {"TimedOut": "timed out"}
     parts = [f"{found[status]:,} {words.get(status, status.lower())}" for status in order if status in found]
@@ -204,14 +197,12 @@ def coloured_status(status: str, stream: Any = None) -> str:
     return paint(status, _COLOURS.get(status, "red"), stream)
 
 
-def last_line(result: RunResult, stream: Any) -> str:
+def last_line(result: RunReport, stream: Any) -> str:
     """Status, time from the first action's start to the last one's end, counts."""
-    # These texts sort by time: there can be many of them.
-    begun = min((action["start"] for action in result.actions), default=None)
-    ended = max((action["end"] for action in result.actions if action["end"] is not None), default=None)
-    ticks = from_iso(ended) - from_iso(begun) if begun is not None and ended is not None else 0
+    both = result.begun is not None and result.ended is not None
+    ticks = from_iso(result.ended) - from_iso(result.begun) if both else 0
     took = f" in {duration_text(ticks)}" if ticks >= 10_000 else ""
-    return f"{coloured_status(result.status, stream)}{took}, {counts(result.actions)}"
+    return f"{coloured_status(result.status, stream)}{took}, {counts(result)}"
 
 
 def _now() -> int:

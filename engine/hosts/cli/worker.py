@@ -31,13 +31,24 @@ def worker(
     grace: Annotated[
         float, typer.Option("--grace", metavar="SECONDS", min=0, help="How long runs may go on after a signal.")
     ] = 10.0,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            "--concurrency",
+            metavar="N",
+            min=1,
+            help="With how many runs in memory to take no more of those that are ready. Default: 1000.",
+        ),
+    ] = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
     """Execute an environment: fire triggers, go on with unfinished runs, carry out what other commands ask for.
 
     It works until SIGINT or SIGTERM. Then nothing fires any more, and runs get --grace seconds to end; what is left
-    goes on when a worker starts again. A second signal ends it at once.
+    goes on with another worker, or when one starts again. A second signal ends it at once.
+
+    An environment in PostgreSQL can have any number of workers, on any number of machines.
 
     One line for each trigger that fired and each run that ended. With --json these are
     {"event":"fired","flow","version","time","scheduledTime","status","code","runs","message"?} and
@@ -45,7 +56,7 @@ def worker(
 
     Exit codes: 0 done, 3 not found, 4 locked or denied (another process executes the environment).
     """
-    return wait_for(_work(home, environment, _Log(json), grace, once))
+    return wait_for(_work(home, environment, _Log(json), grace, once, concurrency))
 
 
 class _Log:
@@ -80,8 +91,10 @@ def _count(runs: int) -> str:
     return "1 run" if runs == 1 else f"{runs} runs"
 
 
-async def _work(home: Path | None, where: str, log: _Log, grace: float, once: bool) -> int:
-    async with opened(home, resume=True) as engine:
+async def _work(
+    home: Path | None, where: str, log: _Log, grace: float, once: bool, concurrency: int | None
+) -> int:
+    async with opened(home, resume=True, concurrency=concurrency) as engine:
         env = await engine.environment(where, create=False)
         tell_first_run(engine)
         if once:
@@ -102,7 +115,7 @@ async def _drain(env: Environment, grace: float, told: asyncio.Queue[None]) -> N
 
     await env.stop_triggers()
     note("ending; a second signal ends it at once")
-    work = [asyncio.ensure_future(env.idle()), asyncio.ensure_future(told.get())]
+    work = [asyncio.ensure_future(env.idle(sleeping=False)), asyncio.ensure_future(told.get())]
     await asyncio.wait(work, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
     for each in work:
         each.cancel()

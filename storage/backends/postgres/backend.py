@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
 import asyncpg
 
-from ...errors import ExecutorLost, StoreClosed, StoreUnreachable
-from ...rows import Batch, PageRow, SnapshotRow
+from ...errors import ExecutorLost, StorageError, StoreClosed, StoreUnreachable, taken_over
+from ...rows import Batch, InboxRow, PageRow, SnapshotRow, StoredInboxRow
 from ..database_url import checked_url
 from ..reading import Reads
-from ..rows import checked, of_run
+from ..rows import checked, identifier, of_run
 from .batches import SQL
-from .commits import Patience, Writer
+from .commits import Patience, Role, Writer
 from .connection import Connection, Target, connect, mapped
 from .copies import copy_from, copy_to
+from .hints import Listener
 from .lease import LEASE_SECONDS, Lease
 from .schema import prepare
 
@@ -41,6 +43,7 @@ class PostgresBackend(Reads):
         self._writer = Writer(target, connection)
         self._readers = readers
         self._lease = Lease(self._value, lease_seconds)
+        self._listener: Listener | None = None
         self._closed = False
         self._ended: asyncio.Future[None] | None = None
         _open.add(self)
@@ -82,13 +85,20 @@ class PostgresBackend(Reads):
 
     async def _end(self) -> None:
         try:
+            if self._listener is not None:
+                await self._listener.stop()
             await self._lease.stop()
-            await self._writer.close(self._lease.leave)
+            await self._writer.close(self._leave)
         finally:
             try:
                 await asyncio.wait_for(self._readers.close(), 5)
             except TimeoutError:
                 self._readers.terminate()
+
+    async def _leave(self, connection: Connection) -> None:
+        await self._lease.leave(connection)
+        if self._lease.shared:
+            await connection.execute(SQL["hint"], self._target.schema)  # its runs are there for others
 
     async def drop(self) -> None:
         """Removes the schema with everything in it. Nobody else may use it any more."""
@@ -97,9 +107,87 @@ class PostgresBackend(Reads):
             async with self._readers.acquire() as connection:
                 await connection.execute(f'DROP SCHEMA "{self._target.schema}" CASCADE', timeout=None)
 
+    # --- who executes
+
     async def try_become_executor(self) -> bool:
         self._check_open()
         return await self._lease.take()
+
+    async def join(self, *, lead: bool = True) -> bool:
+        self._check_open()
+        return await self._lease.join(lead=lead)
+
+    async def lead(self) -> bool:
+        self._check_open()
+        self._lease.may_lead = True
+        await self._lease.tend()
+        return self._lease.leads
+
+    @property
+    def paused(self) -> bool:
+        return self._lease.paused
+
+    @property
+    def shared(self) -> bool:
+        return self._lease.shared
+
+    @property
+    def leads(self) -> bool:
+        return self._lease.leads
+
+    async def claim(self, limit: int, now_ms: int, without: Sequence[bytes] = ()) -> list[bytes]:
+        worker, epoch = self._role()
+        await self._lease.tend()
+        parameters = (worker, epoch, now_ms, list(without), limit)
+        rows = await self._owned(SQL["claim_runs"], *parameters)
+        return [identifier(run_id) for _, run_id in sorted((row[0], row[1]) for row in rows)]
+
+    async def claim_run(self, run_id: bytes) -> bool:
+        if not self._lease.shared:  # everything is its own
+            return True
+        return bool((await self._owned(SQL["claim_run"], *self._role(), run_id))[0][0])
+
+    async def release(self, run_ids: Sequence[bytes]) -> None:
+        if not self._lease.shared:
+            return
+        await self._owned(SQL["release_runs"], self._role()[0], list(run_ids))
+        await self.hint()
+
+    async def told(self) -> list[bytes]:
+        return [identifier(row[0]) for row in await self._owned(SQL["told_runs"], self._role()[0])]
+
+    async def next_wake(self) -> int | None:
+        found: int | None = await self._value(SQL["next_wake"])
+        return found
+
+    async def inbox_here(self, limit: int, after: int = 0, without: Sequence[bytes] = ()) -> list[StoredInboxRow]:
+        parameters = (after, limit, self._role()[0], self._lease.leads, list(without))
+        rows = await self._select(SQL["inbox_of_worker"], parameters)
+        return [StoredInboxRow(row[0], InboxRow._make(row[1:])) for row in rows]
+
+    async def hint(self) -> None:
+        with suppress(StorageError):  # whoever waits for one looks by himself
+            await self._value(SQL["hint"], self._target.schema)
+
+    def on_hint(self, tell: Callable[[], None]) -> None:
+        if self._listener is None and not self._closed:
+            self._listener = Listener(self._target, tell)
+            self._listener.start()
+
+    def _role(self) -> Role:
+        self._check_open()
+        role = self._lease.role
+        if role is None or self._lease.lost:
+            raise taken_over()
+        return role
+
+    async def _owned(self, sql: str, *parameters: Any) -> list[Any]:
+        """Asks as a worker, which may have been taken over."""
+        try:
+            return await self._select(sql, parameters)
+        except ExecutorLost:
+            self._lease.lose()
+            raise
 
     @property
     def executor_lost(self) -> bool:
@@ -114,7 +202,7 @@ class PostgresBackend(Reads):
         try:
             return await self._writer.commit(batch, self._lease.role)
         except ExecutorLost:
-            self._lease.lost = True
+            self._lease.lose()
             raise
 
     async def settle(self) -> bool:

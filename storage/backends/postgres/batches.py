@@ -22,9 +22,10 @@ RARE = (
     "identity", "key_state", "replaced_environment_keys", "environment_keys", "environments", "flows", "versions",
     "consumed_messages", "reindexed_messages", "reindexed_items", "drained", "sealed_items", "inbox_key",
     "expected_tokens", "forgotten_tokens", "rewrapped_keys", "dropped_generations", "replaced_versions",
-    "replaced_triggers", "replaced_pages", "removed_snapshots", "run_domains", "retired_environment_keys", "policies",
-    "removed_policies", "assignments", "audit", "connections", "removed_connections", "ledger", "retentions", "backups",
-    "operations", "removed_runs", "removed_flows", "removed_environments", "removed_backups",
+    "replaced_triggers", "replaced_pages", "exchanged_pages", "dropped_pages", "removed_snapshots", "run_domains",
+    "retired_environment_keys", "policies", "removed_policies", "assignments", "audit", "connections",
+    "removed_connections", "ledger", "retentions", "backups", "operations", "removed_runs", "removed_flows",
+    "removed_environments", "removed_backups",
 )  # fmt: skip
 """The fields of a batch that `put` does not write."""
 
@@ -36,9 +37,10 @@ _KINDS_OF_FLOW = (Kind.FLOW, Kind.TRIGGER, Kind.RETENTION)
 
 def common(batch: Batch) -> tuple[Sequence[Any], ...]:
     """The arguments of `put`."""
+    waits = {row.run_id: row for row in batch.waits}  # of a run that falls asleep and is woken, what was said last
     return (
         batch.keys, batch.runs, batch.pages, batch.run_updates, list(batch.snapshots.values()), batch.triggers,
-        batch.inbox, batch.messages, batch.consumed,
+        batch.inbox, batch.messages, batch.consumed, list(waits.values()), batch.wakes,
     )  # fmt: skip
 
 
@@ -47,10 +49,10 @@ def is_common(batch: Batch) -> bool:
     return not any(getattr(batch, name) for name in RARE)
 
 
-async def write(connection: Connection, batch: Batch) -> list[int]:
-    """Everything, behind `enter` and before `leave`. Raises Conflict, and the driver's errors."""
+async def write(connection: Connection, batch: Batch, worker: bytes | None) -> list[int]:
+    """Everything, behind `enter` and before `leave`, as this worker. Raises Conflict, and the driver's errors."""
     await _before(connection, batch)
-    numbers: list[int] = await connection.fetchval(SQL["put"], *common(batch))
+    numbers: list[int] = await connection.fetchval(SQL["put"], worker, *common(batch))
     await _queues(connection, batch)
     await _locked_inbox(connection, batch)
     await _administration(connection, batch)
@@ -61,6 +63,7 @@ async def write(connection: Connection, batch: Batch) -> list[int]:
 async def _before(connection: Connection, batch: Batch) -> None:
     if batch.key_state is not None:
         _changed(await connection.execute(SQL["set_key_state"], *batch.key_state), 1, "the state of keys")
+    await _each(connection, "dropped_pages", _alone(batch.dropped_pages))
     if batch.replaced_environment_keys:
         await _all(connection, "replaced_environment_keys", batch.replaced_environment_keys)
     if batch.identity is not None:
@@ -105,6 +108,8 @@ async def _administration(connection: Connection, batch: Batch) -> None:
     for name in _REPLACED:
         if rows := getattr(batch, name):
             await _all(connection, name, rows)
+    for name in ("delete_read_pages", "show_waiting_pages"):
+        await _each(connection, name, _alone(batch.exchanged_pages))
     await _each(connection, "dropped_generations", batch.dropped_generations)
     await _each(connection, "removed_snapshots", _alone(batch.removed_snapshots))
     await _each(connection, "run_domains", batch.run_domains, counted=True)

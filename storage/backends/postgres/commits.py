@@ -29,7 +29,7 @@ _REMEMBERED = 16
 
 
 class Role(NamedTuple):
-    """As whom the executor writes."""
+    """As whom a process writes that executes runs: under its lease."""
 
     worker: bytes
     epoch: int
@@ -111,7 +111,7 @@ class Writer:
             known: list[int] | None = await connection.fetchval(SQL["enter"], *entry, batch.key_state is not None)
             if known is not None:
                 return known
-            numbers = await write(connection, batch)
+            numbers = await write(connection, batch, role.worker if role is not None else None)
             await connection.execute(SQL["leave"], self._name, numbers)
         return numbers
 

@@ -24,6 +24,8 @@ _TABLES = (
     "backups", "inbox_keys", "sealed_inbox", "callback_tokens",
 )  # fmt: skip
 """Those of both backends, in the order in which they refer to each other."""
+_OWN = {("runs", "worker")}
+"""Columns that only this backend has, and that say nothing elsewhere."""
 _NUMBERED = ("keys", "flows", "runs", "inbox", "triggers", "messages")
 _ROWS_AT_A_TIME = 500
 
@@ -84,4 +86,4 @@ async def _columns(connection: Connection, table: str) -> list[str]:
         " ORDER BY attnum",
         table,
     )
-    return [row[0] for row in rows]
+    return [row[0] for row in rows if (table, row[0]) not in _OWN]

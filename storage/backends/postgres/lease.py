@@ -1,4 +1,5 @@
-"""The executor's role: a lease in the database, kept by a heartbeat and judged by the database's clock.
+"""The roles of a process that executes runs: one of the workers that share an environment, or whoever has it for
+itself. Each is a lease in the database, kept by a heartbeat and judged by the database's clock.
 
 Losing it is not an event in time but a fact in the database: whoever takes over makes the epoch one more, and the
 commits of the one before, who may know nothing of it, are refused from then on.
@@ -23,11 +24,18 @@ LEASE_SECONDS = 15.0
 _HEARTBEATS = 3
 """In the time of one lease."""
 
+_LEADS, _PAUSED = 1, 2
+"""What `tend_worker` says; 0 is neither."""
+
 log = logging.getLogger("sealflow")
 
 
 class Lease:
-    """The role of one backend. `ask` gives the first value of a query's answer, or None; it may be repeated."""
+    """The role of one backend. `ask` gives the first value of a query's answer, or None; it may be repeated.
+
+    `leads`: of the workers this is the one that does what is to be done once; as of the last look.
+    `paused`: another one leads and wants all runs.
+    """
 
     def __init__(self, ask: Callable[..., Awaitable[Any]], seconds: float) -> None:
         self._ask = ask
@@ -35,33 +43,62 @@ class Lease:
         self._worker = os.urandom(16)
         self._heartbeat: asyncio.Task[None] | None = None
         self.role: Role | None = None
+        self.shared = False
+        self.may_lead = False
+        self.leads = False
+        self.paused = False
         self.lost = False
 
     async def take(self) -> bool:
-        """Takes the role, or says that somebody else has it. Whoever has lost it does not get it back."""
-        if self.role is not None:
-            return not self.lost
-        epoch = await self._ask(SQL["take_executor"], self._worker, os.getpid(), self._time)
-        if epoch is None:
-            return False
-        self.role = Role(self._worker, epoch)
-        self._heartbeat = asyncio.get_running_loop().create_task(self._beat(self.role), name="sealflow lease")
-        return True
+        """Takes the environment for itself, or says that somebody executes it. Whoever has lost it does not get it
+        back.
+        """
+        if self.role is None:
+            await self._begin(await self._ask(SQL["take_alone"], self._worker, os.getpid(), self._time), shared=False)
+        return self.role is not None and not self.shared and not self.lost
 
-    async def _beat(self, role: Role) -> None:
+    async def join(self, *, lead: bool) -> bool:
+        """Becomes one of the workers, or says that somebody has the environment for itself."""
+        if self.role is None:
+            self.may_lead = lead
+            await self._begin(await self._ask(SQL["join_worker"], self._worker, os.getpid(), self._time), shared=True)
+            await self.tend()
+        return self.role is not None and not self.lost
+
+    async def _begin(self, epoch: int | None, *, shared: bool) -> None:
+        if epoch is not None:
+            self.role, self.shared, self.leads = Role(self._worker, epoch), shared, not shared
+            beat = self._beat(self.role, SQL["keep_worker" if shared else "keep_alone"])
+            self._heartbeat = asyncio.get_running_loop().create_task(beat, name="sealflow lease")
+
+    async def tend(self) -> None:
+        """Takes over from workers whose lease has ended, and the lead where nobody has it."""
+        if self.role is not None and self.shared and not self.lost:
+            found = await self._ask(SQL["tend_worker"], *self.role, self.may_lead)
+            if found is None:
+                self.lose()
+            else:
+                self.leads, self.paused = found == _LEADS, found == _PAUSED
+
+    async def _beat(self, role: Role, keep: str) -> None:
         while True:
             await asyncio.sleep(self._time.total_seconds() / _HEARTBEATS)
             try:
-                kept = await self._ask(SQL["keep_executor"], *role, self._time)
+                kept = await self._ask(keep, *role, self._time)
             except StoreClosed:
                 return
             except StorageError as error:
-                log.warning("the executor's lease was not renewed: %s", error.message)
+                log.warning("a worker's lease was not renewed: %s", error.message)
                 continue
             if kept is None:
-                self.lost = True
-                log.warning("another process has taken over the runs of this environment")
+                self.lose()
                 return
+
+    def lose(self) -> None:
+        """Somebody has taken over."""
+        if not self.lost:
+            log.warning("another process has taken over the runs that this one had")
+        self.lost, self.leads = True, False
 
     async def stop(self) -> None:
         """Ends the heartbeat; the role is still there."""
@@ -73,4 +110,4 @@ class Lease:
     async def leave(self, connection: Connection) -> None:
         """Gives the role up, so that nobody has to wait for the lease's end."""
         if self.role is not None:
-            await connection.execute(SQL["leave_executor"], *self.role)
+            await connection.execute(SQL["leave_worker" if self.shared else "leave_alone"], *self.role)

@@ -246,16 +246,16 @@ SELECT DISTINCT scope FROM keys WHERE kind = 14 AND NOT EXISTS (SELECT FROM rete
 -- each, as the backend says; those that must change a row for each one given are counted there.
 
 -- name: enter
-SELECT enter($1, $2, $3, $4, $5, $6, $7)
+SELECT enter_3($1, $2, $3, $4, $5, $6, $7)
 
 -- name: put
-SELECT put($1, $2, $3, $4, $5, $6, $7, $8, $9)
+SELECT put_3(owner_of($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
 -- name: leave
 SELECT leave($1, $2)
 
 -- name: commit_batch
-SELECT commit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+SELECT commit_batch_3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 
 -- name: register_writer
 INSERT INTO writers (writer, number, answer, written) VALUES ($1, 0, '{}', clock_timestamp()) ON CONFLICT DO NOTHING
@@ -374,6 +374,15 @@ FROM unnest($1::trigger_row[]) AS new WHERE old.flow_id = new.flow_id AND old.ro
 UPDATE pages AS old SET link = new.link, record = new.record
 FROM unnest($1::page_row[]) AS new JOIN runs USING (run_id) WHERE old.run = runs.id AND old.seq = new.seq
 
+-- name: delete_read_pages
+DELETE FROM pages USING runs WHERE pages.run = runs.id AND runs.run_id = $1 AND pages.seq > 0
+
+-- name: dropped_pages
+DELETE FROM pages USING runs WHERE pages.run = runs.id AND runs.run_id = $1 AND pages.seq < 0
+
+-- name: show_waiting_pages
+UPDATE pages SET seq = -pages.seq FROM runs WHERE pages.run = runs.id AND runs.run_id = $1 AND pages.seq < 0
+
 -- name: removed_snapshots
 DELETE FROM snapshots USING runs WHERE snapshots.run = runs.id AND runs.run_id = $1
 
@@ -462,16 +471,61 @@ DELETE FROM environments WHERE environment_id = $1
 -- name: delete_backup
 DELETE FROM backups WHERE backup_id = $1
 
--- name: take_executor
--- By the database's clock. Whoever takes the role makes the epoch one more, and so shuts out the one before.
-UPDATE executor SET worker = $1, epoch = epoch + 1, pid = $2, expires = clock_timestamp() + $3
-WHERE worker IS NULL OR worker = $1 OR expires < clock_timestamp() RETURNING epoch
+-- The roles, by the database's clock: who has the environment for itself, and the workers that share it.
 
--- name: keep_executor
+-- name: take_alone
+SELECT take_alone($1, $2, $3)
+
+-- name: keep_alone
 UPDATE executor SET expires = clock_timestamp() + $3 WHERE worker = $1 AND epoch = $2 RETURNING 1
 
--- name: leave_executor
+-- name: leave_alone
 UPDATE executor SET worker = NULL, pid = NULL, expires = NULL WHERE worker = $1 AND epoch = $2
 
+-- name: join_worker
+SELECT join_worker($1, $2, $3)
+
+-- name: keep_worker
+UPDATE workers SET expires = clock_timestamp() + $3 WHERE worker = $1 AND epoch = $2 RETURNING 1
+
+-- name: tend_worker
+SELECT tend_worker($1, $2, $3)
+
+-- name: leave_worker
+-- Its runs are ready for the others at once. What it was told while they went on, they will be looked at for.
+WITH gone AS (DELETE FROM workers WHERE worker = $1 AND epoch = $2 RETURNING worker)
+UPDATE runs SET worker = NULL FROM gone WHERE runs.worker = gone.worker AND runs.ended_ms IS NULL
+
 -- name: executor_pid
-SELECT pid FROM executor WHERE worker IS NOT NULL AND expires >= clock_timestamp()
+SELECT pid FROM (
+    SELECT pid, true AS lead FROM executor WHERE worker <> '' AND expires >= clock_timestamp()
+    UNION ALL SELECT pid, lead FROM workers WHERE expires >= clock_timestamp()
+) AS living ORDER BY lead DESC LIMIT 1
+
+-- name: claim_runs
+SELECT number, claimed FROM claim_runs($1, $2, $3, $4, $5)
+
+-- name: claim_run
+SELECT claim_run($1, $2, $3)
+
+-- name: release_runs
+UPDATE runs SET worker = NULL WHERE worker = $1 AND run_id = ANY ($2) AND ended_ms IS NULL
+
+-- name: told_runs
+UPDATE runs SET wake_ms = 0 WHERE worker = $1 AND wake_ms = -1 RETURNING run_id
+
+-- name: next_wake
+SELECT min(wake_ms) FROM runs WHERE worker IS NULL AND ended_ms IS NULL AND wake_ms > 0
+
+-- name: unfinished_of_flow
+SELECT run_id FROM runs WHERE flow_id = $1 AND ended_ms IS NULL ORDER BY id
+
+-- name: inbox_of_worker
+-- What is for a run that is this worker's, or nobody's; all the rest is for who leads.
+SELECT inbox.id, item_id, kind, inbox.run_id, dedupe, created_ms, record
+FROM inbox LEFT JOIN runs ON runs.run_id = inbox.run_id AND runs.ended_ms IS NULL
+WHERE inbox.id > $1 AND CASE WHEN runs.run_id IS NULL THEN $4 ELSE coalesce(runs.worker = $3, $4 OR runs.flow_id <> ALL ($5)) END
+ORDER BY inbox.id LIMIT $2
+
+-- name: hint
+SELECT pg_notify($1, '')

@@ -35,6 +35,8 @@ def write_first(connection: sqlite3.Connection, batch: Batch) -> None:
     if batch.key_state is not None:
         _write_key_state(connection, batch.key_state)
     execute = connection.execute
+    for run_id in batch.dropped_pages:
+        execute(_SQL["delete_waiting_pages"], (run_id,))
     for key in batch.replaced_environment_keys:
         _one(execute(_SQL["replace_environment_key"], (*key[2:], key.domain, key.version)), "environment key")
 
@@ -55,6 +57,9 @@ def write(connection: sqlite3.Connection, batch: Batch) -> None:
         _one(execute(_SQL["replace_trigger"], values), "trigger")
     for page in batch.replaced_pages:
         _one(execute(_SQL["replace_page"], (page.link, page.record, page.run_id, page.seq)), "page")
+    for run_id in batch.exchanged_pages:
+        execute(_SQL["delete_read_pages"], (run_id,))
+        execute(_SQL["show_waiting_pages"], (run_id,))
     for run_id in batch.removed_snapshots:
         execute(_SQL["delete_snapshot"], (run_id,))
     for run_id, domain in batch.run_domains:

@@ -1,5 +1,6 @@
 """The SQLite backend: rows in, rows out. One connection that writes and one that reads, each driven by a thread of
-aiosqlite, so that nobody who reads waits behind a long commit; one trip to the thread for each commit.
+aiosqlite, so that nobody who reads waits behind a long commit; one trip to the thread for each commit, or none where
+the disk is quick (see `pace`).
 
 It knows nothing of what the bytes mean. The integer row numbers of runs are its own business and never leave it.
 """
@@ -10,6 +11,7 @@ import asyncio
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -20,17 +22,19 @@ from weakref import WeakSet
 import aiosqlite
 
 from ...errors import Conflict, RecordNotFound, StoreClosed, StoreCorrupt
-from ...rows import Batch, PageRow, RunRow, SnapshotRow, TriggerRow
+from ...rows import Batch, PageRow, RunRow, SnapshotRow, StoredInboxRow, TriggerRow
 from ..reading import Reads
 from ..rows import checked, of_run
 from .administration import check_guard, write, write_first, write_flow
-from .connection import connect, mapped, system_error
+from .connection import BUSY_SECONDS, connect, mapped, system_error
 from .copies import copy_from, copy_to
 from .lock import ExecutorLock
+from .pace import Pace
 from .queries import named_queries
 from .queues import add_message, add_to_inbox, consume, consume_message, reindex_item, reindex_message
 from .removal import remove, settle
 from .sealed_inbox import write_sealed
+from .waits import Ready, write_waits
 
 T = TypeVar("T")
 
@@ -46,8 +50,12 @@ class SQLiteBackend(Reads):
         self.path = path
         self._connection = connection
         self._reader = reader
-        self._runs: dict[bytes, int] = {}  # row numbers of runs being written; used in the connection's thread only
+        self._runs: dict[bytes, int] = {}  # row numbers of runs being written; used by whoever writes
         self._lock = ExecutorLock(path.with_name("executor.lock"))
+        self._ready = Ready()
+        self._pace = Pace()
+        # Works of the writer's thread: each is counted by one side only. Where they are equal it has nothing to do.
+        self._given = self._done = 0
         self._closed = False
         self._ended: asyncio.Future[None] | None = None
         _open.add(self)
@@ -104,6 +112,51 @@ class SQLiteBackend(Reads):
     async def executor_pid(self) -> int | None:
         return self._lock.holder()
 
+    # --- the one worker that there is here
+
+    async def join(self, *, lead: bool = True) -> bool:
+        return await self.try_become_executor()
+
+    async def lead(self) -> bool:
+        return self._lock.held
+
+    @property
+    def paused(self) -> bool:
+        return False
+
+    @property
+    def shared(self) -> bool:
+        return False
+
+    @property
+    def leads(self) -> bool:
+        return self._lock.held
+
+    async def claim(self, limit: int, now_ms: int, without: Sequence[bytes] = ()) -> list[bytes]:
+        return await self._in_thread(self._ready.claim, limit, now_ms)
+
+    async def claim_run(self, run_id: bytes) -> bool:
+        return True
+
+    async def release(self, run_ids: Sequence[bytes]) -> None:
+        """There is nobody else to go on with them."""
+
+    async def told(self) -> list[bytes]:
+        return []  # `claim` gives them
+
+    async def next_wake(self) -> int | None:
+        found: int | None = (await self._all("next_wake"))[0][0]
+        return found
+
+    async def inbox_here(self, limit: int, after: int = 0, without: Sequence[bytes] = ()) -> list[StoredInboxRow]:
+        return await self.inbox(limit, after)
+
+    async def hint(self) -> None:
+        """Other processes look by themselves."""
+
+    def on_hint(self, tell: Callable[[], None]) -> None:
+        """There are none."""
+
     # --- the thread
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
@@ -113,8 +166,17 @@ class SQLiteBackend(Reads):
             raise StoreClosed(f"The store {self.path} is closed.")
         with mapped(self.path):
             connection = self._connection
-            result: T = await connection._execute(work, connection._conn, *arguments)  # type: ignore[no-untyped-call]
+            self._given += 1
+            result: T = await connection._execute(  # type: ignore[no-untyped-call]
+                self._counted, work, connection._conn, *arguments
+            )
             return result
+
+    def _counted(self, work: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return work(*arguments)
+        finally:
+            self._done += 1
 
     async def _reading(self, work: Callable[..., T], *arguments: Any) -> T:
         if self._closed:
@@ -144,14 +206,41 @@ class SQLiteBackend(Reads):
     # --- writing
 
     async def commit(self, batch: Batch) -> list[int]:
+        if self._given == self._done and not self._closed and self._pace.in_loop(batch):
+            with mapped(self.path):
+                numbers = self._commit_here(self._connection._conn, batch)
+            if numbers is not None:
+                return numbers
         return await self._in_thread(self._commit, batch)
 
-    def _commit(self, connection: sqlite3.Connection, batch: Batch) -> list[int]:
+    def _commit_here(self, connection: sqlite3.Connection, batch: Batch) -> list[int] | None:
+        """Commits in the event loop; None, with nothing done, where another process is writing."""
         execute = connection.execute
-        execute("BEGIN IMMEDIATE")
+        execute("PRAGMA busy_timeout = 0")
+        try:
+            execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return None
+            raise
+        finally:
+            execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1_000:.0f}")
+        return self._finish(connection, batch, self._pace.took)
+
+    def _commit(self, connection: sqlite3.Connection, batch: Batch) -> list[int]:
+        connection.execute("BEGIN IMMEDIATE")
+        return self._finish(connection, batch)
+
+    def _finish(
+        self, connection: sqlite3.Connection, batch: Batch, took: Callable[[float], None] | None = None
+    ) -> list[int]:
+        execute = connection.execute
         try:
             numbers = self._write(connection, batch)
+            began = time.perf_counter()
             execute("COMMIT")
+            if took is not None:
+                took(time.perf_counter() - began)
         except BaseException:
             # A full disk makes SQLite roll back by itself.
             if connection.in_transaction:
@@ -212,6 +301,7 @@ class SQLiteBackend(Reads):
             reindex_message(connection, *message)
         for moved in batch.reindexed_items:
             reindex_item(connection, *moved)
+        write_waits(connection, batch)
         write_sealed(connection, batch)
         write(connection, batch)
         remove(connection, batch)

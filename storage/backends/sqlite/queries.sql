@@ -270,6 +270,15 @@ UPDATE triggers SET record = ? WHERE flow_id = ? AND row_version = ?
 -- name: replace_page
 UPDATE pages SET link = ?, record = ? WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq = ?
 
+-- name: delete_read_pages
+DELETE FROM pages WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq > 0
+
+-- name: delete_waiting_pages
+DELETE FROM pages WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq < 0
+
+-- name: show_waiting_pages
+UPDATE pages SET seq = -seq WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq < 0
+
 -- name: delete_snapshot
 DELETE FROM snapshots WHERE run = (SELECT id FROM runs WHERE run_id = ?)
 
@@ -451,3 +460,25 @@ SELECT DISTINCT scope FROM keys WHERE kind = 12 AND scope NOT IN (SELECT operati
 
 -- name: orphaned_retention_keys
 SELECT DISTINCT scope FROM keys WHERE kind = 14 AND scope NOT IN (SELECT flow_id FROM retention)
+
+-- name: set_wait
+-- Who was told something meanwhile does not fall asleep over it.
+UPDATE runs SET wake_ms = CASE WHEN ?1 > 0 AND wake_ms = -1 THEN -1 ELSE ?1 END WHERE run_id = ?2 AND ended_ms IS NULL
+
+-- name: wake
+UPDATE runs SET wake_ms = -1 WHERE run_id = ? AND ended_ms IS NULL
+
+-- name: due_waits
+SELECT id, run_id FROM runs WHERE ended_ms IS NULL AND wake_ms <> 0 AND wake_ms <= ? ORDER BY wake_ms, id LIMIT ?
+
+-- name: claim_wait
+UPDATE runs SET wake_ms = 0 WHERE id = ?
+
+-- name: ready_runs
+SELECT id, run_id FROM runs WHERE ended_ms IS NULL AND wake_ms = 0 AND id > ? AND id <= ? ORDER BY id LIMIT ?
+
+-- name: next_wake
+SELECT min(wake_ms) FROM runs WHERE ended_ms IS NULL AND wake_ms <> 0 AND wake_ms > 0
+
+-- name: unfinished_of_flow
+SELECT run_id FROM runs WHERE flow_id = ? AND ended_ms IS NULL ORDER BY id

@@ -1,0 +1,36 @@
+"""The pure actions, by id. A module of them is a file beside this one with a table `ACTIONS`, which is added here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .messages import ACTIONS as MESSAGES
+from .moments import ACTIONS as MOMENTS
+from .port import PureAction
+from .text import ACTIONS as TEXT
+from .text_find import ACTIONS as TEXT_FIND
+from .variable_lists import ACTIONS as LISTS
+from .variable_objects import ACTIONS as OBJECTS
+from .variable_tables import ACTIONS as TABLES
+from .variables import ACTIONS as VARIABLES
+
+_ACTIONS: Final[dict[str, PureAction]] = {
+    **VARIABLES,
+    **LISTS,
+    **TABLES,
+    **OBJECTS,
+    **TEXT,
+    **TEXT_FIND,
+    **MOMENTS,
+    **MESSAGES,
+}
+
+
+def pure_action(id: str) -> PureAction | None:
+    """The pure action of this id, in any case; None where the action is none, or is not there."""
+    return _ACTIONS.get(id.lower())
+
+
+def pure_ids() -> frozenset[str]:
+    """The canonical ids of all pure actions."""
+    return frozenset(action.id for action in _ACTIONS.values())

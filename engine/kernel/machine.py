@@ -1,0 +1,119 @@
+"""Two machines behind one contract: which functions drive the runs of a plan.
+
+The runtime need not ask whether a flow is a cloud or a desktop flow: it takes `machine_of(plan)` where it has a plan,
+and calls that machine's functions.
+
+- `state(plan, watch)` and `history(plan, changed, keep=...)` in place of `State(...)` and `History(...)`;
+- `decide(plan, state, event)`, then `unfinished(state)` and `needs_tick(state)` for the next turn;
+- `apply(plan, state, record)` and `pending(state)` for recovery, `revisions` for what may be recovered;
+- `dump(state)` and `restore(plan, value)` for snapshots; `relieve` and `supply` for large values (a script has none);
+- `replay(records, plan, recorded)`.
+
+Events are made by `records`; those about an action name `command.node.index` and `command.it` (a row of a script has
+them too), and answer `Invoke` and `Sleep` as ever. Of a state the runtime may read `end`, `open`, `limits`, `ready`,
+`need`, `room`, `resident`, `small`, `response`, `started`, `now`, `seq`, `pins` and `revision`; of a script's plan
+`nodes`, `path`, `definition` (an empty cloud flow that is started on request), `listens`, `answers`, `connections`,
+`artifacts` and `secretive`.
+
+A desktop flow starts with `records.start(at, script_interface.start_value(plan, inputs, culture), pins)`; its pins are
+`seed`, `revision` (of `machine_of(plan)`), `culture` and `zone`, where they are not the usual ones, and what the
+runtime keeps for itself. Its outputs are `script_interface.outputs_of(state)`, at any time. It has no caller that waits
+for a response: `pins["caller"]` is False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from . import script, script_replay, script_snapshot
+from .commands import Command
+from .decide import REVISION, REVISIONS
+from .decide import apply as apply_cloud
+from .decide import decide as decide_cloud
+from .decide import needs_tick as needs_tick_cloud
+from .decide import pending as pending_cloud
+from .decide import unfinished as unfinished_cloud
+from .history import History
+from .memory import relieve as relieve_cloud
+from .memory import supply as supply_cloud
+from .plan import Plan
+from .records import Record
+from .replay import Replayed
+from .replay import replay as replay_cloud
+from .script_history import ScriptHistory
+from .script_plan import ScriptPlan
+from .script_state import ScriptState
+from .snapshot import dump as dump_cloud
+from .snapshot import restore as restore_cloud
+from .state import State
+
+AnyPlan: TypeAlias = "Plan | ScriptPlan"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The functions that drive one kind of plan. Plans and states are its own, and pass through here as they are."""
+
+    kind: str
+    state: Callable[..., Any]
+    history: Callable[..., Any]
+    decide: Callable[[Any, Any, Record], tuple[list[Record], list[Command]]]
+    apply: Callable[[Any, Any, Record], None]
+    pending: Callable[[Any], list[Command]]
+    needs_tick: Callable[[Any], bool]
+    unfinished: Callable[[Any], bool]
+    dump: Callable[[Any], dict[str, Any]]
+    restore: Callable[..., Any]
+    relieve: Callable[[Any, int], None]
+    supply: Callable[[Any, Mapping[tuple[int, int], Any]], None]
+    replay: Callable[..., Replayed]
+    revision: int
+    revisions: frozenset[int]
+
+
+def _nothing_large(state: object, more: object) -> None:
+    """A script keeps its variables' values, and has nothing that could be let go or has to be read again."""
+
+
+CLOUD: Final = Machine(
+    kind="cloud",
+    state=State,
+    history=History,
+    decide=decide_cloud,
+    apply=apply_cloud,
+    pending=pending_cloud,
+    needs_tick=needs_tick_cloud,
+    unfinished=unfinished_cloud,
+    dump=dump_cloud,
+    restore=restore_cloud,
+    relieve=relieve_cloud,
+    supply=supply_cloud,
+    replay=replay_cloud,
+    revision=REVISION,
+    revisions=REVISIONS,
+)
+
+SCRIPT: Final = Machine(
+    kind="desktop",
+    state=ScriptState,
+    history=ScriptHistory,
+    decide=script.decide,
+    apply=script.apply,
+    pending=script.pending,
+    needs_tick=script.needs_tick,
+    unfinished=script.unfinished,
+    dump=script_snapshot.dump,
+    restore=script_snapshot.restore,
+    relieve=_nothing_large,
+    supply=_nothing_large,
+    replay=script_replay.replay_script,
+    revision=script.SCRIPT_REVISION,
+    revisions=script.SCRIPT_REVISIONS,
+)
+
+
+def machine_of(plan: AnyPlan) -> Machine:
+    """The machine that drives runs of this plan."""
+    return SCRIPT if isinstance(plan, ScriptPlan) else CLOUD

@@ -1,0 +1,75 @@
+"""What other processes ask of an environment's workers: taken from the inbox, by whoever has the run that it is about,
+and by the one that leads where it is about none.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ...storage import InboxItem
+from .callbacks import Address
+from .claims import RunElsewhereError
+from .draining import drain
+from .perform import Answer
+from .requests import ANSWERED, CALLBACK, CANCEL, DEPLOYED, MIGRATE, RESUME, START, SWITCH
+from .start import Start, run_name
+
+if TYPE_CHECKING:
+    from .executor import Executor
+
+log = logging.getLogger("sealflow")
+
+
+async def take_inbox(executor: Executor) -> int:
+    """Carry out what was asked for, and what came while the environment was locked; how many requests there were."""
+    vault = executor.vault
+    taken = await drain(executor) if vault.workers.leads else 0
+    after = 0
+    while items := await vault.inbox(here=True, without=executor.claims.without, after=after):
+        for item in items:
+            if await _take(executor, item):
+                taken += 1
+                # Consumed in the same commit that holds what it led to.
+                vault.consume(item.id)
+            else:
+                after = item.id  # it is left to another worker
+        await vault.flush()
+    return taken
+
+
+async def _take(executor: Executor, item: InboxItem) -> bool:
+    """Do what is asked for; False where another worker has to."""
+    try:
+        await _carry_out(executor, item)
+    except RunElsewhereError:
+        return False
+    except Exception as error:
+        log.warning("a request for run %s failed: %s", _named(item.run_id), type(error).__name__)
+    return True
+
+
+async def _carry_out(executor: Executor, item: InboxItem) -> None:
+    if item.kind == START:
+        start = Start.from_json(item.value)
+        if not await executor.vault.run_exists(start.run_id):
+            await executor.start(start)
+    elif item.kind == CANCEL and item.run_id is not None:
+        await executor.cancel(item.run_id, str(item.value))
+    elif item.kind == RESUME and item.run_id is not None:
+        await executor.resume(item.run_id)
+    elif item.kind == DEPLOYED:
+        await executor.deployed(item.value)
+    elif item.kind == SWITCH:
+        await executor.triggers.switch(item.value["flow"], item.value["enabled"])
+    elif item.kind == MIGRATE:
+        executor.key_work.begin()
+    elif item.kind == CALLBACK and item.run_id is not None:
+        address = Address(item.run_id, str(item.value["token"]))
+        await executor.call_back(address, Answer(*item.value["answer"]))
+    elif item.kind == ANSWERED and item.run_id is not None:
+        await executor.take_answer(item.run_id, item.value)
+
+
+def _named(run_id: bytes | None) -> str:
+    return run_name(run_id) if run_id is not None else "-"

@@ -1,0 +1,284 @@
+"""Which runs a worker drives: those that are ready and nobody's, as many as it may, in batches from the store; and how
+runs leave memory when only time or an event moves them on, and come back.
+
+On SQLite there is one worker. On PostgreSQL there may be several: a run belongs to one of them at a time, and what
+another one has is a RunElsewhereError here. Nothing is kept in memory of a run that sleeps; one timer is set to the
+first that is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import SealflowError
+from ..kernel import Plan
+from ..kernel.trigger import concurrency_of, is_single
+from .start import run_name
+
+if TYPE_CHECKING:
+    from .executor import Executor
+    from .live import LiveRun
+
+log = logging.getLogger("sealflow")
+
+CONCURRENCY: Final = 1_000
+"""How many runs a worker has in memory at most before it takes no more of those that are ready."""
+
+_BATCH: Final = 64
+_AT_ONCE: Final = 8
+"""Runs that are brought back at the same time."""
+
+_TICKS_PER_MS: Final = 10_000
+
+
+class RunElsewhereError(SealflowError):
+    """Another worker has the run: what it is to be told goes through the inbox."""
+
+    code = "RunElsewhere"
+
+
+def is_led(plan: Plan) -> bool:
+    """Whether the runs of this flow limit each other: all of them go on with the worker that leads."""
+    return concurrency_of(plan) is not None or is_single(plan)
+
+
+class Pins:
+    """How many wait for a run in this process, by its id: it stays in memory then. `released` is called when nobody
+    does any more.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[bytes] = Counter()
+        self.released: Callable[[bytes], None] = lambda run_id: None
+
+    def __contains__(self, run_id: bytes) -> bool:
+        return run_id in self._counts
+
+    @contextmanager
+    def held(self, run_id: bytes) -> Iterator[None]:
+        """Wait for a run, or tell it something."""
+        self._counts[run_id] += 1
+        try:
+            yield
+        finally:
+            self._counts[run_id] -= 1
+            if not self._counts[run_id]:
+                del self._counts[run_id]
+                self.released(run_id)
+
+
+class Claims:
+    """The runs of one executor. `active`: it takes what is ready by itself, unless it has stopped `taking`, and lets go
+    what sleeps.
+
+    `staying` counts who wants all runs to stay in memory while they sleep, `pins` who waits for one of them here.
+    """
+
+    def __init__(self, executor: Executor, most: int, pins: Pins) -> None:
+        self._executor = executor
+        self._most = most
+        self.pins = pins
+        pins.released = self._doze
+        self.active = False
+        self.taking = True
+        self.staying = 0
+        self._without: set[bytes] = set()
+        self._told: dict[bytes, asyncio.Event] = {}
+        self._turn = asyncio.Lock()
+        self._more = True
+        self._next: int | None = None
+        self._changed = asyncio.Event()
+        self._timer: asyncio.Task[None] | None = None
+        self._looks: set[asyncio.Task[None]] = set()
+
+    # ---- taking
+
+    @property
+    def without(self) -> list[bytes]:
+        """Flows whose runs are left to the worker that leads."""
+        return [] if self._executor.vault.workers.leads else list(self._without)
+
+    async def own(self, run_id: bytes) -> None:
+        """Have this very run. Raises RunElsewhereError."""
+        if not await self._executor.vault.workers.claim_run(run_id):
+            raise _elsewhere(run_id)
+
+    async def leave(self, run_id: bytes, flow_id: bytes) -> RunElsewhereError:
+        """Give back a run whose flow is for the worker that leads, and take no more of these; the error to raise."""
+        self._without.add(flow_id)
+        await self._executor.vault.workers.release([run_id])
+        return _elsewhere(run_id)
+
+    async def begin(self) -> None:
+        """Take what is ready, from now on until `close`."""
+        self.active = True
+        await self.look()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().create_task(self._wake())
+
+    async def look(self) -> None:
+        """Take what is ready now, as far as there is room."""
+        workers = self._executor.vault.workers
+        async with self._turn:
+            if workers.shared:
+                for run_id in await workers.told():
+                    self._tell(run_id)
+            if not self.active or not self.taking:
+                return
+            while True:
+                now_ms = self._executor.clock.now() // _TICKS_PER_MS
+                room = max(0, self._most - len(self._executor.live))
+                if not workers.shared and not (room and (self._more or self._is_due(now_ms))):
+                    return
+                limit = min(room, _BATCH)
+                claimed = await workers.claim(limit, now_ms, self.without)
+                self._more = limit == 0 or len(claimed) == limit
+                if workers.paused:
+                    await self._hand_over()
+                    return
+                for start in range(0, len(claimed), _AT_ONCE):
+                    await asyncio.gather(*(self._bring_back(each) for each in claimed[start : start + _AT_ONCE]))
+                if len(claimed) < limit or not limit:
+                    self._set(await workers.next_wake())
+                    return
+
+    def _is_due(self, now_ms: int) -> bool:
+        return self._next is not None and self._next <= now_ms
+
+    async def _bring_back(self, run_id: bytes) -> None:
+        live = self._executor.live.get(run_id)
+        if live is not None:
+            self._tell(run_id)
+            return
+        try:
+            await self._executor.resume(run_id)
+        except RunElsewhereError:
+            return
+        except Exception as error:
+            log.warning("run %s cannot be resumed: %s", run_name(run_id), type(error).__name__)
+
+    async def _hand_over(self) -> None:
+        """Work on the environment's keys goes on: whoever leads has all the runs until it is done."""
+        executor = self._executor
+        await executor.vault.flush()
+        aside = list(executor.live.values())
+        for run in aside:
+            executor.put_aside(run)
+        await executor.vault.flush()
+        if aside:
+            await executor.vault.workers.release([run.log.run_id for run in aside])
+
+    def made_room(self) -> None:
+        """A run has ended, or sleeps: there may be room for one that is ready."""
+        if self.active and self._more and len(self._executor.live) == self._most - 1:
+            self.look_soon()
+
+    def look_soon(self) -> None:
+        """Have a look taken: something may be ready."""
+        self._more = True
+        task = asyncio.get_running_loop().create_task(self._quietly())
+        self._looks.add(task)
+        task.add_done_callback(self._looks.discard)
+
+    async def _quietly(self) -> None:
+        try:
+            await self.look()
+        except Exception as error:
+            log.warning("runs that are ready could not be looked for: %s", type(error).__name__)
+
+    def drives(self, run_id: bytes) -> bool:
+        """Whether a run that is not in memory has to be brought back by whoever wants it to go on, or to end here."""
+        return not self.active or run_id in self.pins
+
+    # ---- sleeping
+
+    def may_leave(self, run: LiveRun) -> bool:
+        """Whether a run that sleeps leaves memory: nobody here waits for it, or watches it."""
+        return self.active and not self.staying and run.log.run_id not in self.pins and run.state.watch is None
+
+    def sleep(self, run: LiveRun, due: int, *, leaves: bool) -> None:
+        """With the current commit: the run is looked at again at `due` (ticks)."""
+        due_ms = -(-due // _TICKS_PER_MS)
+        self._executor.vault.workers.set_wait(run.log.run_id, due_ms, release=leaves)
+
+    def asleep(self, due: int) -> None:
+        """A run that left memory is durable as one that sleeps until `due`."""
+        due_ms = -(-due // _TICKS_PER_MS)
+        if self._next is None or due_ms < self._next:
+            self._set(due_ms)
+
+    def _doze(self, run_id: bytes) -> None:
+        live = self._executor.live.get(run_id)
+        if live is not None:
+            live.doze()
+
+    def awake(self, run: LiveRun) -> None:
+        """With the current commit: the run goes on."""
+        self._executor.vault.workers.set_wait(run.log.run_id, 0, release=False)
+
+    def _set(self, due_ms: int | None) -> None:
+        self._next = due_ms
+        self._changed.set()
+
+    async def _wake(self) -> None:
+        clock = self._executor.clock
+        while True:
+            self._changed.clear()
+            work: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._changed.wait())]
+            if self._next is not None:
+                work.append(asyncio.ensure_future(clock.sleep_until(self._next * _TICKS_PER_MS)))
+            try:
+                await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in work:
+                    each.cancel()
+            if self._is_due(clock.now() // _TICKS_PER_MS):
+                # Until the look says more: a store that cannot be read is not asked again and again.
+                self._next, self._more = None, True
+                await self._quietly()
+
+    # ---- being told
+
+    def news(self, run_id: bytes) -> asyncio.Event:
+        """Set when this run of this worker was told something."""
+        return self._told.setdefault(run_id, asyncio.Event())
+
+    def forget(self, run_id: bytes) -> None:
+        """Nobody waits for news of this run."""
+        self._told.pop(run_id, None)
+
+    def tell(self, run_id: bytes) -> None:
+        """With the current commit: tell a run something, wherever it is."""
+        live = self._executor.live.get(run_id)
+        if live is None or live.far:  # otherwise it waits in this process, for what tells it
+            self._executor.vault.workers.wake(run_id, lambda: self._after_telling(run_id))
+
+    def _after_telling(self, run_id: bytes) -> None:
+        self._tell(run_id)
+        if run_id not in self._executor.live:
+            self.look_soon()
+            if self._executor.vault.workers.shared:
+                self._executor.hint()
+
+    def _tell(self, run_id: bytes) -> None:
+        event = self._told.get(run_id)
+        if event is not None:
+            event.set()
+
+    async def close(self) -> None:
+        """Take nothing more."""
+        self.active = False
+        tasks = [*self._looks, *([self._timer] if self._timer is not None else [])]
+        self._timer = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _elsewhere(run_id: bytes) -> RunElsewhereError:
+    return RunElsewhereError(f"The run {run_name(run_id)} goes on in another process.")

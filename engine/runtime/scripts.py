@@ -1,0 +1,155 @@
+"""Desktop flows as they are deployed: a script's text with its UI elements, checked, kept, and made into a plan.
+
+What is kept of one in the vault has the shape of a cloud flow's document, with `kind` desktop and `dialect` robin;
+`definition` holds the text and what came with it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from ...connectors.desktop.modules import is_built
+from ..cloud import Source
+from ..desktop import check
+from ..desktop.actions import pure_action
+from ..desktop.culture import DEFAULT
+from ..desktop.parse import Kind, Reading, parse
+from ..desktop.rules import Rules
+from ..desktop.sources import decoded
+from ..errors import DefinitionError
+from ..kernel.script import SCRIPT_REVISION
+from ..kernel.script_build import build_script
+from ..kernel.script_interface import start_value
+from ..kernel.script_plan import ScriptPlan
+
+DESKTOP: Final = "desktop"
+"""What `kind` says of such a flow."""
+ROBIN: Final = "robin"
+"""What `dialect` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptSource:
+    """A desktop flow in a file. `repositories` are the UI elements and images that came with it.
+
+    `file` is its path in the package it came in, `aliases` further names by which other flows may call it.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    repositories: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    form: Kind = "file"
+    file: str = ""
+    aliases: tuple[str, ...] = ()
+    enabled: bool = True
+    kind: str = DESKTOP
+
+    def read(self) -> Reading:
+        """The script, parsed, with what is wrong with it."""
+        return parse(self.text, kind=self.form, repositories=dict(self.repositories))
+
+
+FlowSource: TypeAlias = "Source | ScriptSource"
+"""A flow in a file, of either kind."""
+
+
+def source_of(data: bytes | str, name: str) -> ScriptSource:
+    """The script of a file; `name` is the flow's."""
+    return ScriptSource(name, data if isinstance(data, str) else decoded(data))
+
+
+def can_run(action: str) -> bool:
+    """Whether an action, by its id, can be carried out here: by the kernel, by a module's connector, or by a call of
+    the runtime.
+    """
+    return pure_action(action) is not None or is_built(action) or action.lower() in _OF_THE_RUNTIME
+
+
+_OF_THE_RUNTIME: Final = frozenset(
+    {"external.runflow", "external.invokecloudconnector", "flowcontrol.throwcustomerror"}
+)
+
+
+def rules(*, when_reached: bool = False) -> Rules:
+    """What a script is checked against here."""
+    return Rules(built=can_run, when_reached=when_reached)
+
+
+def prepared(source: ScriptSource, *, when_reached: bool = False) -> tuple[dict[str, Any], ScriptPlan]:
+    """What is kept of a script, and its plan. Raises DefinitionError with the first problem that is an error."""
+    reading = source.read()
+    faults = [
+        problem for problem in check.check(reading, rules(when_reached=when_reached)) if problem.severity == "error"
+    ]
+    if faults:
+        first = faults[0]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise DefinitionError(first.message + more, at=first.at, code=first.code, hint=first.hint)
+    definition: dict[str, Any] = {"script": source.text, "form": source.form}
+    if source.repositories:
+        definition["repositories"] = dict(source.repositories)
+    document: dict[str, Any] = {
+        "definition": definition,
+        "dialect": ROBIN,
+        "kind": DESKTOP,
+        "pointer": "",
+        "parameters": {},
+    }
+    if source.aliases:
+        document["aliases"] = [alias.lower() for alias in source.aliases]
+    return document, build_script(reading.script)
+
+
+def is_desktop(document: Mapping[str, Any]) -> bool:
+    """Whether what was deployed is a desktop flow."""
+    return document.get("kind") == DESKTOP
+
+
+def script_plan(document: Mapping[str, Any]) -> ScriptPlan:
+    """The plan of a deployed script."""
+    definition = document["definition"]
+    reading = parse(definition["script"], kind=definition["form"], repositories=definition.get("repositories", {}))
+    return build_script(reading.script)
+
+
+def script_start(
+    plan: ScriptPlan,
+    flow_name: str,
+    version: int,
+    *,
+    run: str,
+    environment: str,
+    inputs: object,
+    culture: str = DEFAULT,
+    zone: str = "UTC",
+    simulate: Any = None,
+    nested: int = 0,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The trigger and the pins of a start record. `inputs` is an object of values by the names that callers know.
+
+    Raises DefinitionError: InvalidInput, UnknownInput, MissingInput.
+    """
+    if not isinstance(inputs, Mapping):
+        raise DefinitionError("The inputs of a desktop flow must be an object, by name.", code="InvalidInput")
+    trigger = start_value(plan, inputs, culture)
+    trigger["clientTrackingId"] = run
+    pins: dict[str, Any] = {
+        "revision": SCRIPT_REVISION,
+        "version": version,
+        "dialect": ROBIN,
+        "seed": secrets.token_bytes(32),
+        "run": run,
+        "tracking": run,
+        "caller": False,
+        "culture": culture,
+        "zone": zone,
+        "parameters": {},
+        "simulate": simulate,
+        "workflow": {"name": flow_name, "tags": {"environmentName": environment}},
+    }
+    if nested:
+        pins["nested"] = nested
+    return trigger, pins

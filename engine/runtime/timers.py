@@ -1,0 +1,95 @@
+"""What one run waits for by time: delays, pauses before another attempt, limits. Each becomes an event when it is due.
+
+A run waits for the executor's clock, in tasks. A simulation has a time of its own, which only moves by its delays: to
+the next sleeper when there is nothing else left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from typing import TYPE_CHECKING
+
+from ..kernel import Expire, Listen, Record, Sleep
+from ..kernel import records as event
+from .tasks import ActionKey, RunTasks
+
+if TYPE_CHECKING:
+    from .live import LiveRun
+
+
+class Timers:
+    """The timers of one run; `tasks` are where the run finds them by the action they are for."""
+
+    def __init__(self, run: LiveRun, tasks: RunTasks) -> None:
+        self._run = run
+        self._tasks = tasks
+        # Containers whose limit has a timer among the tasks.
+        self._lapsing: set[ActionKey] = set()
+        # Of a simulation: who sleeps until when.
+        self._sleepers: list[tuple[int, int, Record]] = []
+        self._slept = 0
+
+    def sleep(self, command: Sleep) -> None:
+        """Wake an action when it is due, or when its limit lapses before that."""
+        node, it, attempt = command.node.index, command.it, command.attempt
+        entry = self._run.state.open.get((node, it))
+        deadline = entry.deadline if entry is not None else None
+        if deadline is not None and deadline < command.due:
+            self._set((node, it), deadline, event.deadline(node, it, attempt, deadline))
+        else:
+            self._set((node, it), command.due, event.timer(node, it, attempt, command.due))
+
+    def listen(self, command: Listen) -> None:
+        """End the wait for a callback when the action's limit lapses."""
+        if command.deadline is not None:
+            key = (command.node.index, command.it)
+            lapse = event.deadline(*key, command.attempt, command.deadline)
+            self._tasks.spawn(self._wake(lapse, command.deadline), key)
+
+    def expire(self, command: Expire) -> None:
+        """End a container when its limit lapses."""
+        key = (command.node.index, command.it)
+        if key not in self._run.state.limits:
+            return  # ended while its page was written
+        if self._run.simulation is None:
+            self._lapsing.add(key)
+        self._set(key, command.due, event.deadline(*key, command.attempt, command.due))
+
+    def drop_limits(self) -> None:
+        """Containers that have ended leave no timer."""
+        if self._lapsing:
+            limits = self._run.state.limits
+            for key in [key for key in self._lapsing if key not in limits]:
+                self._lapsing.discard(key)
+                self._tasks.give_up(key)
+
+    def _set(self, key: ActionKey, due: int, wake: Record) -> None:
+        if self._run.simulation is not None:
+            self.sleep_virtually(due, wake)
+        else:
+            self._tasks.spawn(self._wake(wake, due), key)
+
+    async def _wake(self, wake: Record, due: int) -> None:
+        await self._run.executor.clock.sleep_until(due)
+        self._run.feed((*wake[:5], max(wake[5], self._run.now())))
+
+    # ---- a simulation's
+
+    def sleep_virtually(self, due: int, wake: Record) -> None:
+        """Feed this event when the simulation's time has come so far."""
+        self._slept += 1
+        heapq.heappush(self._sleepers, (due, self._slept, wake))
+
+    def advance_soon(self) -> None:
+        """Let the time move on, if nothing else is left to do."""
+        if self._sleepers:
+            asyncio.get_running_loop().call_soon(self._advance)
+
+    def _advance(self) -> None:
+        run = self._run
+        seq, busy = run.state.seq, run.busy
+        # A sleeper that is over, since a limit around it has lapsed or its container has ended, moves nothing.
+        while self._sleepers and not busy and run.failure is None and run.state.seq == seq:
+            due, _, wake = heapq.heappop(self._sleepers)
+            run.feed(wake if wake[1] == event.STOP else (*wake[:5], max(due, run.now())))

@@ -1,0 +1,303 @@
+"""Several workers on one environment in PostgreSQL, played by engines that share the store and the clock only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sealflow
+from cli_session import compose, wait
+from postgres_server import PostgresServer, shared_server
+from sealflow.engine.kernel.timing import SECOND, from_iso
+from sealflow.engine.runtime.environment import Environment
+from sealflow.storage import ExecutorLost, StorageError, StoreClosed
+
+asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
+
+START = from_iso("2026-03-28T12:00:00Z")
+HOUR = 3600 * SECOND
+S = ["Succeeded"]
+
+
+def flow(actions: dict[str, Any], **trigger: Any) -> dict[str, Any]:
+    return {"triggers": {"T": {"type": "Request", "kind": "Http", **trigger}}, "actions": actions}
+
+
+def http(uri: str, *after: str) -> dict[str, Any]:
+    return {"type": "Http", "inputs": {"method": "POST", "uri": uri}, "runAfter": dict.fromkeys(after, S)}
+
+
+@dataclass
+class Service:
+    """What all workers call: which worker called, and how many calls went on at once."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    keys: list[str] = field(default_factory=list)
+    now: int = 0
+    most: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def of(self, worker: str) -> Callable[[sealflow.Call], Awaitable[Any]]:
+        async def answer(call: sealflow.Call) -> Any:
+            self.calls[worker] += 1
+            self.keys.append(call.key)
+            self.now += 1
+            self.most = max(self.most, self.now)
+            try:
+                await self.gate.wait()
+            finally:
+                self.now -= 1
+            return sealflow.Reply(200, {}, "done")
+
+        return answer
+
+
+class Fleet:
+    """An environment and its workers; the first one leads."""
+
+    def __init__(self, folder: Path, postgres: PostgresServer, stack: AsyncExitStack) -> None:
+        self.folder = folder
+        self.postgres = postgres
+        self.stack = stack
+        self.clock = sealflow.VirtualClock(START)
+        self.service = Service()
+        self.engines: list[sealflow.Engine] = []
+
+    async def join(self, **options: Any) -> Environment:
+        number = len(self.engines)
+        engine = sealflow.open(self.folder / "home", keystore=self.folder / "keys.json", clock=self.clock, **options)
+        await self.stack.enter_async_context(engine)
+        self.engines.append(engine)
+        engine.connectors.register("http", self.service.of(f"w{number}"))
+        if not number:
+            await engine.create_environment("prod", database=self.postgres.url)
+        env = await engine.environment("prod")
+        await env._execute()
+        return env
+
+    async def kill(self, env: Environment) -> None:
+        """As if its process were stopped, and not heard of for longer than its lease."""
+        backend: Any = env._vault._backend
+        admin = await asyncpg.connect(self.postgres.url)
+        await admin.execute(
+            f"UPDATE \"sealflow_{env.id}\".workers SET expires = clock_timestamp() - interval '1 s' WHERE worker = $1",
+            backend._lease.role.worker,
+        )
+        await admin.close()
+
+    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(60):
+            while not await holds():
+                await asyncio.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> PostgresServer:
+    return shared_server()
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, postgres: PostgresServer) -> AsyncIterator[Fleet]:
+    async with AsyncExitStack() as stack:
+        yield Fleet(tmp_path, postgres, stack)
+
+
+async def _statuses(env: Environment) -> Counter[str]:
+    return Counter(run.status for run in await env.runs(limit=1000))
+
+
+async def test_each_worker_goes_on_with_its_own_runs_and_hears_what_is_for_them(fleet: Fleet) -> None:
+    first, second = await fleet.join(), await fleet.join()
+    await first.deploy("f", flow({"c": http("https://example.org/x")}))
+    (mine,), (other,) = await first.start("f"), await second.start("f")
+    await fleet.until(_are(lambda: fleet.service.calls == {"w0": 1, "w1": 1}))
+    assert await (await first.run(other.id)).cancel()
+    assert (await other.result()).status == "Cancelled"
+    assert (await (await first.run(other.id)).result()).status == "Cancelled"
+    fleet.service.gate.set()
+    assert (await (await second.run(mine.id)).result()).status == "Succeeded"
+    assert len(set(fleet.service.keys)) == len(fleet.service.keys) == 2
+
+
+async def test_a_dead_workers_runs_go_on_elsewhere_and_its_writes_are_refused(fleet: Fleet) -> None:
+    first, second = await fleet.join(), await fleet.join()
+    await first.deploy("f", flow({"c": http("https://example.org/x"), "d": compose(1, "c")}))
+    runs = [(await first.start("f"))[0] for _ in range(5)]
+    await fleet.until(_are(lambda: fleet.service.calls["w0"] == 5))
+    stale = first._vault
+    await fleet.kill(first)
+    await fleet.until(_are(lambda: fleet.service.calls["w1"] == 5))
+    assert Counter(Counter(fleet.service.keys).values()) == {2: 5}  # the same keys once more
+    with pytest.raises((ExecutorLost, StoreClosed)):  # closed where it has learned of it already
+        await stale.inbox_add(99, None)
+    fleet.service.gate.set()
+    for run in runs:
+        result = await (await second.run(run.id)).result()
+        assert (result.status, [each["status"] for each in result.actions]) == ("Succeeded", ["Succeeded"] * 2)
+    # What was taken for dead forgets what it had, joins again and works on.
+    await fleet.until(lambda: _starts(first))
+    await fleet.until(_all_succeeded(second, 6))
+
+
+async def test_a_worker_that_ends_hands_over(fleet: Fleet) -> None:
+    first, second = await fleet.join(), await fleet.join()
+    await first.deploy("f", flow({"c": http("https://example.org/x"), "w": wait(3600, "c")}))
+    for _ in range(3):
+        await first.start("f")
+    await fleet.until(_are(lambda: fleet.service.calls["w0"] == 3))
+    await fleet.engines[0].close()
+    await fleet.until(_are(lambda: fleet.service.calls["w1"] == 3))
+    executor = await second._execute()
+    assert executor is not None
+    await fleet.until(_are(lambda: executor.leads))
+    fleet.service.gate.set()
+    await fleet.until(_are_statuses(second, {"Waiting": 3}))
+    fleet.clock.advance(HOUR)
+    await fleet.until(_all_succeeded(second, 3))
+
+
+async def test_a_trigger_fires_once_however_many_watch(fleet: Fleet) -> None:
+    envs = [await fleet.join() for _ in range(3)]
+    rule = {"frequency": "Hour", "interval": 1, "startTime": "2026-03-28T13:00:00Z"}
+    definition = {"triggers": {"T": {"type": "Recurrence", "recurrence": rule}}, "actions": {"c": compose(1)}}
+    await envs[1].deploy("hourly", definition)
+    for env in envs:
+        await env.watch_triggers()
+    await fleet.until(lambda: _registered(envs[2], "hourly"))
+    for hour in range(1, 3):
+        fleet.clock.advance(HOUR)
+        await fleet.until(_all_succeeded(envs[0], hour))
+    await fleet.kill(envs[0])
+    executors = [await env._execute() for env in envs[1:]]
+    await fleet.until(_are(lambda: any(each is not None and each.scheduler is not None for each in executors)))
+    fleet.clock.advance(HOUR)
+    await fleet.until(_all_succeeded(envs[1], 3))
+    history = (await envs[2].trigger("hourly")).history
+    assert [each["scheduledTime"][11:16] for each in history] == ["15:00", "14:00", "13:00"]
+
+
+async def test_the_concurrency_of_a_trigger_holds_across_workers(fleet: Fleet) -> None:
+    envs = [await fleet.join() for _ in range(3)]
+    limited = {"runtimeConfiguration": {"concurrency": {"runs": 2}}}
+    await envs[0].deploy("f", flow({"c": http("https://example.org/x")}, **limited))
+    for env in envs * 3:
+        await env.start("f")
+    await fleet.until(_are(lambda: fleet.service.now == 2))
+    await fleet.until(_are_statuses(envs[0], {"Running": 2, "Waiting": 7}))
+    await fleet.kill(envs[0])  # the one that leads: the next one has all of them, and begins no more than two
+    await fleet.until(_are(lambda: fleet.service.calls["w1"] + fleet.service.calls["w2"] == 2))
+    assert (await _statuses(envs[1])) == {"Running": 2, "Waiting": 7}
+    fleet.service.now = fleet.service.most = 2
+    fleet.service.gate.set()
+    await fleet.until(_all_succeeded(envs[1], 9))
+    assert len(set(fleet.service.keys)) == 9
+
+
+async def test_a_callback_reaches_the_worker_that_has_the_run(fleet: Fleet) -> None:
+    first, second, third = [await fleet.join() for _ in range(3)]
+    fleet.service.gate.set()
+    request = {"method": "POST", "uri": "https://example.org/hooks", "body": {"url": "@listCallbackUrl()"}}
+    hook = {"type": "HttpWebhook", "inputs": {"subscribe": request}}
+    await first.deploy("f", flow({"h": hook, "c": compose("@body('h')", "h")}))
+    (asleep,), (awake,) = await first.start("f"), await second.start("f", on_change=lambda entry: None)
+    urls: list[str] = []
+    for run in (asleep, awake):
+        await fleet.until(lambda run=run: _has_callback(run))  # type: ignore[misc]
+        urls += (await run.callbacks()).values()
+    await fleet.until(_are_statuses(first, {"Waiting": 2}))
+    assert [(await third.callback(url, body=7)).status for url in urls] == [200, 202]
+    for run in (asleep, awake):
+        assert (await (await third.run(run.id)).result()).actions[-1]["outputs"] == 7
+
+
+async def test_parent_and_child_in_two_workers(fleet: Fleet) -> None:
+    """They are taken by different workers after the death of theirs, each of which has room for one run."""
+    first = await fleet.join()
+    answer = {"type": "Response", "inputs": {"statusCode": 200, "body": "late"}, "runAfter": {"w": S}}
+    await first.deploy("child", flow({"w": wait(3600), "r": answer}))
+    nested = {"type": "Workflow", "inputs": {"host": {"workflow": {"id": "child"}}}}
+    await first.deploy("parent", flow({"n": nested, "c": compose("@body('n')", "n")}))
+    (run,) = await first.start("parent")
+    await fleet.until(_are_statuses(first, {"Waiting": 2}))
+    others = [await fleet.join(concurrency=1) for _ in range(2)]
+    await fleet.kill(first)
+    fleet.clock.advance(HOUR)
+    await fleet.until(_all_succeeded(others[0], 2))
+    assert (await (await others[1].run(run.id)).result()).actions[-1]["outputs"] == "late"
+
+
+async def test_keys_are_migrated_under_several_workers(fleet: Fleet) -> None:
+    first, second = await fleet.join(), await fleet.join()
+    await first.deploy("f", flow({"c": http("https://example.org/x"), "d": compose(1, "c")}))
+    for env in (first, second):
+        await env.start("f")
+    await fleet.until(_are(lambda: fleet.service.calls == {"w0": 1, "w1": 1}))
+    await fleet.engines[0].administration("test").rotate("prod", data_keys=True)
+    operation = await second.keys.begin_migration()
+    assert (await second.keys.follow(operation)).status == "Succeeded"
+    fleet.service.gate.set()
+    await fleet.until(_all_succeeded(first, 2))
+    for run in await second.runs():
+        assert [each["status"] for each in (await (await second.run(run.id)).result()).actions] == ["Succeeded"] * 2
+
+
+async def test_the_server_restarts_under_workers(tmp_path: Path) -> None:
+    try:
+        server = PostgresServer()
+    except (FileNotFoundError, OSError) as error:
+        pytest.skip(f"PostgreSQL does not run here: {error}")
+    try:
+        async with AsyncExitStack() as stack:
+            fleet = Fleet(tmp_path, server, stack)
+            first, second = await fleet.join(), await fleet.join()
+            fleet.service.gate.set()
+            await first.deploy(
+                "f", flow({f"c{n}": http("https://x/y", *([f"c{n - 1}"] if n else [])) for n in range(5)})
+            )
+            for env in (first, second) * 5:
+                await env.start("f")
+            await asyncio.to_thread(server.halt, "immediate")
+            await asyncio.to_thread(server.start)
+            await fleet.until(_all_succeeded(second, 10))
+    finally:
+        server.stop()
+
+
+def _are(holds: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def now() -> bool:
+        return holds()
+
+    return now
+
+
+def _are_statuses(env: Environment, expected: dict[str, int]) -> Callable[[], Awaitable[bool]]:
+    async def now() -> bool:
+        return await _statuses(env) == expected
+
+    return now
+
+
+def _all_succeeded(env: Environment, runs: int) -> Callable[[], Awaitable[bool]]:
+    return _are_statuses(env, {"Succeeded": runs})
+
+
+async def _starts(env: Environment) -> bool:
+    try:
+        await env.start("f")
+    except StorageError:  # until it has joined again
+        return False
+    return True
+
+
+async def _registered(env: Environment, name: str) -> bool:
+    return (await env.trigger(name)).registered
+
+
+async def _has_callback(run: sealflow.Run) -> bool:
+    return bool(await run.callbacks())

@@ -1,0 +1,34 @@
+"""A run that falls asleep and is woken before that is written: both come in one commit, and the last one counts."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from postgres_server import PostgresServer
+from sealflow.storage import Batch
+from sealflow.storage.conformance import first_batch, key_row, run_row
+from sealflow.storage.rows import FOR_EVENTS, WaitRow
+
+pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
+
+from sealflow.storage.backends.postgres import PostgresBackend
+
+
+@pytest.mark.parametrize("awake_last", [True, False])
+async def test_of_two_waits_in_one_commit_the_last_counts(
+    postgres: PostgresServer, schema: str, awake_last: bool
+) -> None:
+    one = await PostgresBackend.open(postgres.url, schema)
+    await one.commit(first_batch())
+    assert await one.join()
+    runs = [os.urandom(16) for _ in range(8)]
+    await one.commit(Batch(keys=[key_row(run) for run in runs], runs=[run_row(run) for run in runs]))
+    for run in runs:
+        waits = [WaitRow(run, FOR_EVENTS, False), WaitRow(run, 0, False)]
+        await one.commit(Batch(waits=waits if awake_last else waits[::-1]))
+    await one.close()
+    other = await PostgresBackend.open(postgres.url, schema)
+    assert await other.join()
+    assert sorted(await other.claim(20, 0)) == (sorted(runs) if awake_last else [])
+    await other.close()

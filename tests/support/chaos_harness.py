@@ -1,0 +1,367 @@
+"""Chaos: a mixed load on one environment whose processes are killed at random moments, again and again.
+
+Each round is a life: a process takes the executor's role, brings back what was under way, starts runs, and dies by
+kill -9 at a moment that the seed chose - at any time, right before or after one of its commits, or when one of its
+calls arrives at the outside. Some are asked to end instead, and hand over. Beside it clients start runs, call back and
+cancel through the store; some of them die too. In the end somebody lives long enough for every run to end, and the
+oracle says what does not hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import sealflow
+from chaos_flows import KINDS, STARTED, decision_of
+from chaos_oracle import FINAL, Memory, Seen, problems
+from chaos_reading import everything, unfinished
+from chaos_worker import ENVIRONMENT, Fast, Life
+
+WORKER: Final = Path(__file__).with_name("chaos_worker.py")
+RATE: Final = 80
+"""How much faster the time of the flows passes than that of the machine."""
+LONGEST_LIFE: Final = 1.5
+"""Seconds after which a life that has not met its moment is killed."""
+LEASE: Final = 1.0
+"""Seconds of an executor's lease in PostgreSQL: so long it takes until a dead one is missed."""
+POLL: Final = 0.004
+
+
+class Server(Protocol):
+    """The database server, where there is one."""
+
+    @property
+    def url(self) -> str: ...
+    def halt(self, how: str = "immediate") -> None: ...
+    def start(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`runs`: nothing is started while so many are unfinished. `patience`: seconds that the end may take.
+
+    `restarts`: after so many lives the database server is killed, where there is one; 0 is never.
+    """
+
+    kills: int
+    seed: int = 1
+    runs: int = 60
+    workers: int = 1
+    restarts: int = 0
+    patience: float = 120.0
+
+
+@dataclass
+class Report:
+    """What came of it. `problems` is empty where everything holds."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    stops: int = 0
+    restarts: int = 0
+    runs: int = 0
+    effects: int = 0
+    repeated: int = 0
+    lost: int = 0
+    actions: int = 0
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"kills": sum(self.kills.values()), "by": dict(sorted(self.kills.items()))}
+
+
+class Nursery:
+    """The process that forks lives."""
+
+    def __init__(self, output: Path) -> None:
+        with output.open("ab") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True
+            )
+        self._answer()
+
+    def begin(self, life: Life) -> int:
+        return int(self._ask(asdict(life)))
+
+    def reap(self, pid: int) -> int | None:
+        """How it ended, None while it lives."""
+        code = self._ask({"reap": pid})
+        return None if code is None else int(code)
+
+    def close(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(60)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _ask(self, request: dict[str, Any]) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the process that forks lives has ended")
+        return json.loads(line)
+
+
+@dataclass
+class Alive:
+    """A process of this moment. `due`: when it is killed at the latest; `gentle`: when it is asked to end."""
+
+    pid: int
+    life: Life
+    due: float
+    gentle: bool
+
+    @property
+    def moment(self) -> str:
+        return f"{self.life.death[1]} a {self.life.death[0]}" if self.life.death is not None else "at any time"
+
+
+class Chaos:
+    """One environment and everything that happens to it. `progress` is told how many have died and what is left."""
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        *,
+        server: Server | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.report = Report()
+        self.memory = Memory()
+        self._server = server
+        self._progress = progress if progress is not None else lambda died, left: None
+        self._home, self._keystore = folder / "home", folder / "keys" / "keystore.json"
+        self._log, self._errors = folder / "told", folder / "errors"
+        self._log.touch()
+        self._errors.touch()
+        self._read = 0
+        self._base = time.time_ns() // 100
+        self._chance = random.Random(plan.seed)
+        self._lives = 0
+        self._numbers = 0
+        self._left = 0
+        self._callbacks: dict[str, int] = {}
+        self._cancels: set[str] = set()
+        self._nursery = Nursery(self._errors)
+
+    def run(self) -> Report:
+        """All of it: the load, the deaths, the end, the judgement."""
+        began = time.monotonic()
+        with asyncio.Runner() as runner:
+            try:
+                runner.run(self._prepare())
+                engine, env = runner.run(self._open())
+                try:
+                    self._kill_again_and_again(lambda: runner.run(self._look(env)))
+                    self._let_everything_end(lambda: runner.run(self._look(env)))
+                    self._judge(runner.run(everything(env)))
+                finally:
+                    runner.run(engine.close())
+            finally:
+                self._nursery.close()
+        self.report.seconds = round(time.monotonic() - began, 1)
+        return self.report
+
+    # ---- the store, as a process sees it that executes nothing
+
+    async def _prepare(self) -> None:
+        database = self._server.url if self._server is not None else None
+        async with sealflow.open(self._home, keystore=self._keystore, clock=Fast(self._base, RATE)) as engine:
+            await engine.create_environment(ENVIRONMENT, database=database)
+            env = await engine.environment(ENVIRONMENT)
+            for name, kind in KINDS.items():
+                await env.deploy(name, kind.definition)
+
+    async def _open(self) -> tuple[sealflow.Engine, sealflow.Environment]:
+        clock = Fast(self._base, RATE)
+        engine = sealflow.open(self._home, keystore=self._keystore, clock=clock, create=False, resume=False)
+        await engine.__aenter__()
+        return engine, await engine.environment(ENVIRONMENT, create=False)
+
+    async def _look(self, env: sealflow.Environment) -> None:
+        """What is durable now, of all that has not ended."""
+        self._take_in()
+        stand = await unfinished(env)
+        self._take_in()  # what had reached the outside before it was durable
+        self.memory.look(stand)
+        self._left = len(stand)
+        for run in stand:
+            if run.flow == "cancelled" and any(action["path"] == "/forever" for action in run.actions):
+                self._cancels.add(run.run)
+
+    def _take_in(self) -> None:
+        """Read what was told since."""
+        with self._log.open("rb") as file:
+            file.seek(self._read)
+            lines = file.readlines()
+            self._read = file.tell()
+        for line in map(json.loads, lines):
+            self.memory.told.append(line)
+            if "url" in line and line["what"] == "effect":
+                self._callbacks[line["url"]] = line["inputs"]["n"]
+            elif line["what"] == "ack" and line["act"] == "callback":
+                self._callbacks.pop(line["url"], None)
+            elif line["what"] == "ack" and line["act"] == "cancel":
+                self._cancels.discard(line["run"])
+
+    # ---- lives
+
+    def _begin(self, *, executes: bool, mortal: bool = True, disables: tuple[str, ...] = ()) -> Alive:
+        chance = self._chance
+        self._lives += 1
+        room = mortal and self._left < self.plan.runs
+        starts = [(chance.choice(STARTED), self._next()) for _ in range(chance.randint(1, 5))] if room else []
+        lease = LEASE if self._server is not None else 0.0
+        due = chance.uniform(0.0, 0.6 + 1.5 * lease)
+        death: tuple[str, str, int] | None = None
+        if executes and mortal and chance.random() < 0.6:
+            what = chance.choice(("commit", "call"))
+            death = (what, chance.choice(("before", "after")), chance.randint(1, 15))
+            due = LONGEST_LIFE + lease
+        life = Life(
+            number=self._lives,
+            home=str(self._home),
+            keystore=str(self._keystore),
+            log=str(self._log),
+            errors=str(self._errors),
+            base=self._base,
+            rate=RATE,
+            seed=chance.getrandbits(32),
+            executes=executes,
+            starts=starts,
+            callbacks=[] if executes else [(url, decision_of(number)) for url, number in self._callbacks.items()],
+            cancels=[] if executes else sorted(self._cancels),
+            disables=list(disables),
+            death=death,
+            lease=lease,
+        )
+        gentle = executes and death is None and chance.random() < 0.2
+        return Alive(self._nursery.begin(life), life, time.monotonic() + due, gentle)
+
+    def _next(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _kill_again_and_again(self, look: Callable[[], None]) -> None:
+        alive = [self._begin(executes=True) for _ in range(self.plan.workers)]
+        died = 0
+        while died < self.plan.kills:
+            client = self._begin(executes=False) if self._chance.random() < 0.5 else None
+            mortal = client is not None and self._chance.random() < 0.3
+            if self.plan.restarts and died % self.plan.restarts == self.plan.restarts - 1 and self._server is not None:
+                self._server.halt("immediate")
+                self._server.start()
+                self.report.restarts += 1
+            dead = self._first_dead(alive)
+            if dead.gentle:
+                self.report.stops += 1
+            else:
+                self.report.kills[dead.moment] += 1
+                died += 1
+            if client is not None and mortal:
+                self._kill(client, 0)
+            elif client is not None:
+                self._await(client, 0)
+            look()
+            if not dead.gentle:
+                self._progress(died, self._left)
+            alive[alive.index(dead)] = self._begin(executes=True)
+        for each in alive:
+            self._kill(each)
+
+    def _first_dead(self, alive: list[Alive]) -> Alive:
+        """Wait until one of them has died, by itself or because its time is over."""
+        while True:
+            for each in alive:
+                code = self._nursery.reap(each.pid)
+                if code is None and time.monotonic() >= each.due:
+                    if each.gentle:
+                        self._stop(each)
+                    else:
+                        self._kill(each)
+                    return each
+                if code is not None:
+                    self._check(each, code, -signal.SIGKILL)
+                    return each
+            time.sleep(POLL)
+
+    def _kill(self, process: Alive, *others: int) -> None:
+        """Kill it. It may have ended before with one of the `others`."""
+        os.kill(process.pid, signal.SIGKILL)
+        self._await(process, -signal.SIGKILL, *others)
+
+    def _stop(self, process: Alive) -> None:
+        """Ask it to end: it hands over what it has."""
+        os.kill(process.pid, signal.SIGTERM)
+        self._await(process, 0, -signal.SIGTERM)  # it may not have got as far as to listen
+
+    def _await(self, process: Alive, *codes: int) -> None:
+        """Wait for its end, which is to be one of these."""
+        end = time.monotonic() + self.plan.patience
+        while (code := self._nursery.reap(process.pid)) is None:
+            if time.monotonic() > end:
+                os.kill(process.pid, signal.SIGKILL)
+                end += self.plan.patience
+            time.sleep(POLL)
+        self._check(process, code, *codes)
+
+    def _check(self, process: Alive, code: int, *codes: int) -> None:
+        if code not in codes:
+            self.report.problems.append(f"the life {process.life.number} ended with {code}: {self._said()}")
+
+    def _said(self) -> str:
+        return self._errors.read_text("utf-8", "replace")[-400:]
+
+    # ---- the end
+
+    def _let_everything_end(self, look: Callable[[], None]) -> None:
+        """The last life is not killed. Nothing more fires, and whoever waits to be asked is asked."""
+        last = [self._begin(executes=True, mortal=False) for _ in range(self.plan.workers)]
+        end = time.monotonic() + self.plan.patience
+        while not self.memory.acks("disable") and time.monotonic() < end:
+            self._await(self._begin(executes=False, mortal=False, disables=("tick",)), 0)
+            self._take_in()
+        quiet = 0
+        while quiet < 2:  # a request of a client may still lie in the inbox
+            if time.monotonic() > end:
+                self.report.problems.append(f"{self._left} runs have not ended after {self.plan.patience:.0f} s")
+                break
+            look()
+            self._progress(self.plan.kills, self._left)
+            if self._callbacks or self._cancels:
+                self._await(self._begin(executes=False, mortal=False), 0)
+            quiet = quiet + 1 if not (self._left or self._callbacks or self._cancels) else 0
+            time.sleep(0.3)
+        for each in last:
+            self._stop(each)
+
+    def _judge(self, runs: list[Seen]) -> None:
+        self._take_in()
+        report, effects = self.report, self.memory.effects
+        report.problems += problems(self.memory, runs)
+        report.problems += [line for line in self._said().splitlines() if "cannot be resumed" in line]
+        report.runs, report.effects = len(runs), len(effects)
+        report.lost = len({line["life"] for line in self.memory.told if line["what"] == "lost"})
+        report.repeated = len(effects) - len({(effect["key"], effect["attempt"]) for effect in effects})
+        report.actions = sum(action["status"] in FINAL for run in runs for action in run.actions)
