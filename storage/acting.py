@@ -85,6 +85,7 @@ class Acting:
         source.calls.actor = self._actor.name
         try:
             keyring = await source.load(locked=locked)
+            await source.calls.tell()
             if keyring.locked and not locked:
                 raise EnvironmentLocked(
                     f"The environment {info.name} is locked.", hint=f"Unlock it first: sealflow env unlock {info.name}"

@@ -8,7 +8,7 @@ between. Every process that has the environment open notices by its epochs, see 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -29,7 +29,7 @@ from .recovery import recovered, with_copies
 from .retiring import removable
 from .rows import Batch, Guard
 from .shredding import Shredded
-from .views import EnvironmentInfo
+from .views import EnvironmentInfo, Value
 
 __all__ = ["DEFAULT_LIMIT", "Actor", "Administration", "Opened"]
 
@@ -84,6 +84,18 @@ class Administration(Acting):
             detail["recovery"] = recovery
         await self._record("policy create", name, SUCCEEDED, detail, batch)
         return policy
+
+    async def allow(
+        self, environment: str, change: Callable[[dict[str, Value]], dict[str, Value]]
+    ) -> EnvironmentInfo:
+        """Changes what the flows of an environment are allowed, such as the folders that they see.
+
+        Raises NotPermitted, RecordNotFound, Conflict.
+        """
+        self.need_environment_administrator("decide what its flows are allowed")
+        info, batch = await self._store.changed_settings(environment, change)
+        await self._record("environment allow", info.name, SUCCEEDED, {"settings": sorted(info.settings or {})}, batch)
+        return info
 
     async def _asked_for(self, uri: str) -> str:
         """A key's address as its provider writes it, if a policy may use the key."""

@@ -187,6 +187,13 @@ class KeystoreUnreadable(StorageError):
     code = "KeystoreUnreadable"
 
 
+class NotDedicated(StorageError):
+    """A process that is to open one environment only has the keys of others at hand."""
+
+    code = "NotDedicated"
+    default_hint = "`sealflow key export FILE --environment NAME` makes a keystore for one environment."
+
+
 class SealLimit(StorageError):
     """A scope key has sealed as much as it may (2^31 records)."""
 

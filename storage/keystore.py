@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .envelope import KEY_BYTES, SALT_BYTES, KeyEncryptionKey, PassphraseKey, random_key, same
-from .errors import IntegrityError, KeyMissing, KeystoreUnreadable, WrongKey
+from .errors import AlreadyThere, IntegrityError, KeyMissing, KeystoreUnreadable, NotDedicated, WrongKey
 from .port import KeyFacts, Wrapped
 from .purposes import Role
 from .secretfile import locked_secret, read_secret, replace_secret, resolved
@@ -138,6 +138,33 @@ class Keystore:
             versions = entry if isinstance(entry, list) else [entry]
             document["keys"][environment.hex()] = [*versions, base64.b64encode(random_key()).decode("ascii")]
             self._write(document)
+
+    def export(self, environment: bytes, path: Path) -> None:
+        """Makes another keystore, durably, with the keys of this environment and of the control stores alone.
+
+        It is sealed by the same passphrase, where this one is. Raises AlreadyThere, and as `keys`.
+        """
+        self.keys(environment)  # that it is one of an environment
+        document = self._read()
+        control = [each for each in document.get("control", ()) if each in document["keys"]]
+        other = Keystore(path, passphrase=self._passphrase)
+        with locked_secret(other._file, "keystore"):
+            if other.exists():
+                raise AlreadyThere(f"There is a file {path} already.", hint="Choose another name.")
+            other._secret = self._secret
+            other._write(
+                {"control": control, "keys": {each: document["keys"][each] for each in _of(environment, control)}}
+            )
+
+    def refuse_others(self, environment: bytes) -> None:
+        """Raises NotDedicated if there is a key of another environment here."""
+        document = self._read() if self.exists() else {"keys": {}}
+        others = set(document["keys"]) - set(_of(environment, document.get("control", [])))
+        if others:
+            raise NotDedicated(
+                f"The keystore {self.path} has the keys of {len(others)} other "
+                f"environment{'s' if len(others) > 1 else ''}."
+            )
 
     def keys(self, environment: bytes, role: Role = Role.ENVIRONMENT) -> list[KeyEncryptionKey]:
         """The versions of an environment's key, newest last. Raises KeyMissing, WrongKey (passphrase),
@@ -260,6 +287,11 @@ class ServiceKeys:
 
     async def aclose(self) -> None:
         """Nothing is held open."""
+
+
+def _of(environment: bytes, control: list[str]) -> list[str]:
+    """The entries of a keystore for one environment."""
+    return [*control, environment.hex()]
 
 
 def _from_environment() -> Callable[[], str] | None:

@@ -343,6 +343,8 @@ class Batch:
     environment_keys: list[EnvironmentKeyRow] = field(default_factory=list)
     keys: list[KeyRow] = field(default_factory=list)
     environments: list[EnvironmentRow] = field(default_factory=list)
+    changed_environments: list[EnvironmentRow] = field(default_factory=list)
+    """Their next row version and record. Conflict where it is not the next one."""
     flows: list[FlowRow] = field(default_factory=list)
     versions: list[VersionRow] = field(default_factory=list)
     runs: list[RunRow] = field(default_factory=list)

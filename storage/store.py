@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ from .purposes import Domain, Index, Kind, Purpose, Role
 from .rows import Batch, EnvironmentRow
 from .sealed_inbox import SealedInbox
 from .vault import Vault, system_ms
-from .views import EnvironmentInfo
+from .views import EnvironmentInfo, Value
 
 
 class Store:
@@ -179,6 +180,23 @@ class Store:
         await self._backend.settle()
         return runs
 
+    async def changed_settings(
+        self, name: str, change: Callable[[dict[str, Value]], dict[str, Value]]
+    ) -> tuple[EnvironmentInfo, Batch]:
+        """What an environment's flows are allowed, changed, and what has to be committed for it: Conflict where
+        somebody else did so at the same moment. Raises RecordNotFound.
+        """
+        info = await self.environment(name)
+        (row,) = [each for each in await self._backend.environments() if each.environment_id == info.id]
+        info = await self._open_row(row)
+        info = replace(info, settings=change(dict(info.settings or {})))
+        (key_row,) = await self._backend.keys(Kind.ENVIRONMENT, [info.id])
+        key = self._keyring.open_scope(key_row)
+        version = row.row_version + 1
+        record = key.seal(key.place(Purpose.ENVIRONMENT, info.id), 0, version, _packed(info))
+        changed = EnvironmentRow(info.id, row.name_index, version, row.created_ms, record)
+        return info, Batch(changed_environments=[changed])
+
     async def _list(self, info: EnvironmentInfo) -> None:
         index = self._keyring.name_index(Index.ENVIRONMENT_NAME, info.name)
         key, key_row = self._keyring.new_scope(Kind.ENVIRONMENT, info.id)
@@ -293,7 +311,7 @@ class Store:
             raise IntegrityError(f"The key of environment {row.environment_id.hex()} is missing.")
         key = self._keyring.open_scope(keys[0])
         place = key.place(Purpose.ENVIRONMENT, row.environment_id)
-        # Address and location came later: records of before have none.
+        # Address, location and settings came later: records of before have none.
         name, created_ms, *later = unpack(key.open(place, 0, row.row_version, row.record))
         index = self._keyring.name_index(Index.ENVIRONMENT_NAME, name)
         if created_ms != row.created_ms or not same(index, row.name_index):
@@ -303,7 +321,7 @@ class Store:
 
 def _packed(info: EnvironmentInfo) -> bytes:
     fields = [info.name, info.created_ms]
-    later = [info.database, info.location]
+    later = [info.database, info.location, None if info.settings is None else dict(info.settings)]
     while later and later[-1] is None:
         later.pop()
     return pack([*fields, *later])

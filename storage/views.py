@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,8 @@ Value = Any
 class EnvironmentInfo:
     """An environment: `id` is 16 immutable bytes, times are Unix milliseconds. `database` is the address of the
     PostgreSQL database that has its store, without a password; None for a file in the home folder. `location` is the
-    region it is said to be in, None where that is not said.
+    region it is said to be in, None where that is not said. `settings` are what an administrator allows its flows, by
+    name.
     """
 
     id: bytes
@@ -23,6 +25,7 @@ class EnvironmentInfo:
     created_ms: int
     database: str | None = field(default=None, repr=False)
     location: str | None = None
+    settings: Mapping[str, Value] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,43 +62,52 @@ class Running:
 
 @dataclass(frozen=True)
 class Options:
-    """How much work it is: `lone` are the flows of `w2` and `w4`, `tries` those of `w3`."""
+    """How much work it is: `lone` are the flows of `w2` and `w4`, `tries` those of `w3`, `at_once` those of `w1`."""
 
     flows: int
     lone: int
     fan: int
     tries: int
     warm: int
+    at_once: int = AT_ONCE
 
 
-def options(description: str | None, *, flows: int, lone: int, tries: int = 1, **stores: Any) -> argparse.Namespace:
+def options(
+    description: str | None, *, flows: int, lone: int, tries: int = 1, at_once: int = AT_ONCE, **more: Any
+) -> argparse.Namespace:
     """The command line of a peer's script, with what suits its speed as the default. Gives `.work` as well."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flows", type=int, default=flows, help=f"flows of w1 ({flows})")
     parser.add_argument("--lone", type=int, default=lone, help=f"flows of w2 and of w4 ({lone})")
     parser.add_argument("--quick", action="store_true", help="very few flows: to see that it works")
-    for name, given in stores.items():
+    for name, given in more.items():
         parser.add_argument(f"--{name}", **given)
     found = parser.parse_args()
     quick = found.quick
     found.work = Options(
-        10 if quick else found.flows, 3 if quick else found.lone, 50 if quick else 1_000, tries, 3 if quick else 20
+        flows=10 if quick else found.flows,
+        lone=3 if quick else found.lone,
+        fan=50 if quick else 1_000,
+        tries=tries,
+        warm=3 if quick else min(20, at_once),
+        at_once=at_once,
     )
     return found
 
 
 async def measure(bench: str, peer: Peer, running: Running, work: Options) -> None:
     """Do all of it and print the line."""
-    await _many(peer, "warm", work.warm)
+    await _many(peer, "warm", work.warm, work.at_once)
     size, busy, database = running.size(), cpu(running.processes), _database(running)
     everybody, began = machine_cpu(), time.perf_counter()
-    await _many(peer, "w1", work.flows)
+    await _many(peer, "w1", work.flows, work.at_once)
     seconds = time.perf_counter() - began
     busy, database = cpu(running.processes) - busy, _database(running) - database
     steps = work.flows * STEPS
     found: dict[str, Any] = {
         "bench": bench,
         "flows": work.flows,
+        "at_once": work.at_once,
         **running.told,
         "w1": {
             "steps_per_s": round(steps / seconds, 1),
@@ -118,14 +127,14 @@ async def measure(bench: str, peer: Peer, running: Running, work: Options) -> No
     print(json.dumps(found), flush=True)
 
 
-async def _many(peer: Peer, name: str, flows: int) -> None:
+async def _many(peer: Peer, name: str, flows: int, at_once: int) -> None:
     numbers = iter(range(flows))
 
     async def lane() -> None:
         for number in numbers:
             await peer.row(f"{name}-{number}", STEPS, number)
 
-    await asyncio.wait_for(asyncio.gather(*(lane() for _ in range(min(flows, AT_ONCE)))), PATIENCE)
+    await asyncio.wait_for(asyncio.gather(*(lane() for _ in range(min(flows, at_once)))), PATIENCE)
 
 
 async def _fan(peer: Peer, name: str, steps: int) -> None:

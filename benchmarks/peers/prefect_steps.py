@@ -1,6 +1,8 @@
 """Prefect on the work of benchmarks/steps.py: its server with SQLite, flows in this process, results kept in files; one
 JSON line.
 
+Ten flows at a time instead of a hundred: more, and its server answers that it is unavailable.
+
     python benchmarks/peers/prefect_steps.py [--flows N] [--lone N] [--quick]
 """
 
@@ -57,7 +59,7 @@ def measured(folder: Path) -> None:
     from prefect.cache_policies import NO_CACHE
     from usage import size_of
 
-    given = options(__doc__, flows=30, lone=5)
+    given = options(__doc__, flows=20, lone=5, at_once=10)
 
     @task(persist_result=True, result_serializer="json", cache_policy=NO_CACHE)
     async def step(number: int, body: dict[str, Any]) -> dict[str, Any]:

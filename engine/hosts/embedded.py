@@ -80,8 +80,8 @@ def open(
     TimedOut; the default is that of the products: 30 days for flows of Power Automate, 90 for those of Logic Apps.
     `concurrency` is how many runs of an environment go on in this process before it takes no more of those that are
     ready (default 1,000); what it starts itself begins at once. `desktop` is what desktop flows may touch in every
-    environment of this engine, in place of what each environment's own settings allow. Raises SealflowError, code `InvalidRunDuration` or
-    `InvalidConcurrency`, for one that is nothing.
+    environment of this engine, in place of what each environment's own settings allow. Raises SealflowError, code
+    `InvalidRunDuration` or `InvalidConcurrency`, for one that is nothing.
     """
     in_ticks(run_duration)
     if concurrency is not None and concurrency < 1:
@@ -191,6 +191,32 @@ class Engine:
         from ..runtime.administration import administration
 
         return administration(self.store, actor, limit)
+
+    async def export_keys(self, name: str, path: str | os.PathLike[str]) -> str:
+        """Make a keystore with the keys of one environment, for a process that is to open no other; the environment's
+        name. Raises NotFound, and AlreadyThere for a file that is there.
+        """
+        info = await self._info(name)
+        assert self._keystore is not None  # noqa: S101 (the store is open)
+        await asyncio.to_thread(self._keystore.export, info.id, Path(path))
+        return info.name
+
+    async def dedicate(self, name: str) -> None:
+        """Make sure that this process can open one environment only: its keystore has no other's keys.
+
+        Raises NotFound, and NotDedicated where it has.
+        """
+        info = await self._info(name)
+        assert self._keystore is not None  # noqa: S101 (the store is open)
+        await asyncio.to_thread(self._keystore.refuse_others, info.id)
+
+    async def _info(self, name: str) -> EnvironmentInfo:
+        from ...storage import RecordNotFound
+
+        try:
+            return await self.store.environment(name)
+        except RecordNotFound:
+            raise _no_environment(name) from None
 
     async def environment_status(self, name: str = DEFAULT_ENVIRONMENT) -> EnvironmentStatus:
         """Which keys an environment has and what each seals; of a locked one too. Raises NotFound."""

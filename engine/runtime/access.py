@@ -21,6 +21,7 @@ from ...connectors.desktop import Settings
 from ...storage import EnvironmentLocked, ExecutorLost, SealedInbox, StorageError, StoreClosed, Vault
 from ..errors import Denied
 from .claims import CONCURRENCY, Pins
+from .desktop_settings import settings_of
 from .executor import Executor
 from .library import Library
 from .outgoing import Underway
@@ -76,7 +77,7 @@ class Access:
         self.pins = Pins()
         self.doubt: Callable[[], None] = lambda: None
         self._connectors = connectors
-        self._desktop = desktop
+        self._desktop = desktop if desktop is not None else settings_of(vault.environment.settings)
         self._run_duration = run_duration
         self._opened: _Opened | None = _open(vault)
         self._error: Dropped | None = None

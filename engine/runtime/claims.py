@@ -54,7 +54,7 @@ class Pins:
 
     def __init__(self) -> None:
         self._counts: Counter[bytes] = Counter()
-        self.released: Callable[[bytes], None] = lambda run_id: None
+        self.released: Callable[[bytes], None] = _nothing
 
     def __contains__(self, run_id: bytes) -> bool:
         return run_id in self._counts
@@ -271,13 +271,18 @@ class Claims:
             event.set()
 
     async def close(self) -> None:
-        """Take nothing more."""
+        """Take nothing more, and let whoever holds the pins hold nothing of this."""
         self.active = False
+        self.pins.released = _nothing
         tasks = [*self._looks, *([self._timer] if self._timer is not None else [])]
         self._timer = None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _nothing(run_id: bytes) -> None:
+    """Nobody drives runs now."""
 
 
 def _elsewhere(run_id: bytes) -> RunElsewhereError:

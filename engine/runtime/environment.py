@@ -135,7 +135,8 @@ class Environment:
         """Check and keep a flow under `name`.
 
         `source`: a definition as a dict (any form of file is accepted), or the path of a file or of a package: a
-        solution, a flow package, a project's folder, a template; or a desktop flow's script. `flow` says which one where it holds several.
+        solution, a flow package, a project's folder, a template; or a desktop flow's script. `flow` says which one where
+        it holds several.
         `artifacts`: its maps and schemas, as `{"maps": {name: text}, "schemas": {name: text}}` or a folder of the
         layout of a Standard project's `Artifacts`. The same content again is the same version. A new flow may start
         runs unless `enabled` is False; one that is there stays as it is.
@@ -383,8 +384,9 @@ class Environment:
                     f"'{status}' is not a status of a run.", code="InvalidStatus", hint=", ".join(NAMES)
                 )
             statuses = [code]
-        flows = split(await self._vault.listings.flows(), [])
-        names = {each.flow_id: each.name for each in flows}
+        nameless: list[Damaged] = []
+        names = {each.flow_id: each.name for each in split(await self._vault.listings.flows(), nameless)}
+        lost = {each.id: each for each in nameless}
         found: list[RunSummary] = []
         before: bytes | None = None
         while len(found) < limit:
@@ -392,6 +394,8 @@ class Environment:
                 flow_id=flow_id, statuses=statuses, limit=max(limit, 30), before=before
             )
             for info in split(page, damaged):
+                if (flow_damage := lost.pop(info.flow_id, None)) is not None:
+                    split([flow_damage], damaged)  # whose runs are shown without its name
                 if since_ms is not None and info.started_ms < since_ms:
                     return found
                 if (until_ms is None or info.started_ms <= until_ms) and len(found) < limit:

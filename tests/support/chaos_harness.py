@@ -333,6 +333,15 @@ class Chaos:
     def _said(self) -> str:
         return self._errors.read_text("utf-8", "replace")[-400:]
 
+    def _given_up(self, lost: set[int]) -> list[str]:
+        """Runs that a life could not bring back, one apart that was taken for dead."""
+        found = []
+        for line in self._errors.read_text("utf-8", "replace").splitlines():
+            life, _, said = line.removeprefix("life ").partition(":")
+            if "cannot be resumed" in said and not (life.isdigit() and int(life) in lost):
+                found.append(line)
+        return found
+
     # ---- the end
 
     def _let_everything_end(self, look: Callable[[], None]) -> None:
@@ -360,8 +369,9 @@ class Chaos:
         self._take_in()
         report, effects = self.report, self.memory.effects
         report.problems += problems(self.memory, runs)
-        report.problems += [line for line in self._said().splitlines() if "cannot be resumed" in line]
+        lost = {line["life"] for line in self.memory.told if line["what"] == "lost"}
+        report.problems += self._given_up(lost)
         report.runs, report.effects = len(runs), len(effects)
-        report.lost = len({line["life"] for line in self.memory.told if line["what"] == "lost"})
+        report.lost = len(lost)
         report.repeated = len(effects) - len({(effect["key"], effect["attempt"]) for effect in effects})
         report.actions = sum(action["status"] in FINAL for run in runs for action in run.actions)

@@ -89,3 +89,22 @@ def test_a_signal_ends_the_worker(cli: Cli, monkeypatch: pytest.MonkeyPatch, sec
     assert events == (["fired"] if second else ["fired", "ended"])
     assert threading.active_count() <= threads
     assert [run["status"] for run in cli("runs", "list", "--json").json] == ["Waiting" if second else "Succeeded"]
+
+
+def test_a_dedicated_worker_has_the_keys_of_one_environment(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        cli("env", "create", name)
+    cli("flow", "deploy", cli.flow("daily", {"a": compose(1)}, triggers=DAILY), "--environment", "one")
+    refused = cli("worker", "--once", "--dedicated", "--environment", "one", "--json")
+    assert (refused.code, refused.error["code"]) == (4, "NotDedicated")
+    single = "single.json"
+    assert cli("key", "export", single, "--environment", "one", "--json").json["environment"] == "one"
+    assert cli("key", "export", single, "--environment", "one").code == 2
+    assert cli("key", "export", "x.json", "--environment", "none").code == 3
+    monkeypatch.setenv("SEALFLOW_KEYSTORE", single)
+    assert cli("worker", "--once", "--dedicated", "--environment", "one").code == 0
+    assert cli("runs", "list", "--environment", "two").code == 4
+
+
+def test_a_worker_takes_at_least_one_run(cli: Cli) -> None:
+    assert cli("worker", "--once", "--concurrency", "0").code == 2

@@ -10,7 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from sealflow.storage import IntegrityError, KeyMissing, Keystore, KeystoreUnreadable, StoreNotWritable, WrongKey
+from sealflow.storage import (
+    AlreadyThere,
+    IntegrityError,
+    KeyMissing,
+    Keystore,
+    KeystoreUnreadable,
+    NotDedicated,
+    StoreNotWritable,
+    WrongKey,
+)
 from sealflow.storage.purposes import Role
 
 ENVIRONMENT = b"E" * 16
@@ -319,3 +328,36 @@ def test_a_folder_that_may_not_be_entered(path: Path, monkeypatch: pytest.Monkey
     for call in (keystore.keys, keystore.has):
         with pytest.raises(KeystoreUnreadable, match="denied"):
             call(ENVIRONMENT)
+
+
+@pytest.mark.parametrize("passphrase", [None, "secret words"])
+async def test_the_keys_of_one_environment_are_exported(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passphrase: str | None
+) -> None:
+    if passphrase:
+        monkeypatch.setenv("SEALFLOW_PASSPHRASE", passphrase)
+    other, control = b"O" * 16, b"C" * 16
+    keystore = Keystore(path)
+    for environment, role in ((ENVIRONMENT, Role.ENVIRONMENT), (other, Role.ENVIRONMENT), (control, Role.CONTROL)):
+        keystore.add(environment, role)
+    keystore.add_version(ENVIRONMENT)
+    wrapped = await keystore.provider(ENVIRONMENT).wrap(b"payload", b"context")
+    with pytest.raises(NotDedicated):
+        keystore.refuse_others(ENVIRONMENT)
+    single = tmp_path / "single" / "keys.json"
+    keystore.export(ENVIRONMENT, single)
+    assert mode(single) == 0o600
+    assert ("sealed" in json.loads(single.read_text())) == bool(passphrase)
+    exported = Keystore(single)
+    assert await exported.provider(ENVIRONMENT).unwrap(wrapped, b"context") == b"payload"
+    assert len(exported.keys(control, Role.CONTROL)) == 1
+    with pytest.raises(KeyMissing):
+        exported.keys(other)
+    exported.refuse_others(ENVIRONMENT)
+    with pytest.raises(NotDedicated):
+        exported.refuse_others(other)
+    with pytest.raises(AlreadyThere):
+        keystore.export(ENVIRONMENT, single)
+    with pytest.raises(KeyMissing):
+        keystore.export(b"N" * 16, tmp_path / "none.json")
+    assert not (tmp_path / "none.json").exists()

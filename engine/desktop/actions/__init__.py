@@ -8,9 +8,12 @@ from .messages import ACTIONS as MESSAGES
 from .moments import ACTIONS as MOMENTS
 from .port import PureAction
 from .text import ACTIONS as TEXT
+from .text_entities import ACTIONS as ENTITIES
 from .text_find import ACTIONS as TEXT_FIND
+from .variable_filters import ACTIONS as FILTERS
 from .variable_lists import ACTIONS as LISTS
 from .variable_objects import ACTIONS as OBJECTS
+from .variable_table_text import ACTIONS as TABLE_TEXT
 from .variable_tables import ACTIONS as TABLES
 from .variables import ACTIONS as VARIABLES
 
@@ -18,9 +21,12 @@ _ACTIONS: Final[dict[str, PureAction]] = {
     **VARIABLES,
     **LISTS,
     **TABLES,
+    **FILTERS,
+    **TABLE_TEXT,
     **OBJECTS,
     **TEXT,
     **TEXT_FIND,
+    **ENTITIES,
     **MOMENTS,
     **MESSAGES,
 }

@@ -17,12 +17,14 @@ from . import (
     connection,
     deleting,
     env,
+    env_allow,
     env_status,
     flow,
     flow_callback,
     flow_import,
     flow_switch,
     key,
+    key_export,
     policy,
     replay,
     resetting,
@@ -76,6 +78,7 @@ app.command("verify")(verify.verify)
 runs.app.command("callback")(runs_callback.callback)
 runs.app.command("delete")(deleting.delete_runs)
 app.add_typer(runs.app, name="runs")
+env.app.command("allow")(env_allow.allow)
 flow.app.command("enable")(flow_switch.enable)
 flow.app.command("disable")(flow_switch.disable)
 flow.app.command("callback")(flow_callback.callback)
@@ -96,6 +99,7 @@ policy.app.command("requests")(approving.requests)
 policy.app.command("approve")(approving.approve)
 policy.app.command("refuse")(approving.refuse)
 app.add_typer(policy.app, name="policy")
+key.app.command("export")(key_export.export)
 app.add_typer(key.app, name="key")
 app.add_typer(audit.app, name="audit")
 app.add_typer(backup.app, name="backup")

@@ -86,6 +86,7 @@ class Progress:
         self._loops: dict[tuple[int, Any], _Loop] = {}
         self._rows = ScriptLines(full=full)
         self._row: LogRow | None = None
+        self._row_ended = -1
 
     def take(self, entry: Entry | LogRow) -> list[Line]:
         """The lines that this change of an action is worth."""
@@ -122,7 +123,11 @@ class Progress:
     # ---- a row of a desktop flow
 
     def _script(self, row: LogRow) -> list[Line]:
+        if row.number <= self._row_ended:
+            return []  # told already: whoever was told of its start may see its end
         self._row = row if row.end is None else None
+        if row.end is not None:
+            self._row_ended = row.number
         if not self._rows.is_told(row):
             return []
         text = self._rows.text(row)

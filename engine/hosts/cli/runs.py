@@ -90,6 +90,8 @@ async def _list(home: Path | None, name: str, chosen: dict[str, Any]) -> tuple[l
 
 def _damaged_json(each: Damaged) -> dict[str, Any]:
     unknown = dict.fromkeys(("flow", "version", "start", "end", "parent"))
+    if each.kind == "flow":  # of runs that are listed, without its name
+        return {"run": None, "id": damaged_id(each), **unknown, "status": "Damaged", "error": damaged_error(each)}
     return {"run": damaged_id(each), **unknown, "status": "Damaged", "error": damaged_error(each)}
 
 

@@ -40,6 +40,9 @@ def worker(
             help="With how many runs in memory to take no more of those that are ready. Default: 1000.",
         ),
     ] = None,
+    dedicated: Annotated[
+        bool, typer.Option("--dedicated", help="Refuse a keystore that has the keys of other environments.")
+    ] = False,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
@@ -48,7 +51,8 @@ def worker(
     It works until SIGINT or SIGTERM. Then nothing fires any more, and runs get --grace seconds to end; what is left
     goes on with another worker, or when one starts again. A second signal ends it at once.
 
-    An environment in PostgreSQL can have any number of workers, on any number of machines.
+    An environment in PostgreSQL can have any number of workers, on any number of machines. With --dedicated this
+    process can open no other environment: the keystore has to be one that `sealflow key export` has made.
 
     One line for each trigger that fired and each run that ended. With --json these are
     {"event":"fired","flow","version","time","scheduledTime","status","code","runs","message"?} and
@@ -56,7 +60,7 @@ def worker(
 
     Exit codes: 0 done, 3 not found, 4 locked or denied (another process executes the environment).
     """
-    return wait_for(_work(home, environment, _Log(json), grace, once, concurrency))
+    return wait_for(_work(home, environment, _Log(json), grace, once, concurrency, dedicated))
 
 
 class _Log:
@@ -92,9 +96,11 @@ def _count(runs: int) -> str:
 
 
 async def _work(
-    home: Path | None, where: str, log: _Log, grace: float, once: bool, concurrency: int | None
+    home: Path | None, where: str, log: _Log, grace: float, once: bool, concurrency: int | None, dedicated: bool
 ) -> int:
     async with opened(home, resume=True, concurrency=concurrency) as engine:
+        if dedicated:
+            await engine.dedicate(where)
         env = await engine.environment(where, create=False)
         tell_first_run(engine)
         if once:

@@ -19,7 +19,8 @@ from .schema import HERE
 SQL = named_queries(HERE)
 
 RARE = (
-    "identity", "key_state", "replaced_environment_keys", "environment_keys", "environments", "flows", "versions",
+    "identity", "key_state", "replaced_environment_keys", "environment_keys", "environments", "changed_environments",
+    "flows", "versions",
     "consumed_messages", "reindexed_messages", "reindexed_items", "drained", "sealed_items", "inbox_key",
     "expected_tokens", "forgotten_tokens", "rewrapped_keys", "dropped_generations", "replaced_versions",
     "replaced_triggers", "replaced_pages", "exchanged_pages", "dropped_pages", "removed_snapshots", "run_domains",
@@ -71,6 +72,8 @@ async def _before(connection: Connection, batch: Batch) -> None:
     if batch.environment_keys:
         await connection.execute(SQL["environment_keys_new"], batch.environment_keys)
     await _each(connection, "environments_new", batch.environments)
+    changed = [(row.environment_id, row.row_version, row.record) for row in batch.changed_environments]
+    await _each(connection, "environments_changed", changed, counted=True)
     await _each(connection, "flows_next", batch.flows, counted=True)
     if batch.versions:
         await connection.execute(SQL["versions_new"], batch.versions)

@@ -281,6 +281,9 @@ FROM unnest($1::environment_key_row[]) AS new WHERE old.domain = new.domain AND 
 INSERT INTO environment_keys (domain, version, kek, kid, wrapped, policy_epoch, mac, predecessor_mac, created_ms)
 SELECT * FROM unnest($1::environment_key_row[])
 
+-- name: environments_changed
+UPDATE environments SET row_version = $2, record = $3 WHERE environment_id = $1 AND row_version = $2 - 1
+
 -- name: environments_new
 INSERT INTO environments (environment_id, name_index, row_version, created_ms, record) VALUES ($1, $2, $3, $4, $5)
 

@@ -271,6 +271,10 @@ class SQLiteBackend(Reads):
             _insert(connection, "insert_keys", batch.keys)
         if batch.environments:
             _insert(connection, "insert_environments", batch.environments)
+        for row in batch.changed_environments:
+            values = (row.row_version, row.record, row.environment_id, row.row_version)
+            if execute(_SQL["update_environment"], values).rowcount != 1:
+                raise Conflict("The environment was changed by somebody else at the same moment, or is gone.")
         for flow in batch.flows:
             if not write_flow(connection, flow):
                 raise Conflict("The flow was changed by somebody else at the same moment.")

@@ -37,6 +37,9 @@ DELETE FROM keys WHERE scope = ? AND kind = ?
 -- name: insert_environments
 INSERT INTO environments (environment_id, name_index, row_version, created_ms, record) VALUES
 
+-- name: update_environment
+UPDATE environments SET row_version = ?, record = ? WHERE environment_id = ? AND row_version = ? - 1
+
 -- name: environments
 SELECT environment_id, name_index, row_version, created_ms, record FROM environments ORDER BY created_ms, rowid
 
