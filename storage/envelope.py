@@ -192,7 +192,8 @@ class ScopeKey(_Secret):
         """
         try:
             # The header holds format, suite, codec and kid: another key's record is refused before decrypting anything.
-            if len(record) >= OVERHEAD and hmac.compare_digest(record[:HEADER_BYTES], place[4:_HEADER_END]):
+            ours = record[4:HEADER_BYTES] == self.kid  # whatever key the place was asked of
+            if ours and len(record) >= OVERHEAD and hmac.compare_digest(record[:HEADER_BYTES], place[4:_HEADER_END]):
                 associated = place + _SEQ_AND_VERSION.pack(8, seq, 8, row_version)
                 return self._aead.decrypt(record[HEADER_BYTES:_BODY], record[_BODY:], associated)
         except (InvalidTag, TypeError, struct.error):  # the latter two: columns of another type, which SQLite allows

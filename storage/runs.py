@@ -73,7 +73,7 @@ class Runs:
         """
         async with self._moving:
             # Of several workers, the others hand over what they have as long as keys are migrated.
-            while not await self._backend.claim_run(run_id):
+            while not await self._backend.claim_run(run_id):  # noqa: ASYNC110
                 await asyncio.sleep(_HANDING_OVER_SECONDS)
             info = await self.one(run_id)
             if info.ended_ms is not None:

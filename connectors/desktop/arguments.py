@@ -35,6 +35,10 @@ class Arguments:
         """Whether the argument is given, and not blank."""
         return self._values.get(name.casefold()) is not None
 
+    def named(self, *names: str) -> str:
+        """The first of these names that is given, else the first: for arguments whose name is not published."""
+        return next((name for name in names if name in self), names[0])
+
     def get(self, name: str, default: Any = _MISSING) -> Datum:
         """The value as it is."""
         value = self._values.get(name.casefold())

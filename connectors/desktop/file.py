@@ -80,6 +80,8 @@ def _transfer(how: Callable[[Path, Path], object], word: str, arguments: Argumen
         place = session.folders.resolve(str(target / path.name), write=True)
         if place.exists() and not overwrite:
             continue
+        if place.is_dir():  # both functions would put the file into it
+            raise fault(f"Can't {word} file", f"'{session.folders.shown(place)}' is a folder.")
         try:
             if place != path:
                 how(path, place)

@@ -29,6 +29,8 @@ _FILES: Final[dict[str, tuple[str, ...]]] = {
     "cryptography": ("hashing",),
     "webautomation": ("web_automation", "web_extract"),
     "display": ("display",),
+    "cmd": ("cmd_session",),
+    "ftp": ("ftp", "ftp_sync"),
 }
 
 EXTRA: Final = "desktop"

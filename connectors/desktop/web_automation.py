@@ -214,8 +214,19 @@ async def _drop_down(element: Any, arguments: Arguments, tab: Tab) -> None:
         numbers = [int(str(each)) - 1 for each in _several(arguments, named)]
         await element.select_option(index=numbers)
     else:
-        named = "OptionNames" if "OptionNames" in arguments else "OptionName"
-        await element.select_option(label=[str(each) for each in _several(arguments, named)])
+        names = [str(each) for each in _several(arguments, _given(arguments, "OptionNames", "OptionsNames", "OptionName"))]
+        if arguments.boolean(_given(arguments, "UseRegularExpressions", "UseRegularExpression"), False):
+            names = await element.evaluate(_LIKE, names) or names
+        await element.select_option(label=names)
+
+
+_LIKE: Final = """(box, patterns) => [...box.options].map(option => option.label)
+    .filter(label => patterns.some(pattern => new RegExp(pattern).test(label)))"""
+
+
+def _given(arguments: Arguments, *names: str) -> str:
+    """The first of an argument's spellings that is given, or the last."""
+    return next((name for name in names if name in arguments), names[-1])
 
 
 def _several(arguments: Arguments, name: str) -> list[Datum]:

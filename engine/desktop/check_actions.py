@@ -39,6 +39,8 @@ def check_actions(active: Sequence[Visit], names: Names, rules: Rules, nearest: 
 
 
 def _unknown(action: Action, visit: Visit, rules: Rules, nearest: Nearest, problems: Problems) -> None:
+    if rules.built is not None and rules.built(action.id):  # the modules know more variants than the catalogue lists
+        return
     module = action.id.partition(".")[0]
     if is_windows_only(action.id):  # whichever it is, what is like it needs Windows
         _windows_only(action, f"'{action.id}'", visit, rules, problems)

@@ -25,6 +25,7 @@ _REPOSITORIES: Final = {
 }
 _MANIFEST: Final = re.compile(r"(?:.*/)?(?:ManifestFile_[^/]*\.json|project\.manifest)", re.IGNORECASE)
 _SCRIPT: Final = re.compile(r"(?:.*/)?script\.robin", re.IGNORECASE)
+_ARCHIVE: Final = b"PK\x03\x04"
 _POWER_FX: Final = re.compile(r'"PowerFxEnabled"\s*:\s*"?true\b', re.IGNORECASE)
 
 
@@ -54,6 +55,8 @@ def is_script(name: str, data: bytes) -> bool:
     lowered = name.lower()
     if lowered.endswith(".robin"):
         return True
+    if data.startswith(_ARCHIVE):
+        return False
     head = decoded(data[:400]).lstrip()
     return not lowered.endswith(".json") and bool(head) and (head[0].isalpha() or head[0] in "#@*")
 

@@ -73,6 +73,7 @@ def decide(plan: Plan, state: State, event: Record) -> tuple[list[Record], list[
             return records, commands
     else:
         taken = _take(state, event, commands)
+        state.small = False
         if taken is None:
             return records, commands
         records.append(taken)

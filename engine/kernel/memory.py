@@ -22,7 +22,7 @@ def keep(state: State, frame: Frame, node: Node, outputs: Any, seq: int, field: 
     """An action's outputs, from record `seq`: they stay as long as some expression may name them."""
     if not node.named and state.room is None:
         return
-    large = None if state.small and seq == state.seq else large_of(outputs, seq, field)
+    large = None if state.small else large_of(outputs, seq, field)
     if large is not None:
         state.produced += large.size
     if not node.named or (frame.unread is not None and frame.unread.get(node.index) == 0):

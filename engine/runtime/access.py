@@ -20,7 +20,7 @@ from ...connectors import Services
 from ...connectors.desktop import Settings
 from ...storage import EnvironmentLocked, ExecutorLost, SealedInbox, StorageError, StoreClosed, Vault
 from ..errors import Denied
-from .claims import CONCURRENCY, Pins
+from .claims import CONCURRENCY, Pins, RunElsewhereError
 from .desktop_settings import settings_of
 from .executor import Executor
 from .library import Library
@@ -246,6 +246,8 @@ class Access:
         for run_id in paused:
             try:
                 await executor.resume(run_id)
+            except RunElsewhereError:  # another worker goes on with it
+                continue
             except Exception as error:
                 log.warning("run %s cannot be resumed: %s", run_id.hex(), type(error).__name__)
         if self.watching:

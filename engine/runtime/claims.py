@@ -35,6 +35,11 @@ _AT_ONCE: Final = 8
 
 _TICKS_PER_MS: Final = 10_000
 
+_FAR_MS: Final = 28 * 86_400_000
+"""What is due later than that has no timer, the regular look finds it: a run that only expires then keeps no clock that
+jumps to the next sleeper from standing still.
+"""
+
 
 class RunElsewhereError(SealflowError):
     """Another worker has the run: what it is to be told goes through the inbox."""
@@ -230,7 +235,7 @@ class Claims:
         while True:
             self._changed.clear()
             work: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._changed.wait())]
-            if self._next is not None:
+            if self._next is not None and self._next - clock.now() // _TICKS_PER_MS <= _FAR_MS:
                 work.append(asyncio.ensure_future(clock.sleep_until(self._next * _TICKS_PER_MS)))
             try:
                 await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)

@@ -25,7 +25,7 @@ from .batches import Batches
 from .callbacks import GONE, RECORDED, UNKNOWN, Address, Delivery, find, look_up
 from .callers import Callers
 from .children import Children
-from .claims import CONCURRENCY, Claims, Pins
+from .claims import CONCURRENCY, Claims, Pins, RunElsewhereError
 from .clock import Clock
 from .disposal import Upkeep
 from .expiry import RUN_DURATION, Expiry
@@ -188,6 +188,8 @@ class Executor:
         for run_id in await self.vault.unfinished():
             try:
                 run = await self.resume(run_id)
+            except RunElsewhereError:
+                continue
             except Exception as error:
                 log.warning("run %s cannot be resumed: %s", run_name(run_id), type(error).__name__)
                 continue

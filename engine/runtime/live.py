@@ -101,7 +101,7 @@ class LiveRun:
         self._status = WAITING if held else RUNNING
         self._listens = plan.listens and simulation is None
         self._tasks = RunTasks(self._task_ended, executor.callers)
-        self._timers = Timers(self, self._tasks)
+        self._timers = Timers(self._tasks)
         self._calls: dict[str, int] = {}
         self._effects: dict[ActionKey, Callable[[], None]] = {}
         self._ticking = False
@@ -211,7 +211,7 @@ class LiveRun:
             packed=packed,
         )
         self._unwritten += 1
-        self._timers.drop_limits()
+        self._timers.drop_limits(self)
         if status is not None:
             self._status = status
         if state.ready and self._wants_tick() and self.executor.vault.pending_bytes < UNCOMMITTED:
@@ -310,7 +310,7 @@ class LiveRun:
         elif self.state.ready and self._wants_tick():
             self._tick_soon()
         elif self.simulation is not None:
-            self._timers.advance_soon()
+            self._timers.advance_soon(self)
         else:
             self._maybe_sleep()
 
@@ -321,11 +321,11 @@ class LiveRun:
         elif isinstance(command, Respond):
             self.responded.set()
         elif isinstance(command, Sleep):
-            self._timers.sleep(command)
+            self._timers.sleep(self, command)
         elif isinstance(command, Listen):
-            self._timers.listen(command)
+            self._timers.listen(self, command)
         elif isinstance(command, Expire):
-            self._timers.expire(command)
+            self._timers.expire(self, command)
         elif isinstance(command, Abandon):
             self._tasks.give_up((command.node.index, command.it))
 
@@ -495,7 +495,7 @@ class LiveRun:
         if ready:
             self._tick_soon()
         elif self.simulation is not None:
-            self._timers.advance_soon()
+            self._timers.advance_soon(self)
         else:
             self._maybe_sleep()
 
@@ -515,7 +515,7 @@ class LiveRun:
         if error is not None:
             self._broken(error)
         elif self.simulation is not None:
-            self._timers.advance_soon()
+            self._timers.advance_soon(self)
 
     def interrupt(self, error: Exception) -> list[asyncio.Task[None]]:
         """Stop driving the run: nothing is decided or done any more, and whoever waits for it is told why.

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 
 class Timers:
-    """The timers of one run; `tasks` are where the run finds them by the action they are for."""
+    """The timers of one run; `tasks` are where it finds them by the action they are for.
 
-    def __init__(self, run: LiveRun, tasks: RunTasks) -> None:
-        self._run = run
+    They do not hold the run, so that one which has ended need not wait for the garbage collector.
+    """
+
+    def __init__(self, tasks: RunTasks) -> None:
         self._tasks = tasks
         # Containers whose limit has a timer among the tasks.
         self._lapsing: set[ActionKey] = set()
@@ -30,49 +32,49 @@ class Timers:
         self._sleepers: list[tuple[int, int, Record]] = []
         self._slept = 0
 
-    def sleep(self, command: Sleep) -> None:
+    def sleep(self, run: LiveRun, command: Sleep) -> None:
         """Wake an action when it is due, or when its limit lapses before that."""
         node, it, attempt = command.node.index, command.it, command.attempt
-        entry = self._run.state.open.get((node, it))
+        entry = run.state.open.get((node, it))
         deadline = entry.deadline if entry is not None else None
         if deadline is not None and deadline < command.due:
-            self._set((node, it), deadline, event.deadline(node, it, attempt, deadline))
+            self._set(run, (node, it), deadline, event.deadline(node, it, attempt, deadline))
         else:
-            self._set((node, it), command.due, event.timer(node, it, attempt, command.due))
+            self._set(run, (node, it), command.due, event.timer(node, it, attempt, command.due))
 
-    def listen(self, command: Listen) -> None:
+    def listen(self, run: LiveRun, command: Listen) -> None:
         """End the wait for a callback when the action's limit lapses."""
         if command.deadline is not None:
             key = (command.node.index, command.it)
             lapse = event.deadline(*key, command.attempt, command.deadline)
-            self._tasks.spawn(self._wake(lapse, command.deadline), key)
+            self._tasks.spawn(self._wake(run, lapse, command.deadline), key)
 
-    def expire(self, command: Expire) -> None:
+    def expire(self, run: LiveRun, command: Expire) -> None:
         """End a container when its limit lapses."""
         key = (command.node.index, command.it)
-        if key not in self._run.state.limits:
+        if key not in run.state.limits:
             return  # ended while its page was written
-        if self._run.simulation is None:
+        if run.simulation is None:
             self._lapsing.add(key)
-        self._set(key, command.due, event.deadline(*key, command.attempt, command.due))
+        self._set(run, key, command.due, event.deadline(*key, command.attempt, command.due))
 
-    def drop_limits(self) -> None:
+    def drop_limits(self, run: LiveRun) -> None:
         """Containers that have ended leave no timer."""
         if self._lapsing:
-            limits = self._run.state.limits
+            limits = run.state.limits
             for key in [key for key in self._lapsing if key not in limits]:
                 self._lapsing.discard(key)
                 self._tasks.give_up(key)
 
-    def _set(self, key: ActionKey, due: int, wake: Record) -> None:
-        if self._run.simulation is not None:
+    def _set(self, run: LiveRun, key: ActionKey, due: int, wake: Record) -> None:
+        if run.simulation is not None:
             self.sleep_virtually(due, wake)
         else:
-            self._tasks.spawn(self._wake(wake, due), key)
+            self._tasks.spawn(self._wake(run, wake, due), key)
 
-    async def _wake(self, wake: Record, due: int) -> None:
-        await self._run.executor.clock.sleep_until(due)
-        self._run.feed((*wake[:5], max(wake[5], self._run.now())))
+    async def _wake(self, run: LiveRun, wake: Record, due: int) -> None:
+        await run.executor.clock.sleep_until(due)
+        run.feed((*wake[:5], max(wake[5], run.now())))
 
     # ---- a simulation's
 
@@ -81,13 +83,12 @@ class Timers:
         self._slept += 1
         heapq.heappush(self._sleepers, (due, self._slept, wake))
 
-    def advance_soon(self) -> None:
+    def advance_soon(self, run: LiveRun) -> None:
         """Let the time move on, if nothing else is left to do."""
         if self._sleepers:
-            asyncio.get_running_loop().call_soon(self._advance)
+            asyncio.get_running_loop().call_soon(self._advance, run)
 
-    def _advance(self) -> None:
-        run = self._run
+    def _advance(self, run: LiveRun) -> None:
         seq, busy = run.state.seq, run.busy
         # A sleeper that is over, since a limit around it has lapsed or its container has ended, moves nothing.
         while self._sleepers and not busy and run.failure is None and run.state.seq == seq:

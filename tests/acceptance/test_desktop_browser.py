@@ -89,6 +89,11 @@ async def test_a_form_is_filled_in(world: World, server: Server) -> None:
         "WebAutomation.SetDropDownListValue.SetDropDownListValueByIndex", Control="#kind", OptionIndices=[1], **web
     )
     assert await told("#kind") == "small"
+    by_name = "WebAutomation.SetDropDownListValue.SetDropDownListValueByName"
+    await world.do(by_name, Control="#kind", OptionsNames="^l.*e$", UseRegularExpressions=True, **web)
+    assert await told("#kind") == "large"
+    await world.do(by_name, Control="#kind", OptionsNames="small", UseRegularExpressions=False, **web)
+    assert await told("#kind") == "small"
     await world.do("WebAutomation.PressButton.PressButton", Control="#send", **web)
     details = "WebAutomation.GetDetailsOfWebPage"
     assert (await world.do(details, DetailsType="WebAutomation.DetailsType.Title", **web))["Details"] == "sent"

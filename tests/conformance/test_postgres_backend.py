@@ -46,6 +46,7 @@ from sealflow.storage.conformance import (
 from sealflow.storage.key_conformance import KeyRowsConformance
 from sealflow.storage.rows import Guard, KeyStateRow, RunUpdate, SnapshotRow
 from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
+from sealflow.storage.worker_conformance import WorkerConformance
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 
@@ -55,7 +56,7 @@ from sealflow.storage.backends.postgres import schema as tables  # noqa: E402
 OpenBackend = Callable[[], Awaitable[Backend]]
 
 
-class TestPostgres(BackendConformance, KeyRowsConformance, SealedInboxConformance):
+class TestPostgres(BackendConformance, KeyRowsConformance, SealedInboxConformance, WorkerConformance):
     @pytest.fixture
     def open_backend(self, postgres: PostgresServer, schema: str) -> OpenBackend:
         async def open_it() -> Backend:

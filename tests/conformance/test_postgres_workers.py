@@ -1,4 +1,4 @@
-"""Several workers on one schema: whose a run is, who takes over, and what a worker that was taken for dead may still do."""
+"""Several workers on one schema: whose a run is, who takes over, and what one that was taken for dead may still do."""
 
 from __future__ import annotations
 

@@ -34,11 +34,12 @@ from sealflow.storage.conformance import (
 from sealflow.storage.key_conformance import KeyRowsConformance
 from sealflow.storage.rows import FlowRow
 from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
+from sealflow.storage.worker_conformance import WorkerConformance
 
 OpenBackend = Callable[[], Awaitable[Backend]]
 
 
-class TestSQLite(BackendConformance, KeyRowsConformance, SealedInboxConformance):
+class TestSQLite(BackendConformance, KeyRowsConformance, SealedInboxConformance, WorkerConformance):
     @pytest.fixture
     def open_backend(self, tmp_path: Path) -> OpenBackend:
         async def open_it() -> Backend:

@@ -326,7 +326,7 @@ def test_the_first_run_finds_nothing_in_the_clear(isolated: dict[str, str], tmp_
     done = _python(ROOT / "examples" / "first_run.py", isolated, tmp_path, "--home", str(tmp_path / "first"))
     assert done.returncode == 0, done.stderr
     assert "  found   0\n" in done.stdout
-    assert "control 8 of 8" in done.stdout
+    assert "control 13 of 13" in done.stdout
     assert not (tmp_path / "keystore.json").exists()
     assert not (tmp_path / "config").exists()
 

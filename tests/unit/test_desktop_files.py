@@ -296,3 +296,12 @@ async def test_listing(world: World) -> None:
     await world.fails("FolderDoesntExistError", "Folder.GetFiles", Folder="C:\\none")
     special = await world.do("Folder.GetSpecialFolder", SpecialFolder="Folder.SpecialFolder.Personal")
     assert special["SpecialFolderPath"].text == "C:\\Documents"  # type: ignore[union-attr]
+
+
+async def test_a_folder_in_the_place_of_the_copy_is_an_error(world: World) -> None:
+    world.file("a.txt", "a")
+    (world.folder / "target" / "a.txt").mkdir(parents=True)
+    given: dict[str, Datum] = {"Files": "C:\\a.txt", "Destination": "C:\\target", "IfFileExists": "Overwrite"}
+    await world.fails("CantMoveFileError", "File.Move", **given)
+    await world.fails("CantCopyFileError", "File.Copy", **given)
+    assert list((world.folder / "target" / "a.txt").iterdir()) == []

@@ -254,6 +254,7 @@ def test_searches_that_fail() -> None:
         ("QuotedText", "He said \"yes\", 'no' and “maybe”; don't and can't", ["yes", "no", "maybe"]),
         ("Number", "1,234.5 and -7, two hundred and five, twenty-one; v2 1.2.3", [Decimal("1234.5"), -7, 205, 21]),
         ("Number", "three million two thousand", [3_002_000]),
+        ("Number", "one" + " hundred" * 3_000, []),
         ("Percentage", "5%, 2.5 percent, ten per cent", [5, Decimal("2.5"), 10]),
         ("Currency", "$1,250.50, 20 EUR and 3 dollars; £7", [Decimal("1250.50"), 20, 3, 7]),
         ("DateTime", "On 2026-03-01T08:05, March 3rd, 2026 at 5:30 pm, 24 Dec 2025, 13/40/2026, 2/3/2026; at 7:15.",

@@ -367,3 +367,14 @@ def test_a_snapshot_holds_the_results_of_a_loop_that_another_loop_repeats() -> N
     assert restored is not None
     run.state = restored
     assert run.run().records == Driver(flow).run().records
+
+
+def test_that_an_event_is_small_says_nothing_of_what_is_decided_then() -> None:
+    run = Driver({"call": http(), "big": compose("x" * BIG, "call"), "read": compose("@outputs('big')", "big")})
+    run.state.small = True
+    run.start()
+    command = run._queue.pop()
+    run.state.small = True
+    run.feed(event.result(command.node.index, None, 1, run.now, 4, "OK", {"body": "small"}, None))
+    assert not run.state.small
+    assert [large.size > BIG for large in run.state.root.large.values()] == [True] * len(run.state.root.large)

@@ -117,7 +117,8 @@ async def test_a_key_row_that_is_missing(store: Store, tmp_path: Path, kind: int
     found = await environment_status(store, "e")
     assert found.damaged
     assert all("missing" in each.error.message for each in found.damaged)
-    assert not {each.id for each in found.damaged} & {each.id for each in (*found.flows, *found.connections)}
+    listed = {flow.id for flow in found.flows} | {connection.id for connection in found.connections}
+    assert not {each.id for each in found.damaged} & listed
 
 
 async def test_an_environment_that_is_not_there(store: Store) -> None:

@@ -155,7 +155,7 @@ def _meets(given: Given, rule: Rule, value: Datum, ignore_case: bool) -> bool:
 
 
 def column_place(given: Given, table: DataTable, value: Datum) -> int:
-    """The column of a rule: its name, or its place from 0. Raises ActionError ColumnNotFoundError, InvalidIndexError."""
+    """The column of a rule: its name, or its place from 0. Raises ActionError by its documented names."""
     text = to_text(value, given.culture)
     place = table.column(text)
     if place >= 0:

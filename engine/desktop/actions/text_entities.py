@@ -10,15 +10,15 @@ The table's columns are decided here: the text as it stands, its value, its unit
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from ipaddress import ip_address
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from ...datatypes import DataTable, Datum
 from ..faults import ARGUMENT, ActionError
+from ..numbers import Number, read
 from .port import Given, Outputs, PureAction, table_of
 
 COLUMNS: Final = ("Text", "Value", "Unit", "Position")
@@ -41,7 +41,10 @@ _URL: Final = _pattern(r"\b(?:https?://|ftp://|www\.)[^\s<>\"']{0,2000}[^\s<>\"'
 _GUID: Final = _pattern(r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])")
 _HASHTAG: Final = _pattern(r"(?<![\w#&])#(?=\w*[^\W\d])\w+")
 _MENTION: Final = _pattern(r"(?<![\w@.])@\w+(?:[.-]\w+){0,8}\b")
-_QUOTED: Final = re.compile(r"\"([^\"\n]+)\"|“([^”\n]+)”|«([^»\n]+)»|(?<!\w)'([^'\n]+)'(?!\w)|‘([^’\n]+)’")
+_QUOTED: Final = re.compile(
+    r"\"([^\"\n]{1,2000})\"|“([^”\n]{1,2000})”|«([^»\n]{1,2000})»"
+    r"|(?<!\w)'([^'\n]{1,2000})'(?!\w)|‘([^’\n]{1,2000})’"
+)
 _PHONE: Final = re.compile(
     r"(?<![\w.-])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{1,5}\)[\s.-]?)?\d{1,5}(?:[\s.-]?\d{2,5}){1,5}(?![\w-])"
 )
@@ -72,15 +75,13 @@ def _addresses(text: str, given: Given) -> Iterator[Found]:
 # --- numbers
 
 _UNITS: Final = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
-    )
-}
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
 _TENS: Final = {
-    word: 10 * value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
-}
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
 _SCALES: Final = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _WORD: Final = "|".join((*_UNITS, *_TENS, *_SCALES))
 _SPELT: Final = rf"\b(?:{_WORD})(?:(?:-|\s+(?:and\s+)?)(?:{_WORD}))*\b"
@@ -92,27 +93,36 @@ _PERCENT: Final = re.compile(
 )
 
 
-def _value(text: str) -> int | Decimal:
+def _value(text: str) -> Number | None:
+    """The number that digits or words spell; None beyond the range of numbers."""
     if text[:1].isdigit() or text[:1] in "+-":
-        number = Decimal(text.replace(",", ""))
-        return int(number) if number == number.to_integral_value() and abs(number) < 10**28 else number
+        return read(text.replace(",", ""))
     total = group = 0
     for word in re.split(r"[\s-]+", text.lower()):
         if word in _SCALES:
             group = max(group, 1) * _SCALES[word]
+            if group > 10**30:
+                return None
             if word != "hundred":
                 total, group = total + group, 0
         elif word != "and":
             group += _UNITS[word] if word in _UNITS else _TENS[word]
-    return total + group
+    return read(str(total + group))
+
+
+def _valued(matches: Iterable[re.Match[str]], number: int | str, unit: str | None = None) -> Iterator[Found]:
+    for match in matches:
+        value = _value(match[number])
+        if value is not None:
+            yield match, value, unit
 
 
 def _numbers(text: str, given: Given) -> Iterator[Found]:
-    return ((match, _value(match[0]), None) for match in _NUMBER.finditer(text))
+    return _valued(_NUMBER.finditer(text), 0)
 
 
 def _percentages(text: str, given: Given) -> Iterator[Found]:
-    return ((match, _value(match["n"]), "%") for match in _PERCENT.finditer(text))
+    return _valued(_PERCENT.finditer(text), "n", "%")
 
 
 _SIGNS: Final = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
@@ -131,23 +141,23 @@ _MONEY: Final = re.compile(
 def _money(text: str, given: Given) -> Iterator[Found]:
     for match in _MONEY.finditer(text):
         unit = match["before"] or match["after"]
-        yield (
-            match,
-            _value(match["first"] or match["second"]),
-            _SIGNS.get(unit) or _NAMES.get(unit.lower(), unit.upper()),
-        )
+        name = _SIGNS.get(unit) or _NAMES.get(unit.lower(), unit.upper())
+        yield from _valued((match,), "first" if match["first"] else "second", name)
 
 
 # --- dates and times
 
-_MONTHS: Final = "january february march april may june july august september october november december".split()
-_MONTH: Final = r"(?P<{0}>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH: Final = (
+    r"(?P<{0}>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
 _ISO_DATE: Final = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
 _DATE: Final = re.compile(
     r"\b(?:(?P<iso>\d{4}-\d{1,2}-\d{1,2})|(?P<short>\d{1,2}[/.]\d{1,2}[/.]\d{4})"
     rf"|{_MONTH.format('m1')}\s+(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y1>\d{{4}})"
     rf"|(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH.format('m2')},?\s+(?P<y2>\d{{4}})"
-    r"|(?P<near>today|tomorrow|yesterday))\b"
+    r"|(?P<near>today|tomorrow|yesterday))(?=\b|T\d)"
     r"(?:(?:T|,?\s+(?:at\s+)?)(?P<time>\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?))?",
     re.IGNORECASE,
 )
@@ -183,8 +193,7 @@ def _day(match: re.Match[str], given: Given) -> datetime | None:
     if match["iso"] or match["short"]:
         return given.culture.read_moment(match["iso"] or match["short"])
     which = "1" if match["m1"] else "2"
-    name = match[f"m{which}"].lower()
-    month = next(number for number, full in enumerate(_MONTHS, 1) if full.startswith(name[:3]))
+    month = _MONTHS.index(match[f"m{which}"][:3].lower()) + 1
     try:
         return datetime(int(match[f"y{which}"]), month, int(match[f"d{which}"]))
     except ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -36,7 +35,7 @@ from . import (
 from . import eval as evaluation
 from . import worker as work
 from .errors import INTERRUPTED, OK, UsageError, of_os_error, report
-from .output import note, say
+from .output import discard, note, say
 
 app = typer.Typer(
     name="sealflow",
@@ -115,7 +114,7 @@ def execute(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has had enough, which is no fault of the command. Typer makes a SystemExit of that.
-        _discard_output()
+        discard(sys.stdout)
         return code
     except (KeyboardInterrupt, typer.Abort):
         note("interrupted")
@@ -130,16 +129,11 @@ def _flushed(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard_output()
+        discard(sys.stdout)
     except OSError as error:
-        _discard_output()
+        discard(sys.stdout)
         return max(code, report(of_os_error(error, "stdout"), as_json=False))
     return code
-
-
-def _discard_output() -> None:
-    """What is left to be written goes nowhere: Python would complain about it once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self, TextIO
 
 from ...kernel import Entry
-from .output import coloured, paint, write
+from .output import coloured, flush, paint, write
 from .progress import Line, Progress
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class PlainLines(_Ticking):
 
     def note(self, text: str) -> None:
         write(self._stream, f"{self._mark}{text}")
-        self._stream.flush()
+        flush(self._stream)
 
     def tick(self) -> None:
         self._write(self._progress.periodic())
@@ -91,7 +91,7 @@ class PlainLines(_Ticking):
         for line in lines:
             write(self._stream, f"{self._mark}{line}")
         if lines:
-            self._stream.flush()
+            flush(self._stream)
 
 
 class LiveLines(_Ticking):
@@ -118,7 +118,7 @@ class LiveLines(_Ticking):
     def note(self, text: str) -> None:
         if self._live is None:
             write(self._stream, text)
-            self._stream.flush()
+            flush(self._stream)
         else:
             from rich.text import Text
 

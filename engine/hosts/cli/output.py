@@ -27,10 +27,25 @@ def write(stream: TextIO, text: str, end: str = "\n") -> None:
     """Write one line; symbols and letters that the stream's encoding does not have are replaced, never an error."""
     try:
         stream.write(text + end)
+    except BrokenPipeError:
+        discard(stream)
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
         plain = text.translate(_PLAIN_SYMBOLS)
         stream.write(plain.encode(encoding, "backslashreplace").decode(encoding) + end)
+
+
+def flush(stream: TextIO) -> None:
+    """What is written is out; where nobody reads any more, what follows goes nowhere, and the work goes on."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        discard(stream)
+
+
+def discard(stream: TextIO) -> None:
+    """What is left to be written goes nowhere: Python would complain about it once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say(text: str = "") -> None:

@@ -14,7 +14,7 @@ from ...kernel import Entry
 from ...kernel.timing import from_iso
 from .display import Display, PlainLines, display_on
 from .errors import FAILED, OK, InterruptedRunError, WaitTimeoutError
-from .output import note, one_line, paint, printable, say, say_json_with, shown
+from .output import flush, note, one_line, paint, printable, say, say_json_with, shown
 from .progress import Progress, duration_text
 from .session import DEFAULT_ENVIRONMENT, again
 
@@ -55,7 +55,7 @@ class Watch:
     def begin(self, text: str) -> None:
         """The line before the actions: what runs, in which version, under which id."""
         (note if self.as_json else say)(text)
-        self.stream.flush()
+        flush(self.stream)
 
     async def carry_out(self, begin: Begin, headline: Callable[[Run], Awaitable[str]]) -> int:
         """Begin runs and wait for their ends; the exit code.

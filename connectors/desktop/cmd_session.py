@@ -1,0 +1,237 @@
+"""The Cmd module: a command line that is kept open, written to and read from. Off until an administrator allows it.
+
+It is this system's shell (`/bin/sh`), which unlike Windows' echoes neither a prompt nor what it is told. What it is
+told reaches it by stdin, so a program that it runs may be answered in the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import os
+import re
+import signal
+from collections.abc import Callable
+from typing import Final
+
+from ..port import SECOND
+from .arguments import Arguments
+from .fault import Fault, fault
+from .file import resolved
+from .port import Operation, Outputs, Table
+from .process import MOST_OUTPUT, environment
+from .scripting import allowed
+from .session import Session
+
+KIND: Final = "CmdSession"
+
+_PATIENCE: Final = 1
+"""Seconds that reading waits for something to read. What a command answers is not there the moment it is sent."""
+
+
+class Shell:
+    """A shell that runs, and what it and its programs have written and nobody has read yet."""
+
+    def __init__(self, process: asyncio.subprocess.Process, encoding: str) -> None:
+        self.process = process
+        self._encoding = encoding
+        self._unread: list[tuple[bool, str]] = []
+        self._size = 0
+        self._news = asyncio.Event()
+        self._readers = [
+            asyncio.ensure_future(self._read(process.stdout, error=False)),
+            asyncio.ensure_future(self._read(process.stderr, error=True)),
+        ]
+
+    async def _read(self, stream: asyncio.StreamReader | None, *, error: bool) -> None:
+        assert stream is not None  # noqa: S101 - both are pipes
+        decoder = codecs.getincrementaldecoder(self._encoding)("replace")
+        while self._size <= MOST_OUTPUT and (data := await stream.read(1 << 16)):
+            self._size += len(data)
+            self._unread.append((error, decoder.decode(data)))
+            self._news.set()
+        self._news.set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether anything can still come of it."""
+        return not all(reader.done() for reader in self._readers)
+
+    @property
+    def text(self) -> str:
+        """What nobody has read yet, of both outputs in the order in which it came."""
+        return "".join(text for _, text in self._unread)
+
+    def take(self) -> tuple[str, str, str]:
+        """What nobody has read yet: all of it, the output, the errors. It counts as read then."""
+        both, output, errors = (
+            self.text,
+            "".join(text for error, text in self._unread if not error),
+            "".join(text for error, text in self._unread if error),
+        )
+        self._unread.clear()
+        if self._size <= MOST_OUTPUT:
+            self._size = 0
+        return both, output, errors
+
+    async def news(self) -> None:
+        """Returns when something was written after the last call, or the shell has ended.
+
+        Raises Fault ProgramOutputTooLargeError.
+        """
+        if self._size > MOST_OUTPUT:
+            raise Fault("ProgramOutputTooLargeError", f"More than {MOST_OUTPUT:,} bytes were written and not read.")
+        if self.alive:
+            await self._news.wait()
+        self._news.clear()
+
+    def write(self, text: str) -> None:
+        """Sends a text. Raises OSError where nothing takes it."""
+        stdin = self.process.stdin
+        if stdin is None or stdin.is_closing():
+            raise BrokenPipeError
+        stdin.write(text.encode(self._encoding, "replace"))
+
+    async def aclose(self) -> None:
+        """Ends the shell and whatever it has started."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        for reader in self._readers:
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        await self.process.wait()
+
+
+async def open_session(arguments: Arguments, session: Session) -> Outputs:
+    """Cmd.Open.*: a shell in the working directory, talked to in UTF-8 or in a code page."""
+    allowed("shell", session)
+    folder = session.folders.working
+    name = arguments.named("WorkingDirectory", "WorkingFolder", "Directory")
+    if name in arguments:
+        folder = resolved(arguments.get(name), session)
+        if not folder.is_dir():
+            raise fault("Working directory doesn't exist", f"There is no folder '{session.folders.shown(folder)}'.")
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "/bin/sh",
+            "-s",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment(),
+            cwd=folder or "/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise fault("Can't start command session", f"{error.strerror}.") from error
+    shell = Shell(process, _encoding(arguments))
+    return {"Session": (item := session.keep(KIND, shell, {"IsAlive": True, "ProcessId": process.pid})), KIND: item}
+
+
+def _encoding(arguments: Arguments) -> str:
+    name = arguments.named("CodePage", "CodePageNumber", "Encoding")
+    if name not in arguments:
+        return "utf-8"
+    number = arguments.integer(name)
+    for candidate in ("utf-8",) if number == 65001 else (f"cp{number}", f"windows-{number}"):
+        try:
+            return codecs.lookup(candidate).name
+        except LookupError:
+            continue
+    raise fault("Can't start command session", f"There is no code page {number} here.")
+
+
+def _shell(arguments: Arguments, session: Session) -> Shell:
+    try:
+        return session.use(arguments.item(arguments.named("Session", KIND), KIND), Shell)
+    except Fault as error:
+        if error.name != "InstanceLost":
+            raise
+        raise fault("CMD session is closed", error.message, hint=error.hint) from error
+
+
+async def write(arguments: Arguments, session: Session) -> Outputs:
+    """Cmd.Write: a command or an answer, with Enter unless told otherwise."""
+    shell = _shell(arguments, session)
+    if not shell.alive:
+        raise fault("CMD session is closed", "The shell has ended.")
+    try:
+        shell.write(arguments.text("Command", "") + ("\n" if arguments.boolean("SendEnter", True) else ""))
+    except OSError as error:
+        raise fault("Can't write to CMD session", "The shell does not take what it is sent.") from error
+    return None
+
+
+async def read(arguments: Arguments, session: Session) -> Outputs:
+    """Cmd.ReadFromCmdSession.*: what was written since the last reading; where that is nothing it waits a second."""
+    shell = _shell(arguments, session)
+    if not shell.text:
+        await _until(lambda: bool(shell.text), shell, session, _PATIENCE)
+    both, output, errors = shell.take()
+    if not both and not shell.alive:
+        raise fault("CMD session is closed", "The shell has ended, and everything it wrote is read.")
+    if arguments.selector.casefold() == "readandsplit":
+        return {"CmdOutput": output, "CmdError": errors}
+    return {"CmdOutput": both}
+
+
+async def wait_for_text(arguments: Arguments, session: Session) -> Outputs:
+    """Cmd.WaitForText: until it stands in what was not read yet, which it stays. No timeout: as long as it takes."""
+    shell = _shell(arguments, session)
+    wanted, seconds = arguments.text("Text"), arguments.integer("Timeout", 0)
+    flags = re.IGNORECASE if arguments.boolean("IgnoreCase", True) else re.NOFLAG
+    try:
+        pattern = re.compile(wanted if arguments.boolean("IsRegEx", False) else re.escape(wanted), flags)
+    except re.error as error:
+        raise Fault("ArgumentTypeError", f"The text to wait for is no regular expression: {error}.") from error
+    if not await _until(lambda: pattern.search(shell.text) is not None, shell, session, seconds):
+        if not shell.alive:
+            raise fault("CMD session is closed", "The shell has ended, and did not write what was waited for.")
+        raise fault("Timeout while waiting for text", f"It was not written within {seconds} seconds.")
+    return None
+
+
+async def _until(met: Callable[[], bool], shell: Shell, session: Session, seconds: int) -> bool:
+    """Whether it is `met` before the shell ends and the time is over; 0 seconds are no limit."""
+    due = session.clock.now() + seconds * SECOND
+    over = asyncio.ensure_future(session.clock.sleep_until(due)) if seconds > 0 else None  # type: ignore[arg-type]
+    try:
+        while not met():
+            if not shell.alive:
+                return met()
+            news = asyncio.ensure_future(shell.news())
+            try:
+                await asyncio.wait([news, over] if over is not None else [news], return_when=asyncio.FIRST_COMPLETED)
+                if not news.done():
+                    return met()
+                news.result()
+            finally:
+                news.cancel()
+        return True
+    finally:
+        if over is not None:
+            over.cancel()
+            await asyncio.gather(over, return_exceptions=True)
+
+
+async def close(arguments: Arguments, session: Session) -> Outputs:
+    """Cmd.Close, with whatever runs in it. Closing what is closed is nothing."""
+    shell = session.drop(arguments.item(arguments.named("Session", KIND), KIND))
+    if isinstance(shell, Shell):
+        await shell.aclose()
+    return None
+
+
+TABLE: Table = {
+    "Cmd.Open.Open": Operation(open_session),
+    "Cmd.Open.OpenWithCodePage": Operation(open_session),
+    "Cmd.Write": Operation(write),
+    "Cmd.ReadFromCmdSession.Read": Operation(read),
+    "Cmd.ReadFromCmdSession.ReadAndSplit": Operation(read),
+    "Cmd.WaitForText": Operation(wait_for_text),
+    "Cmd.Close": Operation(close),
+}
