@@ -109,7 +109,7 @@ def canonical(id: str) -> str:
 
 
 def standard() -> Registry:
-    """A registry with the built-in connectors: `http`, those for scripts, maps and schemas, and the modules of desktop flows."""
+    """A registry with the built-in connectors: `http`, scripts, maps and schemas, and the modules of desktop flows."""
     from .desktop.modules import connectors as desktop_connectors
     from .http import HttpConnector
     from .inline import (

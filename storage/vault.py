@@ -13,18 +13,18 @@ from typing import Literal, TypeVar
 
 from .connections import ConnectionInfo, Connections
 from .definitions import Definitions
-from .errors import EnvironmentLocked, IntegrityError, StaleKeys, StorageError
+from .errors import StorageError
 from .history import RunReader
 from .inbox import Inbox
 from .journal import Journal
 from .keyring import Keyring
 from .keysource import KeySource
-from .keystate import KeyState
 from .ledger import RUN, Ledger
 from .listings import Listings
 from .messages import Messages
-from .migration import MIGRATE, MIGRATE_FULL, Migration
-from .operations import RUNNING, Operation, Operations
+from .migration import Migration
+from .open_keys import OpenKeys
+from .operations import Operations
 from .port import Backend
 from .retention import Retention, Retentions
 from .run_log import RunLog
@@ -59,7 +59,7 @@ async def _unknown() -> None:
     """Nobody knows of any backup."""
 
 
-class Vault:
+class Vault(OpenKeys):
     """One environment's store. Made by `Store.open_vault`; use it from one event loop.
 
     All ids are bytes, all times Unix milliseconds. Any call may raise IntegrityError (NotARecord, TamperedHistory) for
@@ -400,84 +400,6 @@ class Vault:
 
     async def _shredded(self, runs: int) -> Shredded:
         return Shredded(runs, await self._shredding.settled(), await self._backups_until())
-
-    # --- keys
-
-    @property
-    def keys(self) -> KeyState:
-        """Which policy covers the environment, as this process saw it last."""
-        return self._source.state
-
-    async def key_epochs(self) -> tuple[int, int]:
-        """Epoch and lock epoch of the store as it is now (see keystate): a cheap look, which proves nothing."""
-        row = await self._backend.key_state()
-        return (row.epoch, row.lock_epoch) if row is not None else (0, 0)
-
-    async def reload_keys(self) -> None:
-        """Looks again at policy and keys. Raises EnvironmentLocked, KeyDenied, KeyUnavailable, IntegrityError."""
-        keyring = await self._source.load()
-        if keyring.locked or self._source.state.lock is not None:
-            raise EnvironmentLocked("The environment is locked.")
-        self._keyring.adopt(keyring)
-
-    # --- work on the keys
-
-    async def operations(self) -> list[Operation]:
-        """The work on this environment's keys that there was and that goes on, oldest first."""
-        return await self._fresh(lambda: self._operations.all())
-
-    async def begin_migration(self, *, full: bool = False) -> Operation:
-        """Puts it on record that everything here is to go over to the key that covers it now; see `migrate`. Gives what
-        is under way already.
-        """
-        await self.reload_keys()
-        total = await self._migration.remaining()
-        if full:
-            total += sum(runs for _, runs in await self._backend.run_counts())
-        return await self._operations.begin(MIGRATE_FULL if full else MIGRATE, total)
-
-    async def migrate(self, progress: Callable[[Operation], None] = lambda operation: None) -> None:
-        """Does the work on record, or what a crash has left of it, and what is begun meanwhile.
-
-        For the executor only.
-        """
-        while running := [each for each in await self.operations() if each.status == RUNNING]:
-            await self.reload_keys()
-            with suppress(StaleKeys):  # an administrator changed keys or policy: go on from what is on record now
-                await self._migration.run(running[0], progress)
-
-    # --- keys in memory
-
-    async def _fresh(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Does it, and again with the keys as they are now if they were exchanged since this process looked."""
-        unchanged = 0
-        while True:
-            try:
-                return await work()
-            except StaleKeys as error:
-                before = self._keyring.epoch
-                await self.reload_keys()
-                unchanged = unchanged + 1 if self._keyring.epoch == before else 0
-                if unchanged == 2:  # once: another task has looked in the meantime
-                    raise IntegrityError("A key row names an environment key that the store does not have.") from error
-
-    async def keys_are_behind(self) -> bool:
-        """Whether the customer's key has a newer version than the one that wraps the environment's keys. Raises
-        KeyDenied, KeyUnavailable.
-        """
-        return await self._source.behind(self._keyring)
-
-    async def probe_keys(self) -> None:
-        """Asks the customer's key store whether the keys in use are still given.
-
-        Raises KeyDenied (a definite refusal), KeyUnavailable (an outage), IntegrityError or WrongKey (what is stored
-        cannot be opened), EnvironmentLocked (another process has locked the environment).
-        """
-        await self._source.probe(self._keyring)
-
-    async def tell_key_calls(self) -> None:
-        """Puts on record what customers' key stores were asked, where it is to be there by now."""
-        await self._source.calls.tell()
 
     async def drop_keys(self) -> None:
         """Forgets every key at once, those that are in use included, and closes the store. Nothing that was read

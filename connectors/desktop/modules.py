@@ -31,6 +31,7 @@ _FILES: Final[dict[str, tuple[str, ...]]] = {
     "display": ("display",),
     "cmd": ("cmd_session",),
     "ftp": ("ftp", "ftp_sync"),
+    "email": ("mail_send", "mail_box"),
 }
 
 EXTRA: Final = "desktop"

@@ -61,12 +61,10 @@ class Children:
                 "NestedWorkflowDoesNotContainResponseAction",
                 f"The flow '{flow.name}' has no Response action, so it cannot be called from another flow.",
             )
-        nested = int(parent.state.pins.get("nested") or 0) + 1
-        if nested > MOST_NESTED:
-            return _failure(
-                TOO_DEEP,
-                f"The flow '{flow.name}' would be called {nested} levels deep; the most are {MOST_NESTED}.",
-            )
+        try:
+            nested = self.level(parent, flow)
+        except SealflowError as error:
+            return _failure(error.code, error.message)
         child_id = command.child_id
         run = executor.live.get(child_id)
         if run is None and await executor.vault.run_exists(child_id):
@@ -95,12 +93,12 @@ class Children:
             if not starts:
                 return _failure("TriggerConditionNotMet", f"The trigger of '{flow.name}' did not fire for this input.")
             for start in starts:
-                await self._start(start, plan)
+                await self.start(start, plan)
             run = executor.live.get(child_id)
             if plan.definition.triggers and plan.definition.triggers[0].split_on is not None:
                 # One run for each element, and nobody to answer: the caller is only told that they were accepted.
                 return Answer(SUCCEEDED, "Accepted", {"statusCode": 202, "headers": {}, "body": None}, None)
-        state = await self._answered_by(parent, command, child_id, run)
+        state = await self.answered_by(parent, command, child_id, run)
         response, end = state.response, state.end
         if response is not None:
             return _answered(response)
@@ -112,7 +110,15 @@ class Children:
             "BadGateway", f"The flow '{flow.name}' ended without a response ({code or 'NoResponse'}).", "NoResponse"
         )
 
-    async def _start(self, start: Start, plan: Plan) -> None:
+    def level(self, parent: LiveRun, flow: Flow) -> int:
+        """How many flows stand above a child of this run. Raises SealflowError TOO_DEEP where they are too many."""
+        nested = int(parent.state.pins.get("nested") or 0) + 1
+        if nested > MOST_NESTED:
+            message = f"The flow '{flow.name}' would be called {nested} levels deep; the most are {MOST_NESTED}."
+            raise SealflowError(message, code=TOO_DEEP)
+        return nested
+
+    async def start(self, start: Start, plan: Plan) -> None:
         """Here, or where the runs of its flow have to be."""
         executor = self._executor
         if is_led(plan) and not await executor.lead():
@@ -120,8 +126,8 @@ class Children:
         else:
             await executor.start(start)
 
-    async def _answered_by(self, parent: LiveRun, command: Invoke, child_id: bytes, run: LiveRun | None) -> State:
-        """The child's state once it has responded, or ended. While it is not in memory here, the parent may sleep."""
+    async def answered_by(self, parent: LiveRun, command: Invoke, child_id: bytes, run: LiveRun | None) -> State:
+        """The child's state once it has responded, or ended; of a desktop flow, ended. While it is not in memory here, the parent may sleep."""
         executor, key = self._executor, (command.node.index, command.it)
         try:
             while True:

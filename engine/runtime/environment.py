@@ -135,8 +135,8 @@ class Environment:
         """Check and keep a flow under `name`.
 
         `source`: a definition as a dict (any form of file is accepted), or the path of a file or of a package: a
-        solution, a flow package, a project's folder, a template; or a desktop flow's script. `flow` says which one where
-        it holds several.
+        solution, a flow package, a project's folder, a template; or a desktop flow's script. `flow` says which one
+        where it holds several.
         `artifacts`: its maps and schemas, as `{"maps": {name: text}, "schemas": {name: text}}` or a folder of the
         layout of a Standard project's `Artifacts`. The same content again is the same version. A new flow may start
         runs unless `enabled` is False; one that is there stays as it is.

@@ -27,6 +27,7 @@ from .callers import Callers
 from .children import Children
 from .claims import CONCURRENCY, Claims, Pins, RunElsewhereError
 from .clock import Clock
+from .desktop_calls import DesktopCalls
 from .disposal import Upkeep
 from .expiry import RUN_DURATION, Expiry
 from .key_work import KeyWork
@@ -81,6 +82,7 @@ class Executor:
         self.underway = underway
         self.callers = Callers()
         self.children = Children(self)
+        self.desktop_calls = DesktopCalls(self, self.children)
         self.batches = Batches(self)
         self.key_work = KeyWork(vault)
         self.upkeep = Upkeep(vault, clock)
@@ -257,6 +259,10 @@ class Executor:
         task = asyncio.get_running_loop().create_task(self.performer.perform(command))
         self._partings.add(task)
         task.add_done_callback(self._partings.discard)
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this soon; nobody waits for it. Lost when the executor closes."""
+        self._hint_task(work)
 
     def put_aside(self, run: LiveRun) -> None:
         """Drive a run no more that has not ended: what is appended to it is durable, or on its way."""

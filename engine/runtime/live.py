@@ -28,14 +28,11 @@ from ..kernel import (
     State,
 )
 from ..kernel import records as event
-from ..kernel.batch import BATCH
-from ..kernel.inline import INLINE
 from ..kernel.large import LARGE
 from ..kernel.machine import machine_of
-from ..kernel.state import CALLING, SUBSCRIBED
 from ..kernel.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from . import expiry
-from .artifacts import is_missing
+from .answering import answer_of_call, goes_outside
 from .draining import expect_callbacks
 from .outgoing import Outgoing, answer_in, before
 from .perform import Answer
@@ -43,7 +40,7 @@ from .reading import load, stored_records
 from .simulate import Simulation
 from .start import run_name
 from .tasks import ActionKey, RunTasks
-from .timers import Timers
+from .timers import Timers, due_of
 
 if TYPE_CHECKING:
     from .executor import Executor
@@ -102,7 +99,8 @@ class LiveRun:
         self._listens = plan.listens and simulation is None
         self._tasks = RunTasks(self._task_ended, executor.callers)
         self._timers = Timers(self._tasks)
-        self._calls: dict[str, int] = {}
+        self.simulated: dict[str, int] = {}
+        """How many calls of each action were answered, for a simulation's lists of mocks."""
         self._effects: dict[ActionKey, Callable[[], None]] = {}
         self._ticking = False
         self._unwritten = 0
@@ -334,10 +332,10 @@ class LiveRun:
         if self.state.end is None:
             if command.unsubscribes:
                 self._tasks.give_up(key)  # a timer of the time before
-            if self._goes_outside(command) and not isinstance(command.inputs, Large):
+            if goes_outside(self, command) and not isinstance(command.inputs, Large):
                 self._make(command)
             else:
-                self._tasks.spawn(self._invoke(command), key)
+                self.executor.desktop_calls.watch(self, command, self._tasks.spawn(self._invoke(command), key))
         elif command.unsubscribes and self.simulation is None:
             self.executor.part(command)
 
@@ -352,21 +350,17 @@ class LiveRun:
         node, it, attempt = command.node.index, command.it, command.attempt
         if isinstance(command.inputs, Large):
             command.inputs = (await load(self.log, [command.inputs]))[command.inputs.at]
-        if self._goes_outside(command):
+        if goes_outside(self, command):
             self._make(command)
             return
         if command.deadline is None or self.simulation is not None:
-            answer: Answer | None = await self._answer(command)
+            answer: Answer | None = await answer_of_call(self, command)
         else:
-            answer = await before(command.deadline, self._answer(command), self.executor.clock)
+            answer = await before(command.deadline, answer_of_call(self, command), self.executor.clock)
         if answer is None:
             self.feed(event.deadline(node, it, attempt, self.now()))
         else:
             self.feed(event.result(node, it, attempt, self.now(), *answer))
-
-    def _goes_outside(self, command: Invoke) -> bool:
-        """Whether it is a call to a connector, which goes on by itself when the environment is locked."""
-        return self.simulation is None and command.operation.kind not in (BATCH, INLINE, "workflow")
 
     def _make(self, command: Invoke) -> None:
         executor = self.executor
@@ -390,21 +384,6 @@ class LiveRun:
             self._tasks.give_up((record[2], record[3]))
             self.feed(record)
 
-    async def _answer(self, command: Invoke) -> Answer:
-        if command.operation.kind == BATCH and not (self.simulation and self.simulation.covers(command)):
-            return await self.executor.batches.send(self, command)
-        if command.operation.kind == "workflow" and not (self.simulation and self.simulation.covers(command)):
-            answer = await self.executor.children.call(self, command)
-            if answer is not None:
-                return answer
-        inline = command.operation.kind == INLINE
-        if self.simulation is not None and (not inline or self.simulation.covers(command) or is_missing(command)):
-            key = command.node.key
-            earlier = self._calls.get(key, 0)
-            self._calls[key] = earlier + 1
-            return self.simulation.answer(command, earlier)
-        return await self.executor.performer.perform(command)
-
     def _maybe_sleep(self) -> None:
         """When nothing but time moves the run on, and not soon, say so and leave a snapshot."""
         state, claims = self.state, self.executor.claims
@@ -413,7 +392,7 @@ class LiveRun:
         leaves = claims.may_leave(self)
         if (self._status == WAITING and not leaves) or self.held or state.end is not None:
             return
-        due = self._due()
+        due = due_of(state, self.far, self.expires)
         if due < self.executor.clock.now() + LONG_SLEEP:
             return
         self.sleeps_until = due
@@ -429,20 +408,6 @@ class LiveRun:
             self._status = WAITING
         if leaves:
             self._hold()
-
-    def _due(self) -> int:
-        """Before when nothing but an event from outside moves the run on (ticks): a time that has passed where it is
-        busy.
-        """
-        due = self.expires
-        for key, entry in self.state.open.items():
-            if entry.phase == CALLING and key not in self.far:
-                return 0
-            if entry.phase not in (SUBSCRIBED, CALLING):
-                due = min(due, entry.due or 0)
-            if entry.deadline is not None:
-                due = min(due, entry.deadline)
-        return min([due, *(limit.due for limit in self.state.limits.values())])
 
     def _asleep(self) -> None:
         """It is durable that the run sleeps, and that nobody has it."""
@@ -478,7 +443,7 @@ class LiveRun:
 
         `calls` counts what the history has of each action, for a simulation's lists of mocks.
         """
-        self._calls = calls
+        self.simulated = calls
         if self.state.response is not None:
             self.responded.set()
         if self.machine.unfinished(self.state):

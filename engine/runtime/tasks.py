@@ -32,13 +32,14 @@ class RunTasks:
     def __contains__(self, key: ActionKey) -> bool:
         return key in self._by_key
 
-    def spawn(self, work: Coroutine[Any, Any, None], key: ActionKey | None = None) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], key: ActionKey | None = None) -> asyncio.Task[None]:
         """Do it beside everything else; `key` names the action that it is for, so that it can be given up."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = key
         if key is not None:
             self._by_key[key] = task
         task.add_done_callback(self._done)
+        return task
 
     def call(self, call: Outgoing) -> None:
         """Make a call, or go on with one that is under way."""

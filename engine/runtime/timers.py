@@ -8,14 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from ..kernel import Expire, Listen, Record, Sleep
+from ..kernel import Expire, Listen, Record, Sleep, State
 from ..kernel import records as event
+from ..kernel.state import CALLING, SUBSCRIBED
 from .tasks import ActionKey, RunTasks
 
 if TYPE_CHECKING:
     from .live import LiveRun
+
+
+def due_of(state: State, far: Container[ActionKey], expires: int) -> int:
+    """Before when nothing but an event from outside moves a run on (ticks): a time that has passed where it is busy.
+
+    `far` are calls that somebody else answers.
+    """
+    due = expires
+    for key, entry in state.open.items():
+        if entry.phase == CALLING and key not in far:
+            return 0
+        if entry.phase not in (SUBSCRIBED, CALLING):
+            due = min(due, entry.due or 0)
+        if entry.deadline is not None:
+            due = min(due, entry.deadline)
+    return min([due, *(limit.due for limit in state.limits.values())])
 
 
 class Timers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -14,6 +15,7 @@ import pytest
 import sealflow
 from cli_session import compose, wait
 from postgres_server import PostgresServer, shared_server
+from processes import PATIENCE, Place, until_line
 from sealflow.engine.kernel.timing import SECOND, from_iso
 from sealflow.engine.runtime.environment import Environment
 from sealflow.storage import ExecutorLost, StorageError, StoreClosed
@@ -301,3 +303,24 @@ async def _registered(env: Environment, name: str) -> bool:
 
 async def _has_callback(run: sealflow.Run) -> bool:
     return bool(await run.callbacks())
+
+
+def test_worker_processes_hand_over_and_end(place: Place, postgres: PostgresServer) -> None:
+    """Two of them share an environment; what an interrupted command and an ended worker leave, the other one ends."""
+    assert place("env", "create", "prod", "--database", postgres.url).code == 0
+    definition = place.flow("slow", {"a": compose(1), "Pause": wait(3, "a"), "b": compose(2, "Pause")})
+    assert place("flow", "deploy", definition, "--environment", "prod").code == 0
+    workers = [place.begin("worker", "--environment", "prod", "--grace", "0") for _ in range(2)]
+    for worker in workers:
+        until_line(worker, "executing")
+    command = place.begin("run", "slow", "--environment", "prod")
+    until_line(command, "… Pause")
+    command.send_signal(signal.SIGINT)
+    workers[0].send_signal(signal.SIGTERM)
+    _, err = workers[0].communicate(timeout=PATIENCE)
+    assert workers[0].returncode == 0, err
+    ended = until_line(workers[1], "run ")[-1]
+    assert ended.endswith(" of slow ended: Succeeded")
+    workers[1].send_signal(signal.SIGTERM)
+    workers[1].communicate(timeout=PATIENCE)
+    assert workers[1].returncode == 0

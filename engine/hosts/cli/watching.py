@@ -148,7 +148,7 @@ class Watch:
     # ---- the end
 
     async def tell(self, result: RunReport, mark: str = "") -> None:
-        """A run's result: for people its status, counts, causes and response; for programs its JSON."""
+        """A run's result: for people its status, counts, causes, response and outputs; for programs its JSON."""
         if self.as_json:
             note(f"{mark}{last_line(result, sys.stderr)}")
             await say_json_with(result.head(), "actions", result.actions())
@@ -162,6 +162,9 @@ class Watch:
                 say("  secured")
             elif result.response.get("body") is not None:
                 say(f"  {shown(result.response['body'], full=self.full, indent=2)}")
+        if result.outputs:
+            say("outputs")
+            say(f"  {shown(result.outputs, full=self.full, indent=2)}")
         say(f"next: {self._command(f'runs show {result.run}')}")
 
 

@@ -1,0 +1,36 @@
+"""Who answers a call that does not simply go out: a queue, a child flow, a simulation, or a built-in connector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..kernel import Invoke
+from ..kernel.batch import BATCH
+from ..kernel.inline import INLINE
+from .artifacts import is_missing
+from .perform import Answer
+
+if TYPE_CHECKING:
+    from .live import LiveRun
+
+
+def goes_outside(run: LiveRun, command: Invoke) -> bool:
+    """Whether it is a call to a connector, which goes on by itself when the environment is locked."""
+    return run.simulation is None and command.operation.kind not in (BATCH, INLINE, "workflow")
+
+
+async def answer_of_call(run: LiveRun, command: Invoke) -> Answer:
+    """The outcome of a call that a run makes, simulated where the run is. Raises CancelledError only."""
+    simulation, kind = run.simulation, command.operation.kind
+    if kind == BATCH and not (simulation and simulation.covers(command)):
+        return await run.executor.batches.send(run, command)
+    if kind == "workflow" and not (simulation and simulation.covers(command)):
+        answer = await run.executor.children.call(run, command)
+        if answer is not None:
+            return answer
+    if simulation is not None and (kind != INLINE or simulation.covers(command) or is_missing(command)):
+        key = command.node.key
+        earlier = run.simulated.get(key, 0)
+        run.simulated[key] = earlier + 1
+        return simulation.answer(command, earlier)
+    return await run.executor.performer.perform(command)
