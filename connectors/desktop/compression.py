@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +23,9 @@ from .session import Session
 MOST_FILES: Final = 100_000
 MOST_BYTES: Final = 10 * 1024**3
 """What one archive may unfold to."""
+
+_BROKEN: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error)
+"""How a damaged archive breaks its reader."""
 
 _LEVELS: Final = {"none": 0, "bestspeed": 1, "fastest": 1, "bestcompression": 9, "best": 9}
 _USUAL: Final = 6
@@ -47,11 +53,11 @@ def zip_files(arguments: Arguments, session: Session) -> Outputs:
                 archive.setpassword(password.encode())
             for source in sources:
                 for file, name in _files(source):
-                    session.folders.resolve(str(file))
-                    archive.write(file, name)
+                    if file != path:  # an archive that is added to itself never ends
+                        archive.write(session.folders.checked(file), name)
             if comment := arguments.text("ArchiveComment", ""):
                 archive.comment = comment.encode()
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, RuntimeError, *_BROKEN) as error:
         raise fault("Failed to compress files", "The archive could not be written.") from error
     return {"ZipFile": file_item(path, session)}
 
@@ -82,13 +88,13 @@ def unzip_files(arguments: Arguments, session: Session) -> Outputs:
         with pyzipper.AESZipFile(path) as archive:
             if password := arguments.text("Password", ""):
                 archive.setpassword(password.encode())
-            _unfold(archive, target, include, exclude)
-    except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+            _unfold(archive, target, session, include, exclude)
+    except (OSError, ValueError, RuntimeError, NotImplementedError, EOFError, *_BROKEN) as error:
         raise fault("Failed to unzip files", "It is damaged, or its password is another one.") from error
     return {"DestinationFolder": folder_item(target, session)}
 
 
-def _unfold(archive: Any, target: Path, include: str, exclude: str) -> None:
+def _unfold(archive: Any, target: Path, session: Session, include: str, exclude: str) -> None:
     members = [member for member in archive.infolist() if _wanted(member.filename, include, exclude)]
     if len(members) > MOST_FILES:
         raise fault("Failed to unzip files", f"The archive has more than {MOST_FILES:,} files.")
@@ -98,6 +104,7 @@ def _unfold(archive: Any, target: Path, include: str, exclude: str) -> None:
         place = (root / member.filename.replace("\\", "/")).resolve()
         if place != root and root not in place.parents:
             raise fault("Failed to unzip files", "The archive names a file outside of the destination.")
+        session.folders.checked(place, write=True)
         if member.is_dir():
             place.mkdir(parents=True, exist_ok=True)
             continue

@@ -122,6 +122,7 @@ def connected(text: str, session: Session) -> Opened:
         if source.driver == "sqlite":
             raw: Any = connection.connection.driver_connection
             raw.set_authorizer(_authorize)
+            raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
         return Opened(source, connection)
     except ModuleNotFoundError as error:
         what = f"The driver '{source.package}' is not installed."
@@ -147,11 +148,28 @@ def _judge(source: Source, session: Session) -> None:
         )
 
 
+_PRAGMAS: Final = frozenset(
+    {
+        "data_store_directory",
+        "hard_heap_limit",
+        "soft_heap_limit",
+        "temp_store_directory",
+        "trusted_schema",
+        "writable_schema",
+    }
+)
+"""What reaches further than the file: settings of the whole process, and of folders; and what breaks a file."""
+
+_LONGEST_VALUE: Final = 64 * 1024 * 1024
+"""Bytes that one text or blob may have in a statement of a file database."""
+
 _FORBIDDEN: Final = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
 
 
 def _authorize(action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
-    if action in _FORBIDDEN or (action == sqlite3.SQLITE_FUNCTION and second == "load_extension"):
+    if action in _FORBIDDEN or (action == sqlite3.SQLITE_FUNCTION and second in ("load_extension", "fts3_tokenizer")):
+        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in _PRAGMAS:
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK
 

@@ -12,6 +12,7 @@ from ...engine.datatypes import DataTable, Datum
 from .arguments import Arguments
 from .fault import fault
 from .file import resolved
+from .packaged import judge_size
 from .port import Operation, Outputs, Table, reads
 from .session import Session
 from .workbook import MOST_ROWS, Book, cells_of, column_number
@@ -32,10 +33,7 @@ def launch(arguments: Arguments, session: Session) -> Outputs:
     if "Path" not in arguments:
         return {"Instance": session.keep(KIND, Book.new())}
     path = resolved(arguments.get("Path"), session)
-    if path.is_file() and path.stat().st_size > session.settings.file_bytes:
-        raise fault(
-            "Failed to open Excel document", f"'{path.name}' has more than {session.settings.file_bytes:,} bytes."
-        )
+    judge_size(path, session)
     book = Book.open(path, read_only=arguments.boolean("ReadOnly", False))
     return {"Instance": session.keep(KIND, book)}
 
@@ -60,12 +58,12 @@ def close(arguments: Arguments, session: Session) -> Outputs:
 def _save(book: Book, arguments: Arguments, session: Session, *, under: bool) -> None:
     if not under:
         if book.path is not None:
-            session.folders.resolve(str(book.path), write=True)
+            session.folders.checked(book.path, write=True)
         book.save()
         return
     path = resolved(arguments.get("DocumentPath"), session, write=True)
     if not path.suffix:
-        path = Path(str(path) + ".xlsx")
+        path = session.folders.checked(Path(str(path) + ".xlsx"), write=True)
     book.save(path)
 
 

@@ -7,6 +7,7 @@ import re
 from ...engine.errors import SealflowError
 
 _WORDS = re.compile(r"[^\W_]+")
+_DROPPED = re.compile(r"['’]|\((?=e?s\))|(?<=s)\)")
 
 
 class Fault(SealflowError):
@@ -20,10 +21,11 @@ class Fault(SealflowError):
 def error_name(display: str) -> str:
     """The name of an error that is documented by its display name: "File not found" is FileNotFoundError.
 
-    Apostrophes vanish, words are joined with capitals, and `Error` stands at the end. The few names that are proven
-    (FileNotFoundError, TimeoutError, EnvironmentVariableNotFoundError) are formed this way; the others are by analogy.
+    Apostrophes and the brackets of a plural ("value(s)") vanish, words are joined with capitals, and `Error` stands at
+    the end. Of the names that are proven, FileNotFoundError and TimeoutError are formed this way; the others are by
+    analogy.
     """
-    words = _WORDS.findall(display.replace("'", "").replace("’", ""))
+    words = _WORDS.findall(_DROPPED.sub("", display))
     joined = "".join(word[:1].upper() + word[1:] for word in words)
     return joined if joined.endswith("Error") else joined + "Error"
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,9 @@ def paths_of(arguments: Arguments, name: str, session: Session, *, write: bool =
         if isinstance(text, str) and any(sign in text.replace("/", "\\").rsplit("\\", 1)[-1] for sign in "*?"):
             folder, _, pattern = text.replace("/", "\\").rpartition("\\")
             base = session.folders.resolve(folder or ".", write=write)
-            found += sorted(path for path in base.glob(_glob(pattern)) if path.is_file())
+            # What a link among them leads to is judged like any other path.
+            files = sorted(path for path in base.glob(_glob(pattern)) if path.is_file())
+            found += [session.folders.checked(path, write=write) for path in files]
         else:
             found.append(resolved(value, session, write=write))
     return found
@@ -55,14 +58,18 @@ def _existing(paths: list[Path], session: Session) -> list[Path]:
 
 
 def read_whole(path: Path, session: Session) -> bytes:
-    """A file's bytes. Raises Fault FileNotFoundError, FileTooLargeError."""
+    """A file's bytes. Raises Fault FileNotFoundError, FileTooLargeError; OSError where it cannot be read."""
+    most = session.settings.file_bytes
     try:
-        if path.stat().st_size > session.settings.file_bytes:
-            most = session.settings.file_bytes
-            raise Fault("FileTooLargeError", f"'{session.folders.shown(path)}' has more than {most:,} bytes.")
-        return path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, for ever
+            raise FileNotFoundError
+        with path.open("rb") as file:
+            data = file.read(most + 1)
     except FileNotFoundError:
         raise fault("File not found", f"There is no file '{session.folders.shown(path)}'.") from None
+    if len(data) > most:
+        raise Fault("FileTooLargeError", f"'{session.folders.shown(path)}' has more than {most:,} bytes.")
+    return data
 
 
 # --- copying, moving, deleting
@@ -77,7 +84,7 @@ def _transfer(how: Callable[[Path, Path], object], word: str, arguments: Argumen
     overwrite = arguments.choice("IfFileExists", ("DoNothing", "Overwrite"), "DoNothing") == "overwrite"
     done: list[Datum] = []
     for path in files:
-        place = session.folders.resolve(str(target / path.name), write=True)
+        place = session.folders.checked(target / path.name, write=True)
         if place.exists() and not overwrite:
             continue
         if place.is_dir():  # both functions would put the file into it
@@ -128,7 +135,7 @@ def rename(arguments: Arguments, session: Session) -> Outputs:
         name = renamed(path, number, arguments, session)
         if not name or "/" in name or "\\" in name or name in (".", ".."):
             raise fault("Can't rename file", f"'{name}' is no name of a file.")
-        target = session.folders.resolve(str(path.parent / name), write=True)
+        target = session.folders.checked(path.parent / name, write=True)
         if target.exists() and target != path and not overwrite:
             continue
         try:

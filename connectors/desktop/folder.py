@@ -43,7 +43,7 @@ def create(arguments: Arguments, session: Session) -> Outputs:
     if not name and "FolderPath" not in arguments:
         raise fault("New folder path and name are empty", "Neither a folder nor a name is given.")
     base = resolved(arguments.get("FolderPath"), session, write=True)
-    path = session.folders.resolve(str(base / name.replace("\\", "/").lstrip("/")), write=True)
+    path = session.folders.checked(base / name.replace("\\", "/").lstrip("/"), write=True)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -64,6 +64,9 @@ def delete(arguments: Arguments, session: Session) -> Outputs:
 def empty(arguments: Arguments, session: Session) -> Outputs:
     """Folder.Empty."""
     path = _existing(arguments, "Folder", session, write=True)
+    if session.folders.holds(path):
+        what = f"A folder in '{session.folders.shown(path)}' is one that the environment allows, and stays."
+        raise fault("Can't delete folder's contents", what)
     try:
         for entry in list(os.scandir(path)):
             if entry.is_dir(follow_symlinks=False):
@@ -85,11 +88,29 @@ def copy(arguments: Arguments, session: Session) -> Outputs:
     if target == source or source in target.parents:
         raise fault("Can't copy folder", f"'{session.folders.shown(target)}' is inside the folder itself.")
     try:
-        # Links are copied as links, and followed again only within what is allowed.
-        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+        _copy_tree(source, target, session)
     except (OSError, shutil.Error) as error:
         raise fault("Can't copy folder", f"'{session.folders.shown(source)}' could not be copied whole.") from error
     return {"CopiedFolder": folder_item(target, session)}
+
+
+def _copy_tree(source: Path, target: Path, session: Session) -> None:
+    """Copies what a folder holds, into the folders that may be there already. Every place is judged as it is reached.
+
+    Links are copied as links, and followed again only within what is allowed.
+    """
+    session.folders.checked(target, write=True).mkdir(exist_ok=True)
+    for entry in sorted(os.scandir(source), key=lambda each: each.name):
+        place = target / entry.name
+        if entry.is_symlink():
+            session.folders.checked(target, write=True)
+            place.unlink(missing_ok=True)
+            place.symlink_to(os.readlink(entry.path))
+        elif entry.is_dir():
+            _copy_tree(session.folders.checked(Path(entry.path)), place, session)
+        elif entry.is_file():  # a pipe would be waited for, for ever
+            shutil.copy2(entry.path, session.folders.checked(place, write=True))
+    shutil.copystat(source, target)
 
 
 def move(arguments: Arguments, session: Session) -> Outputs:
@@ -111,7 +132,7 @@ def rename(arguments: Arguments, session: Session) -> Outputs:
     name = arguments.text("NewName")
     if not name or "/" in name or "\\" in name or name in (".", ".."):
         raise fault("Can't rename folder", f"'{name}' is no name of a folder.")
-    target = session.folders.resolve(str(source.parent / name), write=True)
+    target = session.folders.checked(source.parent / name, write=True)
     try:
         if target.exists() and target != source:
             raise fault("Can't rename folder", f"'{session.folders.shown(target)}' is there already.")
@@ -190,7 +211,7 @@ def _walk(base: Path, inside: bool, strict: bool, files: bool, session: Session)
 def _visible(path: Path, session: Session) -> bool:
     """Whether a link ends in an allowed folder."""
     try:
-        session.folders.resolve(str(path))
+        session.folders.checked(path)
     except Fault:
         return False
     return True

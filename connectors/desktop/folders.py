@@ -17,6 +17,9 @@ from .fault import Fault
 
 DENIED: Final = "AccessDeniedError"
 
+_LONGEST: Final = 255
+"""Bytes that one name in a path may have, here as on Windows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
@@ -44,17 +47,35 @@ class Folders:
 
         Where the last part is a link it is followed; the path need not exist.
         """
-        path = self._placed(text)
-        real = Path(os.path.realpath(path))
-        for folder in self._allowed:
-            if (folder.write or not write) and (real == folder.path or folder.path in real.parents):
-                return real
+        return self.checked(self._placed(text), write=write, named=text)
+
+    def checked(self, path: Path, *, write: bool = False, named: str = "") -> Path:
+        """The real path of a path of this system, such as a file that was found in a folder. Raises as `resolve`.
+
+        Of allowed folders that lie in one another the inner one says whether it may be written to.
+        """
+        try:
+            os.fsencode(path)
+            real = Path(os.path.realpath(path))
+        except (UnicodeError, ValueError):
+            raise Fault("InvalidPathError", "The path holds characters that no name of a file has.") from None
+        if any(len(os.fsencode(part)) > _LONGEST for part in real.parts):
+            raise Fault("InvalidPathError", f"A name in the path has more than {_LONGEST} bytes.")
+        around = [each for each in self._allowed if real == each.path or each.path in real.parents]
+        inner = max(around, key=lambda each: len(each.path.parts), default=None)
+        if inner is not None and (inner.write or not write):
+            return real
+        text = named or self.shown(path)
         kind = "write to" if write else "see"
         raise Fault(
             DENIED,
             f"This environment's desktop flows may not {kind} '{text}'.",
             hint="An administrator can allow a folder: sealflow env allow ENV --folder PATH.",
         )
+
+    def holds(self, path: Path) -> bool:
+        """Whether a folder has an allowed one somewhere inside: whatever is done with it whole is done to that too."""
+        return any(path in each.path.parents for each in self._allowed)
 
     def shown(self, path: Path) -> str:
         """The path as the script would write it: with its drive or share where one is mapped to it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ from .port import Operation, Outputs, Table, reads
 from .reach import address_of, trust
 from .session import Session
 from .sftp_remote import SftpServer, host_key_of
+from .unique_names import free
 
 KIND: Final = "FtpConnection"
 
@@ -269,16 +269,6 @@ def _if_there(arguments: Arguments) -> str:
     if "unique" in word or "sequential" in word:
         return "unique"
     return "overwrite" if word == "overwrite" else "skip"
-
-
-def free(name: str, taken: Iterable[str]) -> str:
-    """The name, with a number where it is taken."""
-    stem, suffix = posixpath.splitext(name)
-    known, number, candidate = set(taken), 1, name
-    while candidate in known:
-        number += 1
-        candidate = f"{stem}_{number}{suffix}"
-    return candidate
 
 
 def fetch(remote: Remote, path: str, target: Path, session: Session, *, ascii: bool = False) -> None:

@@ -30,6 +30,7 @@ from .items import file_item
 from .port import Operation, Outputs, Table
 from .reach import SECONDS, address_of, trust
 from .session import Session
+from .unique_names import free
 
 KIND: Final = "MailMessage"
 
@@ -266,11 +267,7 @@ def _saved(message: EmailMessage, place: Path | None, session: Session) -> list[
     saved: list[Datum] = []
     for number, part in enumerate(message.iter_attachments(), 1):
         name = re.split(r"[/\\]", part.get_filename() or "")[-1].replace("\0", "").strip(" .") or f"attachment{number}"
-        stem, suffix = Path(name).stem, Path(name).suffix
-        again, path = 1, place / name
-        while path.exists():
-            again += 1
-            path = place / f"{stem}_{again}{suffix}"
+        path = place / free(name, (each.name for each in place.iterdir()))
         try:
             content = part.get_payload(decode=True)
             data = content if isinstance(content, bytes) else part.as_bytes()

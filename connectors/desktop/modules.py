@@ -26,12 +26,14 @@ _FILES: Final[dict[str, tuple[str, ...]]] = {
     "pdf": ("pdf",),
     "word": ("word",),
     "xml": ("xml_documents",),
-    "cryptography": ("hashing",),
+    "cryptography": ("hashing", "aes"),
     "webautomation": ("web_automation", "web_extract"),
     "display": ("display",),
     "cmd": ("cmd_session",),
     "ftp": ("ftp", "ftp_sync"),
     "email": ("mail_send", "mail_box"),
+    "powerpoint": ("powerpoint",),
+    "ocr": ("ocr",),
 }
 
 EXTRA: Final = "desktop"

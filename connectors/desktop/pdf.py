@@ -169,7 +169,7 @@ def extract_images(arguments: Arguments, session: Session) -> Outputs:
         for number in _chosen(arguments, len(reader.pages)):
             for image in reader.pages[number].images:
                 suffix = Path(image.name).suffix or ".png"
-                place = session.folders.resolve(str(folder / f"{name}_{len(made) + 1}{suffix}"), write=True)
+                place = session.folders.checked(folder / f"{name}_{len(made) + 1}{suffix}", write=True)
                 place.write_bytes(image.data)
                 made.append(file_item(place, session))
     return {"ImageFiles": made}
@@ -227,7 +227,7 @@ def _written(writer: PdfWriter, name: str, arguments: Arguments, session: Sessio
     place = path
     while how == "addsequentialsuffix" and place.exists():
         number += 1
-        place = path.with_name(f"{path.stem}_{number}{path.suffix}")
+        place = session.folders.checked(path.with_name(f"{path.stem}_{number}{path.suffix}"), write=True)
     try:
         with place.open("wb") as out:
             writer.write(out)

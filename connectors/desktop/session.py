@@ -7,6 +7,7 @@ in an `Item`; after a crash the handle names nothing any more, and its next use 
 from __future__ import annotations
 
 import inspect
+import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,6 +72,9 @@ class Session:
         """What modules keep for the run beside handles, by module: the clipboard, cookies."""
         self._open: dict[str, Any] = {}
         self._count = 0
+        self._closed = False
+        # Not the address of this object: the next session of the run may be at the same one.
+        self._token = secrets.token_hex(8)
         self._lock = threading.Lock()
 
     def keep(self, kind: str, thing: Any, properties: Mapping[str, Datum] | None = None, text: str = "") -> Item:
@@ -78,8 +82,15 @@ class Session:
         with self._lock:
             self._count += 1
             number = self._count
-            handle = f"{self.run}:{id(self):x}:{number}"
-            self._open[handle] = thing
+            handle = f"{self.run}:{self._token}:{number}"
+            closed = self._closed
+            if not closed:
+                self._open[handle] = thing
+        if closed:
+            # The run ended while a thread of it was at work; nobody would ever close what it comes back with.
+            if (close := getattr(thing, "close", None)) is not None:
+                close()
+            raise Fault("InstanceLost", f"The run of this {kind} has ended.")
         return Item(kind, text or f"{kind} {number}", {"Handle": number, **(properties or {})}, handle)
 
     def use(self, item: Item, kind: type[T]) -> T:
@@ -101,6 +112,7 @@ class Session:
     async def aclose(self) -> None:
         """Closes what is still open, the latest first. A thing that fails to close does not keep the others open."""
         with self._lock:
+            self._closed = True
             things = list(self._open.values())
             self._open.clear()
         for thing in reversed(things):
@@ -111,3 +123,4 @@ class Session:
                     await outcome
             except Exception:  # noqa: S112
                 continue
+        self.kept.clear()

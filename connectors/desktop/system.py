@@ -32,13 +32,15 @@ def _program(text: str, session: Session) -> str:
     name = text.replace("\\", "/").rsplit("/", 1)[-1]
     plain = name.lower().removesuffix(".exe")
     allowed = {each.lower() for each in session.settings.applications}
-    if not {text.lower(), name.lower(), plain, "*"} & allowed:
+    exact = text in session.settings.applications or "*" in allowed
+    if not exact and not {name.lower(), plain} & allowed:
         raise Fault(
             "ApplicationsNotAllowedError",
             f"This environment's desktop flows may not start '{name}'.",
             hint=f"An administrator can allow it: sealflow env allow ENV --application {plain}.",
         )
-    if "/" in text and Path(text).is_file():
+    # A program that is allowed by its name is the system's of that name, not whatever a flow has put somewhere.
+    if exact and "/" in text and Path(text).is_file():
         return text
     found = shutil.which(name) or shutil.which(plain)
     if found is None:
@@ -57,7 +59,7 @@ def run_application(arguments: Arguments, session: Session) -> Outputs:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**environment(), **session.kept.get(_VARIABLES, {})},
+            env={**environment(), **_handed_on(session)},
             cwd=folder or session.folders.working,
             start_new_session=True,
         )
@@ -72,6 +74,22 @@ def run_application(arguments: Arguments, session: Session) -> Outputs:
     except subprocess.TimeoutExpired:
         raise fault("Timeout", "The program has not ended in time; it goes on.") from None
     return {"ProcessId": process.pid, "ExitCode": status, "AppExitCode": status}
+
+
+_LOADING: Final = re.compile(
+    r"(LD_|DYLD_|PYTHON|PERL|RUBY|NODE_|JAVA_|_JAVA|JDK_|DOTNET_|CORECLR_|GCONV_|GIO_|GTK_|QT_|MALLOC_|GLIBC_|LUA_|BASH_)"
+    r".*|PATH|IFS|ENV|SHELLOPTS|PS4|PROMPT_COMMAND|CLASSPATH|EDITOR|PAGER|HOME|XDG_.*|GIT_.*|SSH_.*",
+    re.IGNORECASE,
+)
+
+
+def _handed_on(session: Session) -> dict[str, str]:
+    """The run's variables that a program gets: none that say what it loads, or where it finds other programs.
+
+    Otherwise a flow could have an allowed program run whatever the flow has written into a file.
+    """
+    variables: dict[str, str] = session.kept.get(_VARIABLES, {})
+    return {name: value for name, value in variables.items() if not _LOADING.fullmatch(name)}
 
 
 def _words(text: str) -> list[str]:

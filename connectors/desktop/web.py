@@ -129,7 +129,7 @@ def _text(answer: Answer, arguments: Arguments) -> str:
         wanted = str(kind.get_content_charset() or "utf-8")
     try:
         return answer.data.decode(wanted, "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # a server may name anything
         return answer.data.decode("utf-8", "replace")
 
 
@@ -187,7 +187,7 @@ def _target(arguments: Arguments, session: Session) -> Path | None:
 
 def _write(target: Path, answer: Answer, address: str, session: Session, failed: str) -> Item:
     path = target / _name(answer, address) if target.is_dir() else target
-    path = session.folders.resolve(str(path), write=True)
+    path = session.folders.checked(path, write=True)
     try:
         path.write_bytes(answer.data)
     except OSError as error:

@@ -244,7 +244,7 @@ async def download(arguments: Arguments, session: Session) -> Outputs:
             await element.click()
         coming = await waiting.value
         name = Path(coming.suggested_filename.replace("\\", "/")).name or "download"
-        path = session.folders.resolve(str(folder / name), write=True)
+        path = session.folders.checked(folder / name, write=True)
         await coming.save_as(path)
     except PlaywrightError as error:
         raise failed("Failed to download file", error) from None

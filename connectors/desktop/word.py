@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
 
 from docx import Document
-from docx.opc.exceptions import PackageNotFoundError
 
 from .arguments import Arguments
-from .fault import fault
+from .fault import Fault, fault
 from .file import resolved
+from .packaged import judge_size
 from .port import Operation, Outputs, Table, reads
 from .session import Session
 
@@ -35,9 +34,12 @@ def launch(arguments: Arguments, session: Session) -> Outputs:
     if "Path" not in arguments:
         return {"Instance": session.keep(KIND, Opened(Document(), None))}
     path = resolved(arguments.get("Path"), session)
+    judge_size(path, session)
     try:
         return {"Instance": session.keep(KIND, Opened(Document(str(path)), path))}
-    except (PackageNotFoundError, BadZipFile, KeyError, ValueError, OSError) as error:
+    except Exception as error:  # a damaged package breaks its readers in many ways
+        if isinstance(error, Fault):
+            raise
         raise fault("Failed to open Word document", f"'{path.name}' is no document that can be read.") from error
 
 
@@ -53,7 +55,14 @@ def read(arguments: Arguments, session: Session) -> Outputs:
 
 def write(arguments: Arguments, session: Session) -> Outputs:
     """Word.WriteToWord.*: at the start or the end of the document."""
-    document = _opened(arguments, session).document
+    try:
+        _write(_opened(arguments, session).document, arguments)
+    except ValueError as error:
+        raise fault("Failed to write to Word document", "The text holds characters that no document has.") from error
+    return None
+
+
+def _write(document: Any, arguments: Arguments) -> None:
     lines = arguments.text("Text", "").replace("\r\n", "\n").split("\n")
     new_line = arguments.boolean("AppendNewLine", True)
     if arguments.selector.casefold() == "writestartofdocument" and document.paragraphs:
@@ -62,13 +71,12 @@ def write(arguments: Arguments, session: Session) -> Outputs:
             first.text = lines.pop() + first.text
         for line in lines:
             first.insert_paragraph_before(line)
-        return None
+        return
     if not new_line and document.paragraphs:
         document.paragraphs[-1].add_run(lines[0])
         lines = lines[1:]
     for line in lines:
         document.add_paragraph(line)
-    return None
 
 
 def save(arguments: Arguments, session: Session) -> Outputs:
@@ -92,12 +100,13 @@ def _save(opened: Opened, arguments: Arguments, session: Session, *, under: bool
     path = resolved(arguments.get("DocumentPath"), session, write=True) if under else opened.path
     if path is None:
         raise fault("Failed to save Word document", "The document is new: it has no path to be saved to.")
-    place = session.folders.resolve(str(path), write=True)
+    place = session.folders.checked(path, write=True)
     if place.suffix.lower() not in ("", ".docx", ".dotx", ".docm"):
         raise fault(
             "Failed to save Word document", f"'{place.suffix}' is no format that can be written here; .docx is."
         )
-    place = place if place.suffix else place.with_name(place.name + ".docx")
+    if not place.suffix:
+        place = session.folders.checked(place.with_name(place.name + ".docx"), write=True)
     try:
         opened.document.save(str(place))
     except OSError as error:

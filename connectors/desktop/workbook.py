@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.utils import column_index_from_string, get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.utils.exceptions import IllegalCharacterError, InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
 from ...engine.datatypes import DataTable, Datum, Item, from_float
@@ -28,6 +28,8 @@ READ_WHOLE: Final = (".xls", ".xlsb", ".ods")
 
 MOST_ROWS: Final = 1_048_576
 MOST_COLUMNS: Final = 16_384
+MOST_CELLS: Final = 5_000_000
+"""Cells that one reading may give: a sheet's corners may be far apart."""
 
 
 class Book:
@@ -54,9 +56,7 @@ class Book:
                 return cls(_read_whole(path), path, read_only=True)
             macros = path.suffix.lower() in (".xlsm", ".xltm")
             book = load_workbook(path, keep_vba=macros)
-            formulas = any(
-                cell.data_type == "f" for sheet in book.worksheets for row in sheet.iter_rows() for cell in row
-            )
+            formulas = any(cell.data_type == "f" for sheet in book.worksheets for cell in _cells(sheet))
             return cls(
                 book, path, values=load_workbook(path, data_only=True) if formulas else None, read_only=read_only
             )
@@ -82,6 +82,8 @@ class Book:
             self.book.save(target)
         except OSError as error:
             raise fault("Failed to save Excel document", f"'{target.name}': {error.strerror}.") from error
+        except Exception as error:  # openpyxl keeps parts that it cannot write back
+            raise fault("Failed to save Excel document", f"'{target.name}' could not be written.") from error
         self.path = target
         self.read_only = False
 
@@ -128,10 +130,9 @@ class Book:
         """The last row and column with something in them, 0 and 0 in an empty sheet."""
         sheet = self.sheet
         rows = columns = 0
-        for row in sheet.iter_rows():
-            for cell in row:
-                if cell.value is not None:
-                    rows, columns = max(rows, cell.row), max(columns, cell.column)
+        for cell in _cells(sheet):
+            if cell.value is not None:
+                rows, columns = max(rows, cell.row), max(columns, cell.column)
         return rows, columns
 
     def read(self, row: int, column: int, *, as_text: bool = False) -> Datum:
@@ -158,7 +159,7 @@ class Book:
         cell = self.sheet.cell(row, column)
         try:
             cell.value = cell_value(value)
-        except ValueError as error:
+        except (ValueError, IllegalCharacterError) as error:
             raise fault("Failed to write value to Excel", "The value cannot stand in a cell.") from error
         self._written.add((self.sheet.title, row, column))
 
@@ -166,6 +167,8 @@ class Book:
         """An area (first column, first row, last column, last row) as a data table."""
         first_column, first_row, last_column, last_row = area
         columns = range(first_column, last_column + 1)
+        if (last_row - first_row + 1) * len(columns) > MOST_CELLS:
+            raise fault("Failed to read cell value(s)", f"The area has more than {MOST_CELLS:,} cells.")
         names: list[str] = []
         if header and first_row <= last_row:
             names = [str(self.read(first_row, column, as_text=True)) for column in columns]
@@ -175,6 +178,11 @@ class Book:
             for row in range(first_row, last_row + 1)
         )
         return DataTable(unique_columns(names, len(columns)), rows)
+
+
+def _cells(sheet: Worksheet) -> list[Any]:
+    """The cells that a sheet has. `iter_rows` would make all those between its corners, which may be billions."""
+    return list(sheet._cells.values())  # type: ignore[attr-defined]
 
 
 def _read_whole(path: Path) -> Workbook:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def goes_outside(run: LiveRun, command: Invoke) -> bool:
     """Whether it is a call to a connector, which goes on by itself when the environment is locked."""
-    return run.simulation is None and command.operation.kind not in (BATCH, INLINE, "workflow")
+    if run.simulation is not None or command.operation.kind in (BATCH, INLINE, "workflow"):
+        return False
+    return not run.executor.desktop_calls.covers(command.operation)
 
 
 async def answer_of_call(run: LiveRun, command: Invoke) -> Answer:
@@ -26,6 +28,10 @@ async def answer_of_call(run: LiveRun, command: Invoke) -> Answer:
         return await run.executor.batches.send(run, command)
     if kind == "workflow" and not (simulation and simulation.covers(command)):
         answer = await run.executor.children.call(run, command)
+        if answer is not None:
+            return answer
+    if run.executor.desktop_calls.covers(command.operation) and not (simulation and simulation.covers(command)):
+        answer = await run.executor.desktop_calls.call(run, command)
         if answer is not None:
             return answer
     if simulation is not None and (kind != INLINE or simulation.covers(command) or is_missing(command)):

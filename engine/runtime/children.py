@@ -127,7 +127,10 @@ class Children:
             await executor.start(start)
 
     async def answered_by(self, parent: LiveRun, command: Invoke, child_id: bytes, run: LiveRun | None) -> State:
-        """The child's state once it has responded, or ended; of a desktop flow, ended. While it is not in memory here, the parent may sleep."""
+        """The child's state once it has responded, or ended. While it is not in memory here, the parent may sleep.
+
+        A desktop flow responds by ending.
+        """
         executor, key = self._executor, (command.node.index, command.it)
         try:
             while True:

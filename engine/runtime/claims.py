@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import SealflowError
 from ..kernel import Plan
+from ..kernel.machine import CLOUD
 from ..kernel.trigger import concurrency_of, is_single
 from .start import run_name
 
@@ -203,8 +204,13 @@ class Claims:
     # ---- sleeping
 
     def may_leave(self, run: LiveRun) -> bool:
-        """Whether a run that sleeps leaves memory: nobody here waits for it, or watches it."""
-        return self.active and not self.staying and run.log.run_id not in self.pins and run.state.watch is None
+        """Whether a run that sleeps leaves memory: nobody here waits for it, or watches it.
+
+        A desktop flow stays: what it has open, a browser or a workbook, lives in this process only.
+        """
+        if run.machine is not CLOUD or not self.active or self.staying:
+            return False
+        return run.log.run_id not in self.pins and run.state.watch is None
 
     def sleep(self, run: LiveRun, due: int, *, leaves: bool) -> None:
         """With the current commit: the run is looked at again at `due` (ticks)."""

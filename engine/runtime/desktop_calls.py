@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ...connectors import Registry
+from ...connectors.registry import canonical
 from ..datatypes import plain, restored, stored
 from ..errors import NotFound, SealflowError
 from ..kernel import Invoke
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from .executor import Executor
     from .live import LiveRun
 
-_CONNECTORS: Final = frozenset({"shared_uiflow", "uiflow"})
+_CONNECTOR: Final = "uiflow"
+"""Without `shared_`."""
 _FROM_CLOUD: Final = "runuiflow_v2"
 _EXTERNAL: Final = "desktop.external"
 _FROM_SCRIPT: Final = "external.runflow"
@@ -50,10 +52,10 @@ def calls_desktop_flow(operation: Operation, registry: Registry) -> bool:
     """Whether a call is one of a desktop flow. A connector that is registered under the name goes first."""
     if operation.kind != "connector":
         return False
-    connector, name = operation.connector.lower(), operation.name.lower()
-    if connector == _EXTERNAL:
+    name = operation.name.lower()
+    if operation.connector == _EXTERNAL:
         return name == _FROM_SCRIPT
-    return connector in _CONNECTORS and name == _FROM_CLOUD and operation.connector not in registry
+    return name == _FROM_CLOUD and canonical(operation.connector) == _CONNECTOR and operation.connector not in registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class DesktopCalls:
 
 def _asked(command: Invoke) -> _Asked:
     inputs: Mapping[str, Any] = command.inputs if isinstance(command.inputs, dict) else {}
-    if command.operation.connector.lower() == _EXTERNAL:
+    if command.operation.connector == _EXTERNAL:
         own = {name.lower(): value for name, value in inputs.items() if name.lower() in _OWN}
         given = {name: plain(restored(value)) for name, value in inputs.items() if name.lower() not in _OWN}
         return _Asked(str(own.get("flowid") or ""), given, waits=own.get("waittocomplete") is not False)
@@ -181,7 +183,7 @@ def _outcome(command: Invoke, state: ScriptState) -> Answer:
         message = str(told.get("message") or f"The desktop flow ended with {code}.")
         return Answer(FAILED, code, None, {"code": code, "message": message})
     outputs = outputs_of(state)
-    if command.operation.connector.lower() != _EXTERNAL:
+    if command.operation.connector != _EXTERNAL:
         return Answer(SUCCEEDED, "OK", {"statusCode": 200, "headers": {}, "body": outputs}, None)
     places = state.plan.scope.places
     named = {declared.name.lower(): declared for declared in state.plan.script.outputs}

@@ -50,8 +50,7 @@ log = logging.getLogger("sealflow")
 UNCOMMITTED: Final = 1 << 20
 """Bytes that a run's ticks may run ahead of its commits."""
 
-_MEASURED: Final = frozenset({event.START, event.RESULT})
-"""Events that are packed before they are decided, so that their size is known."""
+_MEASURED: Final = frozenset({event.START, event.RESULT})  # packed before they are decided: their size is known then
 
 LONG_SLEEP: Final = 30 * 10_000_000
 """Ticks from which a sleeping run is marked as waiting and leaves a snapshot."""
@@ -99,8 +98,7 @@ class LiveRun:
         self._listens = plan.listens and simulation is None
         self._tasks = RunTasks(self._task_ended, executor.callers)
         self._timers = Timers(self._tasks)
-        self.simulated: dict[str, int] = {}
-        """How many calls of each action were answered, for a simulation's lists of mocks."""
+        self.simulated: dict[str, int] = {}  # how often each action was answered, for lists of mocks
         self._effects: dict[ActionKey, Callable[[], None]] = {}
         self._ticking = False
         self._unwritten = 0
@@ -114,10 +112,9 @@ class LiveRun:
         if simulation is not None:
             self._timers.sleep_virtually(self.expires, self._expiry(self.expires))
         log.on_error = self._broken
+        log.zips = not plan.secretive
         if plan.secretive:
             log.name_values(event.NAMING, event.NAMED)
-        else:
-            log.zips = True
 
     @property
     def id(self) -> str:

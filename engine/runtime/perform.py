@@ -24,6 +24,7 @@ from ..kernel.status import FAILED, SUCCEEDED, WAITING
 from ..kernel.timing import SECOND, duration
 from ..values import Value
 from .artifacts import artifact_of
+from .cloud_connectors import addressed, answering, is_cloud_call
 from .sessions import Sessions
 
 
@@ -66,12 +67,21 @@ class Performer:
         """The call that a command asks for, or what comes of one that cannot be made."""
         operation = command.operation
         try:
+            if is_cloud_call(operation):
+                return self._cloud_call(command)
             connector = self.registry.find(operation.connector)
             asks = operation.webhook and not command.unsubscribes
             session = self.sessions.of(run_of(command)) if operation.connector.startswith(MODULES) else None
             return Outside(connector, _call(command), operation, asks, session)
         except Exception as error:
             return _fault(operation, error)
+
+    def _cloud_call(self, command: Invoke) -> Outside:
+        """A cloud connector's operation that a desktop flow calls. Raises as the registry does."""
+        operation, inputs = addressed(command)
+        connector = answering(self.registry.find(operation.connector), command)
+        call = Call(operation.connector, operation.name, inputs, command.key, command.path, command.attempt)
+        return Outside(connector, call, operation, asks=False)
 
     async def carry_out(self, prepared: Outside) -> Answer:
         """Make the call, as `perform` does."""
@@ -116,8 +126,9 @@ class Performer:
         That is the connector's choice (`recovery`); where it is not known whether the call had its effect and it must
         not have two, the action fails and the flow can handle that.
         """
-        name = command.operation.connector
-        if name not in self.registry or _recovery(self.registry.find(name), command.operation.name) != "never":
+        operation = addressed(command)[0] if is_cloud_call(command.operation) else command.operation
+        name = operation.connector
+        if name not in self.registry or _recovery(self.registry.find(name), operation.name) != "never":
             return None
         message = f"The call to '{name}' was under way when the process ended; whether it took effect is not known."
         return Answer(FAILED, "ActionInterrupted", None, {"code": "ActionInterrupted", "message": message})

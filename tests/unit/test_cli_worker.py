@@ -82,12 +82,14 @@ def test_a_signal_ends_the_worker(cli: Cli, monkeypatch: pytest.MonkeyPatch, sec
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(worker._Log, "fired", told)
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
     done = cli("worker", "--json", "--grace", "60")
     assert done.code == 0
     events = [json.loads(line)["event"] for line in done.out.splitlines()]
     assert events == (["fired"] if second else ["fired", "ended"])
-    assert threading.active_count() <= threads
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(60)  # told to end, and perhaps not there yet
+        assert not thread.is_alive(), thread
     assert [run["status"] for run in cli("runs", "list", "--json").json] == ["Waiting" if second else "Succeeded"]
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sealflow.connectors import Call, Failure, HttpConnector, Recovery, Registry, Reply, Services, standard
 from sealflow.connectors.answers import as_value
 from sealflow.connectors.conformance import StoppedClock
+from sealflow.connectors.desktop import modules as desktop
 
 SERVICES = Services(StoppedClock())
 
@@ -105,7 +106,10 @@ async def test_what_can_be_registered() -> None:
 
 def test_the_standard_registry() -> None:
     registry = standard()
-    assert registry.ids == ["artifacts", "flat-file", "http", "inline-code", "liquid", "xml", "xslt"]
+    modules = set(desktop.connectors())
+    assert {each.partition(".")[0] for each in modules} == {"desktop"}
+    assert set(registry.ids) == modules | {"artifacts", "flat-file", "http", "inline-code", "liquid", "xml", "xslt"}
+    assert registry.ids == sorted(registry.ids)
     assert isinstance(registry.find("Http"), HttpConnector)
     assert registry.find("http").recovery == "keyed"
 

@@ -66,9 +66,9 @@ async def test_the_acts_of_a_program(engine: sealflow.Engine, tmp_path: Path) ->
     status = await engine.environment_status("contoso")
     assert status.policy == "customer"
     assert {status.state.domain_name(flow.domain) for flow in status.flows} == {"customer:customer"}
-    assert [(act.actor, act.kind, act.status) async for act in acts.audit.acts()][-2:] == [
-        ("maria", "policy migrate", "Running"), ("maria", "policy migrate", "Succeeded"),
-    ]  # fmt: skip
+    # Which key was called for it, and how often, is on record as well.
+    migration = [(act.actor, act.status) async for act in acts.audit.acts() if act.kind == "policy migrate"]
+    assert migration == [("maria", "Running"), ("maria", "Succeeded")]
 
 
 async def test_roles_and_names(engine: sealflow.Engine, tmp_path: Path) -> None:
