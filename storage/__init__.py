@@ -60,6 +60,7 @@ from .errors import (
 )
 from .history import RunReader
 from .keystore import Keystore
+from .moving import Moved, move_environment
 from .operations import Operation
 from .overdue import delete_overdue, overdue
 from .plaintext_exports import exporting
@@ -134,6 +135,7 @@ __all__ = [
     "LocationMismatch",
     "Message",
     "MessageCount",
+    "Moved",
     "NotARecord",
     "NotDedicated",
     "NotPermitted",
@@ -180,6 +182,7 @@ __all__ = [
     "export_bundle",
     "exporting",
     "keys_file",
+    "move_environment",
     "open_bundle",
     "overdue",
     "pack_record",

@@ -19,7 +19,7 @@ from .backups import Registry
 from .connections import Connections
 from .errors import Conflict, KeyDenied, LocationMismatch, NotPermitted, PolicyLimit, StorageError, UnsuitableKey
 from .keyring import Keyring
-from .keystate import KeyState, Lock, seal_state
+from .keystate import MOVING, KeyState, Lock, seal_state
 from .migration import MIGRATE, remaining
 from .operations import Operations
 from .policy import NO_LOCATION, Policy
@@ -29,6 +29,7 @@ from .recovery import recovered, with_copies
 from .retiring import removable
 from .rows import Batch, Guard
 from .shredding import Shredded
+from .store import locked
 from .views import EnvironmentInfo, Value
 
 __all__ = ["DEFAULT_LIMIT", "Actor", "Administration", "Opened"]
@@ -85,9 +86,7 @@ class Administration(Acting):
         await self._record("policy create", name, SUCCEEDED, detail, batch)
         return policy
 
-    async def allow(
-        self, environment: str, change: Callable[[dict[str, Value]], dict[str, Value]]
-    ) -> EnvironmentInfo:
+    async def allow(self, environment: str, change: Callable[[dict[str, Value]], dict[str, Value]]) -> EnvironmentInfo:
         """Changes what the flows of an environment are allowed, such as the folders that they see.
 
         Raises NotPermitted, RecordNotFound, Conflict.
@@ -352,6 +351,8 @@ class Administration(Acting):
         self.need_environment_administrator("unlock it")
         async with self.opened(environment, locked=True) as opened:
             if opened.state.lock is not None:
+                if opened.state.lock.reason == MOVING:  # a copy of it may be about to take its place
+                    raise locked(opened.info.name, opened.state)
                 async with self.act("environment unlock", opened.info.name):
                     state = opened.state.unlocked()
                     # Each environment key is unwrapped and compared with the id that was certified before the lock.

@@ -26,6 +26,10 @@ _FIELDS: Final = (8, 12)
 _STATE_FIELDS: Final = (3, 4)
 
 
+MOVING: Final = "moving"
+"""The reason of a lock that keeps everybody out while the environment goes to another place; see `moving`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cover:
     """The policy behind a customer's domain. `all_connections`: it covers those without OAuth as well.
@@ -51,7 +55,7 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Why an environment is locked, and since when: `denied` (its key said no) or `administrator`."""
+    """Why an environment is locked, and since when: `denied` (its key said no), `administrator` or `moving`."""
 
     reason: str
     since_ms: int

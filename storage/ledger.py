@@ -24,6 +24,7 @@ FLOW: Final = "flow shredded"
 CONNECTION: Final = "connection shredded"
 ANCHOR: Final = "anchor"
 RESTORED: Final = "restored"
+MOVED: Final = "moved"
 
 _ATTEMPTS = 20
 

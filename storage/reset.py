@@ -66,6 +66,7 @@ async def reset_environment(administration: Administration, name: str) -> Reset:
             runs = sum(count for _, count in await opened.backend.run_counts())
             state = await _exchanged(administration, opened)
             await store.policies.follow(info.id, state)
+            await store.remove_other(info)
             pending = not await opened.backend.settle()
             registry = Registry(store)
             destroyed, left = [], []

@@ -402,6 +402,8 @@ class Batch:
     """Key and sequence of items that were carried out. One that is gone is no error."""
     inbox_key: InboxKeyRow | None = None
     """Takes the place of the one there is, whose scope key goes. Conflict while items wait."""
+    closed_inbox: bool = False
+    """The key goes and none comes: nothing is taken in from then on. Conflict while items wait."""
     expected_tokens: list[TokenRow] = field(default_factory=list)
     """One that is there already is no error."""
     forgotten_tokens: list[bytes] = field(default_factory=list)
@@ -427,9 +429,9 @@ class Batch:
 
     def rows(self) -> int:
         """How many rows the batch writes or removes."""
-        return sum(map(len, _ALL(self))) + (self.inbox_key is not None)
+        return sum(map(len, _ALL(self))) + (self.inbox_key is not None) + self.closed_inbox
 
 
-_SINGLE = ("guard", "identity", "key_state", "inbox_key")
+_SINGLE = ("guard", "identity", "key_state", "inbox_key", "closed_inbox")
 _LISTS = tuple(entry.name for entry in fields(Batch) if entry.name not in _SINGLE)
 _ALL = attrgetter(*_LISTS)

@@ -8,12 +8,12 @@ HOME/environments/                       the stores of environments that have no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from .audit import FAILED, SUCCEEDED, Audit
 from .backends.database_url import checked_url
@@ -36,7 +36,7 @@ from .folders import make_folder, os_error, sync_folder
 from .key_calls import KeyCalls
 from .keyring import Keyring
 from .keysource import KeySource
-from .keystate import Floor, KeyState
+from .keystate import MOVING, Floor, KeyState
 from .keystore import Keystore
 from .places import Places
 from .policy import Policies
@@ -46,7 +46,12 @@ from .purposes import Domain, Index, Kind, Purpose, Role
 from .rows import Batch, EnvironmentRow
 from .sealed_inbox import SealedInbox
 from .vault import Vault, system_ms
-from .views import EnvironmentInfo, Value
+from .views import EnvironmentInfo, OtherPlace, Value
+
+T = TypeVar("T")
+
+_OTHER: Final = 3
+"""Which of the later fields of an environment's record is its other place."""
 
 
 class Store:
@@ -77,6 +82,16 @@ class Store:
     @property
     def now_ms(self) -> Callable[[], int]:
         return self._now_ms
+
+    @property
+    def places(self) -> Places:
+        """Where the stores of its environments are, for `moving`."""
+        return self._places
+
+    async def remove_other(self, info: EnvironmentInfo) -> None:
+        """Removes what an environment has in another place, if it was interrupted while it moved."""
+        if info.other is not None:
+            await self._places.remove(replace(info, database=info.other.database))
 
     @staticmethod
     async def open(
@@ -174,6 +189,7 @@ class Store:
             batch.removed_environments = [info.id]
             await self._backend.commit(batch)
             await self._places.remove(info)
+            await self.remove_other(info)
         finally:
             await source.aclose()
             await backend.close()
@@ -187,9 +203,19 @@ class Store:
         somebody else did so at the same moment. Raises RecordNotFound.
         """
         info = await self.environment(name)
-        (row,) = [each for each in await self._backend.environments() if each.environment_id == info.id]
-        info = await self._open_row(row)
-        info = replace(info, settings=change(dict(info.settings or {})))
+        return await self.changed_environment(info, lambda now: replace(now, settings=change(dict(now.settings or {}))))
+
+    async def changed_environment(
+        self, info: EnvironmentInfo, change: Callable[[EnvironmentInfo], EnvironmentInfo]
+    ) -> tuple[EnvironmentInfo, Batch]:
+        """The row of an environment as it is now, changed, and what has to be committed for it; see
+        `changed_settings`. Raises RecordNotFound.
+        """
+        found = [each for each in await self._backend.environments() if each.environment_id == info.id]
+        if not found:
+            raise RecordNotFound(f"There is no environment {info.name} any more.")
+        row = found[0]
+        info = change(await self._open_row(row))
         (key_row,) = await self._backend.keys(Kind.ENVIRONMENT, [info.id])
         key = self._keyring.open_scope(key_row)
         version = row.row_version + 1
@@ -235,7 +261,20 @@ class Store:
         """The vault of an environment. Raises RecordNotFound, KeyMissing, WrongKey, StoreCorrupt, StoreRolledBack and
         the store's errors.
         """
+        return await self._wherever(name, self._open_vault)
+
+    async def _wherever(self, name: str, work: Callable[[EnvironmentInfo], Awaitable[T]]) -> T:
+        """Does it where the environment is, and again there if it has moved in the meantime."""
         info = await self.environment(name)
+        while True:
+            try:
+                return await work(info)
+            except StorageError:
+                before, info = info, await self.environment(name)
+                if info.database == before.database:
+                    raise
+
+    async def _open_vault(self, info: EnvironmentInfo) -> Vault:
         backend, source = await self.open_backend(info)
         try:
             keyring = await source.load()
@@ -270,7 +309,10 @@ class Store:
         """Where a locked or suspended environment takes something in; the service's keys are enough. Raises as
         `open_vault`.
         """
-        backend, source = await self.open_backend(await self.environment(name))
+        return await self._wherever(name, self._sealed_inbox)
+
+    async def _sealed_inbox(self, info: EnvironmentInfo) -> SealedInbox:
+        backend, source = await self.open_backend(info)
         try:
             keyring = await source.load(locked=True)
         except BaseException:
@@ -311,8 +353,10 @@ class Store:
             raise IntegrityError(f"The key of environment {row.environment_id.hex()} is missing.")
         key = self._keyring.open_scope(keys[0])
         place = key.place(Purpose.ENVIRONMENT, row.environment_id)
-        # Address, location and settings came later: records of before have none.
+        # Address, location, settings and the other place came later: records of before have none.
         name, created_ms, *later = unpack(key.open(place, 0, row.row_version, row.record))
+        if len(later) > _OTHER and later[_OTHER] is not None:
+            later[_OTHER] = OtherPlace(*later[_OTHER])
         index = self._keyring.name_index(Index.ENVIRONMENT_NAME, name)
         if created_ms != row.created_ms or not same(index, row.name_index):
             raise IntegrityError(f"Environment {row.environment_id.hex()}: its row says otherwise than its record.")
@@ -321,7 +365,8 @@ class Store:
 
 def _packed(info: EnvironmentInfo) -> bytes:
     fields = [info.name, info.created_ms]
-    later = [info.database, info.location, None if info.settings is None else dict(info.settings)]
+    other = None if info.other is None else [info.other.database, info.other.left, info.other.attempt]
+    later = [info.database, info.location, None if info.settings is None else dict(info.settings), other]
     while later and later[-1] is None:
         later.pop()
     return pack([*fields, *later])
@@ -329,6 +374,11 @@ def _packed(info: EnvironmentInfo) -> bytes:
 
 def locked(name: str, state: KeyState) -> EnvironmentLocked:
     """The error of an environment that is locked, with what is known of why."""
+    if state.lock is not None and state.lock.reason == MOVING:
+        return EnvironmentLocked(
+            f"The environment {name} is being moved to another place.",
+            hint=f"It opens by itself when it is there. If nobody moves it any more: sealflow env move {name}, again.",
+        )
     if state.lock is not None and state.lock.reason == "denied":
         reason, first = "its key was revoked", "Restore the key, then"
     else:

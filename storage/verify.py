@@ -132,6 +132,16 @@ async def verify_environment(
     return result
 
 
+async def verify_rows(
+    store: Store, info: EnvironmentInfo, backend: Backend, source: KeySource, keyring: Keyring, progress: Progress
+) -> tuple[Verification, Facts]:
+    """Verifies everything in an environment's rows, wherever they are, with keys that are given; and what they hold."""
+    result = Verification()
+    verifier = _Verifier(store, info, backend, source, keyring, result, progress)
+    await verifier.everything()
+    return result, verifier.facts
+
+
 async def verify_control(store: Store, *, progress: Progress = lambda checked, what: None) -> Verification:
     """Verifies the control store: environments, policies, assignments, the audit and the entries of backups."""
     from .administration import Actor, Administration

@@ -13,11 +13,22 @@ Value = Any
 
 
 @dataclass(frozen=True, slots=True)
+class OtherPlace:
+    """Where an environment also has rows that do not count: `database` as in EnvironmentInfo. They are a copy that is
+    being made there by the attempt with this id, or, `left` behind, what is to be destroyed after it has moved.
+    """
+
+    database: str | None = field(repr=False)
+    left: bool
+    attempt: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentInfo:
     """An environment: `id` is 16 immutable bytes, times are Unix milliseconds. `database` is the address of the
     PostgreSQL database that has its store, without a password; None for a file in the home folder. `location` is the
     region it is said to be in, None where that is not said. `settings` are what an administrator allows its flows, by
-    name.
+    name. `other` is there while it moves.
     """
 
     id: bytes
@@ -26,6 +37,7 @@ class EnvironmentInfo:
     database: str | None = field(default=None, repr=False)
     location: str | None = None
     settings: Mapping[str, Value] | None = field(default=None, repr=False)
+    other: OtherPlace | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,10 +88,8 @@ def _padded(data: bytes, padding: str) -> bytes | None:
 
 def _stripped(data: bytes, padding: str) -> bytes | None:
     """Without what fills up the last block; None where that is no such filling."""
-    if padding == "none":
-        return data
-    if padding == "zeros":
-        return data.rstrip(b"\0")
+    if padding in ("none", "zeros"):
+        return data  # how many of the zeros are filling nobody can tell: .NET leaves them, too
     count = data[-1] if data else 0
     if not 1 <= count <= _BLOCK or count > len(data):
         return None
@@ -165,10 +163,12 @@ def encrypt_file(arguments: Arguments, session: Session) -> Outputs:
 def decrypt_text(arguments: Arguments, session: Session) -> Outputs:
     """Cryptography.DecryptText.DecryptTextWithAESUse[SaltAnd]IV."""
     failed = "Failed to decrypt text"
+    zeros = arguments.choice("PaddingMode", _PADDINGS, "PKCS7") == "zeros"
     try:
-        return {"DecryptedText": _decrypt(arguments, failed).decode(_codec(arguments))}
+        text = _decrypt(arguments, failed).decode(_codec(arguments))
     except UnicodeDecodeError:
         raise _other(failed) from None
+    return {"DecryptedText": text.rstrip("\0") if zeros else text}
 
 
 def decrypt_file(arguments: Arguments, session: Session) -> Outputs:

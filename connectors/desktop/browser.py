@@ -12,13 +12,24 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from playwright.async_api import Browser, BrowserContext, Dialog, Locator, Page, Playwright, Route, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Dialog,
+    Locator,
+    Page,
+    Playwright,
+    ProxySettings,
+    Route,
+    async_playwright,
+)
 from playwright.async_api import Error as PlaywrightError
 
 from ...engine.datatypes import Datum, Item
 from .arguments import Arguments
+from .browser_proxy import BrowserProxy
 from .fault import Fault, fault
 from .selectors import selectors_of
 from .session import Session
@@ -31,6 +42,7 @@ _FLAGS: Final = (
     "--disable-component-update",
     "--disable-quic",
     "--disable-sync",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--no-first-run",
 )
 
@@ -48,17 +60,21 @@ class Browsers:
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._context: BrowserContext | None = None
+        self._proxy: BrowserProxy | None = None
 
     async def page(self) -> Page:
         """A new, empty page. Raises PlaywrightError, Fault BrowserNotFoundError."""
         if self._context is None:
             self._playwright = await async_playwright().start()
             flags = [*_FLAGS, "--no-sandbox"] if _is_root() else list(_FLAGS)
+            proxy = self._proxy = BrowserProxy(self._session.egress)
+            way = ProxySettings(server=await proxy.start(), username=proxy.user, password=proxy.password)
             self._browser = await self._playwright.chromium.launch(
-                executable_path=_program(self._session), args=flags, headless=True
+                executable_path=_program(self._session), args=flags, headless=True, proxy=way
             )
+            # What a service worker asks for is shown to nobody.
             self._context = await self._browser.new_context(
-                accept_downloads=True, locale=self._session.settings.culture or None
+                accept_downloads=True, locale=self._session.settings.culture or None, service_workers="block"
             )
             await self._context.route("**/*", self._judge)
         return await self._context.new_page()
@@ -84,7 +100,7 @@ class Browsers:
             return True
         if parts.scheme == "file":
             try:
-                self._session.folders.resolve(parts.path)
+                self._session.folders.checked(Path(unquote(parts.path)))
             except Fault:
                 return False
             return True
@@ -104,6 +120,9 @@ class Browsers:
             await self._browser.close()
         if self._playwright is not None:
             await self._playwright.stop()
+        if self._proxy is not None:
+            await self._proxy.aclose()
+            self._proxy = None
         self._browser = self._playwright = self._context = None
 
 

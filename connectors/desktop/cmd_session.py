@@ -198,7 +198,7 @@ async def wait_for_text(arguments: Arguments, session: Session) -> Outputs:
 async def _until(met: Callable[[], bool], shell: Shell, session: Session, seconds: int) -> bool:
     """Whether it is `met` before the shell ends and the time is over; 0 seconds are no limit."""
     due = session.clock.now() + seconds * SECOND
-    over = asyncio.ensure_future(session.clock.sleep_until(due)) if seconds > 0 else None  # type: ignore[arg-type]
+    over = asyncio.ensure_future(session.clock.sleep_until(due)) if seconds > 0 else None
     try:
         while not met():
             if not shell.alive:

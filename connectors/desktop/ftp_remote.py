@@ -85,10 +85,10 @@ class _Explicit(ftplib.FTP_TLS):
 
     def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
         connection, size = ftplib.FTP.ntransfercmd(self, cmd, rest)  # noqa: S321
-        if self._prot_p:  # type: ignore[attr-defined]
+        if getattr(self, "_prot_p", False):  # since PROT P
             session = self.sock.session if isinstance(self.sock, ssl.SSLSocket) else None
             connection = self.context.wrap_socket(connection, server_hostname=self.host, session=session)
-        return connection, size  # type: ignore[return-value]
+        return connection, size
 
 
 class _Implicit(_Explicit):

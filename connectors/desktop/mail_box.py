@@ -19,7 +19,7 @@ from email.policy import default as policy
 from email.utils import getaddresses, parsedate_to_datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from ...engine.datatypes import Datum, Item
@@ -169,7 +169,7 @@ def _search(server: imaplib.IMAP4, criteria: list[str], texts: list[tuple[str, s
     wanted: set[int] | None = None
     for key, text in texts or [("", "")]:
         if key:
-            server.literal = text.encode()  # type: ignore[attr-defined]
+            server.literal = text.encode()  # type: ignore[assignment]  # bytes are what it sends
             answer = server.uid("SEARCH", "CHARSET", "UTF-8", *criteria, key)
         else:
             answer = server.uid("SEARCH", *criteria)
@@ -182,7 +182,7 @@ def _search(server: imaplib.IMAP4, criteria: list[str], texts: list[tuple[str, s
 
 
 def _item(raw: bytes, uid: str, folder: str, place: Path | None, session: Session) -> Item:
-    message = cast("EmailMessage", message_from_bytes(raw, policy=policy))
+    message = message_from_bytes(raw, policy=policy)
     plain, html = _part(message, "plain"), _part(message, "html")
     body = html if html is not None else plain or ""
     properties: dict[str, Datum] = {

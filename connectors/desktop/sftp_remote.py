@@ -71,7 +71,9 @@ class SftpServer:
                 raise OSError("the server's key is another than the one in known_hosts")
             try:
                 if key is not None:
-                    transport.auth_publickey(user, paramiko.PKey.from_path(key, phrase.encode() or None))
+                    # Bytes are what it takes, whatever its types say.
+                    private = paramiko.PKey.from_path(key, phrase.encode() or None)  # type: ignore[arg-type]
+                    transport.auth_publickey(user, private)
                 else:
                     transport.auth_password(user, password, fallback=False)
             except (paramiko.SSHException, ValueError, TypeError) as error:

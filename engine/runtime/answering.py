@@ -9,6 +9,7 @@ from ..kernel.batch import BATCH
 from ..kernel.inline import INLINE
 from .artifacts import is_missing
 from .perform import Answer
+from .work_queues import is_queue_action
 
 if TYPE_CHECKING:
     from .live import LiveRun
@@ -18,7 +19,7 @@ def goes_outside(run: LiveRun, command: Invoke) -> bool:
     """Whether it is a call to a connector, which goes on by itself when the environment is locked."""
     if run.simulation is not None or command.operation.kind in (BATCH, INLINE, "workflow"):
         return False
-    return not run.executor.desktop_calls.covers(command.operation)
+    return not run.executor.desktop_calls.covers(command.operation) and not is_queue_action(command.operation)
 
 
 async def answer_of_call(run: LiveRun, command: Invoke) -> Answer:
@@ -34,6 +35,8 @@ async def answer_of_call(run: LiveRun, command: Invoke) -> Answer:
         answer = await run.executor.desktop_calls.call(run, command)
         if answer is not None:
             return answer
+    if simulation is None and is_queue_action(command.operation):
+        return await run.executor.queue_actions.answer(run, command)
     if simulation is not None and (kind != INLINE or simulation.covers(command) or is_missing(command)):
         key = command.node.key
         earlier = run.simulated.get(key, 0)

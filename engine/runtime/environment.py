@@ -52,6 +52,7 @@ from .start import UNSET, declared, plan_starts, run_name, start_arguments
 from .summaries import FlowDetail, FlowSummary, RunSummary, summary_of
 from .trigger_info import TriggerInfo, called_back, info_of, switch_elsewhere
 from .triggers import Fired, disabled
+from .work_queues import WorkQueues
 
 if TYPE_CHECKING:
     from ...connectors import Registry
@@ -474,6 +475,11 @@ class Environment:
     def keys(self) -> Keys:
         """The work on the keys of this environment."""
         return Keys(self._access)
+
+    @property
+    def queues(self) -> WorkQueues:
+        """The work queues of desktop flows."""
+        return WorkQueues(self._vault, self._library, self._clock)
 
     # ---- for triggers
 

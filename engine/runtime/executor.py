@@ -40,6 +40,7 @@ from .scheduler import Scheduler
 from .simulate import simulation_of
 from .start import Start, run_name
 from .triggers import Triggers
+from .work_queues import QueueActions
 
 log = logging.getLogger("sealflow")
 
@@ -83,6 +84,7 @@ class Executor:
         self.callers = Callers()
         self.children = Children(self)
         self.desktop_calls = DesktopCalls(self, self.children)
+        self.queue_actions = QueueActions(self)
         self.batches = Batches(self)
         self.key_work = KeyWork(vault)
         self.upkeep = Upkeep(vault, clock)

@@ -17,6 +17,8 @@ _DAY: Final = 86_400_000
 _EXPIRES_SOON: Final = 30
 """Days. A key store goes on unwrapping with an expired key, but wraps nothing new (Azure Key Vault, "About keys")."""
 
+_WHY: Final = {"denied": "its key was refused", "moving": "it is being moved: sealflow env move, again, ends that"}
+
 
 def warnings(status: EnvironmentStatus, now_ms: int) -> list[str]:
     """The warnings, the most urgent first; `now_ms` is in Unix milliseconds."""
@@ -26,7 +28,7 @@ def warnings(status: EnvironmentStatus, now_ms: int) -> list[str]:
 def _condition(status: EnvironmentStatus) -> Iterator[str]:
     lock = status.state.lock
     if status.condition == LOCKED and lock is not None:
-        why = "its key was refused" if lock.reason == "denied" else "by an administrator"
+        why = _WHY.get(lock.reason, "by an administrator")
         yield f"locked since {_date(lock.since_ms)} ({why}): nothing of it can be read; what has no name is sealed"
         due = due_ms(status.state)
         if due is not None:

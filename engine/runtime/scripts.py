@@ -69,7 +69,15 @@ def can_run(action: str) -> bool:
 
 
 _OF_THE_RUNTIME: Final = frozenset(
-    {"external.runflow", "external.invokecloudconnector", "flowcontrol.throwcustomerror"}
+    {
+        "external.runflow",
+        "external.invokecloudconnector",
+        "flowcontrol.throwcustomerror",
+        "workqueues.enqueueworkqueueitem.withoutuniqueid",
+        "workqueues.processworkqueueitem.processworkqueueitem",
+        "workqueues.updateprocessingnotes.withprocessingnotes",
+        "workqueues.updateworkqueueitem.updatewithprocessingnotes",
+    }
 )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports asyncore's heir, and TLS by pyOpenSSL
@@ -42,7 +43,12 @@ def ftp_server(folder: Path, certificate: Path | None = None, *, implicit: bool 
                 super().handle()
 
         base = Implicit if implicit else TLS_FTPHandler
-    settings: dict[str, Any] = {"authorizer": authorizer, "log_prefix": "", "use_sendfile": False}
+    settings: dict[str, Any] = {
+        "authorizer": authorizer,
+        "log_prefix": "",
+        "use_sendfile": False,
+        "auth_failed_timeout": 0,
+    }
     if certificate is not None:
         settings |= {"certfile": str(certificate), "tls_control_required": True, "tls_data_required": True}
     handler = type("Handler", (base,), settings)
@@ -75,10 +81,10 @@ class _Gate(paramiko.ServerInterface):
         return self._answer(username == USER and key == self._key)
 
     def _answer(self, right: bool) -> int:
-        return paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if right else AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return OPEN_SUCCEEDED
 
     def get_allowed_auths(self, username: str) -> str:
         return "password,publickey"
@@ -126,7 +132,7 @@ class _Files(paramiko.SFTPServerInterface):
 
     def _done(self, work: Any, *given: Any) -> int:
         answer = self._try(work, *given)
-        return answer if isinstance(answer, int) else paramiko.SFTP_OK
+        return answer if isinstance(answer, int) else 0  # SFTP_OK
 
     def remove(self, path: str) -> int:
         return self._done(self._real(path).unlink)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
@@ -35,7 +35,7 @@ class Postbox:
         (envelope,) = self.envelopes
         content = envelope.content
         assert isinstance(content, bytes)
-        return cast("EmailMessage", message_from_bytes(content, policy=default))
+        return message_from_bytes(content, policy=default)
 
 
 @asynccontextmanager
@@ -154,7 +154,7 @@ def _met(kept: Kept, word: str, literal: bytes) -> bool:
         return False
     if not literal:
         return True
-    message = cast("EmailMessage", message_from_bytes(kept.raw, policy=default))
+    message = message_from_bytes(kept.raw, policy=default)
     field = re.search(r"(FROM|TO|SUBJECT|BODY)", word)
     assert field is not None
     body = message.get_body(("plain", "html"))

@@ -84,3 +84,19 @@ def become_nobody() -> None:
         os.setgroups([])
         os.setgid(65534)
         os.setuid(65534)
+
+
+def die_at_action(action: str, moment: str) -> None:
+    """kill -9 right `before` or right `after` a desktop flow's action of this id reaches outside, the first time."""
+    from sealflow.connectors.desktop.port import ModuleConnector
+
+    real = ModuleConnector.invoke
+
+    async def invoke(self: ModuleConnector, call: Any, services: Any) -> Any:
+        if call.operation.casefold() != action.casefold():
+            return await real(self, call, services)
+        if moment == "after":
+            await real(self, call, services)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    ModuleConnector.invoke = invoke  # type: ignore[method-assign]

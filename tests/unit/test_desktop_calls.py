@@ -241,7 +241,7 @@ async def test_a_cloud_connector_that_refuses_fails_the_row(tmp_path: Path) -> N
     async def office(call: sealflow.Call) -> sealflow.Reply:
         return sealflow.Reply(403, {}, {"error": {"code": "Denied", "message": "not you"}})
 
-    for registered, code in ((True, "Forbidden"), (False, "UnknownConnector")):
+    for registered, code in ((True, "Forbidden"), (False, "ConnectorNotFound")):
         async with sealflow.open(tmp_path / str(registered)) as engine:
             if registered:
                 engine.connectors.register("shared_office365", office)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -56,15 +56,14 @@ async def secure(world: World, how: str, host: str, port: int, **more: Datum) ->
     return done["SftpConnection"]
 
 
-Opening = Callable[[World, Path, ExitStack, pytest.MonkeyPatch], "object"]
-
-
 async def everything(world: World, served: Path, c: Datum) -> None:
     """What every kind of connection does."""
     found = await world.do("FTP.ListDirectory", Connection=c)
     assert named(found["Directories"]) == ["sub"]
     assert named(found["Files"]) == ["a.txt"]
-    (file,) = found["Files"]  # type: ignore[misc]
+    files = found["Files"]
+    assert isinstance(files, list)
+    (file,) = files
     assert isinstance(file, Item)
     assert (file.kind, file.text, file.get("Size"), file.get("Extension")) == ("FtpFile", "/a.txt", 10, ".txt")
     assert isinstance(file.get("LastModified"), datetime)

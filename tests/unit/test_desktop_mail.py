@@ -171,7 +171,9 @@ async def test_attachments_are_saved(world: World, boxes: Mailboxes) -> None:
         done = await world.do(action, **account(port, SaveAttachmentsInto="C:\\", SubjectContains="Report"))
         await world.fails("FailedToSaveAttachmentsError", action, **account(port, SaveAttachmentsInto="C:\\no"))
         await world.fails("AccessDeniedError", action, **account(port, SaveAttachmentsInto=str(world.outside)))
-    (mail,) = done["RetrievedEmails"]  # type: ignore[misc]
+    mails = done["RetrievedEmails"]
+    assert isinstance(mails, list)
+    (mail,) = mails
     assert isinstance(mail, Item)
     saved = mail.get("Attachments")
     assert isinstance(saved, list)

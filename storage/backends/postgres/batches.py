@@ -22,6 +22,7 @@ RARE = (
     "identity", "key_state", "replaced_environment_keys", "environment_keys", "environments", "changed_environments",
     "flows", "versions",
     "consumed_messages", "reindexed_messages", "reindexed_items", "drained", "sealed_items", "inbox_key",
+    "closed_inbox",
     "expected_tokens", "forgotten_tokens", "rewrapped_keys", "dropped_generations", "replaced_versions",
     "replaced_triggers", "replaced_pages", "exchanged_pages", "dropped_pages", "removed_snapshots", "run_domains",
     "retired_environment_keys", "policies", "removed_policies", "assignments", "audit", "connections",
@@ -93,18 +94,19 @@ async def _locked_inbox(connection: Connection, batch: Batch) -> None:
     """Items first: whoever exchanges the key in the same commit has consumed all of them."""
     await _each(connection, "drained", batch.drained)
     await _each(connection, "sealed_items_new", batch.sealed_items, counted=True)
-    if batch.inbox_key is not None:
+    if batch.inbox_key is not None or batch.closed_inbox:
         await _exchange(connection, batch.inbox_key)
     await _each(connection, "expected_tokens", batch.expected_tokens)
     await _each(connection, "forgotten_tokens", _alone(batch.forgotten_tokens))
 
 
-async def _exchange(connection: Connection, row: InboxKeyRow) -> None:
+async def _exchange(connection: Connection, row: InboxKeyRow | None) -> None:
     await connection.execute(SQL["delete_inbox_keys"])
     if await connection.fetchval(SQL["some_sealed_item"]) is not None:
         raise Conflict("There are items that only the earlier key opens.")
-    await connection.execute(SQL["delete_inbox_scope_keys"], row.key_id)
-    await connection.execute(SQL["insert_inbox_key"], *row)
+    await connection.execute(SQL["delete_inbox_scope_keys"], b"" if row is None else row.key_id)
+    if row is not None:
+        await connection.execute(SQL["insert_inbox_key"], *row)
 
 
 async def _administration(connection: Connection, batch: Batch) -> None:

@@ -20,7 +20,7 @@ def write_sealed(connection: sqlite3.Connection, batch: Batch) -> None:
     for item in batch.sealed_items:
         if execute(_SQL["insert_sealed_item"], (*item, item.key_id)).rowcount != 1:
             raise Conflict("The key that the item was sealed to has been exchanged.")
-    if batch.inbox_key is not None:
+    if batch.inbox_key is not None or batch.closed_inbox:
         _exchange(connection, batch.inbox_key)
     for token in batch.expected_tokens:
         execute(_SQL["insert_callback_token"], token)
@@ -28,9 +28,10 @@ def write_sealed(connection: sqlite3.Connection, batch: Batch) -> None:
         execute(_SQL["delete_callback_tokens"], (scope,))
 
 
-def _exchange(connection: sqlite3.Connection, row: InboxKeyRow) -> None:
+def _exchange(connection: sqlite3.Connection, row: InboxKeyRow | None) -> None:
     if connection.execute(_SQL["some_sealed_item"]).fetchone() is not None:
         raise Conflict("There are items that only the earlier key opens.")
-    connection.execute(_SQL["delete_inbox_scope_keys"], (Kind.INBOX_KEY, row.key_id))
+    connection.execute(_SQL["delete_inbox_scope_keys"], (Kind.INBOX_KEY, b"" if row is None else row.key_id))
     connection.execute(_SQL["delete_inbox_keys"])
-    connection.execute(_SQL["insert_inbox_key"], row)
+    if row is not None:
+        connection.execute(_SQL["insert_inbox_key"], row)
