@@ -246,8 +246,12 @@ async def _check(vault: Vault, run_id: bytes) -> None:
         pass
 
 
+ALTERED = (
+    "CAST(substr(record, 1, 100) || CASE substr(record, 101, 1) WHEN x'00' THEN x'01' ELSE x'00' END"
+    " || substr(record, 102) AS BLOB)"
+)
 OTHERS: dict[str, str] = {
-    "another name": "UPDATE flows SET record = CAST(substr(record, 1, 100) || x'00' || substr(record, 102) AS BLOB)",
+    "another name": f"UPDATE flows SET record = {ALTERED}",
     "an older current version": "UPDATE flows SET version = 1",
     "another row version": "UPDATE flows SET row_version = 9",
     "another time": "UPDATE flows SET updated_ms = 1",
@@ -258,7 +262,7 @@ OTHERS: dict[str, str] = {
     "a flow's index": "UPDATE flows SET name_index = zeroblob(16)",
     "a flow's domain": "UPDATE flows SET domain = 2",
     "a flow's row": "DELETE FROM flows",
-    "a trigger's record": "UPDATE triggers SET record = CAST(substr(record, 1, 100) || x'00' || substr(record, 102) AS BLOB)",
+    "a trigger's record": f"UPDATE triggers SET record = {ALTERED}",
     "a trigger's time": "UPDATE triggers SET due_ms = 8",
     "no time of a trigger": "UPDATE triggers SET due_ms = NULL",
     "a trigger's row version": "UPDATE triggers SET row_version = 2",
@@ -267,7 +271,7 @@ OTHERS: dict[str, str] = {
     "a trigger's key": "DELETE FROM keys WHERE kind = 7",
     "a trigger's key as a message's": "UPDATE keys SET kind = 8 WHERE kind = 7",
     "a flow's record as its trigger's": "UPDATE triggers SET record = (SELECT record FROM flows)",
-    "a message's record": "UPDATE messages SET record = CAST(substr(record, 1, 100) || x'00' || substr(record, 102) AS BLOB) WHERE id = 2",
+    "a message's record": f"UPDATE messages SET record = {ALTERED} WHERE id = 2",
     "another message's record": "UPDATE messages SET record = (SELECT record FROM messages WHERE id = 3) WHERE id = 2",
     "a message's partition": "UPDATE messages SET partition_index = (SELECT partition_index FROM messages WHERE id = 1) WHERE id = 2",
     "a message's uniqueness": "UPDATE messages SET dedupe = zeroblob(16) WHERE id = 2",
