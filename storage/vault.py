@@ -29,7 +29,7 @@ from .port import Backend
 from .retention import Retention, Retentions
 from .run_log import RunLog
 from .runs import Runs
-from .sealed_inbox import SealedItems
+from .sealed_inbox import SealedItem, SealedItems
 from .shredding import Shredded, Shredding
 from .triggers import Triggers
 from .views import (
@@ -408,6 +408,16 @@ class Vault(OpenKeys):
         self._keyring.forget()
         with suppress(StorageError):  # what is queued cannot be sealed any more; what was acknowledged is on disk
             await self.close()
+
+    # --- what came while the environment was locked
+
+    async def inbox_items(self, limit: int) -> list[SealedItem]:
+        """The oldest items of `sealed_items`."""
+        return await self._fresh(lambda: self.sealed_items.items(limit))
+
+    async def renew_inbox(self, *, drained: bool = False) -> None:
+        """A key for what comes next, see `SealedItems.renew`; by the environment's keys as they are now."""
+        await self._fresh(lambda: self.sealed_items.renew(drained=drained))
 
     # --- durability
 

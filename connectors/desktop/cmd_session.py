@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
-import re
 import signal
 from collections.abc import Callable
 from typing import Final
 
+from ...engine.desktop.actions.text_patterns import compiled, matches
+from ...engine.desktop.faults import ActionError
 from ..port import SECOND
 from .arguments import Arguments
 from .fault import Fault, fault
@@ -183,16 +184,26 @@ async def wait_for_text(arguments: Arguments, session: Session) -> Outputs:
     """Cmd.WaitForText: until it stands in what was not read yet, which it stays. No timeout: as long as it takes."""
     shell = _shell(arguments, session)
     wanted, seconds = arguments.text("Text"), arguments.integer("Timeout", 0)
-    flags = re.IGNORECASE if arguments.boolean("IgnoreCase", True) else re.NOFLAG
     try:
-        pattern = re.compile(wanted if arguments.boolean("IsRegEx", False) else re.escape(wanted), flags)
-    except re.error as error:
-        raise Fault("ArgumentTypeError", f"The text to wait for is no regular expression: {error}.") from error
-    if not await _until(lambda: pattern.search(shell.text) is not None, shell, session, seconds):
+        met = _matcher(wanted, shell, arguments.boolean("IsRegEx", False), arguments.boolean("IgnoreCase", True))
+        there = await _until(met, shell, session, seconds)
+    except ActionError as error:
+        raise Fault("ArgumentTypeError", f"The text to wait for: {error.message}") from error
+    if not there:
         if not shell.alive:
             raise fault("CMD session is closed", "The shell has ended, and did not write what was waited for.")
         raise fault("Timeout while waiting for text", f"It was not written within {seconds} seconds.")
     return None
+
+
+def _matcher(wanted: str, shell: Shell, is_pattern: bool, ignore_case: bool) -> Callable[[], bool]:
+    """Whether what nobody has read holds the text. Raises ActionError for no pattern, and one that runs away."""
+    if is_pattern:
+        compiled(wanted, ignore_case)
+        return lambda: bool(matches(wanted, shell.text, ignore_case=ignore_case))
+    if ignore_case:
+        return lambda: wanted.casefold() in shell.text.casefold()
+    return lambda: wanted in shell.text
 
 
 async def _until(met: Callable[[], bool], shell: Shell, session: Session, seconds: int) -> bool:

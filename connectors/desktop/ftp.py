@@ -6,6 +6,7 @@ names, and the reference lists them. Synchronizing is `ftp_sync`'s.
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 import tempfile
 from datetime import datetime
@@ -39,6 +40,10 @@ class Opened:
     def close(self) -> None:
         """Says goodbye to the server."""
         self.remote.close()
+
+    async def aclose(self) -> None:
+        """The same; the server may take its time, and nobody else has to wait for it."""
+        await asyncio.to_thread(self.remote.close)
 
 
 def opened(arguments: Arguments, session: Session) -> Remote:
@@ -180,6 +185,10 @@ class trouble:  # noqa: N801 - it reads as a statement
             text = str(error)
             gone = any(word in text.casefold() for word in ("no such", "not found", "not exist", "cannot find"))
             raise fault(self._missing if gone else self._failed, f"The server refused it: {text}") from error
+        if isinstance(error, OSError) and error.filename is not None:
+            # A file here, not the server.
+            name = posixpath.basename(str(error.filename))
+            raise fault(self._failed, f"'{name}': {_reason(error)}.") from error
         if isinstance(error, OSError):
             raise fault(self._broken, f"The connection broke: {_reason(error)}.") from error
 

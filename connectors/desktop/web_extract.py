@@ -6,15 +6,18 @@ says where a column's value is inside of an entry: selector, attribute, a regula
 
 from __future__ import annotations
 
-import re
+import asyncio
 from typing import Any, Final
 
 from playwright.async_api import Error as PlaywrightError
 
 from ...engine.datatypes import DataTable, Datum
+from ...engine.desktop.actions.text_patterns import matches
+from ...engine.desktop.faults import ActionError
 from .arguments import Arguments
 from .browser import PAGE_SECONDS, Tab, failed, located, milliseconds, repository, tab_of
 from .csv_file import unique_columns
+from .fault import Fault
 from .port import Outputs, Table, reads
 from .selectors import css, selectors_of
 from .session import Session
@@ -115,10 +118,11 @@ async def _value(entry: Any, place: tuple[str, str, str, str]) -> str:
     if not pattern:
         return text
     try:
-        match = re.search(pattern, text)
-    except re.error:
-        return text
-    return match.group() if match is not None else ""
+        # Not on the loop: a pattern may run away, up to its limit of time.
+        found = await asyncio.to_thread(matches, pattern, text)
+    except ActionError as error:
+        raise Fault("FailedToExtractDataError", error.message) from None
+    return str(found[0].group()) if found else ""
 
 
 async def _next_page(tab: Tab, arguments: Arguments) -> bool:

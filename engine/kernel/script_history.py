@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any, Final, cast
 
 from ..datatypes import DataTable, Datum, restored
+from ..desktop.catalog.secret_arguments import is_secret
 from ..desktop.conversions import to_text
 from ..desktop.culture import INVARIANT
 from .records import Iteration
@@ -279,7 +280,7 @@ class ScriptHistory:
     def _inputs(self, ins: Instruction, values: Mapping[str, Datum]) -> dict[str, Any]:
         hidden = bool(self.plan.sensitive & ins.reads) or (not ins.target and ins.variable in self.plan.sensitive)
         return {
-            _camel(name): _shown(name, MASK if hidden else _text(value), ins.sources.get(name, ""))
+            _camel(name): _shown(name, MASK if hidden or is_secret(name) else _text(value), ins.sources.get(name, ""))
             for name, value in values.items()
         }
 

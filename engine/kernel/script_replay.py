@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from ..desktop.catalog.secret_arguments import is_secret
 from ..values import same
 from .records import DEADLINE, DONE, EVENTS, KIND_NAMES, RESULT, SCHEDULED, STOP, TIMER, Record, event_of
 from .replay import Difference, Replayed
@@ -105,6 +106,8 @@ def _shown(plan: ScriptPlan, record: Record | None) -> dict[str, Any] | None:
 
 
 def _masked(plan: ScriptPlan, node: Instruction, shown: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(shown.get("inputs"), dict):
+        shown["inputs"] = {name: None if is_secret(name) else value for name, value in shown["inputs"].items()}
     if not plan.hides(node):
         return shown
     masked = {name: None if name in ("inputs", "outputs") else value for name, value in shown.items()}

@@ -263,7 +263,7 @@ class Access:
             await opened.executor.close()
             if opened.vault.sealed_items.lacks_key:  # something may come in after a lock
                 with suppress(StorageError):
-                    await opened.vault.sealed_items.renew()
+                    await opened.vault.renew_inbox()
         await opened.vault.close()
 
 

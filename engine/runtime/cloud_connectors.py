@@ -1,5 +1,5 @@
-"""Cloud connectors that desktop flows call: `External.InvokeCloudConnector` is made as the call of a cloud flow's action
-of the same connector and operation, through the same registry.
+"""Cloud connectors that desktop flows call: `External.InvokeCloudConnector` is the call that a cloud flow's action of
+the same connector and operation would make, through the same registry.
 
 The connector is given `host` and `parameters` as of an OpenApiConnection action; what it answers is the value of the
 row's output, whatever its name. Source: exported solutions (`ConnectorId`, `OperationId`, parameters by their paths).

@@ -1,19 +1,43 @@
-"""The desktop flows of packages, read: archives in archives are opened here, since what reads scripts is pure."""
+"""The desktop flows of packages, read, and made ready to be deployed: archives in archives are opened here, since what
+reads scripts is pure.
+"""
 
 from __future__ import annotations
 
 from ..cloud.package_desktop import DesktopFlow
 from ..desktop.parse import Reading
 from ..desktop.problem import RobinError
-from ..desktop.sources import of_definition, of_project, read
+from ..desktop.sources import Found, of_definition, of_project, read
 from ..desktop.syntax import Place
 from .packages import PackageError, package_of
+from .scripts import ScriptSource
 
 
 def reading_of(flow: DesktopFlow) -> Reading:
     """The script of a desktop flow, with all its problems. Raises RobinError (NoDefinition) where there is none."""
+    return read(_found(flow))
+
+
+def source_in(flow: DesktopFlow, name: str = "") -> ScriptSource:
+    """A desktop flow as it is deployed, under its name or another; other flows call it by its id too. Raises as
+    `reading_of`.
+    """
+    found = _found(flow)
+    aliases = tuple(dict.fromkeys(alias.lower() for alias in (flow.id, flow.name if name else "") if alias))
+    return ScriptSource(
+        name or flow.name,
+        found.text,
+        found.repositories,
+        "solution",
+        flow.file,
+        aliases,
+        flow.enabled,
+    )
+
+
+def _found(flow: DesktopFlow) -> Found:
     if flow.definition:
-        return read(of_definition(flow.definition, flow.files))
+        return of_definition(flow.definition, flow.files)
     try:
         found = of_project(package_of(flow.archive, "package"))
     except PackageError as error:
@@ -25,4 +49,4 @@ def reading_of(flow: DesktopFlow) -> Reading:
             code="NoDefinition",
             hint="Export the solution again.",
         )
-    return read(found)
+    return found

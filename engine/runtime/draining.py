@@ -83,16 +83,16 @@ async def drain(executor: Executor) -> int:
     Each is consumed in the commit that holds what it led to. Raises the store's errors, after which the rest is still
     there.
     """
-    sealed, drained = executor.vault.sealed_items, 0
+    vault, sealed, drained = executor.vault, executor.vault.sealed_items, 0
     async with executor.draining:  # an item that is being carried out is still there for others
-        while items := await sealed.items(_MOST_AT_ONCE):
+        while items := await vault.inbox_items(_MOST_AT_ONCE):
             for item in items:
                 await _carry_out(executor, item)
                 sealed.consume(item.place)
-            await executor.vault.flush()
+            await vault.flush()
             drained += len(items)
         if drained or sealed.lacks_key:
-            await sealed.renew(drained=bool(drained))
+            await vault.renew_inbox(drained=bool(drained))
     return drained
 
 

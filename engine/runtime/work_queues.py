@@ -52,13 +52,8 @@ FINAL: Final = ("Processed", "GenericException", "BusinessException", "ITExcepti
 STATUSES: Final = (QUEUED, PROCESSING, *FINAL, ON_HOLD)
 _BY_NAME: Final = {name.lower(): name for name in (*STATUSES, *PRIORITIES)}
 
-_NOTHING: Final = {
-    "$schema": "https://schema.management.azure.com/providers/Microsoft.Logic/schemas/2016-06-01/workflowdefinition.json#",
-    "contentVersion": "1.0.0.0",
-    "triggers": {"manual": {"type": "Request", "kind": "Http", "inputs": {}}},
-    "actions": {},
-    "outputs": {},
-}
+_NOTHING: Final = {"triggers": {"manual": {"type": "Request", "kind": "Http"}}, "actions": {}}
+"""The definition of a queue's entry."""
 
 
 def is_queue_action(operation: Operation) -> bool:
@@ -68,7 +63,7 @@ def is_queue_action(operation: Operation) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """One item. `value` is what it is about, `notes` were added one after the other, `result` is the last word on it."""
+    """One item. `value` is what it is about, `notes` were added one by one, `result` is the last word on it."""
 
     id: str
     name: str
@@ -174,7 +169,7 @@ class WorkQueues:
         after = 0
         while page := await self._vault.messages(flow.id, partition=partition, limit=_PAGE, after=after):
             for message in page:
-                yield message, QueueItem(**message.value)  # type: ignore[arg-type]
+                yield message, QueueItem(**message.value)
             after = page[-1].number
 
 
@@ -215,7 +210,7 @@ class QueueActions:
 
     async def _process(self, run: LiveRun, command: Invoke, given: Mapping[str, Datum]) -> dict[str, Datum]:
         flow = await self._queues.find(_text(given, "workqueue"))
-        asked = command.node.op == ASK  # type: ignore[attr-defined]
+        asked = command.node.op == ASK
         found = await self._claimed(run, command, flow)
         if found is None:
             if asked:
@@ -241,7 +236,7 @@ class QueueActions:
                 )
                 number = await vault.add_message(flow.id, PROCESSING, own.to_json(), dedupe=_claim_of(item.id))
                 (there,) = await vault.messages(flow.id, partition=PROCESSING, limit=1, after=number - 1)
-                if there.number != number or QueueItem(**there.value).claim != command.key:  # type: ignore[arg-type]
+                if there.number != number or QueueItem(**there.value).claim != command.key:
                     continue  # another worker was faster
                 again = await vault.messages(flow.id, partition=partition, limit=1, after=message.number - 1)
                 if not again or again[0].number != message.number:
@@ -297,7 +292,7 @@ class QueueActions:
         vault = self._executor.vault
         while page := await vault.messages(flow.id, partition=_notes_of(id), limit=_PAGE, after=after):
             for message in page:
-                yield message.number, str(message.value["notes"])  # type: ignore[index, call-overload]
+                yield message.number, str(message.value["notes"])
             after = page[-1].number
 
     async def _domain(self, run: LiveRun, flow: Flow) -> int:

@@ -1,5 +1,7 @@
 """Desktop flows that other flows call: inputs and outputs, failures, the history of both, cancel and time limits."""
 
+# ruff: noqa: E501 (a row of a script is one line)
+
 from __future__ import annotations
 
 import asyncio
@@ -158,7 +160,7 @@ async def test_a_caller_that_goes_on_later_finds_the_run_it_had_started(tmp_path
     async with sealflow.open(tmp_path / "home", clock=sealflow.VirtualClock(START + 60 * SECOND)) as engine:
         env = await engine.environment()
         await env.resume_all()
-        result = await (await env.run(run.id)).result()
+        result: Any = await (await env.run(run.id)).result()
         assert result.response["body"]["error"] is None
         assert [each.id for each in await env.runs(flow="greet")] == [child.id]
 

@@ -1,5 +1,7 @@
 """Work queues: items wait in the store, are claimed once, and move on with the action that says so."""
 
+# ruff: noqa: E501 (a row of a script is one line)
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 import sealflow
 from sealflow.engine.errors import DefinitionError, NotFound
+from sealflow.engine.runtime.live import LiveRun
 from sealflow.engine.runtime.scripts import can_run
 from sealflow.engine.runtime.work_queues import KIND
 
@@ -131,3 +134,63 @@ async def test_the_store_holds_nothing_of_an_item(tmp_path: Path) -> None:
     kept = b"".join(path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file())
     assert kept
     assert b"planted" not in kept
+
+
+async def claimed_by(env: Any, run: str, item: Any, claim: str) -> None:
+    """Leave the claim of a call that was never answered, as a process that ended there does."""
+    flow = await env.queues.find("Invoices")
+    kept = {**item.to_json(), "status": "Processing", "run": run, "claim": claim}
+    await env._vault.add_message(flow.id, "Processing", kept, dedupe=b"claim:" + item.id.encode())
+
+
+async def test_the_claim_of_a_run_that_goes_on_is_respected(tmp_path: Path) -> None:
+    async with sealflow.open(tmp_path / "home") as engine:
+        env = await engine.environment()
+        await env.queues.create("Invoices")
+        first = await env.queues.add("Invoices", "first", None, id="1")
+        await env.queues.add("Invoices", "second", None, id="2")
+        path = tmp_path / "waiting.robin"
+        path.write_text("WAIT 3600\n")
+        (waiting,) = await env.start(await env.deploy("waiting", path), {})
+        await claimed_by(env, waiting.id, first, "theirs")
+        assert (await run(env, tmp_path, CLAIM)).outputs == {"Name": "second"}
+        assert len(await env.queues.items("Invoices")) == 2
+
+
+async def test_the_claim_of_a_run_that_has_ended_without_the_item_is_void(tmp_path: Path) -> None:
+    async with sealflow.open(tmp_path / "home") as engine:
+        env = await engine.environment()
+        await env.queues.create("Invoices")
+        first = await env.queues.add("Invoices", "first", None, id="1")
+        await claimed_by(env, "00000000-0000-7000-8000-000000000001", first, "theirs")
+        assert (await run(env, tmp_path, CLAIM)).outputs == {"Name": "first"}
+        assert len(await env.queues.items("Invoices")) == 1
+
+
+async def test_a_run_that_is_resumed_gets_the_item_it_had_claimed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+
+        def lost(*_: Any) -> None:
+            raise OSError("the process ends here")
+
+        async with sealflow.open(tmp_path / "home") as engine:
+            env = await engine.environment()
+            await env.queues.create("Invoices")
+            await env.queues.add("Invoices", "first", None, id="1")
+            path = tmp_path / "flow.robin"
+            path.write_text(CLAIM)
+            patched.setattr(LiveRun, "with_result", lost)
+            (started,) = await env.start(await env.deploy("flow", path), {})
+            with pytest.raises(OSError, match="ends here"):
+                await started.result()
+            await env.queues.add("Invoices", "more urgent", None, priority="High", id="2")
+    async with sealflow.open(tmp_path / "home") as engine:
+        env = await engine.environment()
+        await env.resume_all()
+        assert (await (await env.run(started.id)).result()).outputs == {"Name": "first"}
+        assert [(item.name, item.status) for item in await env.queues.items("Invoices")] == [
+            ("more urgent", "Queued"),
+            ("first", "Processing"),
+        ]

@@ -133,7 +133,7 @@ def test_an_import_checks_them(cli: Cli) -> None:
     good, wrong = imported(cli, desk(DESK, "Good"), desk(OTHER, "Wrong", bad))
     assert good == {
         "flow": "Good", "file": "customizations.xml", "id": DESK, "kind": "desktop", "ok": True, "actions": 1,
-        "problems": [],
+        "deployedAs": None, "version": None, "created": None, "problems": [],
     }  # fmt: skip
     assert (wrong["ok"], [each["code"] for each in wrong["problems"]]) == (
         False,
@@ -148,7 +148,71 @@ def test_what_people_see(cli: Cli) -> None:
     done = cli("flow", "import", archive, "--dry-run")
     assert done.code == 0
     assert "customizations.xml: info NotACloudFlow: 'Rule' is a business rule and is left out." in done.out
-    assert done.out.splitlines()[-1] == "  Tidy checked, not deployed (desktop flow, 1 action)"
+    assert done.out.splitlines()[-1] == "  Tidy ok, not deployed (desktop flow, 1 action)"
+
+
+# ---- as an import deploys them
+
+GREET = (
+    "@INPUT Name : { 'Type': 'String' }\r\n@OUTPUT Text : { 'Type': 'String' }\r\nSET Text TO $'''Hello %Name%'''\r\n"
+)
+
+
+def caller(guid: str) -> str:
+    """A cloud flow of an export that calls a desktop flow by its id."""
+    call = {
+        "type": "OpenApiConnection",
+        "runAfter": {},
+        "inputs": {
+            "host": {
+                "connectionName": "shared_uiflow",
+                "operationId": "RunUIFlow_V2",
+                "apiId": "/providers/Microsoft.PowerApps/apis/shared_uiflow",
+            },
+            "parameters": {"uiFlowId": guid, "runMode": "attended", "item/Name": "Ada"},
+        },
+    }
+    body = {"statusCode": 200, "body": "@outputs('Call')?['body/Text']"}
+    answer = {"type": "Response", "kind": "Http", "runAfter": {"Call": ["Succeeded"]}, "inputs": body}
+    definition = {
+        "triggers": {"manual": {"type": "Request", "kind": "Http", "inputs": {}}},
+        "actions": {"Call": call, "Answer": answer},
+    }
+    return json.dumps(
+        {"properties": {"connectionReferences": {}, "definition": definition}, "schemaVersion": "1.0.0.0"}
+    )
+
+
+def with_caller(*desktops: str) -> dict[str, str]:
+    return of(process(OTHER, "Order", "Workflows/o.json"), *desktops, **{"Workflows/o.json": caller(DESK)})
+
+
+def test_a_cloud_flow_finds_the_desktop_flow_beside_it(cli: Cli) -> None:
+    done = cli("flow", "import", packed(cli.folder, "desk.zip", with_caller(desk(DESK.upper(), "Greet", GREET))))
+    assert done.code == 0, done
+    assert "  Greet version 1 deployed (desktop flow, 0 actions)" in done.out.splitlines()
+    run = cli("run", "Order", "--json")
+    assert run.json["response"]["body"] == "Hello Ada", run
+    again = cli("flow", "import", "desk.zip", "--json").json["desktopFlows"]
+    assert [(each["deployedAs"], each["version"], each["created"]) for each in again] == [("Greet", 1, False)]
+
+
+def test_a_desktop_flow_that_cannot_run_is_left_out(cli: Cli) -> None:
+    done = cli("flow", "import", packed(cli.folder, "desk.zip", with_caller(desk(DESK, "Wrong", "SET a TO %b%"))))
+    assert done.code == 0, done
+    assert "  Wrong cannot run, left out (desktop flow, 0 actions)" in done.out.splitlines()
+    assert [each["flow"] for each in cli("flow", "list", "--json").json] == ["Order"]
+
+
+def test_one_of_them_and_one_with_the_name_of_a_cloud_flow(cli: Cli) -> None:
+    name = packed(cli.folder, "desk.zip", with_caller(desk(DESK, "Order", GREET)))
+    done = cli("flow", "import", name, "--only", DESK)
+    assert done.code == 0, done
+    assert done.out.splitlines()[-1] == "next: sealflow run Order"
+    assert [each["flow"] for each in cli("flow", "list", "--json").json] == ["Order"]
+    assert cli("flow", "import", name, "-e", "all").code == 0
+    assert {each["flow"] for each in cli("flow", "list", "-e", "all", "--json").json} == {"Order", f"Order ({DESK})"}
+    assert cli("run", "Order", "-e", "all", "--json").json["response"]["body"] == "Hello Ada"
 
 
 # ---- and a script alone

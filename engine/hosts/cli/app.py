@@ -17,6 +17,7 @@ from . import (
     deleting,
     env,
     env_allow,
+    env_move,
     env_status,
     flow,
     flow_callback,
@@ -90,6 +91,7 @@ env.app.command("status")(env_status.status)
 env.app.command("lock")(env_status.lock)
 env.app.command("unlock")(env_status.unlock)
 env.app.command("delete")(deleting.delete_environment)
+env.app.command("move")(env_move.move)
 env.app.command("reset")(resetting.reset)
 env.app.command("sweep")(resetting.sweep)
 app.add_typer(env.app, name="env")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ...cloud import Problem, Source
     from ...cloud.package import Package
     from ...runtime.library import Flow
+    from .import_desktop import CheckedDesktop
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
@@ -119,16 +120,18 @@ def import_(
 
     Solutions and flow packages of Power Automate, Logic Apps Standard projects, ARM templates. Child flows keep the
     ids by which their parents call them. Connections are listed, never their secrets. Desktop flows of a solution are
-    checked, and not deployed.
+    deployed too; one that cannot run here is left out, and said so.
 
     With --json: {"package","kind","name","version","environment","dryRun","ok","flows":[{"flow","file","id","version",
     "created","kind","aliases","ok","problems"}],"connections":[{"name","connector","displayName"}],
     "variables":[{"name","schemaName","type","hasValue"}],"appSettings":[],"problems":[{"code","severity","at",
-    "message"}],"desktopFlows":[{"flow","file","id","kind","ok","actions","problems"}]}. An error follows as a line of
+    "message"}],"desktopFlows":[{"flow","file","id","kind","ok","actions","deployedAs","version","created",
+    "problems"}]}. An error follows as a line of
     its own.
     """
     from ...cloud.arm import Deployment
     from . import import_desktop
+
     parts = {
         "subscription": subscription,
         "resource_group": resource_group,
@@ -148,30 +151,33 @@ def import_(
     errors = [problem for problem in found.problems if problem.severity == "error"]
     refused = bool(errors) or not all(each.ok for each in chosen)
     good = [each for each in chosen if each.ok]
-    deploys = not dry_run and bool(good) and (not refused or partial)
+    desktop = import_desktop.checked(found, only or [], [each.name for each in chosen])
+    can_run = any(each.ok for each in desktop)
+    deploys = not dry_run and (bool(good) or can_run) and (not refused or partial)
     if deploys:
-        deployed, where = wait_for(_deploy(home, environment, good))
+        deployed, desktop, where = wait_for(_deploy(home, environment, good, desktop))
         chosen = [deployed.get(id(each), each) for each in chosen]
     else:
         where = environment
-    desktop = [] if only else import_desktop.checked(found)
     if json:
         report = _report(package, found, chosen, where, dry_run)
         say_json({**report, "desktopFlows": [each.to_json() for each in desktop]})
     else:
         _show(package, found, chosen)
         import_desktop.show(desktop)
-    if refused and not (partial and good):
+    if refused and not (partial and (good or can_run)):
         raise _refusal(package, errors, chosen)
     if deploys and not json:
-        say(f"next: {again(_next(chosen), home=home, environment=environment)}")
+        say(f"next: {again(_next(chosen, desktop), home=home, environment=environment)}")
     return OK
 
 
-def _next(chosen: list[_Checked]) -> str:
+def _next(chosen: list[_Checked], desktop: list[CheckedDesktop]) -> str:
     """What to do with the first flow that starts runs, else with the first."""
     import shlex
 
+    if not any(each.flow is not None for each in chosen):
+        return f"run {shlex.quote(next(each.deployed.name for each in desktop if each.deployed is not None))}"
     deployed = [each for each in chosen if each.flow is not None]
     first = next((each for each in deployed if not each.disabled), deployed[0])
     return f"{'flow enable' if first.disabled else 'run'} {shlex.quote(first.name)}"
@@ -198,12 +204,16 @@ def _read(package: str, deployment: Any) -> Package:
 def _chosen(package: Package, only: list[str], name: str | None) -> list[_Checked]:
     from ...cloud import check
     from ...runtime.flow_file import is_called
+    from . import import_desktop
 
     sources = list(package.flows)
     if only:
-        unknown = [each for each in only if not any(is_called(source, each) for source in sources)]
+        named = [each for each in only if any(import_desktop.is_called(flow, each) for flow in package.desktop)]
+        unknown = [
+            each for each in only if each not in named and not any(is_called(source, each) for source in sources)
+        ]
         if unknown:
-            names = ", ".join(source.name for source in sources[:10])
+            names = ", ".join([*(each.name for each in sources), *(flow.name for flow in package.desktop)][:10])
             raise NotFound(f"The package has no flow '{unknown[0]}'.", hint=f"It has: {names}.")
         sources = [source for source in sources if any(is_called(source, each) for each in only)]
     if name is not None:
@@ -219,14 +229,20 @@ def _chosen(package: Package, only: list[str], name: str | None) -> list[_Checke
     return [_Checked(source, source.name, tuple(check(source))) for source in sources]
 
 
-async def _deploy(home: Path | None, where: str, chosen: list[_Checked]) -> tuple[dict[int, _Checked], str]:
+async def _deploy(
+    home: Path | None, where: str, chosen: list[_Checked], desktop: list[CheckedDesktop]
+) -> tuple[dict[int, _Checked], list[CheckedDesktop], str]:
+    """Desktop flows first: the cloud flows beside them call them."""
+    from . import import_desktop
+
     done: dict[int, _Checked] = {}
     async with environment(home, where, create=True) as env:
+        desktop = await import_desktop.deployed(env, desktop)
         for each in chosen:
             with about(each.source.file):
                 flow = await env.deploy(each.name, each.source, enabled=each.source.enabled)
                 done[id(each)] = replace(each, flow=flow)
-        return done, env.name
+        return done, desktop, env.name
 
 
 def _refusal(package: str, errors: list[Problem], chosen: list[_Checked]) -> DefinitionError:

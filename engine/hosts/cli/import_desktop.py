@@ -1,29 +1,41 @@
-"""The desktop flows of a package that is imported: each is read and checked. They are not deployed by an import."""
+"""The desktop flows of a package that is imported: each is read, checked, and deployed if it can run.
+
+One that cannot is left out and said so; it keeps no other flow from being deployed, since a solution often holds some
+that need Windows.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from ...cloud.package import Package
 from ...cloud.package_desktop import DesktopFlow
 from ...desktop.check import check
 from ...desktop.problem import Problem, RobinError
 from ...desktop.walk import actions_of, visits
-from ...runtime.desktop_packages import reading_of
+from ...runtime.desktop_packages import reading_of, source_in
 from ...runtime.scripts import rules
+from .errors import about
 from .output import one_line, paint, printable, say
+
+if TYPE_CHECKING:
+    from ...runtime.environment import Environment
+    from ...runtime.library import Flow
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedDesktop:
-    """A desktop flow of the package and what was found in its script."""
+    """A desktop flow of the package, what was found in its script, and what became of it under which name."""
 
     flow: DesktopFlow
     actions: int
     problems: tuple[Problem, ...]
+    name: str = ""
+    deployed: Flow | None = None
 
     @property
     def ok(self) -> bool:
@@ -37,13 +49,46 @@ class CheckedDesktop:
             "kind": "desktop",
             "ok": self.ok,
             "actions": self.actions,
+            "deployedAs": self.deployed.name if self.deployed is not None else None,
+            "version": self.deployed.version if self.deployed is not None else None,
+            "created": self.deployed.created if self.deployed is not None else None,
             "problems": [problem.to_json() for problem in self.problems],
         }
 
 
-def checked(package: Package) -> list[CheckedDesktop]:
-    """Every desktop flow of a package, checked. Never raises for what is wrong with one."""
-    return [_checked(flow) for flow in package.desktop]
+def checked(package: Package, only: Collection[str] = (), taken: Collection[str] = ()) -> list[CheckedDesktop]:
+    """The desktop flows of a package, checked: those that `only` names, or all. Never raises for what is wrong with
+    one.
+
+    `taken` are names of its other flows: a desktop flow of the same name gets its id added.
+    """
+    names = {name.lower() for name in taken}
+    found = []
+    for flow in package.desktop:
+        if only and not any(is_called(flow, each) for each in only):
+            continue
+        name = f"{flow.name} ({flow.id})" if flow.name.lower() in names else flow.name
+        names.add(name.lower())
+        found.append(replace(_checked(flow), name=name))
+    return found
+
+
+def is_called(flow: DesktopFlow, wanted: str) -> bool:
+    """Whether a desktop flow of a package is meant: by its name or its id, in any case."""
+    return wanted.strip("{}").lower() in (flow.name.lower(), flow.id.lower())
+
+
+async def deployed(env: Environment, found: list[CheckedDesktop]) -> list[CheckedDesktop]:
+    """Deploy those that can run."""
+    done = []
+    for each in found:
+        if each.ok:
+            source = source_in(each.flow, each.name if each.name != each.flow.name else "")
+            with about(f"{each.flow.file}: {each.flow.name}"):
+                kept = await env.deploy(source.name, source, enabled=source.enabled)
+            each = replace(each, deployed=kept)
+        done.append(each)
+    return done
 
 
 def _checked(flow: DesktopFlow) -> CheckedDesktop:
@@ -64,6 +109,11 @@ def show(found: list[CheckedDesktop]) -> None:
             if problem.hint:
                 say(f"    next: {printable(problem.hint)}")
     for each in found:
-        verdict = "checked" if each.ok else paint("cannot run", "red")
         actions = f"{each.actions} action" if each.actions == 1 else f"{each.actions} actions"
-        say(f"  {one_line(each.flow.name)} {verdict}, not deployed (desktop flow, {actions})")
+        say(f"  {one_line(each.name or each.flow.name)} {_fate(each)} (desktop flow, {actions})")
+
+
+def _fate(each: CheckedDesktop) -> str:
+    if each.deployed is not None:
+        return f"version {each.deployed.version} {'deployed' if each.deployed.created else 'unchanged'}"
+    return "ok, not deployed" if each.ok else paint("cannot run", "red") + ", left out"

@@ -1,0 +1,144 @@
+"""kill -9 while an environment moves: the same command goes on, another one gives it up, and nothing is lost or twice."""
+
+from __future__ import annotations
+
+import json
+import random
+from functools import partial
+from pathlib import Path
+
+import pytest
+from customer_keys import ENVIRONMENT, Customer, customer
+from death_at_move import counted, die_at
+from key_changes import content, fill
+from key_deaths import forked
+from postgres_server import PostgresServer, shared_server
+from sealflow.storage import AlreadyThere, EnvironmentLocked, StoreBusy, move_environment, verify_environment
+
+asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
+
+SAMPLES = 10
+
+
+@pytest.fixture(scope="module")
+def postgres() -> PostgresServer:
+    return shared_server()
+
+
+async def begun(folder: Path, url: str | None) -> None:
+    """A covered environment with one of everything, and what it holds, in a file."""
+    place = await customer(folder, url)
+    async with place.administration() as acts:
+        await acts.apply("one", ENVIRONMENT)
+    async with place.vault() as vault:
+        await fill(vault, flows=1)
+        (folder / "held").write_text(repr(await content(vault)))
+
+
+async def move(place: Customer, url: str | None, number: int | None = None) -> None:
+    async with place.administration() as acts:
+        if number is not None:
+            die_at(number)
+        await move_environment(acts, ENVIRONMENT, url)
+
+
+async def steps(place: Customer, url: str | None) -> None:
+    """How many steps a move has."""
+    found: list[int] = []
+    async with place.administration() as acts:
+        counted(lambda count, _: found.append(count))
+        await move_environment(acts, ENVIRONMENT, url)
+    (place.folder / "steps").write_text(json.dumps(found[-1]))
+
+
+async def whole(place: Customer, url: str | None) -> None:
+    """The same command, and everything is there, once; nothing is left on the way."""
+    async with place.administration() as acts:
+        await _patiently(acts, url)
+        info = await acts.store.environment(ENVIRONMENT)
+        assert (info.database, info.other) == (url, None)
+        assert await acts.reconcile() == []
+        assert (await verify_environment(acts.store, ENVIRONMENT)).findings == []
+        assert len(await acts.policies.assignments()) == 1
+    assert [*place.home.glob("moving/*")] == []
+    assert len([*place.home.glob("environments/*/store.db")]) == (url is None)
+    async with place.vault() as vault:
+        assert repr(await content(vault)) == (place.folder / "held").read_text()
+        for run_id in await vault.unfinished():
+            (await vault.open_run(run_id)).append([["later"]], status=2, ended_ms=9)
+        await vault.flush()
+        assert await vault.unfinished() == []
+
+
+async def given_up(place: Customer, here: str | None, there: str | None) -> None:
+    """A move to where it is: it is there, or it had gone over before."""
+    async with place.administration() as acts:
+        database = (await acts.store.environment(ENVIRONMENT)).database
+        await _patiently(acts, database)
+        info = await acts.store.environment(ENVIRONMENT)
+        assert (info.database, info.other) == (database, None)
+        assert database in (here, there)
+    async with place.vault() as vault:
+        assert repr(await content(vault)) == (place.folder / "held").read_text()
+
+
+async def _patiently(acts: object, url: str | None) -> None:
+    """On PostgreSQL, the lease of who died has to be over."""
+    for attempt in range(3):
+        try:
+            await move_environment(acts, ENVIRONMENT, url)  # type: ignore[arg-type]
+        except AlreadyThere:
+            return
+        except StoreBusy:
+            if attempt == 2:
+                raise
+        else:
+            return
+
+
+async def refused(place: Customer) -> None:
+    """Nobody works in an environment whose move was interrupted before the switch."""
+    async with place.administration() as acts:
+        with pytest.raises(EnvironmentLocked, match="moved"):
+            async with place.vault():
+                pass
+        with pytest.raises(EnvironmentLocked, match="moved"):
+            await acts.unlock(ENVIRONMENT)
+
+
+def test_killed_while_it_moves_into_a_database(tmp_path: Path, postgres: PostgresServer) -> None:
+    first = tmp_path / "first"
+    assert not forked(partial(begun, first, None))
+    assert not forked(partial(steps, Customer(first), postgres.url))
+    last = json.loads((first / "steps").read_text())
+    chosen = sorted(random.Random(last).sample(range(1, last + 1), SAMPLES))
+    for number in chosen:
+        folder = tmp_path / str(number)
+        assert not forked(partial(begun, folder, None))
+        place = Customer(folder)
+        assert forked(partial(move, place, postgres.url, number)), number
+        if number % 3:
+            assert not forked(partial(whole, place, postgres.url)), number
+        else:
+            assert not forked(partial(given_up, place, None, postgres.url)), number
+
+
+def test_interrupted_it_is_closed(tmp_path: Path, postgres: PostgresServer) -> None:
+    assert not forked(partial(begun, tmp_path, None))
+    place = Customer(tmp_path)
+
+    async def die_while_copying() -> None:
+        from sealflow.storage import moving
+
+        async def died(*_: object) -> None:
+            import os
+            import signal
+
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        moving.rekeyed = died  # type: ignore[assignment]
+        await move(place, postgres.url)
+
+    assert forked(die_while_copying)
+    assert not forked(partial(refused, place))
+    assert not forked(partial(whole, place, postgres.url))
