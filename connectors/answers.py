@@ -64,7 +64,7 @@ def _list(given: list[object] | tuple[object, ...], what: str, at: str, depth: i
 
 
 def _is_flat(given: dict[object, object]) -> bool:
-    """Whether it holds plain values under texts, as most objects do; these two passes stay inside of the interpreter."""
+    """Whether it holds plain values under texts, as most objects do; two passes inside of the interpreter."""
     return _TEXT.issuperset(map(type, given)) and _PLAIN.issuperset(map(type, given.values()))
 
 

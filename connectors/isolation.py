@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from .ending import ended
 from .port import SECOND, Failure, Services
 
 _FOLDER: Final = str(Path(__file__).parent)
@@ -98,7 +99,7 @@ class Isolation:
                 process.kill()
             talk.cancel()
             lapse.cancel()
-            await process.wait()
+            await ended(process)
             await asyncio.gather(talk, lapse, return_exceptions=True)
         if output is None:
             raise self._too_slow(what)

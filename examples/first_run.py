@@ -102,8 +102,6 @@ async def run_script(environment: sealflow.Environment) -> sealflow.Run:
 
 async def first_run(home: Path, keystore: Path, files_of_flow: Path) -> int:
     began = time.perf_counter()
-    files_of_flow.mkdir(parents=True, exist_ok=True)
-    (files_of_flow / "invoices-of-january.csv").write_text(INVOICES, "utf-8")
     desktop = Settings(folders=(Allowed(files_of_flow),), mapping={"C:": files_of_flow})
     with StandIn() as service:
         async with sealflow.open(home, keystore=keystore, desktop=desktop) as engine:
@@ -133,7 +131,7 @@ async def first_run(home: Path, keystore: Path, files_of_flow: Path) -> int:
         f"\n  open    {files} files, {size:,} bytes"
         f"\n  closed  {files_after} files, {size_after:,} bytes"
         f"\n  found   {len(found)}"
-        f"\n  control {len(CANARIES) - len(unread)} of {len(CANARIES)} found in the runs' histories, opened with the key"
+        f"\n  control {len(CANARIES) - len(unread)} of {len(CANARIES)} found in the histories, opened with the key"
     )
     if found or unread or result.status != "Succeeded":
         print("\nThis is not as it must be:", *found, *unread, result.error or "", sep="\n  ", file=sys.stderr)
@@ -162,7 +160,10 @@ def main() -> int:
         home = Path(tempfile.mkdtemp(prefix="sealflow-first-run-")) / "home"
     home = home.absolute()
     beside = home.with_name
-    return asyncio.run(first_run(home, beside(home.name + "-keystore.json"), beside(home.name + "-files")))
+    own = beside(home.name + "-files")
+    own.mkdir(parents=True, exist_ok=True)
+    (own / "invoices-of-january.csv").write_text(INVOICES, "utf-8")
+    return asyncio.run(first_run(home, beside(home.name + "-keystore.json"), own))
 
 
 if __name__ == "__main__":

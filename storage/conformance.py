@@ -222,6 +222,23 @@ class BackendConformance:
                 backend.commit(Batch(environments=[environment._replace(environment_id=b"x" * 16)])), Conflict
             )
 
+    async def test_an_environment_is_changed_in_step_with_its_version(self, open_backend: OpenBackend) -> None:
+        first = EnvironmentRow(b"e" * 16, b"n" * 16, 1, 5, b"record")
+        other = EnvironmentRow(b"o" * 16, b"m" * 16, 1, 6, b"other")
+        async with initialised(open_backend) as backend:
+            await refused(backend.commit(Batch(changed_environments=[first._replace(row_version=2)])), Conflict)
+            await backend.commit(Batch(environments=[first, other]))
+            second = first._replace(row_version=2, record=b"second")
+            await backend.commit(Batch(changed_environments=[second]))
+            assert await backend.environment(first.name_index) == second
+            # Whoever read the first version as well comes too late, and nothing else of the batch is kept.
+            late = Batch(changed_environments=[other._replace(row_version=2), second._replace(record=b"late")])
+            await refused(backend.commit(late), Conflict)
+            assert await backend.environments() == [second, other]
+            skipped = second._replace(row_version=4)
+            await refused(backend.commit(Batch(changed_environments=[skipped])), Conflict)
+            assert await backend.environment(first.name_index) == second
+
     async def test_the_newest_generation_of_a_key_counts(self, open_backend: OpenBackend) -> None:
         run = os.urandom(16)
         async with initialised(open_backend) as backend:

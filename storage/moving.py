@@ -267,12 +267,16 @@ class _Move:
         target = await store.places.create(self._target)
         try:
             await self._need_another(target)
-            if await target.identity() is not None or not await target.try_become_executor():
-                raise Conflict(
-                    f"{store.places.name(self._target)} has a store of this environment already.",
-                    hint="Another home may use it. Remove it there first.",
-                )
+            taken = Conflict(
+                f"{store.places.name(self._target)} has a store of this environment already.",
+                hint="Another home may use it. Remove it there first.",
+            )
+            if await target.identity() is not None:
+                raise taken
             await self._note(OtherPlace(self._target.database, left=False, attempt=self._attempt))
+            if not await target.try_become_executor():
+                await self._note(None, own=True)  # so that it is not removed as if it were this one's
+                raise taken
             async with _scratch(store.home, info.id) as folder:
                 state = await self._filled(folder, target)
             return await self._checked(target, state, held)

@@ -13,8 +13,8 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
-from ...engine.desktop.actions.text_patterns import compiled, matches
-from ...engine.desktop.faults import ActionError
+from ...engine.patterns import PatternError, compiled, matches
+from ..ending import ended
 from ..port import SECOND
 from .arguments import Arguments
 from .fault import Fault, fault
@@ -102,9 +102,7 @@ class Shell:
         for reader in self._readers:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        await self.process.wait()
+        await ended(self.process)
 
 
 async def open_session(arguments: Arguments, session: Session) -> Outputs:
@@ -187,7 +185,7 @@ async def wait_for_text(arguments: Arguments, session: Session) -> Outputs:
     try:
         met = _matcher(wanted, shell, arguments.boolean("IsRegEx", False), arguments.boolean("IgnoreCase", True))
         there = await _until(met, shell, session, seconds)
-    except ActionError as error:
+    except PatternError as error:
         raise Fault("ArgumentTypeError", f"The text to wait for: {error.message}") from error
     if not there:
         if not shell.alive:
@@ -197,7 +195,7 @@ async def wait_for_text(arguments: Arguments, session: Session) -> Outputs:
 
 
 def _matcher(wanted: str, shell: Shell, is_pattern: bool, ignore_case: bool) -> Callable[[], bool]:
-    """Whether what nobody has read holds the text. Raises ActionError for no pattern, and one that runs away."""
+    """Whether what nobody has read holds the text. Raises PatternError for no pattern, and one that runs away."""
     if is_pattern:
         compiled(wanted, ignore_case)
         return lambda: bool(matches(wanted, shell.text, ignore_case=ignore_case))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ..ending import ended
 from ..port import SECOND
 from .fault import Fault
 from .session import Session
@@ -74,7 +75,7 @@ async def run(
         _kill(process)
         for each in waits:
             each.cancel()
-        await process.wait()
+        await ended(process)
         await asyncio.gather(*waits, return_exceptions=True)
     return Finished(process.returncode or 0, output.decode(encoding, "replace"), error.decode(encoding, "replace"))
 

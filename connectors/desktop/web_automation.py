@@ -214,7 +214,9 @@ async def _drop_down(element: Any, arguments: Arguments, tab: Tab) -> None:
         numbers = [int(str(each)) - 1 for each in _several(arguments, named)]
         await element.select_option(index=numbers)
     else:
-        names = [str(each) for each in _several(arguments, _given(arguments, "OptionNames", "OptionsNames", "OptionName"))]
+        names = [
+            str(each) for each in _several(arguments, _given(arguments, "OptionNames", "OptionsNames", "OptionName"))
+        ]
         if arguments.boolean(_given(arguments, "UseRegularExpressions", "UseRegularExpression"), False):
             names = await element.evaluate(_LIKE, names) or names
         await element.select_option(label=names)

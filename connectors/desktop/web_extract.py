@@ -12,8 +12,7 @@ from typing import Any, Final
 from playwright.async_api import Error as PlaywrightError
 
 from ...engine.datatypes import DataTable, Datum
-from ...engine.desktop.actions.text_patterns import matches
-from ...engine.desktop.faults import ActionError
+from ...engine.patterns import PatternError, matches
 from .arguments import Arguments
 from .browser import PAGE_SECONDS, Tab, failed, located, milliseconds, repository, tab_of
 from .csv_file import unique_columns
@@ -120,7 +119,7 @@ async def _value(entry: Any, place: tuple[str, str, str, str]) -> str:
     try:
         # Not on the loop: a pattern may run away, up to its limit of time.
         found = await asyncio.to_thread(matches, pattern, text)
-    except ActionError as error:
+    except PatternError as error:
         raise Fault("FailedToExtractDataError", error.message) from None
     return str(found[0].group()) if found else ""
 

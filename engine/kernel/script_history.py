@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, cast
 
-from ..datatypes import DataTable, Datum, restored
+from ..datatypes import DataTable, Datum, Item, restored
 from ..desktop.catalog.secret_arguments import is_secret
 from ..desktop.conversions import to_text
 from ..desktop.culture import INVARIANT
@@ -290,7 +290,15 @@ class ScriptHistory:
 
     def _output(self, variable: str, value: Datum, name: str) -> dict[str, Any]:
         spelled = self.plan.scope.spelled.get(variable, variable)
-        return _shown(name, MASK if variable in self.plan.sensitive else _text(value), spelled)
+        hidden = variable in self.plan.sensitive or self._tells_what_is_hidden(value)
+        return _shown(name, MASK if hidden else _text(value), spelled)
+
+    def _tells_what_is_hidden(self, value: Datum) -> bool:
+        """Whether this is the error of a row whose message is not shown."""
+        if not isinstance(value, Item) or value.kind != "Error":
+            return False
+        place = (value.get("SubflowName"), value.get("ActionIndex"))
+        return any((node.subflow, node.row) == place and self.plan.hides(node) for node in self.plan.nodes)
 
 
 def _shown(name: str, value: str, variable: str) -> dict[str, Any]:

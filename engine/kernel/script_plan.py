@@ -264,6 +264,8 @@ class ScriptPlan:
     connections: tuple[str, ...] = ()
     observers: Mapping[str, Any] = field(default_factory=dict)
     artifacts: Mapping[str, Any] = field(default_factory=dict)
+    screenshots: bool = True
+    """Whether a picture is kept of runs that fail with a browser open."""
 
     def path(self, node: Instruction, it: Iteration) -> str:
         """`/Main/12[345]`: the row, and the number of the record that began this execution of it."""

@@ -141,13 +141,12 @@ class Children:
                     if not run.aside:
                         return run.state
                 news = executor.claims.news(parent.log.run_id)
-                news.clear()
                 if await executor.vault.run_exists(child_id):
                     state, _ = await read_state(executor.vault, executor.library, child_id, keep=0)
                     if state.response is not None or state.end is not None:
                         return state
                 run = executor.live.get(child_id)
-                if run is None:
+                if run is None and not news.is_set():
                     parent.waits_far(key)
                     await news.wait()
                     run = executor.live.get(child_id)

@@ -98,6 +98,8 @@ class Claims:
         self._turn = asyncio.Lock()
         self._more = True
         self._next: int | None = None
+        # The first that has fallen asleep while the store was asked for the next one.
+        self._meanwhile: int | None = None
         self._changed = asyncio.Event()
         self._timer: asyncio.Task[None] | None = None
         self._looks: set[asyncio.Task[None]] = set()
@@ -142,16 +144,27 @@ class Claims:
                 if not workers.shared and not (room and (self._more or self._is_due(now_ms))):
                     return
                 limit = min(room, _BATCH)
-                claimed = await workers.claim(limit, now_ms, self.without)
-                self._more = limit == 0 or len(claimed) == limit
+                claimed = await self._claim(limit, now_ms)
                 if workers.paused:
                     await self._hand_over()
                     return
                 for start in range(0, len(claimed), _AT_ONCE):
                     await asyncio.gather(*(self._bring_back(each) for each in claimed[start : start + _AT_ONCE]))
                 if len(claimed) < limit or not limit:
-                    self._set(await workers.next_wake())
+                    self._meanwhile = None
+                    self._set(_sooner(await workers.next_wake(), self._meanwhile))
                     return
+
+    async def _claim(self, limit: int, now_ms: int) -> list[bytes]:
+        # Whoever asks for a look during this one, asks for another: what he has to tell may be too late for this one.
+        self._more = False
+        try:
+            claimed = await self._executor.vault.workers.claim(limit, now_ms, self.without)
+        except BaseException:
+            self._more = True
+            raise
+        self._more = self._more or limit == 0 or len(claimed) == limit
+        return claimed
 
     def _is_due(self, now_ms: int) -> bool:
         return self._next is not None and self._next <= now_ms
@@ -220,6 +233,7 @@ class Claims:
     def asleep(self, due: int) -> None:
         """A run that left memory is durable as one that sleeps until `due`."""
         due_ms = -(-due // _TICKS_PER_MS)
+        self._meanwhile = _sooner(self._meanwhile, due_ms)
         if self._next is None or due_ms < self._next:
             self._set(due_ms)
 
@@ -256,7 +270,7 @@ class Claims:
     # ---- being told
 
     def news(self, run_id: bytes) -> asyncio.Event:
-        """Set when this run of this worker was told something."""
+        """Set when this run of this worker is next told something. Ask before looking whether there is anything."""
         return self._told.setdefault(run_id, asyncio.Event())
 
     def forget(self, run_id: bytes) -> None:
@@ -266,7 +280,8 @@ class Claims:
     def tell(self, run_id: bytes) -> None:
         """With the current commit: tell a run something, wherever it is."""
         live = self._executor.live.get(run_id)
-        if live is None or live.far:  # otherwise it waits in this process, for what tells it
+        # Otherwise it waits in this process, for what tells it.
+        if live is None or live.far or run_id in self._told:
             self._executor.vault.workers.wake(run_id, lambda: self._after_telling(run_id))
 
     def _after_telling(self, run_id: bytes) -> None:
@@ -277,7 +292,10 @@ class Claims:
                 self._executor.hint()
 
     def _tell(self, run_id: bytes) -> None:
-        event = self._told.get(run_id)
+        live = self._executor.live.get(run_id)
+        if live is not None:
+            live.tell()
+        event = self._told.pop(run_id, None)  # whoever looks from now on, waits for the next
         if event is not None:
             event.set()
 
@@ -294,6 +312,10 @@ class Claims:
 
 def _nothing(run_id: bytes) -> None:
     """Nobody drives runs now."""
+
+
+def _sooner(one: int | None, other: int | None) -> int | None:
+    return min(one, other) if one is not None and other is not None else one if other is None else other
 
 
 def _elsewhere(run_id: bytes) -> RunElsewhereError:

@@ -20,12 +20,13 @@ from ...connectors import Registry
 from ...connectors.registry import canonical
 from ..datatypes import plain, restored, stored
 from ..errors import NotFound, SealflowError
-from ..kernel import Invoke
+from ..kernel import Invoke, State
+from ..kernel import records as event
 from ..kernel.plan import Operation
 from ..kernel.script_interface import outputs_of
 from ..kernel.script_plan import ScriptPlan
 from ..kernel.script_state import ScriptState
-from ..kernel.status import FAILED, SUCCEEDED
+from ..kernel.status import CANCELLED, FAILED, SUCCEEDED
 from .claims import RunElsewhereError
 from .perform import Answer
 from .requests import CANCEL
@@ -44,6 +45,9 @@ _FROM_SCRIPT: Final = "external.runflow"
 _ITEM: Final = "item/"
 _OWN: Final = frozenset({"flowid", "waittocomplete"})
 """Arguments of `External.RunFlow` that are no inputs of the called flow."""
+
+_AWAITED: Final = "awaited"
+"""The pin of a run that its caller waits for."""
 
 GIVEN_UP: Final = "The flow that called this one does not wait for it any more."
 
@@ -124,6 +128,8 @@ class DesktopCalls:
                 return _failure(error.code, error)
             tracking = parent.state.pins.get("tracking") or start.pins["tracking"]
             start.trigger["clientTrackingId"] = start.pins["tracking"] = tracking
+            if asked.waits:
+                start.pins[_AWAITED] = True
             if asked.mode:
                 start.pins["runMode"] = asked.mode
             await self._children.start(start, plan)  # type: ignore[arg-type]
@@ -136,6 +142,18 @@ class DesktopCalls:
             self._given_up(parent, command)
             raise
         return _outcome(command, state)
+
+    async def is_orphan(self, parent: bytes | None, state: State) -> bool:
+        """Whether nobody waits any more for this run of a called desktop flow: its caller ended in a process that died
+        before it could cancel it.
+        """
+        if parent is None or not state.pins.get(_AWAITED) or not await self._executor.vault.run_exists(parent):
+            return False
+        return (await self._executor.vault.run(parent)).ended_ms is not None
+
+    def end_orphan(self, run: LiveRun) -> None:
+        """Cancel a run that was just brought back, before anything else happens in it."""
+        run.feed(event.stop(run.now(), CANCELLED, "Cancelled", GIVEN_UP))
 
     def _given_up(self, parent: LiveRun, command: Invoke) -> None:
         """The call is given up. Not by a caller that goes on later, here or elsewhere: it will ask again."""

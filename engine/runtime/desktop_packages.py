@@ -4,6 +4,8 @@ reads scripts is pure.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..cloud.package_desktop import DesktopFlow
 from ..desktop.parse import Reading
 from ..desktop.problem import RobinError
@@ -32,7 +34,14 @@ def source_in(flow: DesktopFlow, name: str = "") -> ScriptSource:
         flow.file,
         aliases,
         flow.enabled,
+        screenshots=not _said(flow.metadata, "disableScreenshotCaptureOnError"),
     )
+
+
+def _said(metadata: Any, name: str) -> bool:
+    """Whether the metadata of a flow says yes to this."""
+    found = metadata.get(name) if isinstance(metadata, dict) else None
+    return found is True or str(found).lower() == "true"
 
 
 def _found(flow: DesktopFlow) -> Found:

@@ -56,11 +56,15 @@ def changed(
 ) -> dict[str, Any]:
     """The settings of an environment with more allowed to desktop flows; with `forget` everything before is undone.
 
-    `folders` are absolute paths, and whether they may be written to. Raises InvalidSettingError.
+    `folders` are absolute paths, and whether they may be written to. What a drive or share is mapped to is allowed too;
+    whether it may be written to stays as it was said of the folder, and otherwise it may. Raises InvalidSettingError.
     """
     desktop: dict[str, Any] = {} if forget else dict(kept.get(DESKTOP) or {})
     listed = {each["path"]: bool(each.get("write", True)) for each in desktop.get("folders", [])}
-    for path, write in (folders or {}).items():
+    named = dict(folders or {})
+    for path in (mapping or {}).values():
+        named.setdefault(path, listed.get(path, True))
+    for path, write in named.items():
         if not Path(path).is_absolute() or not Path(path).is_dir():
             raise InvalidSettingError(f"There is no folder '{path}'.", hint="Make it first, and give its full path.")
         listed[path] = write

@@ -214,6 +214,8 @@ class Executor:
                     await run.settled()
                 if run is None or not run.aside:
                     break
+            if run is not None and run.outlived:
+                run.expire()
             yield run
 
     async def cancel(self, run_id: bytes, reason: str) -> bool:
@@ -273,11 +275,13 @@ class Executor:
         self.claims.forget(run.log.run_id)
         self._ending = [task for task in self._ending if not task.done()] + run.put_aside()
 
-    def fell_asleep(self, run: LiveRun, missed: list[Record]) -> None:
-        """The run is durable as one that sleeps: it leaves memory, unless it was told something meanwhile."""
+    def fell_asleep(self, run: LiveRun, missed: list[Record], *, told: bool) -> None:
+        """The run is durable as one that sleeps: it leaves memory. It comes back at once with the events that it
+        missed, or where it was told something meanwhile.
+        """
         self.put_aside(run)
         self.claims.asleep(run.sleeps_until)
-        if missed:
+        if missed or told:
             self._hint_task(self._wake_up(run.log.run_id, missed))
         self.claims.made_room()
 
@@ -286,6 +290,8 @@ class Executor:
             async with self._at_hand(run_id) as run:
                 for record in missed if run is not None else []:
                     run.feed(record)  # type: ignore[union-attr]
+        except RunElsewhereError:
+            return  # who has it finds out by himself
         except Exception as error:
             log.warning("run %s cannot be resumed: %s", run_name(run_id), type(error).__name__)
 
@@ -416,9 +422,6 @@ class Executor:
         await self.claims.close()
         await self.key_work.close()
         await self._reviving.close()
-        for each in self._hints:
-            each.cancel()
-        await asyncio.gather(*self._hints, return_exceptions=True)
         self.interrupt(
             SealflowError(
                 "The engine was closed while the run was going on.",
@@ -426,6 +429,9 @@ class Executor:
                 hint="Open the engine again; the run goes on where it stood.",
             )
         )
+        for each in self._hints:
+            each.cancel()
+        await asyncio.gather(*self._hints, return_exceptions=True)
         if self._ending:
             await asyncio.wait(self._ending, timeout=max(patience, LEAST_PATIENCE))
             self._ending.clear()

@@ -36,6 +36,8 @@ def _condition(status: EnvironmentStatus) -> Iterator[str]:
                 f"it is deleted from {_date(due)} on, as its policy says, unless it is unlocked or its key is given "
                 f"again: sealflow env unlock {status.environment.name}"
             )
+    if status.environment.other is not None and status.environment.other.left:
+        yield "the keys at the place it was moved from are not destroyed yet: the same sealflow env move again does it"
     if status.condition == SUSPENDED:
         yield "its key is not given now: nothing that it sealed can be read; what has no name is sealed"
     if status.problem is not None:

@@ -74,6 +74,7 @@ class LiveRun:
         *,
         started: int,
         held: bool = False,
+        status: int = RUNNING,
     ) -> None:
         self.executor = executor
         self.plan = plan
@@ -93,8 +94,9 @@ class LiveRun:
         self.sleeps_until = 0
         self.far: set[ActionKey] = set()
         """Calls of child flows that are not in memory here."""
+        self._told = False
         self._told_parent = False
-        self._status = WAITING if held else RUNNING
+        self._status = WAITING if held else status
         self._listens = plan.listens and simulation is None
         self._tasks = RunTasks(self._task_ended, executor.callers)
         self._timers = Timers(self._tasks)
@@ -140,7 +142,8 @@ class LiveRun:
 
     async def settled(self) -> None:
         """Return when nothing is held back: all that was fed is decided and queued to be written, or never will be."""
-        await self._quiet.wait()
+        while not self._quiet.is_set():  # it may be held back again before who waits has his turn
+            await self._quiet.wait()
 
     def _hold(self) -> None:
         self._loading = True
@@ -149,6 +152,11 @@ class LiveRun:
     def with_result(self, command: Invoke, effect: Callable[[], None]) -> None:
         """Carry out `effect` when the result of this call is queued to be written: in the same commit, or never."""
         self._effects[(command.node.index, command.it)] = effect
+
+    @property
+    def outlived(self) -> bool:
+        """Whether the run has outlived its limit, and has not ended yet."""
+        return self.simulation is None and self.state.end is None and self.now() >= self.expires
 
     def expire(self) -> None:
         """End the run: it has outlived its limit."""
@@ -392,7 +400,7 @@ class LiveRun:
         due = due_of(state, self.far, self.expires)
         if due < self.executor.clock.now() + LONG_SLEEP:
             return
-        self.sleeps_until = due
+        self.sleeps_until, self._told = due, False
         claims.sleep(self, due, leaves=leaves)
         if self._status == WAITING:
             self.log.append([], head=True, on_durable=self._asleep)
@@ -411,7 +419,7 @@ class LiveRun:
         if self.failure is None:
             missed = list(self._held)
             self._held.clear()
-            self.executor.fell_asleep(self, missed)
+            self.executor.fell_asleep(self, missed, told=self._told)
 
     def put_aside(self) -> list[asyncio.Task[None]]:
         """Drive the run no more here: it goes on from what is durable. Gives the tasks that are ending."""
@@ -434,6 +442,13 @@ class LiveRun:
         """A call of the run waits for a child flow that is not in memory here."""
         self.far.add(key)
         self._maybe_sleep()
+
+    def tell(self) -> None:
+        """There is news for the run: it stays awake until whoever waits for some has looked, and is looked at again
+        where it is falling asleep.
+        """
+        self._told = True
+        self.far.clear()
 
     def recover(self, commands: list[Command], ready: bool, calls: dict[str, int]) -> None:
         """After a restart: do again what was under way, and go on deciding where that had stopped.

@@ -20,11 +20,13 @@ from ..kernel import Invoke
 from ..kernel.inline import INLINE
 from ..kernel.plan import Operation
 from ..kernel.polling import Request
+from ..kernel.script_plan import Handler
 from ..kernel.status import FAILED, SUCCEEDED, WAITING
 from ..kernel.timing import SECOND, duration
 from ..values import Value
 from .artifacts import artifact_of
 from .cloud_connectors import addressed, answering, is_cloud_call
+from .last_looks import look, offered_to
 from .sessions import Sessions
 
 
@@ -40,7 +42,8 @@ class Answer(NamedTuple):
 class Outside(NamedTuple):
     """A call that is ready to be made; it holds nothing of its run but what is sent. `asks`: it subscribes.
 
-    `session`: what the run of a desktop flow has open.
+    `session`: what the run of a desktop flow has open, `handlers` those that could take the call's error, see
+    `last_looks`.
     """
 
     connector: Connector
@@ -48,6 +51,7 @@ class Outside(NamedTuple):
     operation: Operation
     asks: bool
     session: Session | None = None
+    handlers: tuple[Handler, ...] | None = None
 
 
 class Performer:
@@ -71,8 +75,10 @@ class Performer:
                 return self._cloud_call(command)
             connector = self.registry.find(operation.connector)
             asks = operation.webhook and not command.unsubscribes
-            session = self.sessions.of(run_of(command)) if operation.connector.startswith(MODULES) else None
-            return Outside(connector, _call(command), operation, asks, session)
+            if not operation.connector.startswith(MODULES):
+                return Outside(connector, _call(command), operation, asks)
+            session, handlers = self.sessions.of(run_of(command)), offered_to(command)
+            return Outside(connector, _call(command), operation, asks, session, handlers)
         except Exception as error:
             return _fault(operation, error)
 
@@ -89,7 +95,10 @@ class Performer:
             services = self.services if prepared.session is None else replace(self.services, session=prepared.session)
             return _outcome(prepared, await prepared.connector.invoke(prepared.call, services))
         except Exception as error:
-            return _fault(prepared.operation, error)
+            answer = _fault(prepared.operation, error)
+        if prepared.session is not None and prepared.handlers is not None:
+            return answer._replace(outputs=await look(prepared.session, answer.code, prepared.handlers))
+        return answer
 
     async def ask(self, request: Request, *, key: str, trigger: str, callback_url: str = "") -> Answer:
         """What a trigger asks outside: once, judged like the call of an action; raises nothing either.

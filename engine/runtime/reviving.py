@@ -134,17 +134,22 @@ class Reviving:
                 code="RevisionMismatch",
                 hint="Resume it with the release that started it.",
             )
+        orphan = await executor.desktop_calls.is_orphan(info.parent, state)
         known = executor.live.get(run_id)
         if known is not None:
             return known
         limit = concurrency_of(plan)
         held = is_held(state) and executor.admission.holds(info.flow_id, limit)
         flow, simulation = str(info.summary.get("flow", "")), simulation_of(state.pins)
-        run = LiveRun(executor, plan, state, runlog, flow, simulation, started=state.started, held=held)
+        run = LiveRun(
+            executor, plan, state, runlog, flow, simulation, started=state.started, held=held, status=info.status
+        )
         run.parent = info.parent
         executor.adopt(run)
         executor.admission.enter(info.flow_id, run, limit)
         run.recover(machine.pending(state), machine.needs_tick(state) and not held, calls)
+        if orphan:
+            executor.desktop_calls.end_orphan(run)
         return run
 
     async def _fold(self, run_id: bytes, plan: Plan, state: State) -> dict[str, int]:

@@ -21,6 +21,7 @@ from . import bundles
 from .callbacks import addresses
 from .claims import RunElsewhereError
 from .keyed import keyed
+from .last_looks import screenshot
 from .live import LiveRun
 from .reading import RunResult, read_state, result_of, run_info
 from .report import RESIDENT, RunReport, find_action, read_report, report_of
@@ -257,6 +258,11 @@ class Run:
         """
         env = self._environment
         return await trace(env._vault, env._library, self._id, action)
+
+    @keyed
+    async def screenshot(self) -> bytes | None:
+        """Of a desktop flow's run that failed with a browser open: the page as PNG. None where there is none."""
+        return await screenshot(self._environment._vault, self._id)
 
     @keyed
     async def cancel(self, reason: str = "The run was cancelled.") -> bool:

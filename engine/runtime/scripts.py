@@ -46,6 +46,8 @@ class ScriptSource:
     aliases: tuple[str, ...] = ()
     enabled: bool = True
     kind: str = DESKTOP
+    screenshots: bool = True
+    """Whether a picture is kept of runs that fail with a browser open."""
 
     def read(self) -> Reading:
         """The script, parsed, with what is wrong with it."""
@@ -106,6 +108,8 @@ def prepared(source: ScriptSource, *, when_reached: bool = False) -> tuple[dict[
         "pointer": "",
         "parameters": {},
     }
+    if not source.screenshots:
+        document["screenshots"] = False
     if source.aliases:
         document["aliases"] = [alias.lower() for alias in source.aliases]
     return document, build_script(reading.script)
@@ -120,7 +124,9 @@ def script_plan(document: Mapping[str, Any]) -> ScriptPlan:
     """The plan of a deployed script."""
     definition = document["definition"]
     reading = parse(definition["script"], kind=definition["form"], repositories=definition.get("repositories", {}))
-    return build_script(reading.script)
+    plan = build_script(reading.script)
+    plan.screenshots = document.get("screenshots", True)
+    return plan
 
 
 def script_start(

@@ -12,6 +12,7 @@ Sources: desktop flows, "Work queues"; exported solutions (calls of the four act
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -130,6 +131,10 @@ class WorkQueues:
         await self._vault.put_flow(_PREFIX + name, document)
         return name
 
+    async def names(self) -> list[str]:
+        """The queues there are."""
+        return sorted(_bare(flow.name) for flow in await self._vault.flows() if flow.name.startswith(_PREFIX))
+
     async def find(self, name: str) -> Flow:
         """A queue by its name or id. Raises NotFound, code WorkQueueNotFound."""
         for each in (_PREFIX + name, name):
@@ -145,11 +150,14 @@ class WorkQueues:
             hint="`sealflow queue create NAME` makes one; --id gives it the id that a script calls it by.",
         )
 
-    async def add(self, queue: str, name: str, value: Any, *, priority: str = "Normal", id: str) -> QueueItem:
+    async def add(
+        self, queue: str, name: str, value: Any, *, priority: str = "Normal", id: str | None = None
+    ) -> QueueItem:
         """Enqueue an item, durably; one with the same `id` that still waits is not added again. Raises NotFound,
         NotStorable, DefinitionError InvalidPriority.
         """
         flow = await self.find(queue)
+        id = id or secrets.token_hex(16)
         item = QueueItem(id, name, value, priority=_named(priority, PRIORITIES, "InvalidPriority"))
         kept = {**item.to_json(), "enqueued": _moment(self._clock.now())}
         await self._vault.add_message(flow.id, item.partition, kept, dedupe=id.encode())
@@ -206,7 +214,7 @@ class QueueActions:
         value = stored(given.get("value"))
         item = QueueItem(id, _text(given, "name"), value, status, priority, enqueued=_moment(run.now()))
         await self._with_result(run, command, flow, put=item)
-        return {"workqueueitem": item.item(_shown(flow))}
+        return {"workqueueitem": item.item(_bare(flow.name))}
 
     async def _process(self, run: LiveRun, command: Invoke, given: Mapping[str, Datum]) -> dict[str, Datum]:
         flow = await self._queues.find(_text(given, "workqueue"))
@@ -215,8 +223,8 @@ class QueueActions:
         if found is None:
             if asked:
                 return {CONDITION: False}
-            raise Failure("WorkQueueItemNotFoundError", f"No item waits in the work queue '{_shown(flow)}'.")
-        outputs: dict[str, Datum] = {"workqueueitem": found.item(_shown(flow))}
+            raise Failure("WorkQueueItemNotFoundError", f"No item waits in the work queue '{_bare(flow.name)}'.")
+        outputs: dict[str, Datum] = {"workqueueitem": found.item(_bare(flow.name))}
         return {**outputs, CONDITION: True} if asked else outputs
 
     async def _claimed(self, run: LiveRun, command: Invoke, flow: Flow) -> QueueItem | None:
@@ -329,8 +337,8 @@ def _notes_of(id: str) -> str:
     return f"Notes/{id}"
 
 
-def _shown(flow: Flow) -> str:
-    return flow.name.removeprefix(_PREFIX)
+def _bare(name: str) -> str:
+    return name.removeprefix(_PREFIX)
 
 
 def _text(given: Mapping[str, Datum], name: str) -> str:

@@ -15,9 +15,9 @@ from canaries import Canaries, files
 from processes import Ended, Place
 
 WHAT = (
-    "the file", "a comment", "a subflow", "a variable", "a text", "the input", "a name of an input", "a sensitive input",
-    "a sensitive value", "what a file holds", "a name of a file", "a cell", "an error", "an output", "an answer",
-    "a dialog", "a member", "a column", "an item", "a label",
+    "the file", "a comment", "a subflow", "a variable", "a text", "the input", "a name of an input",
+    "a sensitive input", "a sensitive value", "what a file holds", "a name of a file", "a cell", "an error",
+    "an output", "an answer", "a dialog", "a member", "a column", "an item", "a label",
 )  # fmt: skip
 CANARIES = Canaries({what: f"Kanarieqzjxvw{number:02d}Vogel" for number, what in enumerate(WHAT)})
 C = CANARIES.texts
@@ -44,9 +44,9 @@ FUNCTION {C["a subflow"]} GLOBAL
             SET Result TO $'''failed'''
         END
     Text.Replace Text: Content TextToFind: Secret IsRegEx: False IgnoreCase: False ReplaceWith: $'''%''%''' ActivateEscapeSequences: False Result=> Replaced
-    Display.ShowMessageDialog.ShowMessage Title: $'''{C["a dialog"]}''' Message: $'''m''' Buttons: Display.Buttons.YesNo ButtonPressed=> Pressed
+    Display.InputDialog Title: $'''{C["a dialog"]}''' Message: $'''m''' InputType: Display.InputType.SingleLine IsTopMost: False UserInput=> Told
 END FUNCTION
-"""
+"""  # noqa: E501
 
 
 def searched(place: Place) -> list[str]:
@@ -109,7 +109,8 @@ def wait_for_pause(out: Path) -> str:
     text = ""
     for _ in range(1_200):
         text = out.read_text("utf-8") if out.exists() else ""
-        if "Wait" in text:
+        if "input dialog" in text:
             return text
+        assert "Failed" not in text, text
         time.sleep(0.05)
     raise AssertionError(f"the run did not come to its pause: {text}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sealflow
-from desktop_corpus_cases import CASES, ELSEWHERE, Case
+from desktop_corpus_cases import CALLED, CASES, ELSEWHERE, Case, text_of
 from openpyxl import Workbook
 from sealflow.connectors.desktop import Settings
 from sealflow.connectors.desktop.folders import Allowed
@@ -30,7 +30,8 @@ CREATE TABLE Priority (Id INTEGER PRIMARY KEY, Name TEXT);
 CREATE TABLE Project (Id INTEGER PRIMARY KEY, ProjectNumber TEXT);
 CREATE TABLE Flow (Id INTEGER PRIMARY KEY, Name TEXT, ProjectId INTEGER);
 CREATE TABLE WorkItem (Id INTEGER PRIMARY KEY, Number TEXT, ProjectId INTEGER, FlowId INTEGER, PriorityId INTEGER,
-    StatusId INTEGER, Processed INTEGER DEFAULT 0, RetrieveCount INTEGER DEFAULT 0, AccumulatedRunTime INTEGER DEFAULT 0);
+    StatusId INTEGER, Processed INTEGER DEFAULT 0, RetrieveCount INTEGER DEFAULT 0,
+    AccumulatedRunTime INTEGER DEFAULT 0);
 CREATE TABLE WorkItemData (WorkItemId INTEGER, DataContent TEXT, DataSource TEXT);
 CREATE TABLE Log (Level TEXT, Machine TEXT, Project TEXT, Flow TEXT, Subflow TEXT, Message TEXT);
 INSERT INTO Status VALUES (1, 'Success'), (2, 'Fail');
@@ -47,7 +48,11 @@ def furnish(drive: Path) -> None:
         store.executescript(SCHEMA)
     book = Workbook()
     sheet = book.create_sheet("Config")
-    for row in (("Flow Name", "Property Name", "Value"), ("General", "Environment", "TEST"), ("Invoices", "Retries", 3)):
+    for row in (
+        ("Flow Name", "Property Name", "Value"),
+        ("General", "Environment", "TEST"),
+        ("Invoices", "Retries", 3),
+    ):
         sheet.append(row)
     book.save(drive / "config.xlsx")
     texts = {
@@ -66,8 +71,20 @@ def furnish(drive: Path) -> None:
     os.utime(drive / "repository" / "source_code" / "Subflow A.Txt", (1_750_000_000, 1_750_000_000))
 
 
+POSTED: list[Any] = []
+"""What reached the stand-ins of the cloud connectors."""
+
+
+async def answer(call: sealflow.Call) -> Any:
+    """As SharePoint and Outlook would."""
+    assert isinstance(call.inputs, dict)
+    POSTED.append((call.operation, call.inputs["parameters"]))
+    if call.operation == "GetItems":
+        return {"value": [{"Flow Name": "Invoices", "Property Name": "Retries", "Value": 3}]}
+    return {}
+
+
 async def run_all(folder: Path) -> dict[str, sealflow.RunResult]:
-    drives = {}
     results = {}
 
     async def one(engine: sealflow.Engine, environment: sealflow.Environment, case: Case) -> None:
@@ -78,10 +95,14 @@ async def run_all(folder: Path) -> dict[str, sealflow.RunResult]:
     drive = folder / "drive"
     drive.mkdir()
     furnish(drive)
-    drives["C:"] = drive
-    settings = Settings(folders=(Allowed(drive),), mapping=drives, answers={"*": "OK"})
+    settings = Settings(folders=(Allowed(drive),), mapping={"C:": drive}, answers={"*": "OK"})
     async with sealflow.open(folder / "home", keystore=folder / "keystore.json", desktop=settings) as engine:
+        for connector in ("sharepointonline", "office365"):
+            engine.connectors.connector(connector)(answer)
         environment = await engine.environment("published")
+        for name, text in CALLED.items():
+            script = text_of(TEXTS, text[1:]) if text.startswith("@_") else text
+            await environment.deploy(name, ScriptSource(name, script))
         for case in CASES:  # one after the other: they share a drive
             await one(engine, environment, case)
     return results
@@ -121,6 +142,15 @@ def test_what_they_leave_outside(ran: tuple[Path, dict[str, sealflow.RunResult]]
         assert store.execute("SELECT StatusId FROM WorkItem WHERE Id = 7").fetchall() == [(2,)]
         data = store.execute("SELECT DataContent FROM WorkItemData ORDER BY WorkItemId").fetchall()
         assert data == [('{"q":"it\'s"}',), ('{"a":1}',)]
+
+
+def test_what_they_ask_of_cloud_connectors(ran: tuple[Path, dict[str, sealflow.RunResult]]) -> None:
+    posted = [asked for operation, asked in POSTED if operation == "PostItem"]
+    messages = [(each["item/Title"], each["item/Message"], each["item/Subflow"]) for each in posted]
+    assert messages == [("INFO", "began", "Main"), ("INFO", "by itself", "S"), ("ERROR", "it broke", "Work")]
+    mails = [asked for operation, asked in POSTED if operation == "SendEmailV2"]
+    assert [each["emailMessage/To"] for each in mails] == ["a@b.example", "c@d.example"]
+    assert mails[0]["emailMessage/Attachments"] == [{"Name": "note.txt", "ContentBytes": "aGVsbG8="}]
 
 
 def test_of_every_other_one_it_is_said_why_not() -> None:

@@ -50,7 +50,7 @@ END
     Excel.WriteToExcel.WriteCell Instance: Book Value: $'''end''' Column: 2 Row: 1 WorksheetName: $'''%''%'''
     Excel.CloseExcel.CloseAndSaveAs Instance: Book DocumentFormat: Excel.ExcelFormat.OpenXmlWorkbook DocumentPath: $'''C:\\\\%Name%.xlsx'''
 END
-"""
+"""  # noqa: E501
 FINAL = ("Succeeded", "Failed")
 
 
@@ -165,8 +165,7 @@ def test_killed_at_an_action(
 
 def test_an_interruption_that_nobody_handles_fails_the_run(desk: Place) -> None:
     """The action was on record as under way, and nobody knows whether it happened: it is not done again."""
-    text = "File.WriteText File: 'C:\\\\bare.txt' TextToWrite: 'x' AppendNewLine: True IfFileExists: File.IfFileExists.Append"
-    desk.write("bare.robin", text)
+    desk.write("bare.robin", "File.WriteText File: 'C:\\\\bare.txt' TextToWrite: 'x' AppendNewLine: True")
     assert desk("run", "bare.robin", "--json", prepare=[["die_at_commit", 1, "after"]]).killed
     ended = desk("runs", "resume", "latest", "--json").expect(1).json
     assert (ended["status"], ended["error"]["code"]) == ("Failed", "ActionInterrupted")

@@ -1,11 +1,14 @@
-"""kill -9 while an environment moves: the same command goes on, another one gives it up, and nothing is lost or twice."""
+"""kill -9 while an environment moves: the same command goes on, another gives it up, and nothing is lost or twice."""
 
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from customer_keys import ENVIRONMENT, Customer, customer
@@ -13,11 +16,21 @@ from death_at_move import counted, die_at
 from key_changes import content, fill
 from key_deaths import forked
 from postgres_server import PostgresServer, shared_server
-from sealflow.storage import AlreadyThere, EnvironmentLocked, StoreBusy, move_environment, verify_environment
+from sealflow.storage import (
+    AlreadyThere,
+    EnvironmentLocked,
+    StoreBusy,
+    move_environment,
+    moving,
+    reset_environment,
+    verify_environment,
+)
+from thorough import LONG
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 
-SAMPLES = 10
+SAMPLES = 5
+"""Of the steps of a move; with SEALFLOW_TEST_LONG=1 all of them."""
 
 
 @pytest.fixture(scope="module")
@@ -106,39 +119,63 @@ async def refused(place: Customer) -> None:
             await acts.unlock(ENVIRONMENT)
 
 
-def test_killed_while_it_moves_into_a_database(tmp_path: Path, postgres: PostgresServer) -> None:
+@pytest.mark.parametrize("back", [False, True])
+def test_killed_while_it_moves(
+    tmp_path: Path, postgres: PostgresServer, back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into a database, or from it into a file."""
+    here, there = (postgres.url, None) if back else (None, postgres.url)
+    from sealflow.storage.backends.postgres import PostgresBackend
+
+    defaults: Any = PostgresBackend.open.__kwdefaults__  # a lease that the next process need not wait for
+    monkeypatch.setitem(defaults, "lease_seconds", 2.0)
     first = tmp_path / "first"
-    assert not forked(partial(begun, first, None))
-    assert not forked(partial(steps, Customer(first), postgres.url))
+    assert not forked(partial(begun, first, here))
+    assert not forked(partial(steps, Customer(first), there))
     last = json.loads((first / "steps").read_text())
-    chosen = sorted(random.Random(last).sample(range(1, last + 1), SAMPLES))
-    for number in chosen:
+    chosen = range(1, last + 1)
+    for number in chosen if LONG else sorted(random.Random(last).sample(chosen, SAMPLES - 2 * back)):
         folder = tmp_path / str(number)
-        assert not forked(partial(begun, folder, None))
+        assert not forked(partial(begun, folder, here))
         place = Customer(folder)
-        assert forked(partial(move, place, postgres.url, number)), number
+        assert forked(partial(move, place, there, number)), number
         if number % 3:
-            assert not forked(partial(whole, place, postgres.url)), number
+            assert not forked(partial(whole, place, there)), number
         else:
-            assert not forked(partial(given_up, place, None, postgres.url)), number
+            assert not forked(partial(given_up, place, here, there)), number
 
 
-def test_interrupted_it_is_closed(tmp_path: Path, postgres: PostgresServer) -> None:
+@pytest.mark.parametrize("then", ["the same", "deleted", "reset"])
+def test_interrupted_it_is_closed(tmp_path: Path, postgres: PostgresServer, then: str) -> None:
     assert not forked(partial(begun, tmp_path, None))
     place = Customer(tmp_path)
 
-    async def die_while_copying() -> None:
-        from sealflow.storage import moving
-
+    async def die_while_it_is_verified() -> None:
         async def died(*_: object) -> None:
-            import os
-            import signal
-
             os.kill(os.getpid(), signal.SIGKILL)
 
-        moving.rekeyed = died  # type: ignore[assignment]
+        moving._counts = died  # type: ignore[assignment]
         await move(place, postgres.url)
 
-    assert forked(die_while_copying)
-    assert not forked(partial(refused, place))
-    assert not forked(partial(whole, place, postgres.url))
+    async def gone() -> None:
+        """With the environment, what was copied of it."""
+        async with place.administration() as acts:
+            info = await acts.store.environment(ENVIRONMENT)
+            assert info.other is not None
+            if then == "deleted":
+                await acts.store.delete_environment(ENVIRONMENT, in_flight=True)
+            else:
+                await reset_environment(acts, ENVIRONMENT)
+        connection = await asyncpg.connect(postgres.url)
+        try:
+            name = f"sealflow_{info.id.hex()}"
+            assert await connection.fetch("SELECT 1 FROM pg_namespace WHERE nspname = $1", name) == []
+        finally:
+            await connection.close()
+
+    assert forked(die_while_it_is_verified)
+    if then == "the same":
+        assert not forked(partial(refused, place))
+        assert not forked(partial(whole, place, postgres.url))
+    else:
+        assert not forked(gone)

@@ -8,7 +8,7 @@ import pytest
 from customer_keys import ENVIRONMENT, Customer, customer
 from key_changes import content, fill
 from postgres_server import PostgresServer
-from sealflow.storage import AlreadyThere, move_environment, verify_environment
+from sealflow.storage import AlreadyThere, create_backup, move_environment, restore_backup, verify_environment
 
 
 async def keys(place: Customer) -> set[tuple[int, int, bytes]]:
@@ -37,12 +37,14 @@ async def test_there_and_back(tmp_path: Path, postgres: PostgresServer, covered:
     for url in (postgres.url, None):
         had = await keys(place)
         async with place.administration() as acts:
-            told: list[str] = []
-            moved = await move_environment(acts, ENVIRONMENT, url, progress=lambda what, _: told.append(what))
+            told: dict[str, int] = {}
+            moved = await move_environment(acts, ENVIRONMENT, url, progress=told.__setitem__)
             assert (moved.environment.database, moved.environment.other) == (url, None)
             assert (moved.flows, moved.in_flight, moved.left) == (len(before["flows"]), len(going_on), None)
-            assert list(dict.fromkeys(told))[0] == "fence"
-            assert list(dict.fromkeys(told))[-1] == "switch"
+            assert [*told] == [
+                "fence", "verify the source", "copy", "seal by fresh keys", "write", "verify the target", "switch",
+            ]  # fmt: skip
+            assert told["verify the target"] > 30
             assert (await verify_environment(acts.store, ENVIRONMENT)).findings == []
             assert await acts.reconcile() == []
             assert (await acts.policies.assignments() != {}) == covered
@@ -62,3 +64,55 @@ async def test_there_and_back(tmp_path: Path, postgres: PostgresServer, covered:
         await vault.flush()
         assert await vault.unfinished() == []
         await vault.put_flow("flow 0", {"v": 3})
+
+
+async def test_backups_and_anchors_of_before(tmp_path: Path, postgres: PostgresServer) -> None:
+    """An anchor holds at the new place, and a backup goes back there."""
+    place = await customer(tmp_path)
+    async with place.administration() as acts:
+        await acts.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            await fill(vault)
+            before = await content(vault)
+        anchor = (await verify_environment(acts.store, ENVIRONMENT, new_anchor=True)).anchor
+        assert anchor is not None
+        await create_backup(acts, ENVIRONMENT, tmp_path / "backup", expires_days=30)
+        moved = await move_environment(acts, ENVIRONMENT, postgres.url)
+        assert moved.backups_until_ms is not None
+        assert (await verify_environment(acts.store, ENVIRONMENT, anchor=anchor)).findings == []
+        async with place.vault() as vault:
+            await vault.put_flow("later", {"v": 1})
+        await restore_backup(acts, tmp_path / "backup")
+        assert (await acts.store.environment(ENVIRONMENT)).database == postgres.url
+        assert (await verify_environment(acts.store, ENVIRONMENT)).findings == []
+        async with place.vault() as vault:
+            assert await content(vault) == before
+        await move_environment(acts, ENVIRONMENT, None)  # with keys of a lower number than they were
+        async with place.vault() as vault:
+            assert await content(vault) == before
+
+
+async def test_earlier_keys_are_in_no_file_and_no_table(tmp_path: Path, postgres: PostgresServer) -> None:
+    """Of the key rows of before, no byte is at either place."""
+    place = await customer(tmp_path)
+    async with place.vault() as vault:
+        await fill(vault)
+    for url in (postgres.url, None):
+        async with place.administration() as acts:
+            async with acts.opened(ENVIRONMENT) as opened:
+                backend = opened.backend
+                rows = opened.keyring.rows
+                wrapped = [row.wrapped for row in rows]
+                for key in rows:
+                    wrapped += [row.wrapped for _, row in await backend.keys_of(key.domain, key.version, 10_000)]
+            assert len(wrapped) > 15
+            await move_environment(acts, ENVIRONMENT, url)
+            async with acts.opened(ENVIRONMENT) as opened:
+                await opened.backend.copy_to(tmp_path / f"{url is None}", with_keys=tmp_path / f"{url is None}.keys")
+        assert holding(tmp_path, wrapped) == []
+
+
+def holding(folder: Path, parts: list[bytes]) -> list[Path]:
+    """The files with any of these bytes."""
+    files = [(each, each.read_bytes()) for each in folder.rglob("*") if each.is_file()]
+    return [file for file, data in files if any(part in data for part in parts)]

@@ -7,15 +7,16 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from sealflow.storage.backends.postgres import PostgresBackend
 from sealflow.storage.backends.sqlite import SQLiteBackend
 from sealflow.storage.places import Places
 
-STEPS = ((SQLiteBackend, ("commit", "copy_to", "copy_from")), (PostgresBackend, ("commit", "copy_to", "copy_from")))
+_OF_STORES = ("commit", "copy_to", "copy_from")
 
 
 def counted(tell: Callable[[int, str], None]) -> None:
     """Has every step of this process told from now on, right before it and right after: its number, and which."""
+    from sealflow.storage.backends.postgres import PostgresBackend
+
     count = 0
 
     def step(kind: type[Any], name: str) -> None:
@@ -32,7 +33,9 @@ def counted(tell: Callable[[int, str], None]) -> None:
 
         setattr(kind, name, told)
 
-    for kind, names in (*STEPS, (Places, ("create", "remove"))):
+    for kind, names in (
+        (SQLiteBackend, _OF_STORES), (PostgresBackend, _OF_STORES), (Places, ("create", "remove")),
+    ):  # fmt: skip
         for name in names:
             step(kind, name)
 

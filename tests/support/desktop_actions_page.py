@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-import os
 import re
 import sys
 from collections import Counter
@@ -33,7 +32,6 @@ BEHAVIOUR: Final = (
     "examples/desktop/*.robin",
 )
 """Where actions are carried out and looked at: a mention in a test of the parser, say, proves nothing."""
-WORDS: Final = {"": "not yet", "#": "statement"}
 _ID: Final = re.compile(r"\b[A-Za-z]+(?:\.[A-Za-z0-9]+){1,2}\b")
 _MOST: Final = 400
 """Strings that one f-string may stand for."""
@@ -66,8 +64,9 @@ def rows() -> list[Row]:
 def _row(module: str, name: str, variants: Sequence[ActionSpec]) -> Row:
     ids = tuple(spec.id for spec in variants)
     built = tuple(each for each in ids if can_run(each))
-    written = ids[0] if len(ids) == 1 else os.path.commonprefix([each.split(".") for each in ids])
-    text = written if isinstance(written, str) else ".".join(written)
+    parts = [each.split(".") for each in ids]
+    alike = [same[0] for same in itertools.takewhile(lambda same: len(set(same)) == 1, zip(*parts, strict=False))]
+    text = ".".join(alike)
     platform = variants[0].platform
     if built:
         here = "browser" if platform == "browser" else "runs"
@@ -124,11 +123,14 @@ def _given(node: ast.AST, parameters: Mapping[str, list[str]]) -> Iterator[tuple
             yield from _pairs(node.target, item)
     elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.parametrize") and len(node.args) > 1:
         names, values = node.args[0], node.args[1]
-        if isinstance(names, ast.Constant) and isinstance(values, (ast.List, ast.Tuple)):
-            target = ast.parse(f"({names.value}) = 0").body[0]
-            assert isinstance(target, ast.Assign)
+        if (
+            isinstance(names, ast.Constant)
+            and isinstance(names.value, str)
+            and isinstance(values, (ast.List, ast.Tuple))
+        ):
+            target = ast.parse(f"({names.value})", mode="eval").body
             for item in values.elts:
-                yield from _pairs(target.targets[0], item)
+                yield from _pairs(target, item)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         yield from zip(parameters.get(node.func.id, ()), node.args, strict=False)
 
@@ -162,20 +164,24 @@ def _resolved(node: ast.JoinedStr, known: Mapping[str, set[str]]) -> Iterator[st
 def untested(found: Sequence[Row]) -> list[str]:
     """The actions that are built and that no test of behaviour names."""
     named = tested()
-    return [f"{row.module}: {row.name}" for row in found if row.variants and not named & {v.lower() for v in row.variants}]
+    return [
+        f"{row.module}: {row.name}" for row in found if row.variants and not named & {v.lower() for v in row.variants}
+    ]
 
 
 # --- the page
 
 _HEAD = """# Desktop actions
 
-Every action of Power Automate for desktop, and what Sealflow does with it. The page is made by `tests/support/desktop_actions_page.py` from the
-catalogue of actions and from what is built, and a test compares them; whatever is marked *runs* or *browser* is carried out by a test.
+Every action of Power Automate for desktop, and what Sealflow does with it. The page is made by
+`tests/support/desktop_actions_page.py` from the catalogue of actions and from what is built, and a test compares them;
+whatever is marked *runs* or *browser* is carried out by a test.
 
-- **runs**: wherever Sealflow runs. What it may touch is for an administrator to say: [how to run desktop flows](../how-to/desktop.md).
+- **runs**: wherever Sealflow runs. What it may touch is for an administrator to say: [how to run desktop
+  flows](../how-to/desktop.md).
 - **browser**: where Chromium is installed besides.
 - **statement**: a word of [the language](robin.md), which [runs as described](robin-semantics.md).
-- **refused**: it needs a Windows desktop. Checking and deploying say so with the place (`WindowsOnlyAction`), unless the flow may fail when it gets there.
+- **refused**: it needs a Windows desktop. Checking and deploying say so with the place (`WindowsOnlyAction`).
 - **not yet**: it could run here, and does not (`NotYetSupported`).
 
 """

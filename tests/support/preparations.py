@@ -98,5 +98,6 @@ def die_at_action(action: str, moment: str) -> None:
         if moment == "after":
             await real(self, call, services)
         os.kill(os.getpid(), signal.SIGKILL)
+        return None
 
     ModuleConnector.invoke = invoke  # type: ignore[method-assign]

@@ -172,6 +172,43 @@ async def first_of(env: Any, flow: str) -> Any:
     return await env.run(found[0].id)
 
 
+async def test_a_desktop_flow_whose_caller_has_ended_unseen_does_not_go_on(tmp_path: Path) -> None:
+    async with sealflow.open(tmp_path / "home", clock=sealflow.VirtualClock(START)) as engine:
+        env = await engine.environment()
+        await deploy(env, tmp_path, "greet", WAITING)
+        (run,) = await env.start(await env.deploy("caller", calling({"uiFlowId": "greet"})))
+        child = await first_of(env, "greet")
+        executor = env._executor
+        assert executor is not None
+        executor.desktop_calls._cancel = nothing  # type: ignore[method-assign] # the process dies before it does it
+        assert await run.cancel()
+        assert (await run.result()).status == "Cancelled"
+    async with sealflow.open(tmp_path / "home", clock=sealflow.VirtualClock(START)) as engine:
+        env = await engine.environment()
+        again = await env.run(child.id)
+        await again.resume()
+        assert (await again.result()).status == "Cancelled"
+
+
+async def nothing(run_id: bytes) -> None:
+    """What a process does that is not there any more."""
+
+
+async def test_a_desktop_flow_that_nobody_waits_for_goes_on(tmp_path: Path) -> None:
+    text = "External.RunFlow FlowId: $'''greet''' WaitToComplete: False\n"
+    async with sealflow.open(tmp_path / "home", clock=sealflow.VirtualClock(START)) as engine:
+        env = await engine.environment()
+        await deploy(env, tmp_path, "greet", WAITING)
+        (run,) = await env.start(await deploy(env, tmp_path, "outer", text), {})
+        assert (await run.result()).status == "Succeeded"
+        child = await first_of(env, "greet")
+    async with sealflow.open(tmp_path / "home", clock=sealflow.VirtualClock(START + 3600 * SECOND)) as engine:
+        env = await engine.environment()
+        again = await env.run(child.id)
+        await again.resume()
+        assert (await again.result()).status == "Succeeded"
+
+
 OUTER = """@OUTPUT Said : { 'Description': '', 'FriendlyName': 'Said', 'Type': 'String' }
 @OUTPUT Count : { 'Description': '', 'FriendlyName': 'Count', 'Type': 'Numeric' }
 External.RunFlow FlowId: $'''greet''' @Who: $'''Eve''' @Number: 3 @Greeting=> Said @Rows=> Rows

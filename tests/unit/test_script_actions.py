@@ -116,3 +116,9 @@ def test_an_action_is_found_in_any_case_and_fails_by_itself_for_a_wrong_type() -
     with pytest.raises(ActionError) as error:
         broken.run(given({"A": "1.5"}))
     assert error.value.code == "InvalidArgumentError"
+
+
+def test_a_list_that_was_never_assigned_is_an_empty_one() -> None:
+    """Published flows merge what they got into an output list that nothing has set."""
+    assert run("Variables.MergeLists", FirstList=["a"], SecondList=None) == {"OutputList": ["a"]}
+    assert run("Variables.SubtractLists", FirstList=None, SecondList=["a"])["ListDifference"] == []

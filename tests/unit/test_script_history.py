@@ -97,6 +97,23 @@ def test_sensitive_values_are_masked_in_everything_shown() -> None:
     assert outputs_of(run.state)["Pass"] == SECRET
 
 
+def test_the_last_error_of_a_row_that_is_hidden_is_not_shown() -> None:
+    text = f"""@SENSITIVE: [p]
+SET p TO '{SECRET}'
+File.Delete Files: p
+ON ERROR
+END
+ERROR => Last
+"""
+    plan = plan_of(text)
+    history = ScriptHistory(plan)
+    run = ScriptRun(plan, history=history)
+    run.answer(status=FAILED, code="FileNotFoundError", message=f"There is no file '{SECRET}'.")
+    assert SECRET in run["Last"]
+    assert history.entries[-1].outputs["variable"]["value"] == "•••"
+    assert SECRET not in json.dumps([entry.to_json() for entry in history.entries])
+
+
 def test_a_difference_shows_no_sensitive_value() -> None:
     plan = plan_of(SENSITIVE)
     run = ScriptRun(plan, {"Password": SECRET})

@@ -88,8 +88,9 @@ class Given:
         return word
 
     def items(self, name: str, default: Any = _MISSING) -> list[Any]:
-        """A list; not to be changed."""
-        return conversions.to_list(self.value(name, default))
+        """A list; not to be changed. One that was never assigned is empty: published flows rely on it."""
+        value = self.value(name, default)
+        return [] if value is None else conversions.to_list(value)
 
     def table(self, name: str, default: Any = _MISSING) -> DataTable:
         return conversions.to_table(self.value(name, default))

@@ -26,11 +26,13 @@ from . import (
     key,
     key_export,
     policy,
+    queue,
     replay,
     resetting,
     run,
     runs,
     runs_callback,
+    runs_screenshot,
     verify,
 )
 from . import eval as evaluation
@@ -76,6 +78,7 @@ app.command("replay")(replay.replay)
 app.command("worker")(work.worker)
 app.command("verify")(verify.verify)
 runs.app.command("callback")(runs_callback.callback)
+runs.app.command("screenshot")(runs_screenshot.screenshot)
 runs.app.command("delete")(deleting.delete_runs)
 app.add_typer(runs.app, name="runs")
 env.app.command("allow")(env_allow.allow)
@@ -102,6 +105,7 @@ policy.app.command("refuse")(approving.refuse)
 app.add_typer(policy.app, name="policy")
 key.app.command("export")(key_export.export)
 app.add_typer(key.app, name="key")
+app.add_typer(queue.app, name="queue")
 app.add_typer(audit.app, name="audit")
 app.add_typer(backup.app, name="backup")
 

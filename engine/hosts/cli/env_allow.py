@@ -25,7 +25,7 @@ def allow(
     ] = None,
     map: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="C:=PATH", help="What a drive or share of Windows is here. Repeatable."),
+        typer.Option("--map", metavar="C:=PATH[:ro]", help="What a drive or share of Windows is here. Repeatable."),
     ] = None,
     scripts: Annotated[
         list[str] | None,
@@ -50,15 +50,17 @@ def allow(
 ) -> int:
     """Allow the desktop flows of an environment what is off by default, or show what they are allowed.
 
-    A mapped folder is allowed as well. Runs that are under way keep what they had when this process began.
+    A mapped folder is allowed as well, to be written to unless it is allowed read-only. Runs that are under way keep what they had when this process began.
 
     With --json: {"environment","desktop":{"folders":[{"path","write"}],"mapping","scripts","applications","answers",
     "culture","timeZone","browser"}}, without what is not set.
     """
-    mapped = {name: str(Path(path).absolute()) for name, path in (_pair(each, "--map") for each in map or [])}
+    pairs = [_pair(each, "--map") for each in map or []]
+    mapped = {name: str(Path(path.removesuffix(":ro")).absolute()) for name, path in pairs}
+    read_only = {mapped[name]: False for name, path in pairs if path.endswith(":ro")}
     given: dict[str, Any] = {
         "mapping": mapped,
-        "folders": {**_folders(folder or []), **dict.fromkeys(mapped.values(), True)},
+        "folders": {**read_only, **_folders(folder or [])},
         "scripts": tuple(each.lower() for each in scripts or []),
         "applications": tuple(application or []),
         "answers": dict(_pair(each, "--answer") for each in answer or []),

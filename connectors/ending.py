@@ -1,0 +1,22 @@
+"""The end of a program that was started: to know that it is over, whatever has become of its pipes."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+async def ended(process: asyncio.subprocess.Process) -> None:
+    """Returns once a program that was killed, or has ended, is over. Nothing more is read of it.
+
+    `Process.wait` by itself waits for the ends of its pipes as well, and those may never come: reading stands still as
+    long as more is there than was asked for, and what the program has started may keep a pipe open.
+    """
+    transport: asyncio.SubprocessTransport = process._transport  # type: ignore[attr-defined]
+    for number in range(3):
+        pipe = transport.get_pipe_transport(number)
+        if isinstance(pipe, asyncio.WriteTransport):
+            if not pipe.is_closing() or pipe.get_write_buffer_size():  # closed, it still waits for a reader
+                pipe.abort()
+        elif pipe is not None:
+            pipe.close()
+    await process.wait()

@@ -1,0 +1,114 @@
+"""`env allow`, as somebody uses it who has never seen it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli_session import Cli
+
+WRITE = "File.WriteText File: $'''C:\\\\a.txt''' TextToWrite: $'''x''' Encoding: File.FileEncoding.UTF8\n"
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    cli = Cli(tmp_path, monkeypatch, capsys)
+    assert cli("env", "create", "e").code == 0
+    (cli.folder / "data").mkdir()
+    return cli
+
+
+def test_a_new_environment_allows_nothing(cli: Cli) -> None:
+    shown = cli("env", "allow", "e")
+    assert (shown.code, shown.out.splitlines()[1:]) == (0, ["  nothing"])
+    assert cli("env", "allow", "e", "--json").json == {"environment": "e", "desktop": {}}
+    missing = cli("env", "allow", "none", "--json")
+    assert (missing.code, missing.json["error"]["code"]) == (3, "RecordNotFound")
+
+
+def test_what_is_allowed_is_added_shown_and_undone(cli: Cli) -> None:
+    path = str(cli.folder / "data")
+    assert cli("env", "allow", "e", "--map", "c:=data:ro", "--scripts", "Python").code == 0
+    done = cli("env", "allow", "e", "--application", "tar", "--answer", "Go on?=Yes=No", "--time-zone", "Asia/Tokyo")
+    assert done.code == 0
+    expected = {
+        "folders": [{"path": path, "write": False}],
+        "mapping": {"C:": path},
+        "scripts": ["python"],
+        "applications": ["tar"],
+        "answers": {"Go on?": "Yes=No"},
+        "timeZone": "Asia/Tokyo",
+    }
+    assert cli("env", "allow", "e", "--json").json["desktop"] == expected
+    shown = cli("env", "allow", "e").out
+    for each in (f"{path} (read only)", "C:", "python", "tar", "Go on?: Yes=No", "Asia/Tokyo"):
+        assert each in shown
+    assert cli("env", "allow", "e", "--reset", "--scripts", "shell", "--json").json["desktop"] == {"scripts": ["shell"]}
+    assert cli("env", "allow", "e", "--reset").out.splitlines()[1:] == ["  nothing"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "error"),
+    [
+        (("--folder", "missing"), 2, "InvalidSetting"),
+        (("--map", "C:"), 2, "UsageError"),
+        (("--map", "Data=data"), 2, "InvalidSetting"),
+        (("--scripts", "vbscript"), 2, "InvalidSetting"),
+        (("--time-zone", "Nowhere"), 2, "InvalidSetting"),
+    ],
+)
+def test_what_cannot_be_allowed(cli: Cli, options: tuple[str, str], code: int, error: str) -> None:
+    failed = cli("env", "allow", "e", *options, "--json")
+    assert (failed.code, failed.json["error"]["code"]) == (code, error)
+    assert cli("env", "allow", "e", "--json").json["desktop"] == {}
+
+
+def test_only_who_administers_environments_allows(cli: Cli) -> None:
+    denied = cli("env", "allow", "e", "--scripts", "python", "--as", "bob", "--role", "key-admin", "--json")
+    assert (denied.code, denied.json["error"]["code"]) == (4, "NotPermitted")
+    assert cli("env", "allow", "e", "--scripts", "python", "--as", "ann", "--role", "env-admin").code == 0
+
+
+def test_it_is_on_record(cli: Cli) -> None:
+    before = len(cli("audit", "list", "--json").json)
+    cli("env", "allow", "e")
+    assert len(cli("audit", "list", "--json").json) == before
+    cli("env", "allow", "e", "--map", "C:=data")
+    acts = [each for each in cli("audit", "list", "--json").json if each["act"] == "environment allow"]
+    assert [(each["subject"], each["status"]) for each in acts] == [("e", "Succeeded")]
+    assert cli("audit", "verify").code == 0
+
+
+def test_a_flow_does_what_it_is_allowed_and_no_more(cli: Cli) -> None:
+    cli.write("f.robin", WRITE)
+    refused = cli("run", "f.robin", "--env", "e")
+    assert refused.code == 1
+    assert "AccessDeniedError" in refused.err + refused.out
+    assert cli("env", "allow", "e", "--map", "C:=data:ro").code == 0
+    assert cli("run", "f.robin", "--env", "e").code == 1
+    assert list((cli.folder / "data").iterdir()) == []
+    assert cli("env", "allow", "e", "--folder", "data").code == 0
+    assert cli("run", "f.robin", "--env", "e").code == 0
+    assert (cli.folder / "data" / "a.txt").read_text("utf-8-sig").strip() == "x"
+
+
+def test_passwords_are_not_shown(cli: Cli) -> None:
+    cli.write("data/a.txt", "a")
+    cli("env", "allow", "e", "--map", "C:=data")
+    secret = "hunter2-canary"
+    cli.write(
+        "z.robin",
+        f"SET p TO $'''{secret}'''\n@@n: ''\n".replace("@@n: ''\n", "")
+        + "Compression.ZipFiles ArchivePath: $'''C:\\\\a.zip''' FilesOrFoldersToZip: $'''C:\\\\a.txt''' Password: p "
+        + "ZipFile=> Zip\n"
+        + f"Database.Connect.Connect ConnectionString: $'''Driver={{SQLite3 ODBC Driver}};Database=none;Pwd={secret}''' "
+        + "Connection=> c\n",
+    )
+    ran = cli("run", "z.robin", "--env", "e")
+    zipped = cli("runs", "show", "latest", "--env", "e", "--action", "/Main/2", "--json")
+    assert zipped.json["inputs"]["password"]["value"] == "•••"
+    assert zipped.json["inputs"]["archivePath"]["value"] == "C:\\a.zip"
+    for command in (("--action", "/Main/2"), ("--action", "/Main/2", "--trace"), ("--action", "/Main/3", "--json")):
+        shown = cli("runs", "show", "latest", "--env", "e", *command)
+        assert secret not in shown.out + shown.err, command
+    assert secret not in ran.out + ran.err

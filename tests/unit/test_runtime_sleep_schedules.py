@@ -1,0 +1,249 @@
+"""Runs that sleep, under schedules drawn by chance: waits, children, callbacks, cancels, watchers and restarts come
+between any two steps of falling asleep and waking. What has to come of each run is known beforehand; nobody may need
+a later event to be looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sealflow
+from cli_session import compose, wait
+from sealflow.engine.kernel.timing import SECOND
+from sealflow.engine.runtime.claims import Claims, Pins
+from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.runtime.run import Run
+
+START = 17_000_000_000_000_000
+S = ["Succeeded"]
+ANSWER = {"type": "Response", "inputs": {"statusCode": 200, "body": "answer"}, "runAfter": {"w": S}}
+NESTED = {"type": "Workflow", "inputs": {"host": {"workflow": {"id": "child"}}}}
+HOOK = {"method": "POST", "uri": "https://example.org/hooks", "body": {"url": "@listCallbackUrl()"}}
+
+
+def flow(**actions: Any) -> dict[str, Any]:
+    return {"triggers": {"manual": {"type": "Request", "kind": "Http"}}, "actions": actions}
+
+
+FLOWS = {
+    "child": flow(w=wait(60), r=ANSWER, w2=wait(60, "r")),
+    "waits": flow(w=wait(60), v=wait(60, "w"), c=compose("@utcNow()", "v")),
+    # Its own waits end when the children answer; two children, so that one is told while the other is being read.
+    "parent": flow(w=wait(60), n=NESTED, m={**NESTED}, v=wait(60, "w"), c=compose("@body('n')", "n")),
+    "hook": flow(h={"type": "HttpWebhook", "inputs": {"subscribe": HOOK}, "limit": {"timeout": "PT2M"}}, w=wait(60)),
+}
+
+
+async def _service(call: sealflow.Call) -> Any:
+    return sealflow.Reply(200, {}, None)
+
+
+class Schedule:
+    """One environment, its flows and an order of events, drawn from a seed."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder = folder
+        self.chance = random.Random(seed)
+        self.clock = sealflow.VirtualClock(START)
+        self.expected: dict[str, str] = {}
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Environment]:
+        home, keys = self.folder / "home", self.folder / "k" / "k.json"
+        async with sealflow.open(home, keystore=keys, clock=self.clock) as engine:
+            engine.connectors.register("http", _service)
+            env = await engine.environment("env")
+            await env._execute()
+            self._disturb(env)
+            yield env
+
+    def _disturb(self, env: Environment) -> None:
+        """Let what is read of the store take as many turns of the loop as chance has it."""
+        executor = env._executor
+        assert executor is not None
+        vault = executor.vault
+        for holder, name in (
+            (vault.workers, "claim"), (vault.workers, "next_wake"), (vault, "run_exists"), (vault, "open_run"),
+        ):  # fmt: skip
+            setattr(holder, name, self._slow(getattr(holder, name)))
+
+    def _slow(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        async def slow(*arguments: Any, **named: Any) -> Any:
+            await self.turns(self.chance.choice((0, 1, 8)))
+            found = await work(*arguments, **named)
+            await self.turns(self.chance.choice((0, 1, 8, 30)))
+            return found
+
+        return slow
+
+    async def turns(self, count: int) -> None:
+        for _ in range(count):
+            await asyncio.sleep(0)
+
+    async def play(self, env: Environment, runs: dict[str, Run]) -> None:
+        """Some events, one upon the other."""
+        chance, watchers = self.chance, []
+        for _ in range(12):
+            run_id = chance.choice(list(runs))
+            act = chance.randrange(6)
+            if act == 0:
+                watchers.append(asyncio.ensure_future(runs[run_id].wait()))
+            elif act == 1 and watchers:
+                watchers.pop(chance.randrange(len(watchers))).cancel()
+            elif act == 2 and self.expected[run_id] != "Cancelled" and await self._cancel(runs[run_id]):
+                self.expected[run_id] = "Cancelled"
+            elif act == 3 and (urls := await runs[run_id].callbacks()):
+                url = chance.choice(list(urls.values()))
+                answers = await asyncio.gather(env.callback(url), env.callback(url), env.callback(url[:-1] + "x"))
+                assert sum(each.status == 200 for each in answers) <= 1
+                if any(each.status == 200 for each in answers):
+                    self.expected[run_id] = "Succeeded"
+            elif act == 4:
+                self.clock.advance(chance.choice((1, 29, 31)) * SECOND)
+            await self.turns(chance.choice((0, 0, 1, 5, 40)))
+        for each in watchers:
+            each.cancel()
+        await asyncio.gather(*watchers, return_exceptions=True)
+
+    async def _cancel(self, run: Run) -> bool:
+        return self.chance.random() < 0.3 and await run.cancel()
+
+
+async def statuses(env: Environment) -> dict[str, str]:
+    return {run.id: run.status for run in await env.runs(limit=200)}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_no_order_of_events_loses_a_run(tmp_path: Path, seed: int) -> None:
+    schedule = Schedule(tmp_path, seed)
+    ids: list[str] = []
+    for opened in range(2):
+        async with schedule.open() as env:
+            if not opened:
+                for name, definition in FLOWS.items():
+                    await env.deploy(name, definition)
+                for _ in range(4):
+                    for name in ("waits", "parent", "hook"):
+                        (run,) = await env.start(name)
+                        ids.append(run.id)
+                        schedule.expected[run.id] = "Failed" if name == "hook" else "Succeeded"
+            await schedule.play(env, {each: await env.run(each) for each in ids})
+    async with schedule.open() as env:
+        for _ in range(4):  # each wait and each limit is over then, and so is whatever began after the first
+            schedule.clock.advance(61 * SECOND)
+            await settled(env, schedule.clock)
+        async with asyncio.timeout(20):
+            while {each: found for each, found in (await statuses(env)).items() if each in schedule.expected} != (
+                schedule.expected
+            ):
+                await asyncio.sleep(0.001)
+            while set((await statuses(env)).values()) & {"Running", "Waiting"}:
+                await asyncio.sleep(0.001)
+            executor = env._executor
+            assert executor is not None
+            while executor.live:
+                await asyncio.sleep(0.001)
+        assert (executor.claims._told, executor.admission._flows) == ({}, {})
+
+
+async def settled(env: Environment, clock: sealflow.VirtualClock) -> None:
+    """Nothing is due any more that has not been done: at the latest when every run that goes on waits for the clock."""
+    async with asyncio.timeout(20):
+        while await _due(env, clock.now() // 10_000):
+            await asyncio.sleep(0.001)
+
+
+async def _due(env: Environment, now_ms: int) -> bool:
+    executor = env._executor
+    assert executor is not None
+    found = await executor.vault.workers.next_wake()
+    return found is not None and found <= now_ms
+
+
+# ---- looks that cross
+
+
+class _Store:
+    """What claims ask of the store, answered when the test lets them."""
+
+    shared = paused = False
+    leads = True
+
+    def __init__(self) -> None:
+        self.ready: list[bytes] = []
+        self.next: int | None = None
+        self.looks = 0
+        self.let = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.let_next = asyncio.Event()
+        self.asked_next = asyncio.Event()
+
+    async def claim(self, limit: int, now_ms: int, without: Any) -> list[bytes]:
+        self.looks += 1
+        found, self.ready = self.ready, []
+        self.asked.set()
+        await self.let.wait()
+        return found
+
+    async def next_wake(self) -> int | None:
+        found = self.next
+        self.asked_next.set()
+        await self.let_next.wait()
+        return found
+
+
+class _Executor:
+    def __init__(self) -> None:
+        self.store = _Store()
+        self.live: dict[bytes, Any] = {}
+        self.clock = sealflow.VirtualClock(START)
+        self.resumed: list[bytes] = []
+
+    @property
+    def vault(self) -> Any:
+        return self
+
+    @property
+    def workers(self) -> Any:
+        return self.store
+
+    async def resume(self, run_id: bytes) -> None:
+        self.resumed.append(run_id)
+
+
+async def test_who_asks_for_a_look_during_one_gets_another() -> None:
+    executor = _Executor()
+    claims = Claims(executor, 10, Pins())  # type: ignore[arg-type]
+    claims.active = True
+    executor.store.let_next.set()
+    first = asyncio.ensure_future(claims.look())
+    await executor.store.asked.wait()  # it has found nothing
+    executor.store.ready = [b"told"]
+    claims.look_soon()
+    executor.store.let.set()
+    await first
+    await asyncio.gather(*claims._looks)
+    assert executor.resumed == [b"told"]
+    assert executor.store.looks == 2
+    await claims.close()
+
+
+async def test_who_falls_asleep_during_a_look_is_not_forgotten() -> None:
+    executor = _Executor()
+    claims = Claims(executor, 10, Pins())  # type: ignore[arg-type]
+    claims.active = True
+    executor.store.let.set()
+    executor.store.next = START // 10_000 + 90_000
+    look = asyncio.ensure_future(claims.look())
+    await executor.store.asked_next.wait()  # the store has been read
+    claims.asleep(START + 60 * SECOND)
+    executor.store.let_next.set()
+    await look
+    assert claims._next == START // 10_000 + 60_000
+    await claims.close()
