@@ -24,7 +24,7 @@ def as_value(given: object, what: str) -> Value:
 
     Raises Failure `InvalidReply` with the JSON pointer of the first member that is none.
     """
-    if type(given) is dict and _is_flat(given):
+    if type(given) is dict and (not given or _is_flat(given)):
         return given
     return _value(given, what, "", 0)
 

@@ -101,6 +101,49 @@ class Call:
     artifact: Artifact | None = None
 
 
+class _Draft:
+    """A Call while it is filled in: its members and nothing else."""
+
+    __slots__ = tuple(Call.__slots__)
+
+    def __init__(
+        self,
+        connector: str,
+        operation: str,
+        inputs: Value,
+        key: str,
+        path: str,
+        attempt: int,
+        options: frozenset[str],
+        settings: Mapping[str, Any],
+        webhook: bool,
+        callback_url: str,
+        timeout: float | None,
+        artifact: Artifact | None,
+    ) -> None:
+        self.connector = connector
+        self.operation = operation
+        self.inputs = inputs
+        self.key = key
+        self.path = path
+        self.attempt = attempt
+        self.options = options
+        self.settings = settings
+        self.webhook = webhook
+        self.callback_url = callback_url
+        self.timeout = timeout
+        self.artifact = artifact
+
+
+def drafted(*members: Any) -> Call:
+    """`Call(*members)`, all of them given, at a fifth of its cost: a frozen dataclass sets each by a call of its own,
+    and every step of every run makes one.
+    """
+    call: Any = _Draft(*members)
+    call.__class__ = Call
+    return call  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What was answered; statuses 200 to 299 are successes. `empty`: there was no body at all, not even null."""

@@ -75,4 +75,4 @@ _NAMES: Final = {
 
 def status_name(code: int) -> str:
     """The name of a status; the number as text where .NET has no name for it."""
-    return _NAMES.get(code, str(code))
+    return _NAMES.get(code) or str(code)

@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
+from functools import lru_cache
 from os import urandom
 from typing import TYPE_CHECKING, Final, NoReturn
 from weakref import WeakSet
@@ -59,6 +60,7 @@ _PRODUCT: Final = b"sealflow/1"
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _SEQ_AND_VERSION: Final = struct.Struct(">IQIQ")
+_SHA512_BLOCK: Final = 128
 _HEADER_END: Final = 4 + HEADER_BYTES  # of a place, which begins with the header behind its length
 _CODECS: Final = (CODEC, REFERRING, ZIPPED)
 _BEGINNINGS: Final = {
@@ -94,6 +96,29 @@ def digest(data: bytes) -> bytes:
 def expand(key: bytes, label: bytes, *context: bytes, length: int = KEY_BYTES) -> bytes:
     """HKDF-Expand-SHA512, one block (at most 64 bytes), over label and context."""
     return hmac.digest(key, lp(_PRODUCT, label, *context) + b"\x01", "sha512")[:length]
+
+
+def _expand_scope(key: bytes, identity: bytes) -> tuple[bytes, bytes]:
+    """The kid of a scope key (32 bytes), over what it belongs to, and its two keys (64): both as `expand` gives them,
+    with the key hashed once for the two.
+    """
+    block = key.ljust(_SHA512_BLOCK, b"\0")
+    inner, outer = hashlib.sha512(block.translate(_INNER)), hashlib.sha512(block.translate(_OUTER))
+    again, last = inner.copy(), outer.copy()
+    inner.update(_KID_LABEL + identity + b"\x01")
+    outer.update(inner.digest())
+    again.update(_BOTH_LABEL)
+    last.update(again.digest())
+    return outer.digest()[:KID_BYTES], last.digest()
+
+
+@lru_cache(maxsize=64)
+def _purpose(purpose: int) -> bytes:
+    return lp(number(purpose))
+
+
+_KID_LABEL: Final = lp(_PRODUCT, b"kid")
+_BOTH_LABEL: Final = lp(_PRODUCT, b"enc|chain") + b"\x01"
 
 
 class _Secret:
@@ -150,14 +175,13 @@ class ScopeKey(_Secret):
         *,
         domain: int = 0,
     ) -> None:
-        self.kid = expand(key, b"kid", environment, number(kind), scope)
+        self.kid, both = _expand_scope(key, lp(environment, number(kind), scope))
         if expected is not None and not same(self.kid, expected):
             raise IntegrityError("The key row belongs to another scope.")
         self.environment = environment
         self.scope = scope
         self.domain = domain  # of the environment key that wraps it; clear domain columns are only copies of this
         self.seals = 0
-        both = expand(key, b"enc|chain", length=64)
         # One cipher object for each key: making one costs more than sealing 1 KiB with it.
         self._aead: AESGCM | _NoCipher = AESGCM(both[:32])
         # HMAC with its two padded blocks hashed in advance: a link then hashes its 136 bytes and nothing else.
@@ -175,7 +199,7 @@ class ScopeKey(_Secret):
         """The constant part of the associated data of all records of one purpose, id and codec. It begins with their
         header.
         """
-        return _BEGINNINGS[codec] + self._rest + lp(number(purpose), record_id)
+        return _BEGINNINGS[codec] + self._rest + _purpose(purpose) + len(record_id).to_bytes(4, "big") + record_id
 
     def seal(self, place: bytes, seq: int, row_version: int, plaintext: bytes) -> bytes:
         """A sealed record. Raises SealLimit after 2^31 records."""
@@ -234,7 +258,9 @@ class EnvironmentKey(_Secret):
     `role` says whether it is that of a control store or of an environment.
     """
 
-    __slots__ = ("_given", "_index", "_key", "_mac", "_wrap", "domain", "environment", "kid", "role", "version")
+    __slots__ = (
+        "_given", "_index", "_key", "_mac", "_wrap", "_wrapping", "domain", "environment", "kid", "role", "version",
+    )  # fmt: skip
 
     def __init__(self, key: bytes, environment: bytes, role: int, domain: int, version: int) -> None:
         self.environment = environment
@@ -243,6 +269,7 @@ class EnvironmentKey(_Secret):
         self.version = version
         self.kid = expand(key, b"environment kid", environment, number(role), number(domain), number(version))
         self._key: bytes | None = key  # needed to wrap it anew when the key above it changes
+        self._wrapping = lp(b"scope key", environment, number(domain), number(version))
         self._given: WeakSet[ScopeKey] = WeakSet()
         self._wrap: AESGCM | _NoCipher = AESGCM(expand(key, b"wrap"))
         self._index = expand(key, b"index")
@@ -302,8 +329,7 @@ class EnvironmentKey(_Secret):
 
     def _wrap_context(self, kind: int, scope: bytes, generation: int, kid: bytes) -> bytes:
         # Every column of the row: one that was changed opens nothing, whatever it is used for some day.
-        numbers = (number(self.domain), number(self.version), number(kind), number(generation))
-        return lp(b"scope key", self.environment, *numbers, scope, kid)
+        return self._wrapping + lp(number(kind), number(generation), scope, kid)
 
     def index(self, column: int, value: bytes, version: int = 1) -> bytes:
         """A blind index: equal values give equal bytes, and nobody without the key can tell which. 16 bytes."""

@@ -70,8 +70,10 @@ Pause = Callable[[], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Moved:
     """Where an environment is now, and what was verified there. `resumed`: it was there already, and what was left of
-    an earlier attempt was done. `left` says why the source's keys are not destroyed yet, None where they are; `wal`
-    whether logs beside the source may still hold something of them; `backups_until_ms` as in `Shredded`.
+    an earlier attempt was done; `given_up`: it stays there, without anything of that attempt.
+
+    `left` says why the source's keys are not destroyed yet, None where they are; `wal_pending` whether logs beside the
+    source may still hold something of them; `backups_until_ms` as in `Shredded`.
     """
 
     environment: EnvironmentInfo
@@ -80,6 +82,7 @@ class Moved:
     in_flight: int = 0
     checked: int = 0
     resumed: bool = False
+    given_up: bool = False
     left: str | None = field(default=None, repr=False)
     wal_pending: bool = False
     backups_until_ms: int | None = None
@@ -157,7 +160,12 @@ class _Move:
         """Raises unless the target can be used, and is not the source by another address."""
         if self._target.database is None:
             return
-        backend = await self._store.places.create(self._target)
+        try:
+            backend = await self._store.places.open(self._target)
+        except StoreCorrupt as error:
+            if isinstance(error.__cause__, RecordNotFound):  # of the environment there is nothing yet
+                return
+            raise
         try:
             await self._need_another(backend)
         finally:
@@ -179,9 +187,11 @@ class _Move:
         try:
             await self._store.remove_other(info)
             moved = await self._moved()
-        except BaseException:
+        except BaseException as error:
             if not await self._is_there():
                 await self._undo()
+                raise
+            if not isinstance(error, Exception):  # what is left to be done is the next call's
                 raise
             moved = Moved(self._target)
         ended = await _finished(self._administration, await self._store.environment(info.name), self._opened.backend)
@@ -202,7 +212,7 @@ class _Move:
             await self._note(None)
             await self._store.remove_other(info)
             await self._unlock()
-        return Moved(await self._store.environment(name), resumed=True)
+        return Moved(await self._store.environment(name), given_up=True)
 
     # --- fence
 

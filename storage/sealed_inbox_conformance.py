@@ -58,6 +58,21 @@ class SealedInboxConformance:
             assert [row.scope for row in await backend.keys(Kind.INBOX_KEY, [SECOND])] == [SECOND]
             assert await backend.orphaned_keys(Kind.INBOX_KEY) == []
 
+    async def test_it_is_closed_when_nothing_waits(self, open_backend: OpenBackend) -> None:
+        async with initialised(open_backend) as backend:
+            key = Batch(keys=[key_row(FIRST, kind=Kind.INBOX_KEY)], inbox_key=inbox_key_row(FIRST))
+            await backend.commit(key)
+            await backend.commit(Batch(sealed_items=[item_row(FIRST, 1)]))
+            await refused(backend.commit(Batch(closed_inbox=True)), Conflict)
+            assert await backend.inbox_key() is not None
+            await backend.commit(Batch(drained=[(FIRST, 1)], closed_inbox=True))
+            await backend.commit(Batch(closed_inbox=True))  # it is already
+            assert await backend.inbox_key() is None
+            assert await backend.keys(Kind.INBOX_KEY, [FIRST]) == []
+            await refused(backend.commit(Batch(sealed_items=[item_row(FIRST, 2)])), Conflict)
+            await backend.commit(key)
+            await backend.commit(Batch(sealed_items=[item_row(FIRST, 1)]))
+
     async def test_tokens(self, open_backend: OpenBackend) -> None:
         async with initialised(open_backend) as backend:
             tokens = [TokenRow(os.urandom(32), scope) for scope in (FIRST, FIRST, SECOND)]

@@ -182,7 +182,7 @@ class Book:
 
 def _cells(sheet: Worksheet) -> list[Any]:
     """The cells that a sheet has. `iter_rows` would make all those between its corners, which may be billions."""
-    return list(sheet._cells.values())  # type: ignore[attr-defined]
+    return list(sheet._cells.values())
 
 
 def _read_whole(path: Path) -> Workbook:

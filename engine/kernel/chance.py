@@ -6,11 +6,19 @@ others. The seed is 32 random bytes that the host puts into the start record, wh
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 _FIRST_BLOCK: Final = bytes(4)
 _FIRST_DRAW: Final = b"\0" + bytes(4) + _FIRST_BLOCK
+_BLOCK: Final = 64
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def draw(seed: bytes, path: str, number: int, length: int) -> bytes:
@@ -37,7 +45,34 @@ def child_run_id(seed: bytes, path: str, attempt: int, at: int) -> bytes:
 
 def idempotency_key(seed: bytes, path: str) -> str:
     """The key that every attempt of the action at `path` carries: 32 hexadecimal digits."""
-    return hmac.digest(seed, f"{path}\0key".encode("utf-8", "surrogatepass") + _FIRST_DRAW, "sha256")[:16].hex()
+    return hmac.digest(seed, _key_label(path), "sha256")[:16].hex()
+
+
+class Keys:
+    """The idempotency keys of one run, as `idempotency_key` gives them: the seed is hashed once for all of them.
+
+    To be held by the run's state and by nothing that outlives it, since it stands for the seed.
+    """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, seed: bytes) -> None:
+        block = (seed if len(seed) <= _BLOCK else hashlib.sha256(seed).digest()).ljust(_BLOCK, b"\0")
+        self._inner: _Hash = hashlib.sha256(block.translate(_INNER))
+        self._outer: _Hash = hashlib.sha256(block.translate(_OUTER))
+
+    def of(self, path: str) -> str:
+        """The key of the action at `path`."""
+        inner = self._inner.copy()
+        inner.update(_key_label(path))
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()[:16].hex()
+
+
+@lru_cache(maxsize=1_024)  # the same for all runs of a flow
+def _key_label(path: str) -> bytes:
+    return f"{path}\0key".encode("utf-8", "surrogatepass") + _FIRST_DRAW
 
 
 def unsubscribe_key(seed: bytes, path: str) -> str:

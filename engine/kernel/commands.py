@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .chance import child_run_id, idempotency_key, unsubscribe_key
+from .chance import Keys, child_run_id, unsubscribe_key
 from .plan import Node, Operation
 from .records import Iteration
 from .state import State
@@ -55,7 +55,10 @@ class Invoke(Command):
         *,
         unsubscribes: bool = False,
     ) -> None:
-        super().__init__(state, node, it, attempt)
+        self.state = state
+        self.node = node
+        self.it = it
+        self.attempt = attempt
         self.inputs = inputs
         self.deadline = deadline
         self.unsubscribes = unsubscribes
@@ -68,7 +71,12 @@ class Invoke(Command):
     @property
     def key(self) -> str:
         """The idempotency key: the same for every attempt of this action in this run."""
-        return (unsubscribe_key if self.unsubscribes else idempotency_key)(self.state.pins["seed"], self.path)
+        if self.unsubscribes:
+            return unsubscribe_key(self.state.pins["seed"], self.path)
+        state = self.state
+        if state.keys is None:
+            state.keys = Keys(state.pins["seed"])
+        return state.keys.of(self.path)
 
     @property
     def callback_url(self) -> str:

@@ -35,8 +35,9 @@ def begin(state: State) -> None:
 def ended(state: State, frame: Frame, node: Node, status: int) -> None:
     """An action has ended with `status`: move on whatever waited for it."""
     agenda: Agenda = deque()
-    agenda.append((frame, node, status))
-    settle(state, agenda)
+    _finish(state, agenda, frame, node, status)
+    if agenda:
+        settle(state, agenda)
 
 
 def settle(state: State, agenda: Agenda) -> None:

@@ -100,13 +100,16 @@ def _take(state: State, event: Record, commands: list[Command]) -> Record | None
         entry = state.open.get((event[2], event[3]))
         if entry is None or not _expects(entry, kind, event[4]):
             return None
+        _advance(state, event[5])
         if kind == RESULT:
-            _advance(state, event[5])
             if event[6] != SUCCEEDED and entry.ending is None:
                 event = _with_retry(state, entry, event)
+            moves.resulted(state, entry, event)
+            state.seq += 1
         else:
-            _advance(state, event[5])
-    _move(state, event)
+            _move(state, event)
+    else:
+        _move(state, event)
     # An action that is still open asks for something else now - but for one that was called back during its own call.
     if entry is not None and (event[2], event[3]) in state.open and (kind != CALLBACK or entry.leaving):
         commands.append(_command(state, entry))

@@ -227,4 +227,3 @@ class Plan:
         for place, (name, loop) in enumerate(node.segments):
             path += f"/{name}[{indexes.pop(0)}]" if loop and place < last and indexes else f"/{name}"
         return path
-

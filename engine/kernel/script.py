@@ -122,7 +122,8 @@ def _steps(event: Record) -> int:
 
 def _command(state: ScriptState, entry: ScriptOpen) -> Command:
     """What an open row asks of the host."""
-    # Commands read of a state its pins, start and plan, and of a node its number and operation: a script's have these.
+    # Commands read of a state its pins, keys, start and plan, and of a node its number and operation: a script's have
+    # these.
     owner, node = cast(Any, state), cast(Any, entry.node)
     if entry.phase == CALLING:
         return Invoke(owner, node, entry.frame.it, entry.attempt, entry.inputs, entry.deadline)

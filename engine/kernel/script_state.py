@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from ..datatypes import Datum
 from ..desktop.culture import DEFAULT, culture_of
-from .chance import callback_token, draw
+from .chance import Keys, callback_token, draw
 from .records import Iteration
 from .script_plan import DERIVED, Instruction, ScriptPlan
 from .state import End
@@ -111,6 +111,7 @@ class ScriptState:
         "draws",
         "end",
         "error",
+        "keys",
         "left",
         "limits",
         "need",
@@ -149,6 +150,7 @@ class ScriptState:
         self.end: End | None = None
         self.trigger: Any = None
         self.pins: dict[str, Any] = {}
+        self.keys: Keys | None = None  # made with the first call
         self.draws = 0
         # What the runtime reads of every state; a script has none of these.
         self.limits: dict[tuple[int, Iteration], Any] = {}

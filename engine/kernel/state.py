@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from .chance import callback_token, draw
+from .chance import Keys, callback_token, draw
 from .large import Collected, Large, whole
 from .plan import Node, Plan
 from .records import Iteration
@@ -263,6 +263,7 @@ class State:
         "element",
         "end",
         "frame",
+        "keys",
         "left",
         "limits",
         "loops",
@@ -301,6 +302,7 @@ class State:
         self.trigger: Any = None
         self.trigger_large: Large | None = None
         self.pins: dict[str, Any] = {}
+        self.keys: Keys | None = None  # made with the first call
         self.params: dict[str, Any] = {}
         self.vars: dict[str, Variable] = {}
         self.root = Frame(self, None, None, None, None)

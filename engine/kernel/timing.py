@@ -35,8 +35,12 @@ _LATEST: Final = int((datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).total_seconds
 def iso(at: int) -> str:
     """`2026-01-02T03:04:05.0000000Z` for a time in ticks."""
     seconds, fraction = divmod(at, SECOND)
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment.isoformat()[:19]}.{fraction:07d}Z"
+    return f"{_to_the_second(seconds)}.{fraction:07d}Z"
+
+
+@lru_cache(maxsize=64)
+def _to_the_second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
 def duration(text: Any) -> int:

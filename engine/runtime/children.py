@@ -147,7 +147,8 @@ class Children:
                         return state
                 run = executor.live.get(child_id)
                 if run is None and not news.is_set():
-                    parent.waits_far(key)
+                    parent.far.add(key)
+                    parent.doze()
                     await news.wait()
                     run = executor.live.get(child_id)
         finally:

@@ -294,7 +294,8 @@ class Claims:
     def _tell(self, run_id: bytes) -> None:
         live = self._executor.live.get(run_id)
         if live is not None:
-            live.tell()
+            live.told = True
+            live.far.clear()  # it stays awake until who waits for news has looked
         event = self._told.pop(run_id, None)  # whoever looks from now on, waits for the next
         if event is not None:
             event.set()

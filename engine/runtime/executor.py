@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from ...storage import Vault, ensure_storable
+from ...storage import Vault, pack_record
 from ..errors import NotFound, SealflowError
 from ..kernel import History, Invoke, Plan, Record
 from ..kernel import records as event
@@ -110,7 +110,7 @@ class Executor:
     @property
     def room(self) -> int:
         """How many bytes of large values one run may keep in memory now."""
-        return max(LEAST_ROOM, RESIDENT // max(1, len(self.live)))
+        return max(LEAST_ROOM, RESIDENT // (len(self.live) or 1))
 
     # ---- runs
 
@@ -135,7 +135,7 @@ class Executor:
         limit = concurrency_of(plan)
         held = self.admission.holds(start.flow_id, limit)
         record = event.start(start.at, start.trigger, {**start.pins, "held": True} if held else start.pins)
-        ensure_storable(list(record))
+        packed = pack_record(record)  # before anything is made: what cannot be stored starts nothing
         parent = self.live.get(start.parent) if start.parent is not None else None
         runlog = self.vault.create_run(
             start.run_id,
@@ -154,7 +154,7 @@ class Executor:
         run.parent = start.parent
         self.adopt(run)
         self.admission.enter(start.flow_id, run, limit)
-        run.feed(record)
+        run.feed(record, packed)
         return run
 
     async def resume(self, run_id: bytes, *, history: History | None = None) -> LiveRun | None:
@@ -214,16 +214,17 @@ class Executor:
                     await run.settled()
                 if run is None or not run.aside:
                     break
-            if run is not None and run.outlived:
-                run.expire()
+            if run is not None and run.simulation is None and run.now() >= run.expires:
+                run.expire()  # it is too late to be told anything
             yield run
 
     async def cancel(self, run_id: bytes, reason: str) -> bool:
         """End a run as Cancelled; False when it had ended. Raises as `resume`."""
         async with self._at_hand(run_id) as run:
-            if run is not None:
-                run.feed(event.stop(run.now(), CANCELLED, "Cancelled", reason))
-            return run is not None
+            if run is None or run.state.end is not None:
+                return False
+            run.feed(event.stop(run.now(), CANCELLED, "Cancelled", reason))
+            return True
 
     async def call_back(self, address: Address, answer: Answer) -> Delivery:
         """Give a callback to the run that waits for it, which is brought back for that: 200, 404 or 410.

@@ -42,9 +42,7 @@ class Library:
         self._plans: OrderedDict[tuple[bytes, int], Plan] = OrderedDict()
         self._documents: OrderedDict[tuple[bytes, int], FlowDocument] = OrderedDict()
 
-    async def deploy(
-        self, name: str, source: FlowSource, *, dialect: str = "auto", simulated: bool = False
-    ) -> Flow:
+    async def deploy(self, name: str, source: FlowSource, *, dialect: str = "auto", simulated: bool = False) -> Flow:
         """Check a definition and keep it with its artifacts; the same content again is the same version.
 
         Raises DefinitionError with the first problem that the checker calls an error; where runs are only `simulated`,

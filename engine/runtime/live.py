@@ -93,8 +93,8 @@ class LiveRun:
         """Whether it goes on elsewhere, or sleeps: this object is of the past."""
         self.sleeps_until = 0
         self.far: set[ActionKey] = set()
-        """Calls of child flows that are not in memory here."""
-        self._told = False
+        """Calls of child flows that are not in memory here, and of which there is no news."""
+        self.told = False  # where it is falling asleep: it is looked at again then
         self._told_parent = False
         self._status = WAITING if held else status
         self._listens = plan.listens and simulation is None
@@ -129,8 +129,8 @@ class LiveRun:
 
     # ---- decide, write
 
-    def feed(self, record: Record) -> None:
-        """Take an event in: held back while a value is loaded, ignored when the run has ended or cannot go on here."""
+    def feed(self, record: Record, packed: bytes | None = None) -> None:
+        """Take an event in (`packed`: by `pack_record`): held back while a value is loaded, ignored once it ended here."""
         if self.failure is not None or self.aside or self.state.end is not None:
             return
         if self.simulation is None and event.time_of(record) >= self.expires and record[1] != event.START:
@@ -138,7 +138,7 @@ class LiveRun:
         if self._loading:
             self._held.append(record)
         else:
-            self._turn(record)
+            self._turn(record, packed)
 
     async def settled(self) -> None:
         """Return when nothing is held back: all that was fed is decided and queued to be written, or never will be."""
@@ -153,11 +153,6 @@ class LiveRun:
         """Carry out `effect` when the result of this call is queued to be written: in the same commit, or never."""
         self._effects[(command.node.index, command.it)] = effect
 
-    @property
-    def outlived(self) -> bool:
-        """Whether the run has outlived its limit, and has not ended yet."""
-        return self.simulation is None and self.state.end is None and self.now() >= self.expires
-
     def expire(self) -> None:
         """End the run: it has outlived its limit."""
         self.feed(self._expiry(self.now()))
@@ -165,11 +160,11 @@ class LiveRun:
     def _expiry(self, at: int) -> Record:
         return event.stop(at, TIMED_OUT, expiry.CODE, expiry.message(self._started, self.expires))
 
-    def _turn(self, record: Record) -> None:
+    def _turn(self, record: Record, packed: bytes | None = None) -> None:
         """Decide, and queue what comes of it. A fault stops this run, never the others."""
         try:
             self.state.room = room = self.executor.room
-            packed = pack_record(record) if record[1] in _MEASURED else None
+            packed = packed or (pack_record(record) if record[1] in _MEASURED else None)
             self.state.small = packed is not None and len(packed) <= LARGE
             records, commands = self.machine.decide(self.plan, self.state, record)
             if records:
@@ -194,8 +189,8 @@ class LiveRun:
         if end is not None:
             status, ended_ms = end.status, state.now // 10_000
             summary = {"flow": self.flow, "code": end.code, "error": end.error}
-        elif self._status == WAITING and not self.held:
-            status = RUNNING
+        elif (self._status == WAITING and not self.held) or self.told:
+            status, self.told = RUNNING, False
             self.executor.claims.awake(self)
         if self.parent is not None and not self._told_parent and (end is not None or state.response is not None):
             self._told_parent = True
@@ -398,9 +393,9 @@ class LiveRun:
         if (self._status == WAITING and not leaves) or self.held or state.end is not None:
             return
         due = due_of(state, self.far, self.expires)
-        if due < self.executor.clock.now() + LONG_SLEEP:
+        if not due or due < self.executor.clock.now() + LONG_SLEEP:
             return
-        self.sleeps_until, self._told = due, False
+        self.sleeps_until, self.told = due, False
         claims.sleep(self, due, leaves=leaves)
         if self._status == WAITING:
             self.log.append([], head=True, on_durable=self._asleep)
@@ -417,9 +412,7 @@ class LiveRun:
     def _asleep(self) -> None:
         """It is durable that the run sleeps, and that nobody has it."""
         if self.failure is None:
-            missed = list(self._held)
-            self._held.clear()
-            self.executor.fell_asleep(self, missed, told=self._told)
+            self.executor.fell_asleep(self, [*self._held], told=self.told)
 
     def put_aside(self) -> list[asyncio.Task[None]]:
         """Drive the run no more here: it goes on from what is durable. Gives the tasks that are ending."""
@@ -437,18 +430,6 @@ class LiveRun:
         """Leave memory, if only time or an event moves the run on and nobody waits for it here."""
         if self.simulation is None:
             self._maybe_sleep()
-
-    def waits_far(self, key: ActionKey) -> None:
-        """A call of the run waits for a child flow that is not in memory here."""
-        self.far.add(key)
-        self._maybe_sleep()
-
-    def tell(self) -> None:
-        """There is news for the run: it stays awake until whoever waits for some has looked, and is looked at again
-        where it is falling asleep.
-        """
-        self._told = True
-        self.far.clear()
 
     def recover(self, commands: list[Command], ready: bool, calls: dict[str, int]) -> None:
         """After a restart: do again what was under way, and go on deciding where that had stopped.

@@ -14,7 +14,7 @@ from ...connectors import Call, Connector, Failure, Registry, Reply, Services, S
 from ...connectors.answers import as_value
 from ...connectors.desktop import Session, Settings
 from ...connectors.desktop.port import MODULES
-from ...connectors.port import Recovery
+from ...connectors.port import Recovery, drafted
 from ..errors import ExpressionError, SealflowError
 from ..kernel import Invoke
 from ..kernel.inline import INLINE
@@ -158,19 +158,20 @@ def _call(command: Invoke) -> Call:
     """What the connector is asked. Raises Failure or ExpressionError where that cannot be told."""
     operation = command.operation
     settings = operation.settings
-    return Call(
-        connector=operation.connector,
-        operation=operation.name,
-        inputs={**operation.fixed, **command.inputs} if operation.fixed else command.inputs,
-        key=command.key,
-        path=command.path,
-        attempt=command.attempt,
-        options=operation.options | _AT_ONCE if operation.webhook else operation.options,
-        settings=settings,
-        webhook=operation.webhook,
-        callback_url=command.callback_url if operation.webhook else "",
-        timeout=_timeout(settings) if settings else None,
-        artifact=artifact_of(command),
+    webhook = operation.webhook
+    return drafted(
+        operation.connector,
+        operation.name,
+        {**operation.fixed, **command.inputs} if operation.fixed else command.inputs,
+        command.key,
+        command.path,
+        command.attempt,
+        operation.options | _AT_ONCE if webhook else operation.options,
+        settings,
+        webhook,
+        command.callback_url if webhook else "",
+        _timeout(settings) if settings else None,
+        artifact_of(command),
     )
 
 

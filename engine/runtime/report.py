@@ -16,6 +16,7 @@ from ..errors import NotFound, SealflowError
 from ..kernel import Entry, History, Plan, State
 from ..kernel.history import KEPT
 from ..kernel.machine import machine_of
+from ..kernel.script_plan import Instruction
 from ..kernel.status import FAILED, NAMES, TIMED_OUT
 from ..kernel.tally import Failure, Tally
 from ..kernel.timing import iso
@@ -159,6 +160,10 @@ async def find_action(vault: Vault, library: Library, run_id: bytes, wanted: str
     name = wanted.lower()
     last = split(path)[-1]
     candidates = {node.index for node in plan.nodes if node.name.lower() in (name, last)}
+    # A row of a script is called like its action; its path is where it stands, and when it came up.
+    row = path.partition("[")[0]
+    rows = {node.index for node in plan.nodes if isinstance(node, Instruction) and node.path.lower() == row}
+    candidates |= rows
     certain = any(not node.loops and plan.path(node, None).lower() == path for node in plan.nodes)
     exact: Entry | None = None
     named: dict[int, Entry] = {}
@@ -169,7 +174,11 @@ async def find_action(vault: Vault, library: Library, run_id: bytes, wanted: str
             return
         if entry.path.lower() == path:
             exact = entry
-        elif exact is None and entry.node.name.lower() == name and (len(named) <= _TOLD or entry.number in named):
+        elif (
+            exact is None
+            and (entry.node.name.lower() == name or (entry.node.index in rows and row == path))
+            and (len(named) <= _TOLD or entry.number in named)
+        ):
             named[entry.number] = entry
 
     machine = machine_of(plan)

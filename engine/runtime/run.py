@@ -92,8 +92,11 @@ class Run:
 
         Raises TimeoutError after `timeout` seconds; the run goes on.
         """
-        async with asyncio.timeout(timeout):
+        if timeout is None:
             live = await self._ended()
+        else:
+            async with asyncio.timeout(timeout):
+                live = await self._ended()
         if live is not None:
             return live.outcome  # `ended` says that it is durable: no need to look at the store
         return NAMES[(await run_info(self._environment._vault, self._id)).status]

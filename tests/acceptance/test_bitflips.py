@@ -18,7 +18,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -91,6 +91,14 @@ class Kept:
 
     home: Path
     runs: dict[str, str]
+    known: dict[tuple[str, ...], Ended] = field(default_factory=dict)
+
+    def before(self, commands: Commands) -> dict[tuple[str, ...], Ended]:
+        """What commands say as long as nothing is altered: asked once, since every alteration is undone."""
+        for command in map(tuple, commands):
+            if command not in self.known:
+                self.known[command] = self.tell(command)
+        return {command: self.known[command] for command in map(tuple, commands)}
 
     def path(self, file: str) -> Path:
         return self.home / file if file == "control.db" else next((self.home / "environments").glob("*/store.db"))
@@ -241,7 +249,7 @@ def test_every_table_has_something_in_it(kept: Kept) -> None:
 def test_a_flipped_bit_is_refused(kept: Kept, where: tuple[str, str, str]) -> None:
     file, table, column = where
     path, commands = kept.path(file), SEALED[where]
-    before = {tuple(command): kept.tell(command) for command in commands}
+    before = kept.before(commands)
     assert not any(ended.code for ended in before.values())
     for number, row in enumerate(tables(path)[table][column]):
         if table == "keys" and kind(path, row) in REQUESTS:
@@ -276,7 +284,7 @@ def test_a_flipped_bit_of_an_id_shows_nothing_wrong(kept: Kept, table: str, colu
     """Not found or refused; a list shows what it can prove."""
     path = kept.path("store.db")
     commands = [*LISTS, *DETAILS, *FLOWS] if LONG else [LISTS[0], *DETAILS, *FLOWS[1:]]
-    before = {tuple(command): kept.tell(command) for command in commands}
+    before = kept.before(commands)
     for row in tables(path)[table][column]:
         for bit in bits(path, table, column, row)[1:2]:
             with changed(path, table, column, row, bit):

@@ -80,3 +80,24 @@ def test_an_old_place_that_cannot_be_reached(
     again = cli("env", "move", "default", "--database", postgres.url)
     assert (again.code, "keys at the old place: destroyed" in again.out) == (0, True)
     assert "not destroyed" not in cli("env", "status", "default").out
+
+
+def test_a_move_that_is_given_up(cli: Cli, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a death: it is closed, and opened again where it is."""
+    assert cli("flow", "deploy", cli.flow("order", {"C": compose(1)})).code == 0
+
+    async def died(*_: object) -> None:
+        raise StoreUnreachable("The server is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moving, "rekeyed", died)
+        patch.setattr(moving._Move, "_undo", died)
+        assert cli("env", "move", "default", "--database", postgres.url).code != 0
+    assert "it is being moved" in cli("env", "status", "default").out
+    refused = cli("run", "order")
+    assert (refused.code, "sealflow env move default" in refused.err) == (4, True)
+    assert cli("env", "unlock", "default").code == 4
+    given_up = cli("env", "move", "default", "--file")
+    assert (given_up.code, given_up.out) == (0, "default stays in file; of the move that was begun nothing is left\n")
+    assert cli("run", "order").code == 0
+    assert cli("verify").code == 0

@@ -26,34 +26,31 @@ def react(seen: Seen) -> bytes:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    server = Server(react)
+async def desk(tmp_path: Path) -> AsyncIterator[tuple[World, str]]:
+    """A session with a browser, and the address of the page."""
+    world, server = World(tmp_path), Server(react)
     await server.start()
-    yield server
+    yield world, server.url
+    await world.session.aclose()
     await server.stop()
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    world = World(tmp_path)
-    yield world
-    await world.session.aclose()
-
-
-async def test_every_browser_is_the_one_that_is_here(world: World, server: Server) -> None:
+async def test_every_browser_is_the_one_that_is_here(desk: tuple[World, str]) -> None:
+    world, url = desk
     for launch, attach in (
         ("WebAutomation.LaunchEdge.LaunchEdge", "WebAutomation.LaunchEdge.AttachToEdgeByUrl"),
         ("WebAutomation.LaunchFirefox.LaunchFirefox", "WebAutomation.LaunchFirefox.AttachToFirefoxByUrl"),
     ):
-        first = (await world.do(launch, Url=f"{server.url}/{launch}"))["BrowserInstance"]
+        first = (await world.do(launch, Url=f"{url}/{launch}"))["BrowserInstance"]
         again = (await world.do(attach, TabUrl=launch, AttachTimeout=5))["BrowserInstance"]
         title: dict[str, Datum] = {"DetailsType": "Title", "BrowserInstance": again}
         assert (await world.do("WebAutomation.GetDetailsOfWebPage", **title))["Details"] == "Kinds"
         await world.do("WebAutomation.CloseWebBrowser", BrowserInstance=first)
 
 
-async def test_older_ids_and_the_pointer(world: World, server: Server) -> None:
-    browser = (await world.do("WebAutomation.LaunchChrome.LaunchChrome", Url=server.url))["BrowserInstance"]
+async def test_older_ids_and_the_pointer(desk: tuple[World, str]) -> None:
+    world, url = desk
+    browser = (await world.do("WebAutomation.LaunchChrome.LaunchChrome", Url=url))["BrowserInstance"]
     web: dict[str, Datum] = {"BrowserInstance": browser}
     title: dict[str, Datum] = {"DetailsType": "Title", **web}
     await world.do("WebAutomation.Focus.Focus", Control="#name", **web)

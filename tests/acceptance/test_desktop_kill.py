@@ -10,6 +10,7 @@ import json
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import pytest
@@ -111,12 +112,11 @@ def resumed(desk: Place, name: str) -> Left | None:
     return left(desk, name, after)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_at_commits(desk: Place, moment: str) -> None:
-    """The sample: every fourth commit. A line is written once or, where its action was interrupted, once or not."""
-    number = 2 if moment == "before" else 3
+@pytest.mark.parametrize(("moment", "sample"), [("before", (2, 6)), ("after", (3, 7))])
+def test_killed_at_commits(desk: Place, moment: str, sample: tuple[int, ...]) -> None:
+    """Some moments, or all. A line is written once or, where its action was interrupted, once or not at all."""
     disturbed = killed = 0
-    while True:
+    for number in count(1) if LONG else sample:
         name = f"{moment}{number}"
         died = desk(*arguments(name), prepare=[["die_at_commit", number, moment]])
         if not died.killed:  # there are no more commits
@@ -124,7 +124,7 @@ def test_killed_at_commits(desk: Place, moment: str) -> None:
             break
         killed += 1
         found = resumed(desk, name)
-        if found is not None:  # else it was killed between its last commit and telling of it
+        if found is not None:  # else it was killed before its first commit, or between its last and telling of it
             outputs = found.result["outputs"]
             assert found.cells == [6, "end"]
             assert outputs["Total"] == 6
@@ -133,7 +133,6 @@ def test_killed_at_commits(desk: Place, moment: str) -> None:
             assert len(found.lines) >= 3 - outputs["Interrupted"]
             assert outputs["Interrupted"] + outputs["Lost"] <= 2
             disturbed += outputs["Interrupted"] + outputs["Lost"]
-        number += 1 if LONG else 4
     assert killed >= 2
     assert disturbed >= 1
 

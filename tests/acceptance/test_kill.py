@@ -26,6 +26,7 @@ from sealflow.engine.kernel import records
 from thorough import LONG
 
 VARIES = re.compile(r'(?<="Date": ")[^"]*|\d{4}-\d\d-\d\dT[\d:.]+Z|(?<=Id": ")[^"]*')
+MINUTES = re.compile(r"\bPT\d+M\b")
 FINAL = ("Succeeded", "Failed", "Skipped", "TimedOut", "Cancelled")
 
 
@@ -41,9 +42,12 @@ class Example:
     def witness(self, fatal_call: int = 0) -> Witness:
         return Witness(one_by_one=self.one_by_one, fatal_call=fatal_call)
 
-    def arguments(self, url: str) -> list[str]:
+    def arguments(self, place: Place, url: str) -> list[str]:
+        text = (CLOUD / f"{self.name}.json").read_text("utf-8")
+        if self.clock:  # how long it takes to start processes again is not part of the flow
+            text = MINUTES.sub("PT10H", text)
         body, service = json.dumps(self.body), f"service={json.dumps(url)}"
-        return ["run", str(CLOUD / f"{self.name}.json"), "--input", body, "--parameter", service, "--json"]
+        return ["run", place.write(f"{self.name}.json", text), "--input", body, "--parameter", service, "--json"]
 
     @property
     def clock(self) -> Prepare:
@@ -81,7 +85,7 @@ def comparable(result: Any, url: str) -> Any:
 
 def undisturbed(place: Place, example: Example) -> Undisturbed:
     with example.witness() as witness:
-        ended = place(*example.arguments(witness.url)).expect(0)
+        ended = place(*example.arguments(place, witness.url)).expect(0)
         assert ended.json["status"] == "Succeeded"
         return Undisturbed(comparable(ended.json, witness.url), len(witness.calls), len(set(witness.calls)))
 
@@ -140,7 +144,7 @@ def test_killed_at_every_commit(place: Place, example: Example) -> None:
         number = 1 if LONG or moment == "before" else 2
         while True:
             with example.witness() as witness:
-                died = place(*example.arguments(witness.url), prepare=[["die_at_commit", number, moment]])
+                died = place(*example.arguments(place, witness.url), prepare=[["die_at_commit", number, moment]])
                 if not died.killed:  # there are no more commits
                     died.expect(0)
                     break
@@ -166,7 +170,7 @@ def test_killed_at_every_call(place: Place, example: Example) -> None:
     usual = undisturbed(place, example)
     for number in range(1, usual.calls + 1, 1 if LONG else 2):
         with example.witness(number) as witness:
-            process = place.start(*example.arguments(witness.url))
+            process = place.start(*example.arguments(place, witness.url))
             witness.kills(process.pid)
             assert process.wait().killed
             check_the_rest(place, witness, usual)
@@ -177,7 +181,7 @@ def test_a_run_that_dies_after_each_of_its_commits_ends_all_the_same(place: Plac
     usual = undisturbed(place, example)
     with example.witness() as witness:
         deaths = [["die_at_commit", 1, "after"]]
-        assert place(*example.arguments(witness.url), prepare=deaths).killed
+        assert place(*example.arguments(place, witness.url), prepare=deaths).killed
         check_the_rest(place, witness, usual, deaths=deaths)
 
 
@@ -186,7 +190,7 @@ def test_the_installed_command_is_killed_like_any_other(place: Place) -> None:
     example = EXAMPLES[0]
     usual = undisturbed(place, example)
     with example.witness(3) as witness:
-        process = place.begin(*example.arguments(witness.url))
+        process = place.begin(*example.arguments(place, witness.url))
         witness.kills(process.pid)
         process.communicate(timeout=PATIENCE)
         assert process.returncode == -signal.SIGKILL
@@ -200,7 +204,7 @@ def test_killed_at_any_time(place: Place, example: Example) -> None:
     for _ in range(25):
         with example.witness() as witness:
             runs = len(place("runs", "list", "--limit", "1000", "--json").expect(0).json)
-            process = place.begin(*example.arguments(witness.url))
+            process = place.begin(*example.arguments(place, witness.url))
             try:
                 process.wait(chance.uniform(0.3, 1.0 if example.rate == 1 else 6.0))
             except subprocess.TimeoutExpired:

@@ -308,7 +308,7 @@ async def _has_callback(run: sealflow.Run) -> bool:
 def test_worker_processes_hand_over_and_end(place: Place, postgres: PostgresServer) -> None:
     """Two of them share an environment; what an interrupted command and an ended worker leave, the other one ends."""
     assert place("env", "create", "prod", "--database", postgres.url).code == 0
-    definition = place.flow("slow", {"a": compose(1), "Pause": wait(3, "a"), "b": compose(2, "Pause")})
+    definition = place.flow("slow", {"a": compose(1), "Pause": wait(5, "a"), "b": compose(2, "Pause")})
     assert place("flow", "deploy", definition, "--environment", "prod").code == 0
     workers = [place.begin("worker", "--environment", "prod", "--grace", "0") for _ in range(2)]
     for worker in workers:

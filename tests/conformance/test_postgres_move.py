@@ -111,6 +111,8 @@ async def test_earlier_keys_are_in_no_file_and_no_table(tmp_path: Path, postgres
                 await opened.backend.copy_to(tmp_path / f"{url is None}", with_keys=tmp_path / f"{url is None}.keys")
         assert holding(tmp_path, wrapped) == []
 
+        (tmp_path / f"{url is None}.keys").unlink()  # those are the earlier ones next time
+
 
 def holding(folder: Path, parts: list[bytes]) -> list[Path]:
     """The files with any of these bytes."""

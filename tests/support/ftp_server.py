@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -27,8 +29,43 @@ USER, PASSWORD = "ann", "open sesame"
 def ftp_server(folder: Path, certificate: Path | None = None, *, implicit: bool = False) -> Iterator[int]:
     """An FTP server; its port. With a certificate (and key) in a PEM file it wants TLS of the login and the data.
 
-    `implicit`: TLS from the first byte.
+    `implicit`: TLS from the first byte. With TLS it is a process of its own: pyOpenSSL in a thread beside other users
+    of OpenSSL has brought the whole process down.
     """
+    if certificate is not None:
+        with _in_a_process(folder, certificate, implicit) as port:
+            yield port
+        return
+    server = _server(folder, None, implicit)
+    stop = threading.Event()
+
+    def serve() -> None:
+        while not stop.is_set():
+            server.serve_forever(timeout=0.05, blocking=False)
+        server.close_all()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield server.socket.getsockname()[1]
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def _in_a_process(folder: Path, certificate: Path, implicit: bool) -> Iterator[int]:
+    kind = "implicit" if implicit else "explicit"
+    command = [sys.executable, "-W", "ignore", __file__, str(folder), str(certificate), kind]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def _server(folder: Path, certificate: Path | None, implicit: bool) -> Any:
     authorizer = DummyAuthorizer()
     authorizer.add_user(USER, PASSWORD, str(folder), perm="elradfmwMT")
     base: Any = FTPHandler
@@ -51,23 +88,7 @@ def ftp_server(folder: Path, certificate: Path | None = None, *, implicit: bool 
     }
     if certificate is not None:
         settings |= {"certfile": str(certificate), "tls_control_required": True, "tls_data_required": True}
-    handler = type("Handler", (base,), settings)
-    server = FTPServer(("127.0.0.1", 0), handler)
-    port = server.socket.getsockname()[1]
-    stop = threading.Event()
-
-    def serve() -> None:
-        while not stop.is_set():
-            server.serve_forever(timeout=0.05, blocking=False)
-        server.close_all()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield port
-    finally:
-        stop.set()
-        thread.join()
+    return FTPServer(("127.0.0.1", 0), type("Handler", (base,), settings))
 
 
 class _Gate(paramiko.ServerInterface):
@@ -179,3 +200,9 @@ def sftp_server(folder: Path, host_key: paramiko.PKey, user_key: paramiko.PKey |
         thread.join()
         for transport in transports:
             transport.close()
+
+
+if __name__ == "__main__":
+    served = _server(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "implicit")
+    print(served.socket.getsockname()[1], flush=True)
+    served.serve_forever()

@@ -23,7 +23,7 @@ def test_a_new_environment_allows_nothing(cli: Cli) -> None:
     assert (shown.code, shown.out.splitlines()[1:]) == (0, ["  nothing"])
     assert cli("env", "allow", "e", "--json").json == {"environment": "e", "desktop": {}}
     missing = cli("env", "allow", "none", "--json")
-    assert (missing.code, missing.json["error"]["code"]) == (3, "RecordNotFound")
+    assert (missing.code, missing.json["error"]["code"]) == (3, "NotFound")
 
 
 def test_what_is_allowed_is_added_shown_and_undone(cli: Cli) -> None:
@@ -51,7 +51,7 @@ def test_what_is_allowed_is_added_shown_and_undone(cli: Cli) -> None:
     ("options", "code", "error"),
     [
         (("--folder", "missing"), 2, "InvalidSetting"),
-        (("--map", "C:"), 2, "UsageError"),
+        (("--map", "C:"), 2, "InvalidUsage"),
         (("--map", "Data=data"), 2, "InvalidSetting"),
         (("--scripts", "vbscript"), 2, "InvalidSetting"),
         (("--time-zone", "Nowhere"), 2, "InvalidSetting"),
@@ -64,9 +64,11 @@ def test_what_cannot_be_allowed(cli: Cli, options: tuple[str, str], code: int, e
 
 
 def test_only_who_administers_environments_allows(cli: Cli) -> None:
-    denied = cli("env", "allow", "e", "--scripts", "python", "--as", "bob", "--role", "key-admin", "--json")
+    denied = cli("env", "allow", "e", "--scripts", "python", "--as", "bob", "--role", "key-administrator", "--json")
     assert (denied.code, denied.json["error"]["code"]) == (4, "NotPermitted")
-    assert cli("env", "allow", "e", "--scripts", "python", "--as", "ann", "--role", "env-admin").code == 0
+    assert (
+        cli("env", "allow", "e", "--scripts", "python", "--as", "ann", "--role", "environment-administrator").code == 0
+    )
 
 
 def test_it_is_on_record(cli: Cli) -> None:
@@ -81,14 +83,14 @@ def test_it_is_on_record(cli: Cli) -> None:
 
 def test_a_flow_does_what_it_is_allowed_and_no_more(cli: Cli) -> None:
     cli.write("f.robin", WRITE)
-    refused = cli("run", "f.robin", "--env", "e")
+    refused = cli("run", "f.robin", "--environment", "e")
     assert refused.code == 1
     assert "AccessDeniedError" in refused.err + refused.out
     assert cli("env", "allow", "e", "--map", "C:=data:ro").code == 0
-    assert cli("run", "f.robin", "--env", "e").code == 1
+    assert cli("run", "f.robin", "--environment", "e").code == 1
     assert list((cli.folder / "data").iterdir()) == []
     assert cli("env", "allow", "e", "--folder", "data").code == 0
-    assert cli("run", "f.robin", "--env", "e").code == 0
+    assert cli("run", "f.robin", "--environment", "e").code == 0
     assert (cli.folder / "data" / "a.txt").read_text("utf-8-sig").strip() == "x"
 
 
@@ -98,17 +100,20 @@ def test_passwords_are_not_shown(cli: Cli) -> None:
     secret = "hunter2-canary"
     cli.write(
         "z.robin",
-        f"SET p TO $'''{secret}'''\n@@n: ''\n".replace("@@n: ''\n", "")
+        f"SET p TO $'''x''' + $'''{secret}'''\n"
         + "Compression.ZipFiles ArchivePath: $'''C:\\\\a.zip''' FilesOrFoldersToZip: $'''C:\\\\a.txt''' Password: p "
         + "ZipFile=> Zip\n"
-        + f"Database.Connect.Connect ConnectionString: $'''Driver={{SQLite3 ODBC Driver}};Database=none;Pwd={secret}''' "
-        + "Connection=> c\n",
+        + "Database.Connect.Connect ConnectionString: "
+        + f"$'''Driver={{SQLite3 ODBC Driver}};Database=b.db;Pwd={secret}''' Connection=> c\n",
     )
-    ran = cli("run", "z.robin", "--env", "e")
-    zipped = cli("runs", "show", "latest", "--env", "e", "--action", "/Main/2", "--json")
-    assert zipped.json["inputs"]["password"]["value"] == "•••"
-    assert zipped.json["inputs"]["archivePath"]["value"] == "C:\\a.zip"
-    for command in (("--action", "/Main/2"), ("--action", "/Main/2", "--trace"), ("--action", "/Main/3", "--json")):
-        shown = cli("runs", "show", "latest", "--env", "e", *command)
-        assert secret not in shown.out + shown.err, command
+    show = ("runs", "show", "latest", "--environment", "e")
+    ran = cli("run", "z.robin", "--environment", "e")
+    assert ran.code == 0, ran.err
+    paths = {each["index"]: each["path"] for each in cli(*show, "--json").json["actions"]}
+    zipped = cli(*show, "--action", paths[2]).out
+    assert "•••" in zipped
+    assert "a.zip" in zipped
+    for more in ((paths[2],), (paths[2], "--trace"), (paths[3], "--json")):
+        shown = cli(*show, "--action", *more)
+        assert secret not in shown.out + shown.err, more
     assert secret not in ran.out + ran.err

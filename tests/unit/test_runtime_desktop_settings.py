@@ -14,8 +14,8 @@ from sealflow.engine.runtime.desktop_settings import InvalidSettingError, change
 def test_nothing_is_allowed_where_nothing_is_kept() -> None:
     for kept in (None, {}, {"desktop": None}, {"other": 1}):
         assert settings_of(kept) == Settings()
-    nothing = settings_of(None)
-    assert not (nothing.folders or nothing.mapping or nothing.scripts or nothing.applications or nothing.answers)
+    given = settings_of(None)
+    assert [*given.folders, *given.mapping, *given.scripts, *given.applications, *given.answers] == []
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:

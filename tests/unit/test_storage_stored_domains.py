@@ -20,7 +20,7 @@ Record = tuple[str, str, Purpose, bytes, int, int, bytes]
 
 
 async def filled(place: Customer) -> dict[bytes, str]:
-    """A flow with a run and connections of both classes, from before the policy and from after it. What has which id."""
+    """A flow with a run and connections of both classes, from before the policy and after it. What has which id."""
     names: dict[bytes, str] = {}
     async with place.vault() as vault, place.administration() as administration:
         for when in ("before", "after"):

@@ -13,6 +13,7 @@ from ...datatypes import DataTable, Datum
 from ..conversions import to_text
 from ..faults import ARGUMENT, ActionError
 from ..operators import equal
+from .column_names import unique
 from .port import Given, Outputs, PureAction, table_of
 from .table_rules import column_place, kept, operator_of, place_of, rules_of
 
@@ -62,7 +63,7 @@ def _join(given: Given) -> Outputs:
     if how == "full":
         blanks = (None,) * len(first.columns)
         rows += [blanks + row for place, row in enumerate(second.rows) if place not in met]
-    return {"JoinedDataTable": DataTable(_joined_columns(first, second), tuple(rows))}
+    return {"JoinedDataTable": DataTable(unique(first.columns + second.columns), tuple(rows))}
 
 
 def _pairs(given: Given, first: DataTable, second: DataTable) -> list[tuple[int, int]]:
@@ -104,19 +105,6 @@ def _one_key(given: Given, value: Datum) -> Hashable:
     elif value is not None:
         return given.culture.read_moment(text) or text.casefold()
     return text.casefold()
-
-
-def _joined_columns(first: DataTable, second: DataTable) -> tuple[str, ...]:
-    columns = list(first.columns)
-    taken = {name.casefold() for name in columns}
-    for name in second.columns:
-        candidate, number = name, 1
-        while candidate.casefold() in taken:
-            number += 1
-            candidate = f"{name}{number}"
-        taken.add(candidate.casefold())
-        columns.append(candidate)
-    return tuple(columns)
 
 
 ACTIONS: Final = table_of(

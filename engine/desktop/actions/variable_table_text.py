@@ -14,6 +14,7 @@ from ..catalog import error_id
 from ..conversions import to_text
 from ..faults import ActionError
 from ..operators import numbered_columns
+from .column_names import unique
 from .port import Given, Outputs, PureAction, table_of
 from .table_rules import NO_COLUMN
 from .text_patterns import compiled, matches, replaced
@@ -121,17 +122,8 @@ def _typed(given: Given, field: str) -> Datum:
 
 
 def _columns(names: list[str], width: int) -> tuple[str, ...]:
-    columns: list[str] = []
-    taken: set[str] = set()
-    for place, default in enumerate(numbered_columns(width)):
-        name = (names[place] if place < len(names) else "") or default
-        candidate, number = name, 1
-        while candidate.casefold() in taken:
-            number += 1
-            candidate = f"{name}{number}"
-        taken.add(candidate.casefold())
-        columns.append(candidate)
-    return tuple(columns)
+    numbered = numbered_columns(width)
+    return unique((names[place] if place < len(names) else "") or default for place, default in enumerate(numbered))
 
 
 # --- writing

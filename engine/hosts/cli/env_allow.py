@@ -50,7 +50,8 @@ def allow(
 ) -> int:
     """Allow the desktop flows of an environment what is off by default, or show what they are allowed.
 
-    A mapped folder is allowed as well, to be written to unless it is allowed read-only. Runs that are under way keep what they had when this process began.
+    A mapped folder is allowed as well, to be written to unless it is allowed read-only. Runs that are under way keep
+    what they had when their process began.
 
     With --json: {"environment","desktop":{"folders":[{"path","write"}],"mapping","scripts","applications","answers",
     "culture","timeZone","browser"}}, without what is not set.

@@ -35,8 +35,8 @@ def move(
     Workers need not be stopped: they let go, and go on at the new place. The copy is sealed by fresh keys and verified
     before it counts; then the keys of the old place are destroyed. Interrupted at any moment, the same command goes on;
     one to where the environment is gives the move up. With --json: {"environment","store","flows","runs","inFlight",
-    "verified","resumed","source":"destroyed|left","reason","wal":"done|pending","backups":"until DATE|unknown"}; "left"
-    exits with 1.
+    "verified","resumed","givenUp","source":"destroyed|left","reason","wal":"done|pending",
+    "backups":"until DATE|unknown"}; "left" exits with 1.
     """
     if (database is None) != file:
         raise UsageError(
@@ -75,6 +75,7 @@ def _report(found: Moved) -> dict[str, Any]:
         "inFlight": found.in_flight,
         "verified": found.checked,
         "resumed": found.resumed,
+        "givenUp": found.given_up,
         "source": "destroyed" if found.left is None else "left",
         "reason": found.left,
         "wal": "pending" if found.wal_pending else "done",
@@ -84,6 +85,8 @@ def _report(found: Moved) -> dict[str, Any]:
 
 def _lines(found: Moved, report: dict[str, Any]) -> list[str]:
     name, store = one_line(found.environment.name), one_line(report["store"])
+    if found.given_up:
+        return [f"{name} stays in {store}; of the move that was begun nothing is left"]
     if found.resumed:
         lines = [f"{name} is in {store}; what an earlier attempt had left is done"]
     else:
