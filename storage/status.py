@@ -112,8 +112,8 @@ class EnvironmentStatus:
 
 async def environment_status(store: Store, name: str) -> EnvironmentStatus:
     """The status of an environment. Raises RecordNotFound, IntegrityError (of the keys themselves), and the errors of
-    the service's own keystore and of a failing store; a customer's key that is not given, and what was damaged, is part of
-    the answer.
+    the service's own keystore and of a failing store; a customer's key that is not given, and what was damaged, is
+    part of the answer.
     """
     info = await store.environment(name)
     backend, source = await store.open_backend(info)

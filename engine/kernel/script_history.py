@@ -95,6 +95,11 @@ class LogRow:
         return str(level["value"]).removesuffix("Level") if level is not None else "Info"
 
     @property
+    def secured(self) -> None:
+        """Which parts of it are secured: it has none, for the same reason as `hidden`."""
+        return None
+
+    @property
     def hidden(self) -> frozenset[str]:
         """What must not be shown of it: nothing, since values are masked one by one."""
         return frozenset()

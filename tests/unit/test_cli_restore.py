@@ -14,7 +14,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def backed_up(cli: Cli) -> None:
-    """`contoso` with two flows, one of them disabled, two ended runs, a waiting one and a connection; `other`, empty."""
+    """`contoso` with two flows, one of them disabled, two ended runs, one waiting, and a connection; `other`, empty."""
     on = ("--environment", "contoso")
     properties = cli.write(
         "properties.json", {"properties": {"connectionParameters": {"token": {"type": "oauthSetting"}}}}

@@ -233,3 +233,24 @@ async def test_without_resume_nothing_leaves_memory(world: World) -> None:
         await statuses(env, {"Waiting"})
         await env._vault.flush()
         assert len(live(env)) == 1
+
+
+async def test_a_run_that_goes_on_is_shown_as_one(world: World) -> None:
+    async with world.open() as env:
+        await env.deploy("f", flow(w=wait(3600), v=wait(20, "w")))
+        await env.start("f")
+        await until(lambda: not live(env))
+        world.clock.advance(HOUR)
+        await statuses(env, {"Running"})
+
+
+async def test_who_calls_back_after_the_longest_duration_is_told_so(world: World) -> None:
+    async with world.open() as env:
+        await env.deploy("f", flow(h=hook()))
+        (run,) = await env.start("f")
+        await until(lambda: not live(env))
+        (url,) = (await run.callbacks()).values()
+        world.clock.advance(91 * 24 * HOUR)
+        assert (await env.callback(url)).status == 410
+        assert not await run.cancel()
+        assert (await run.result()).status == "TimedOut"
