@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -453,8 +454,10 @@ def test_a_disk_that_is_really_full(place: Place, small_disk: Path) -> None:
     flow = place.flow("f", {"A": compose("@triggerBody()")})
     place("run", flow, "--input", "1", "--json").expect(0)
     told = 1
-    for size in (*[60_000] * 12, 900_000):
-        ended = place("run", flow, "--input", "@-", "--json", stdin=json.dumps("x" * size))
+    chance = random.Random(1)
+    for size in (*[90_000] * 12, 2_400_000):
+        body = chance.randbytes(size).hex()  # cannot be compressed below `size`
+        ended = place("run", flow, "--input", "@-", "--json", stdin=json.dumps(body))
         if ended.code:
             break
         told += 1
