@@ -130,7 +130,7 @@ class LiveRun:
     # ---- decide, write
 
     def feed(self, record: Record, packed: bytes | None = None) -> None:
-        """Take an event in (`packed`: its bytes): held back while a value is loaded, ignored where the run is over."""
+        """Take an event in (`packed`: its bytes): held back while a value is loaded, ignored where the run ended."""
         if self.failure is not None or self.aside or self.state.end is not None:
             return
         if self.simulation is None and event.time_of(record) >= self.expires and record[1] != event.START:
