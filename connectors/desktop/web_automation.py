@@ -28,7 +28,7 @@ from .items import file_item
 from .port import Handler, Operation, Outputs, Table, reads
 from .session import Session
 
-_TRIES: Final = 3
+_TRIES: Final = 5
 """How often an address is gone to where the page is still on its way to another one."""
 
 _WAITS: Final = ("WaitForPageToLoadTimeout", "Timeout", "TimeoutInSeconds")
@@ -54,19 +54,29 @@ async def _open(tab: Tab, url: str, arguments: Arguments, display: str) -> None:
     nowait = arguments.selector.casefold().endswith("nowait")
     until: Literal["commit", "load"] = "commit" if nowait else "load"
     try:
-        for left in reversed(range(_TRIES)):
-            try:
-                await tab.page.goto(url, timeout=timeout, wait_until=until)
-                break
-            except PlaywrightError as error:
-                # What the page was still doing, such as showing that the last address did not load.
-                if not left or "interrupted by another navigation" not in error.message:
-                    raise
-            await tab.page.wait_for_load_state("load", timeout=timeout)
+        await _arrive(tab, url, until, timeout)
     except PlaywrightTimeout:
         raise fault(display, "The page has not loaded in time.") from None
     except PlaywrightError as error:
         raise failed(display, error) from None
+
+
+async def _arrive(tab: Tab, url: str, until: Literal["commit", "load"], timeout: float) -> None:
+    """Goes to an address. What the page was still doing, such as showing that the last address did not load, may
+    interrupt that, and be interrupted in turn.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            await tab.page.goto(url, timeout=timeout, wait_until=until)
+            return
+        except PlaywrightError as error:
+            _, interrupted, by = error.message.partition("interrupted by another navigation")
+            if interrupted and f'"{url}"' in by:  # by the way to the very same address
+                await tab.page.wait_for_url(url, timeout=timeout, wait_until=until)
+                return
+            if not left or not interrupted:
+                raise
+        await tab.page.wait_for_load_state("load", timeout=timeout)
 
 
 async def launch(arguments: Arguments, session: Session) -> Outputs:
