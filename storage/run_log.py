@@ -53,6 +53,8 @@ class RunLog:
         self.zips = False
         """Compress pages: of a run that keeps no secrets."""
         self.on_error: Callable[[Exception], None] | None = None
+        self.released = False
+        """Whether nobody has the run any more once what is queued is durable."""
         self._journal = journal
         self._backend = backend
         self._keys = keys

@@ -72,17 +72,21 @@ class Runs:
         run has ended: nothing is written any more.
         """
         async with self._moving:
-            # Of several workers, the others hand over what they have as long as keys are migrated.
-            while not await self._backend.claim_run(run_id):  # noqa: ASYNC110
-                await asyncio.sleep(_HANDING_OVER_SECONDS)
-            info = await self.one(run_id)
-            if info.ended_ms is not None:
-                return False
-            log = self._live.get(run_id)
-            own = log is None or log.closed
-            if log is None or own:
-                log = await self._open(run_id, from_snapshot=True)
-            rows = await self._backend.key_generations(Kind.RUN, run_id)
+            while True:
+                # Of several workers, the others hand over what they have as long as keys are migrated.
+                while not await self._backend.claim_run(run_id):  # noqa: ASYNC110
+                    await asyncio.sleep(_HANDING_OVER_SECONDS)
+                info = await self.one(run_id)
+                if info.ended_ms is not None:
+                    return False
+                log = self._live.get(run_id)
+                own = log is None or log.closed
+                if log is None or own:
+                    log = await self._open(run_id, from_snapshot=True)
+                rows = await self._backend.key_generations(Kind.RUN, run_id)
+                if own or not (log.released or log.closed):
+                    break
+                await self._journal.flush()  # it has fallen asleep meanwhile, and is nobody's then
             if log.ended:  # in the meantime; its last page is under way
                 await self._journal.flush()
                 return False

@@ -397,6 +397,7 @@ class LiveRun:
             return
         self.sleeps_until, self.told = due, False
         claims.sleep(self, due, leaves=leaves)
+        self.log.released = leaves
         if self._status == WAITING:
             self.log.append([], head=True, on_durable=self._asleep)
         else:
