@@ -145,12 +145,19 @@ class Connections:
         return ConnectionRow(connection, index, domain, row_version, facts[4], facts[5], record), key_row
 
     async def _find(self, name: str) -> ConnectionRow | None:
+        """The row of a name, by its index under any key. Where there is none, the names themselves are asked, since
+        somebody may have changed an index to hide a connection.
+        """
+        epoch = self._keyring.epoch
         row = await self._backend.connection(self._keyring.name_indexes(Index.CONNECTION_NAME, name))
         if row is not None:
             return row
-        # Somebody may have changed an index to hide a connection: the names themselves are asked.
-        await self._all()
-        return None
+        state = await self._backend.key_state()
+        if state is not None and state.epoch > epoch:
+            raise StaleKeys("The environment's keys were changed since this process looked.")
+        rows = [row for row, _, _ in await self._all()]
+        indexes = self._keyring.name_indexes(Index.CONNECTION_NAME, name)  # by now there may be more keys
+        return next((row for row in rows if row.name_index in indexes), None)  # made in the meantime
 
     async def _row(self, name: str) -> ConnectionRow:
         row = await self._find(name)

@@ -249,8 +249,8 @@ class Definitions:
             rows = await self._rows()
             await self._open_all([row for row in rows if self._verified.get(row.flow_id) != row])
             self._verified = {row.flow_id: row for row in rows}
-            # Deployed in the meantime.
-            return next((row for row in rows if row.name_index in indexes), None)
+            indexes = self._keyring.name_indexes(Index.FLOW_NAME, name)  # by now there may be more keys
+            return next((row for row in rows if row.name_index in indexes), None)  # deployed in the meantime
         return row
 
     async def _rows(self) -> list[FlowRow]:

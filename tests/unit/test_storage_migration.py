@@ -333,3 +333,26 @@ async def test_an_administrator_who_rotates_meanwhile_does_not_stop_it(
         assert vault._keyring.live_version(2) == 2
         assert stray(place, vault) == []
         assert await content(vault) == before
+
+
+@pytest.mark.parametrize("kind", ["flow", "connection"])
+@pytest.mark.parametrize("moment", ["the name", "key_state"])
+async def test_a_name_is_found_although_its_key_became_known_only_while_it_was_looked_for(
+    place: Customer, kind: str, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process made it, under a key that another task of this process read meanwhile."""
+    async with place.vault() as reader, place.vault() as maker:
+        await fill(reader, 1)
+
+        async def becomes_known() -> None:
+            await change(place, "apply")
+            await maker.reload_keys()
+            if kind == "flow":
+                await maker.put_flow("late", {"v": 1})
+            else:
+                await maker.create_connection("late", "c", oauth=True, parameter_set=None, values={"v": 1})
+            await reader.reload_keys()
+
+        interpose(reader, monkeypatch, kind if moment == "the name" else moment, becomes_known)
+        found = await (reader.flow("late") if kind == "flow" else reader.connection("late"))
+        assert found.name == "late"
