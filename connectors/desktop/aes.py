@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from .arguments import Arguments
 from .fault import Fault, fault
 from .file import read_whole, resolved
+from .held import written
 from .items import file_item
 from .port import Operation, Outputs, Table, reads
 from .session import Session
@@ -157,7 +158,9 @@ def encrypt_text(arguments: Arguments, session: Session) -> Outputs:
 def encrypt_file(arguments: Arguments, session: Session) -> Outputs:
     """Cryptography.EncryptFromFile.EncryptFromFileWithAESUse[SaltAnd]IV: the file's bytes, as a text."""
     path = resolved(arguments.get("FileToEncrypt"), session)
-    return _encrypt(read_whole(path, session), arguments, "Failed to encrypt file contents")
+    return _encrypt(
+        read_whole(path, session, "Failed to encrypt file contents"), arguments, "Failed to encrypt file contents"
+    )
 
 
 def decrypt_text(arguments: Arguments, session: Session) -> Outputs:
@@ -188,7 +191,7 @@ def decrypt_file(arguments: Arguments, session: Session) -> Outputs:
 
 def _save(path: Path, data: bytes, session: Session, failed: str) -> None:
     try:
-        path.write_bytes(data)
+        written(session.folders, path, data)
     except OSError as error:
         raise fault(failed, f"'{session.folders.shown(path)}': {error.strerror}.") from error
 

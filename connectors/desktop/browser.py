@@ -184,10 +184,16 @@ def milliseconds(arguments: Arguments, names: Iterable[str], seconds: float) -> 
     return seconds * 1000
 
 
-async def located(arguments: Arguments, tab: Tab, *, name: str = "Control", state: Any = "attached") -> Locator:
+NOT_FOUND: Final = "Element with specified CSS selector not found"
+
+
+async def located(
+    arguments: Arguments, tab: Tab, *, name: str = "Control", state: Any = "attached", missing: str = NOT_FOUND
+) -> Locator:
     """The element of an argument, once it is there.
 
-    Raises Fault ElementWithSpecifiedCSSSelectorNotFoundError, and what `selectors_of` raises.
+    Raises Fault `missing` (a display name), of actions that document no error of their own for it
+    ElementWithSpecifiedCSSSelectorNotFoundError; and what `selectors_of` raises.
     """
     found = [tab.page.locator(selector) for selector in selectors_of(arguments.get(name), repository(arguments))]
     one = found[0]
@@ -200,7 +206,7 @@ async def located(arguments: Arguments, tab: Tab, *, name: str = "Control", stat
         if _is_gone(error):
             raise _lost() from None
         what = f"There is no element for '{_named(arguments.get(name))}' on the page."
-        raise fault("Element with specified CSS selector not found", what) from None
+        raise fault(missing, what) from None
     return one.first
 
 

@@ -109,7 +109,7 @@ async def open_session(arguments: Arguments, session: Session) -> Outputs:
     """Cmd.Open.*: a shell in the working directory, talked to in UTF-8 or in a code page."""
     allowed("shell", session)
     folder = session.folders.working
-    name = arguments.named("WorkingDirectory", "WorkingFolder", "Directory")
+    name = arguments.named("Directory", "WorkingDirectory")
     if name in arguments:
         folder = resolved(arguments.get(name), session)
         if not folder.is_dir():
@@ -132,16 +132,15 @@ async def open_session(arguments: Arguments, session: Session) -> Outputs:
 
 
 def _encoding(arguments: Arguments) -> str:
-    name = arguments.named("CodePage", "CodePageNumber", "Encoding")
-    if name not in arguments:
-        return "utf-8"
-    number = arguments.integer(name)
-    for candidate in ("utf-8",) if number == 65001 else (f"cp{number}", f"windows-{number}"):
+    """The encoding by .NET's name with underscores (`utf_8`, `ibm850`, `IBM00858`), or by the number of a code page."""
+    wanted = arguments.text(arguments.named("Encoding", "CodePage"), "utf_8").rsplit(".", 1)[-1]
+    digits = "".join(letter for letter in wanted if letter.isdigit()).lstrip("0")
+    for candidate in ("utf-8",) if wanted == "65001" else (wanted, f"cp{digits}", f"windows-{digits}"):
         try:
             return codecs.lookup(candidate).name
         except LookupError:
             continue
-    raise fault("Can't start command session", f"There is no code page {number} here.")
+    raise fault("Can't start command session", f"There is no code page '{wanted}' here.")
 
 
 def _shell(arguments: Arguments, session: Session) -> Shell:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import lzma
+import shutil
 import struct
 import zipfile
 import zlib
@@ -16,6 +17,7 @@ import pyzipper  # type: ignore[import-untyped]
 from .arguments import Arguments
 from .fault import fault
 from .file import resolved
+from .held import Mode, made, opened
 from .items import file_item, folder_item
 from .port import Operation, Outputs, Table
 from .session import Session
@@ -48,18 +50,30 @@ def zip_files(arguments: Arguments, session: Session) -> Outputs:
     if password:
         options["encryption"] = pyzipper.WZ_AES
     try:
-        with pyzipper.AESZipFile(path, "a", **options) as archive:
+        mode: Mode = "r+b" if path.exists() else "w+b"
+        with (
+            opened(session.folders, path, mode) as file_of_archive,
+            pyzipper.AESZipFile(file_of_archive, "a", **options) as archive,
+        ):
             if password:
                 archive.setpassword(password.encode())
             for source in sources:
                 for file, name in _files(source):
                     if file != path:  # an archive that is added to itself never ends
-                        archive.write(session.folders.checked(file), name)
+                        _add(archive, session.folders.checked(file), name, session)
             if comment := arguments.text("ArchiveComment", ""):
                 archive.comment = comment.encode()
     except (OSError, ValueError, RuntimeError, *_BROKEN) as error:
         raise fault("Failed to compress files", "The archive could not be written.") from error
     return {"ZipFile": file_item(path, session)}
+
+
+def _add(archive: Any, path: Path, name: str, session: Session) -> None:
+    member = archive.zipinfo_cls.from_file(path, name, strict_timestamps=False)
+    member.compress_type = archive.compression
+    member._compresslevel = archive.compresslevel  # as `write` does
+    with opened(session.folders, path) as read, archive.open(member, "w") as out:
+        shutil.copyfileobj(read, out, 1 << 20)
 
 
 def _files(source: Path) -> Iterator[tuple[Path, str]]:
@@ -78,14 +92,14 @@ def unzip_files(arguments: Arguments, session: Session) -> Outputs:
     if not path.is_file():
         raise fault("Archive not found", f"There is no archive '{session.folders.shown(path)}'.")
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        made(session.folders, target)
     except OSError as error:
         raise fault("Can't create destination folder", f"{error.strerror}.") from error
     if not zipfile.is_zipfile(path):
         raise fault("Archive isn't a valid ZIP file", f"'{session.folders.shown(path)}' is no archive.")
     include, exclude = arguments.text("IncludeMask", ""), arguments.text("ExcludeMask", "")
     try:
-        with pyzipper.AESZipFile(path) as archive:
+        with opened(session.folders, path) as file, pyzipper.AESZipFile(file) as archive:
             if password := arguments.text("Password", ""):
                 archive.setpassword(password.encode())
             _unfold(archive, target, session, include, exclude)
@@ -106,10 +120,10 @@ def _unfold(archive: Any, target: Path, session: Session, include: str, exclude:
             raise fault("Failed to unzip files", "The archive names a file outside of the destination.")
         session.folders.checked(place, write=True)
         if member.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
+            made(session.folders, place)
             continue
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with archive.open(member) as source, place.open("wb") as out:
+        made(session.folders, place.parent)
+        with archive.open(member) as source, opened(session.folders, place, "wb") as out:
             left -= _copied(source, out, left)
 
 

@@ -20,6 +20,8 @@ from .session import Session
 # "System default" depends on the machine where a flow was made; here it is a comma, whatever the culture.
 _SEPARATORS: Final = {"systemdefault": ",", "comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 
+_FAILED: Final = "Read from CSV failed"
+
 
 def _separator(arguments: Arguments) -> str:
     if arguments.selector.casefold().endswith("customseparator"):
@@ -31,12 +33,12 @@ def read(arguments: Arguments, session: Session) -> Outputs:
     """File.ReadFromCSVFile.*: values are texts; a row that is short is filled with empty texts."""
     path = resolved(arguments.get("CSVFile"), session)
     try:
-        text = decoded(read_whole(path, session), arguments.text("Encoding", "UTF8"))
+        text = decoded(read_whole(path, session, _FAILED), arguments.text("Encoding", "UTF8"))
         rows = list(_rows(text, arguments))
-    except (OSError, csv.Error, Fault) as error:
+    except (csv.Error, Fault) as error:
         if isinstance(error, Fault) and error.name not in ("FileNotFoundError", "FileTooLargeError"):
             raise
-        raise fault("Read from CSV failed", str(error)) from error
+        raise fault(_FAILED, str(error)) from error
     if arguments.boolean("TrimFields", True):
         rows = [[value.strip() for value in row] for row in rows]
     names: list[str] = []

@@ -1,12 +1,11 @@
 """The Database module: connections by SQLAlchemy, statements as they stand, results as data tables.
 
 A SQLite file has to be in an allowed folder, and a statement cannot reach another one (ATTACH and extensions are off).
-A server is judged by the environment's egress policy, as any address is.
+A server is judged by the environment's egress policy, as any address is, and what was judged is connected to.
 """
 
 from __future__ import annotations
 
-import socket
 import sqlite3
 import threading
 from datetime import date, datetime, time, timedelta
@@ -23,6 +22,7 @@ from .connection_string import Source, read
 from .csv_file import unique_columns
 from .fault import Fault, fault
 from .port import Operation, Outputs, Table
+from .reach import address_of
 from .session import Session
 
 KIND: Final = "SqlConnection"
@@ -114,8 +114,7 @@ def connected(text: str, session: Session) -> Opened:
         path = session.folders.resolve(source.database, write=True)
         url = URL.create("sqlite", database=str(path))
     else:
-        _judge(source, session)
-        url = URL.create(source.driver, source.user, source.password, source.server, source.port, source.database)
+        url = url_of(source, address_of(source.server, source.port or 0, session, "Can't connect to data source"))
     try:
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -135,17 +134,17 @@ def connected(text: str, session: Session) -> Opened:
         raise fault("Can't connect to data source", f"No connection to {where} could be opened.") from error
 
 
-def _judge(source: Source, session: Session) -> None:
-    try:
-        found = socket.getaddrinfo(source.server, source.port or 0, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise fault("Can't connect to data source", f"The server '{source.server}' is not known.") from None
-    if not all(session.egress.permits(str(entry[4][0])) for entry in found):
-        raise Fault(
-            "EgressRefused",
-            f"The connection to '{source.server}' was refused: it is an address of the machine itself.",
-            hint="An administrator can allow it in the egress policy.",
-        )
+def url_of(source: Source, address: str) -> URL:
+    """Where SQLAlchemy connects to: the address that was judged, and not what the name may stand for a moment later.
+
+    A server's certificate is still compared with its name, by the drivers that can be told both.
+    """
+    host, query = address, {}
+    if source.driver.startswith("postgresql"):
+        host, query = source.server, {"hostaddr": address}
+    elif source.driver.startswith("mssql"):
+        query = {"driver": "ODBC Driver 18 for SQL Server", "HostNameInCertificate": source.server}
+    return URL.create(source.driver, source.user, source.password, host, source.port, source.database, query)
 
 
 _PRAGMAS: Final = frozenset(
@@ -211,5 +210,6 @@ TABLE: Table = {
     "Database.Connect.ConnectOracle": Operation(connect),
     "Database.ExecuteSqlStatement.Execute": Operation(execute),
     "Database.ExecuteSqlStatement.ConnectAndExecute": Operation(execute),
+    "Database.ExecuteSqlStatement.ConnectAndExecuteOracle": Operation(execute),
     "Database.Close": Operation(close),
 }

@@ -5,19 +5,17 @@ What needs Excel itself - macros, attaching to a program that runs - is refused 
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable
+from copy import copy
+from typing import Any, Final
 
 from ...engine.datatypes import DataTable, Datum
 from .arguments import Arguments
+from .documents import asked, destination, saves, saves_as
 from .fault import fault
-from .file import resolved
-from .packaged import judge_size
 from .port import Operation, Outputs, Table, reads
 from .session import Session
-from .workbook import MOST_ROWS, Book, cells_of, column_number
-
-KIND: Final = "ExcelInstance"
+from .workbook import KIND, MOST_ROWS, Book, cells_of, column_number
 
 
 def book_of(arguments: Arguments, session: Session) -> Book:
@@ -30,41 +28,32 @@ def book_of(arguments: Arguments, session: Session) -> Book:
 
 def launch(arguments: Arguments, session: Session) -> Outputs:
     """Excel.LaunchExcel.*: a new workbook, or the one at Path."""
-    if "Path" not in arguments:
+    path = asked(arguments, session)
+    if path is None:
         return {"Instance": session.keep(KIND, Book.new())}
-    path = resolved(arguments.get("Path"), session)
-    judge_size(path, session)
-    book = Book.open(path, read_only=arguments.boolean("ReadOnly", False))
+    book = Book.open(path, session.folders, read_only=arguments.boolean("ReadOnly", False))
     return {"Instance": session.keep(KIND, book)}
 
 
 def save(arguments: Arguments, session: Session) -> Outputs:
     """Excel.SaveExcel.Save, .SaveAs and the older Excel.SaveAs."""
-    _save(book_of(arguments, session), arguments, session, under="as" in arguments.action.rsplit(".", 1)[-1].lower())
+    _save(book_of(arguments, session), arguments, session)
     return None
 
 
 def close(arguments: Arguments, session: Session) -> Outputs:
     """Excel.CloseExcel.Close, .CloseAndSave, .CloseAndSaveAs."""
     book = book_of(arguments, session)
-    how = arguments.action.rsplit(".", 1)[-1].casefold()
-    if how != "close":
-        _save(book, arguments, session, under=how == "closeandsaveas")
+    if saves(arguments):
+        _save(book, arguments, session)
     session.drop(arguments.item("Instance", KIND))
     book.close()
     return None
 
 
-def _save(book: Book, arguments: Arguments, session: Session, *, under: bool) -> None:
-    if not under:
-        if book.path is not None:
-            session.folders.checked(book.path, write=True)
-        book.save()
-        return
-    path = resolved(arguments.get("DocumentPath"), session, write=True)
-    if not path.suffix:
-        path = session.folders.checked(Path(str(path) + ".xlsx"), write=True)
-    book.save(path)
+def _save(book: Book, arguments: Arguments, session: Session) -> None:
+    path = destination(arguments, session, book.path, ".xlsx", "Failed to save Excel document")
+    book.save(path, session.folders, other=saves_as(arguments))
 
 
 # --- sheets
@@ -72,10 +61,15 @@ def _save(book: Book, arguments: Arguments, session: Session, *, under: bool) ->
 
 def add_worksheet(arguments: Arguments, session: Session) -> Outputs:
     """Excel.AddWorksheet: first, or last."""
-    book, name = book_of(arguments, session), arguments.text("Name")
+    book = book_of(arguments, session)
+    first = arguments.choice("WorksheetPosition", ("First", "Last"), "First") == "first"
+    _add_sheet(book, arguments.text("Name"), first=first)
+    return None
+
+
+def _add_sheet(book: Book, name: str, *, first: bool) -> None:
     if any(sheet.title.casefold() == name.casefold() for sheet in book.book.worksheets):
         raise fault("A worksheet with the same name already exists", f"There is a worksheet '{name}' already.")
-    first = arguments.choice("WorksheetPosition", ("First", "Last"), "First") == "first"
     try:
         book.book.create_sheet(name, 0 if first else None)
     except ValueError as error:
@@ -83,7 +77,6 @@ def add_worksheet(arguments: Arguments, session: Session) -> Outputs:
     if first and book.book.active is not None:
         # The active sheet stays the active one, though it moved.
         book.book.active = book.book._active_sheet_index + 1  # type: ignore[attr-defined]
-    return None
 
 
 def activate_worksheet(arguments: Arguments, session: Session) -> Outputs:
@@ -97,12 +90,12 @@ def activate_worksheet(arguments: Arguments, session: Session) -> Outputs:
 def active_worksheet(arguments: Arguments, session: Session) -> Outputs:
     """Excel.GetActiveWorksheet."""
     book = book_of(arguments, session)
-    return {"SheetName": book.sheet.title, "SheetIndex": book.book.index(book.sheet) + 1}
+    return {"Name": book.sheet.title, "Index": book.book.index(book.sheet) + 1}
 
 
 def all_worksheets(arguments: Arguments, session: Session) -> Outputs:
     """Excel.GetAllWorksheets."""
-    return {"SheetNames": [sheet.title for sheet in book_of(arguments, session).book.worksheets]}
+    return {"Worksheets": [sheet.title for sheet in book_of(arguments, session).book.worksheets]}
 
 
 def rename_worksheet(arguments: Arguments, session: Session) -> Outputs:
@@ -131,6 +124,43 @@ def delete_worksheet(arguments: Arguments, session: Session) -> Outputs:
     return None
 
 
+def copy_worksheet(arguments: Arguments, session: Session) -> Outputs:
+    """Excel.CopyExcelWorksheet.*: within a workbook, or into another one: what is in the cells and how it looks."""
+    source = session.use(arguments.item("SourceInstance", KIND), Book)
+    target = session.use(arguments.item("TargetInstance", KIND), Book)
+    by_name = arguments.selector.casefold().endswith("withname")
+    sheet = (
+        source.named(arguments.text("SourceWorksheetName"))
+        if by_name
+        else source.numbered(arguments.integer("SourceWorksheetIndex"))
+    )
+    name = arguments.text("TargetWorksheetName", "") or sheet.title
+    first = arguments.choice("PasteWorksheetPosition", ("First", "Last"), "First") == "first"
+    back = target.book.active
+    _add_sheet(target, name, first=first)
+    made = target.named(name)
+    for row in sheet.iter_rows():
+        for cell in row:
+            if cell.value is not None or cell.has_style:
+                _copy_cell(cell, made[cell.coordinate])
+    for letters, column in sheet.column_dimensions.items():
+        made.column_dimensions[letters].width = column.width
+    for number, dimension in sheet.row_dimensions.items():
+        made.row_dimensions[number].height = dimension.height
+    for area in sheet.merged_cells.ranges:
+        made.merge_cells(area.coord)
+    target.book.active = back  # type: ignore[assignment]
+    return None
+
+
+def _copy_cell(cell: Any, other: Any) -> None:
+    other.value = cell.value
+    if cell.has_style:
+        for part in ("font", "fill", "border", "alignment"):
+            setattr(other, part, copy(getattr(cell, part)))
+        other.number_format = cell.number_format
+
+
 # --- cells
 
 
@@ -139,13 +169,49 @@ def read(arguments: Arguments, session: Session) -> Outputs:
     book = book_of(arguments, session)
     how = arguments.selector.casefold()
     mode = arguments.text("GetCellContentsMode", "TypedValues").rsplit(".", 1)[-1].casefold()
-    as_text = arguments.boolean("ReadAsText", False) or mode in ("plaintext", "formattedtext")
+    as_text = arguments.boolean("ReadAsText", False) or mode in ("plaintext", "formattedtextvalues")
     if how == "readcell":
         row, column = arguments.integer("StartRow"), column_number(arguments.text("StartColumn"))
         _there(row)
         return {"CellValue": book.read(row, column, as_text=as_text)}
     header = arguments.boolean("FirstLineIsHeader", False)
-    return {"RangeValue": book.table(area_of(how, book, arguments), header=header, as_text=as_text)}
+    table = book.table(area_of(how, book, arguments), header=header, as_text=as_text)
+    return {"RangeValue": _trimmed(table) if arguments.boolean("TrimEmptyCells", False) else table}
+
+
+def _trimmed(table: DataTable) -> DataTable:
+    """Without the blank rows and columns at its end."""
+    rows = [tuple(row) for row in table.rows]
+    while rows and not any(value not in ("", None) for value in rows[-1]):
+        rows.pop()
+    width = max((at + 1 for row in rows for at, value in enumerate(row) if value not in ("", None)), default=0)
+    return DataTable(table.columns[:width], tuple(row[:width] for row in rows))
+
+
+def read_formula(arguments: Arguments, session: Session) -> Outputs:
+    """Excel.ReadCellFormula.*: as it stands in the cell; what is no formula, as its text."""
+    book = book_of(arguments, session)
+    if "CellName" in arguments:
+        column, row, _, _ = area_of("", book, arguments)
+    else:
+        row, column = arguments.integer("Row"), column_number(arguments.text("Column"))
+    _there(row)
+    found = book.sheet.cell(row, column)
+    return {"CellFormula": str(found.value) if found.data_type == "f" else book.read(row, column, as_text=True)}
+
+
+def on_its_sheet(work: Callable[[Arguments, Session], Outputs]) -> Callable[[Arguments, Session], Outputs]:
+    """The action, after which the sheet is active that was: a name may stand for cells of another one."""
+
+    def carried_out(arguments: Arguments, session: Session) -> Outputs:
+        book = book_of(arguments, session)
+        back = book.book.active
+        try:
+            return work(arguments, session)
+        finally:
+            book.book.active = back  # type: ignore[assignment]
+
+    return carried_out
 
 
 def area_of(how: str, book: Book, arguments: Arguments) -> tuple[int, int, int, int]:
@@ -153,6 +219,9 @@ def area_of(how: str, book: Book, arguments: Arguments) -> tuple[int, int, int, 
     if how.endswith("allcells"):
         rows, columns = book.used()
         return 1, 1, columns, rows
+    for name in ("CellName", "NamedCell"):
+        if name in arguments:
+            return book.area_named(arguments.text(name))
     if "StartColumn" not in arguments:
         return book.selection()
     first, last = arguments.text("StartColumn"), arguments.text("EndColumn", arguments.text("StartColumn"))
@@ -177,7 +246,11 @@ def write(arguments: Arguments, session: Session) -> Outputs:
         book.book.active = book.named(arguments.text("WorksheetName"))
     try:
         row, column = _place(book, arguments)
-        if isinstance(value, DataTable) and arguments.boolean("FirstLineIsHeader", False):
+        if arguments.boolean("WriteToAllCells", False) and "CellName" in arguments:
+            first_column, first_row, last_column, last_row = book.area_named(arguments.text("CellName"))
+            columns = last_column - first_column + 1
+            _fill(book, row, column, [(value,) * columns] * (last_row - first_row + 1))
+        elif isinstance(value, DataTable) and arguments.boolean("FirstLineIsHeader", False):
             _fill(book, row, column, [value.columns, *value.rows])
         else:
             _fill(book, row, column, list(cells_of(value)))
@@ -190,7 +263,7 @@ def _place(book: Book, arguments: Arguments) -> tuple[int, int]:
     for column, row in (("Column", "Row"), ("StartColumn", "StartRow")):
         if column in arguments:
             return arguments.integer(row), column_number(arguments.text(column))
-    selected = book.selection()
+    selected = area_of("", book, arguments)
     return selected[1], selected[0]
 
 
@@ -207,6 +280,9 @@ _LAUNCHES: Final = (
     "LaunchNewDocument",
     "LaunchUnderExistingProcess",
 )
+
+_READS: Final = ("Read", "ReadAllCells", "ReadCell", "ReadCells", "ReadNamedCell")
+_WRITES: Final = ("Write", "WriteCell", "WriteCells", "WriteTable", "WriteNamedCell")
 
 TABLE: Table = {
     **{f"Excel.LaunchExcel.{name}": Operation(launch) for name in _LAUNCHES},
@@ -228,7 +304,11 @@ TABLE: Table = {
     "Excel.RenameWorksheet.RenameWorksheetWithIndex": Operation(rename_worksheet),
     "Excel.DeleteWorksheet.DeleteWorksheetByName": Operation(delete_worksheet),
     "Excel.DeleteWorksheet.DeleteWorksheetByIndex": Operation(delete_worksheet),
-    **{f"Excel.ReadFromExcel.{name}": reads(read) for name in ("Read", "ReadAllCells", "ReadCell", "ReadCells")},
-    **{f"Excel.WriteToExcel.{name}": Operation(write) for name in ("Write", "WriteCell", "WriteCells", "WriteTable")},
+    **{f"Excel.ReadFromExcel.{name}": reads(on_its_sheet(read)) for name in _READS},
+    "Excel.ReadCellFormula.ReadFormulaFromCellCoordinates": reads(read_formula),
+    "Excel.ReadCellFormula.ReadFormulaFromNamedCell": reads(on_its_sheet(read_formula)),
+    **{f"Excel.WriteToExcel.{name}": Operation(write) for name in _WRITES},
+    "Excel.CopyExcelWorksheet.CopyWorksheetWithName": Operation(copy_worksheet),
+    "Excel.CopyExcelWorksheet.CopyWorksheetWithIndex": Operation(copy_worksheet),
     "Excel.WriteCell": Operation(write),
 }

@@ -9,11 +9,11 @@ from typing import Final
 
 from ...engine.datatypes import DataTable, Datum
 from .arguments import Arguments
-from .excel import area_of, book_of
+from .excel import area_of, book_of, on_its_sheet
 from .fault import fault
 from .port import Operation, Outputs, Table, reads
 from .session import Session
-from .workbook import Book, column_name, column_number, formatted
+from .workbook import MOST_CELLS, Book, column_name, column_number, formatted
 
 _CLIPBOARD: Final = "excel"
 
@@ -23,9 +23,11 @@ _CLIPBOARD: Final = "excel"
 def activate_cell(arguments: Arguments, session: Session) -> Outputs:
     """Excel.ActivateCellInExcel.*"""
     book = book_of(arguments, session)
-    if arguments.selector.casefold().endswith("relativeto"):
+    if "CellName" in arguments:
+        column, row, _, _ = area_of("", book, arguments)
+    elif arguments.selector.casefold().endswith("relativeto"):
         column, row, _, _ = book.selection()
-        offset = arguments.integer("Offset", 0)
+        offset = arguments.integer("OffsetFromActiveCell", 0)
         way = arguments.choice("Direction", ("Above", "Below", "Left", "Right"), "Above")
         row += {"above": -offset, "below": offset}.get(way, 0)
         column += {"left": -offset, "right": offset}.get(way, 0)
@@ -40,26 +42,32 @@ def activate_cell(arguments: Arguments, session: Session) -> Outputs:
 def active_cell(arguments: Arguments, session: Session) -> Outputs:
     """Excel.GetActiveCell."""
     column, row, _, _ = book_of(arguments, session).selection()
-    return {"ColumnName": column_name(column), "ColumnIndex": column, "RowIndex": row}
+    return {"ActiveCellColumnIndex": column, "ActiveCellRowIndex": row}
 
 
 def select(arguments: Arguments, session: Session) -> Outputs:
     """Excel.SelectCellsFromExcel.*"""
     book = book_of(arguments, session)
-    if arguments.selector.casefold().endswith("relativeto"):
-        column, row, _, _ = book.selection()
-        right, down = arguments.integer("XOffset", 0), arguments.integer("YOffset", 0)
-        if arguments.choice("XAxisDirection", ("Left", "Right"), "Right") == "left":
-            right = -right
-        if arguments.choice("YAxisDirection", ("Above", "Below"), "Below") == "above":
-            down = -down
-        area = column, row, column + right, row + down
-    else:
-        area = area_of("selectcells", book, arguments)
+    area = _beside(book, arguments) if _relative(arguments) else area_of("selectcells", book, arguments)
     if min(area) < 1:
         raise fault("Failed to select cells", "The selection leaves the sheet.")
     book.select(*area)
     return None
+
+
+def _relative(arguments: Arguments) -> bool:
+    return arguments.selector.casefold().endswith("relativeto")
+
+
+def _beside(book: Book, arguments: Arguments) -> tuple[int, int, int, int]:
+    """From the active cell as far as the offsets say."""
+    column, row, _, _ = book.selection()
+    right, down = arguments.integer("OffsetX", 0), arguments.integer("OffsetY", 0)
+    if arguments.choice("HorizontalDirection", ("Left", "Right"), "Left") == "left":
+        right = -right
+    if arguments.choice("VerticalDirection", ("Above", "Below"), "Above") == "above":
+        down = -down
+    return column, row, column + right, row + down
 
 
 def selected(arguments: Arguments, session: Session) -> Outputs:
@@ -95,7 +103,7 @@ def paste(arguments: Arguments, session: Session) -> Outputs:
     if arguments.selector.casefold() == "pasteat":
         column, row = column_number(arguments.text("Column")), arguments.integer("Row")
     else:
-        column, row, _, _ = book.selection()
+        column, row, _, _ = area_of("", book, arguments)
     for down, line in enumerate(rows):
         for right, value in enumerate(line):
             book.write(row + down, column + right, value)
@@ -140,7 +148,7 @@ def delete_cells(arguments: Arguments, session: Session) -> Outputs:
     """Excel.DeleteCells.*: the cells below move up, or those on the right move left."""
     book = book_of(arguments, session)
     first_column, first_row, last_column, last_row = area_of(arguments.selector.casefold(), book, arguments)
-    up = arguments.choice("ShiftDirection", ("Up", "Left"), "Up") == "up"
+    up = arguments.choice("ShiftCellsDirection", ("Left", "Up"), "Left") == "up"
     rows, columns = book.used()
     sheet = book.sheet
     for row in range(first_row, last_row + 1):
@@ -171,23 +179,99 @@ def first_free_row(arguments: Arguments, session: Session) -> Outputs:
 
 def column(arguments: Arguments, session: Session) -> Outputs:
     """Excel.GetColumnName: the letters of a column's number."""
-    return {
-        "ColumnName": column_name(arguments.integer("ColumnNumber" if "ColumnNumber" in arguments else "ColumnIndex"))
-    }
+    return {"ColumnName": column_name(arguments.integer("CellColumnIndex"))}
 
 
-def autofit(arguments: Arguments, session: Session) -> Outputs:
-    """Excel.ResizeColumnsOrRows.AutofitAllColumns: as wide as the longest text in them."""
+def resize(arguments: Arguments, session: Session) -> Outputs:
+    """Excel.ResizeColumnsOrRows.*: to a size, or as their contents need it; rows are then as high as their lines."""
     book = book_of(arguments, session)
-    widths: dict[int, int] = {}
-    for row in book.sheet.iter_rows():
-        for cell in row:
-            if cell.value is not None:
-                text = formatted(book.read(cell.row, cell.column, as_text=True))
-                widths[cell.column] = max(widths.get(cell.column, 0), len(text))
-    for number, width in widths.items():
-        book.sheet.column_dimensions[column_name(number)].width = min(width + 2, 255)
+    how = arguments.selector.casefold()
+    of_columns = "column" in how
+    rows, columns = book.used()
+    one, start, end = ("Column", "StartColumn", "EndColumn") if of_columns else ("Row", "StartRow", "EndRow")
+
+    def place(name: str) -> int:
+        return column_number(arguments.text(name)) if of_columns else arguments.integer(name)
+
+    if "range" in how:
+        first, last = sorted((place(start), place(end)))
+    elif "single" in how:
+        first = last = place(one)
+    else:
+        first, last = 1, columns if of_columns else rows
+    if first < 1:
+        raise fault("Can't find row", f"There is no row {first}.")
+    size = arguments.integer("Width" if of_columns else "Height") if how.startswith("resize") else None
+    for number in range(first, last + 1):
+        if of_columns:
+            width = size if size is not None else _longest(book, number, rows)
+            if width:
+                book.sheet.column_dimensions[column_name(number)].width = width
+        else:
+            book.sheet.row_dimensions[number].height = size
     return None
+
+
+def _longest(book: Book, column: int, rows: int) -> int:
+    """The width that the longest text of a column needs; 0 of an empty one."""
+    texts = [formatted(book.read(row, column, as_text=True)) for row in range(1, rows + 1)]
+    longest = max(map(len, texts), default=0)
+    return min(longest + 2, 255) if longest else 0
+
+
+# --- emptying
+
+
+def clear(arguments: Arguments, session: Session) -> Outputs:
+    """Excel.ClearCellsFromExcel.*: what is in the cells goes, how they look stays."""
+    book = book_of(arguments, session)
+    if "SingleCellColumn" in arguments:
+        column, row = column_number(arguments.text("SingleCellColumn")), arguments.integer("SingleCellRow")
+        area = column, row, column, row
+    else:
+        area = _beside(book, arguments) if _relative(arguments) else area_of("", book, arguments)
+    columns, rows = sorted(area[::2]), sorted(area[1::2])
+    if columns[0] < 1 or rows[0] < 1:
+        raise fault("Failed to clear cells", "The cells leave the sheet.")
+    most_rows, most_columns = book.used()
+    for row in range(rows[0], min(rows[1], most_rows) + 1):
+        for column in range(columns[0], min(columns[1], most_columns) + 1):
+            book.sheet.cell(row, column).value = None
+    return None
+
+
+def clear_filter(arguments: Arguments, session: Session) -> Outputs:
+    """Excel.ClearFilterFromExcel.ClearFilterWorksheet: all rows are seen again."""
+    sheet = book_of(arguments, session).sheet
+    for dimension in sheet.row_dimensions.values():
+        dimension.hidden = False
+    sheet.auto_filter.ref = None
+    return None
+
+
+def empty_cells(arguments: Arguments, session: Session) -> Outputs:
+    """Excel.GetEmptyCellFromExcel.*: the first blank one of an area, 0 and 0 where there is none, or all."""
+    book = book_of(arguments, session)
+    how = arguments.selector.casefold()
+    first_column, first_row, last_column, last_row = area_of("", book, arguments)
+    if how.endswith("incolumn"):
+        first_column = last_column = column_number(arguments.text("SearchColumn"))
+    elif how.endswith("inrow"):
+        first_row = last_row = arguments.integer("SearchRow")
+    if (last_row - first_row + 1) * (last_column - first_column + 1) > MOST_CELLS:
+        raise fault("Failed to read cell value(s)", f"The area has more than {MOST_CELLS:,} cells.")
+    found = [
+        (row, column)
+        for row in range(first_row, last_row + 1)
+        for column in range(first_column, last_column + 1)
+        if book.read(row, column) == ""
+    ]
+    if how.endswith("allemptycells"):
+        return {"EmptyCells": DataTable(("Column", "Row"), tuple((column, row) for row, column in found))}
+    if arguments.choice("EmptyCellsSearchDirection", ("Rows", "Columns"), "Rows") == "columns":
+        found.sort(key=lambda place: place[::-1])
+    row, column = found[0] if found else (0, 0)
+    return {"EmptyCellColumnIndex": column, "EmptyCellRowIndex": row}
 
 
 # --- finding and filtering
@@ -281,19 +365,34 @@ _TESTS: Final[dict[str, Callable[[Datum, str], bool]]] = {
     "notcontains": lambda cell, value: value.casefold() not in formatted(cell).casefold(),
 }
 
+_RESIZED: Final = tuple(
+    f"{how}{what}"
+    for how in ("Autofit", "Resize")
+    for what in ("AllColumns", "RangeOfColumns", "SingleColumn", "AllRows", "RangeOfRows", "SingleRow")
+)
+_CLEARED: Final = ("ClearCells", "ClearSingleCell", "ClearNamedCell", "ClearCellsRelativeTo")
+_EMPTY: Final = tuple(
+    f"{where}{what}"
+    for where in ("AbsoluteRange", "NamedCell")
+    for what in ("AllEmptyCells", "FirstEmptyCell", "FirstEmptyCellInColumn", "FirstEmptyCellInRow")
+)
+
 TABLE: Table = {
     "Excel.ActivateCellInExcel.ActivateCell": Operation(activate_cell),
     "Excel.ActivateCellInExcel.ActivateCellRelativeTo": Operation(activate_cell),
+    "Excel.ActivateCellInExcel.ActivateNamedCell": Operation(activate_cell),
     "Excel.GetActiveCell": reads(active_cell),
     "Excel.SelectCellsFromExcel.SelectCells": Operation(select),
     "Excel.SelectCellsFromExcel.SelectCellsRelativeTo": Operation(select),
+    "Excel.SelectCellsFromExcel.SelectNamedCell": Operation(select),
     "Excel.GetSelectedCellRange": reads(selected),
     **{
-        f"Excel.CopyCellsFromExcel.{name}": Operation(copy)
-        for name in ("Copy", "CopyAllCells", "CopyCell", "CopyCells")
+        f"Excel.CopyCellsFromExcel.{name}": Operation(on_its_sheet(copy))
+        for name in ("Copy", "CopyAllCells", "CopyCell", "CopyCells", "CopyNamedCell")
     },
     "Excel.PasteCellsToExcel.Paste": Operation(paste),
     "Excel.PasteCellsToExcel.PasteAt": Operation(paste),
+    "Excel.PasteCellsToExcel.PasteAtNamedCell": Operation(on_its_sheet(paste)),
     "Excel.DeleteRow": Operation(delete_row),
     "Excel.InsertRow": Operation(insert_row),
     "Excel.DeleteColumn": Operation(delete_column),
@@ -303,7 +402,10 @@ TABLE: Table = {
     "Excel.GetFirstFreeColumnRow": reads(first_free),
     "Excel.GetFirstFreeRowOnColumn": reads(first_free_row),
     "Excel.GetColumnName": reads(column),
-    "Excel.ResizeColumnsOrRows.AutofitAllColumns": Operation(autofit),
+    **{f"Excel.ResizeColumnsOrRows.{name}": Operation(resize) for name in _RESIZED},
+    **{f"Excel.ClearCellsFromExcel.{name}": Operation(on_its_sheet(clear)) for name in _CLEARED},
+    "Excel.ClearFilterFromExcel.ClearFilterWorksheet": Operation(clear_filter),
+    **{f"Excel.GetEmptyCellFromExcel.GetEmptyCells{name}": reads(on_its_sheet(empty_cells)) for name in _EMPTY},
     "Excel.FindAndReplace.FindAll": reads(find),
     "Excel.FindAndReplace.FindSingle": reads(find),
     "Excel.FindAndReplace.FindAndReplaceAll": Operation(find),

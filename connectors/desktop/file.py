@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import os
-import shutil
-import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,8 @@ from ...engine.datatypes import Datum, Item
 from .arguments import Arguments
 from .encodings import decoded, encoded
 from .fault import Fault, fault
+from .folders import Folders
+from .held import copied, moved, opened, removed, written
 from .items import file_item
 from .port import Operation, Outputs, Table, reads
 from .renaming import renamed
@@ -57,16 +58,16 @@ def _existing(paths: list[Path], session: Session) -> list[Path]:
     return paths
 
 
-def read_whole(path: Path, session: Session) -> bytes:
-    """A file's bytes. Raises Fault FileNotFoundError, FileTooLargeError; OSError where it cannot be read."""
+def read_whole(path: Path, session: Session, failed: str = "Failed to read from file") -> bytes:
+    """A file's bytes. Raises Fault FileNotFoundError, FileTooLargeError, and `failed` (a display name)."""
     most = session.settings.file_bytes
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, for ever
-            raise FileNotFoundError
-        with path.open("rb") as file:
+        with opened(session.folders, path) as file:
             data = file.read(most + 1)
     except FileNotFoundError:
         raise fault("File not found", f"There is no file '{session.folders.shown(path)}'.") from None
+    except OSError as error:
+        raise fault(failed, f"'{session.folders.shown(path)}': {error.strerror}.") from error
     if len(data) > most:
         raise Fault("FileTooLargeError", f"'{session.folders.shown(path)}' has more than {most:,} bytes.")
     return data
@@ -75,7 +76,9 @@ def read_whole(path: Path, session: Session) -> bytes:
 # --- copying, moving, deleting
 
 
-def _transfer(how: Callable[[Path, Path], object], word: str, arguments: Arguments, session: Session) -> list[Datum]:
+def _transfer(
+    how: Callable[[Folders, Path, Path], object], word: str, arguments: Arguments, session: Session
+) -> list[Datum]:
     moves = word == "move"
     files = _existing(paths_of(arguments, "Files", session, write=moves), session)
     target = resolved(arguments.get("Destination"), session, write=True)
@@ -91,7 +94,7 @@ def _transfer(how: Callable[[Path, Path], object], word: str, arguments: Argumen
             raise fault(f"Can't {word} file", f"'{session.folders.shown(place)}' is a folder.")
         try:
             if place != path:
-                how(path, place)
+                how(session.folders, path, place)
         except OSError as error:
             raise fault(f"Can't {word} file", f"'{path.name}': {error.strerror}.") from error
         done.append(file_item(place, session))
@@ -100,7 +103,7 @@ def _transfer(how: Callable[[Path, Path], object], word: str, arguments: Argumen
 
 def copy(arguments: Arguments, session: Session) -> Outputs:
     """File.Copy."""
-    return {"CopiedFiles": _transfer(shutil.copy2, "copy", arguments, session)}
+    return {"CopiedFiles": _transfer(copied, "copy", arguments, session)}
 
 
 def move(arguments: Arguments, session: Session) -> Outputs:
@@ -108,19 +111,21 @@ def move(arguments: Arguments, session: Session) -> Outputs:
     return {"MovedFiles": _transfer(_move, "move", arguments, session)}
 
 
-def _move(source: Path, target: Path) -> None:
+def _move(folders: Folders, source: Path, target: Path) -> None:
     try:
-        os.replace(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
-        source.unlink()
+        moved(folders, source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copied(folders, source, target)  # to another file system
+        removed(folders, source)
 
 
 def delete(arguments: Arguments, session: Session) -> Outputs:
     """File.Delete."""
     for path in _existing(paths_of(arguments, "Files", session, write=True), session):
         try:
-            path.unlink()
+            removed(session.folders, path)
         except OSError as error:
             raise fault("Can't delete file", f"'{session.folders.shown(path)}': {error.strerror}.") from error
     return None
@@ -139,7 +144,7 @@ def rename(arguments: Arguments, session: Session) -> Outputs:
         if target.exists() and target != path and not overwrite:
             continue
         try:
-            os.replace(path, target)
+            moved(session.folders, path, target)
         except OSError as error:
             raise fault("Can't rename file", f"'{path.name}': {error.strerror}.") from error
         done.append(file_item(target, session))
@@ -154,10 +159,7 @@ def read_text(arguments: Arguments, session: Session) -> Outputs:
     path = resolved(arguments.get("File"), session)
     if not path.parent.is_dir():
         raise fault("Directory not found", f"There is no folder '{session.folders.shown(path.parent)}'.")
-    try:
-        text = decoded(read_whole(path, session), arguments.text("Encoding", "UTF8"))
-    except OSError as error:
-        raise fault("Failed to read from file", f"'{session.folders.shown(path)}': {error.strerror}.") from error
+    text = decoded(read_whole(path, session), arguments.text("Encoding", "UTF8"))
     if arguments.selector.casefold() == "readtextaslist":
         return {"Contents": list(lines_of(text))}
     return {"Content": text}
@@ -190,7 +192,7 @@ def write(path: Path, text: str, encoding: str, session: Session, *, append: boo
         raise fault("Invalid directory for file", f"There is no folder '{session.folders.shown(path.parent)}'.")
     try:
         first = not append or not path.exists() or path.stat().st_size == 0
-        with path.open("ab" if append else "wb") as file:
+        with opened(session.folders, path, "ab" if append else "wb") as file:
             file.write(encoded(text, encoding, first=first))
     except OSError as error:
         message = f"'{session.folders.shown(path)}': {error.strerror}."
@@ -217,7 +219,7 @@ def from_base64(arguments: Arguments, session: Session) -> Outputs:
     path = resolved(arguments.get("File"), session, write=True)
     if arguments.choice("IfFileExists", ("DoNothing", "Overwrite"), "DoNothing") == "overwrite" or not path.exists():
         try:
-            path.write_bytes(data)
+            written(session.folders, path, data)
         except OSError as error:
             message = f"'{session.folders.shown(path)}': {error.strerror}."
             raise fault("Failed to write text to file", message) from error
@@ -241,11 +243,8 @@ def path_part(arguments: Arguments, session: Session) -> Outputs:
         "RootPath": root.replace("\\", slashes),
         "Directory": folder.replace("\\", slashes),
         "FileName": name,
-        "Name": name,
-        "NameWithoutExtension": stem if dot else name,
-        "FileNameNoExtension": stem if dot else name,
+        "FileNameWithoutExtension": stem if dot else name,
         "Extension": f".{extension}" if dot else "",
-        "FileExtension": f".{extension}" if dot else "",
     }
 
 

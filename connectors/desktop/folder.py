@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +17,7 @@ from ...engine.datatypes import Datum, Item
 from .arguments import Arguments
 from .fault import Fault, fault
 from .file import resolved
+from .held import cleared, copied, held, made, moved, removed
 from .items import file_item, folder_item
 from .port import Operation, Outputs, Table, reads
 from .session import Session
@@ -45,7 +48,7 @@ def create(arguments: Arguments, session: Session) -> Outputs:
     base = resolved(arguments.get("FolderPath"), session, write=True)
     path = session.folders.checked(base / name.replace("\\", "/").lstrip("/"), write=True)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        made(session.folders, path)
     except OSError as error:
         raise fault("Can't create folder", f"'{session.folders.shown(path)}': {error.strerror}.") from error
     return {"Folder": folder_item(path, session)}
@@ -55,7 +58,7 @@ def delete(arguments: Arguments, session: Session) -> Outputs:
     """Folder.Delete."""
     path = _own(_existing(arguments, "Folder", session, write=True), session, "Can't delete folder")
     try:
-        shutil.rmtree(path)
+        cleared(session.folders, path)
     except OSError as error:
         raise fault("Can't delete folder", f"'{session.folders.shown(path)}': {error.strerror}.") from error
     return None
@@ -70,9 +73,9 @@ def empty(arguments: Arguments, session: Session) -> Outputs:
     try:
         for entry in list(os.scandir(path)):
             if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
+                cleared(session.folders, Path(entry.path))
             else:
-                Path(entry.path).unlink()
+                removed(session.folders, Path(entry.path))
     except OSError as error:
         raise fault("Can't delete folder's contents", f"'{session.folders.shown(path)}': {error.strerror}.") from error
     return None
@@ -99,17 +102,19 @@ def _copy_tree(source: Path, target: Path, session: Session) -> None:
 
     Links are copied as links, and followed again only within what is allowed.
     """
-    session.folders.checked(target, write=True).mkdir(exist_ok=True)
+    made(session.folders, session.folders.checked(target, write=True))
     for entry in sorted(os.scandir(source), key=lambda each: each.name):
         place = target / entry.name
         if entry.is_symlink():
             session.folders.checked(target, write=True)
-            place.unlink(missing_ok=True)
-            place.symlink_to(os.readlink(entry.path))
+            with suppress(FileNotFoundError):
+                removed(session.folders, place)
+            with held(session.folders, place.parent) as folder:
+                os.symlink(os.readlink(entry.path), place if folder is None else place.name, dir_fd=folder)
         elif entry.is_dir():
             _copy_tree(session.folders.checked(Path(entry.path)), place, session)
         elif entry.is_file():  # a pipe would be waited for, for ever
-            shutil.copy2(entry.path, session.folders.checked(place, write=True))
+            copied(session.folders, Path(entry.path), session.folders.checked(place, write=True))
     shutil.copystat(source, target)
 
 
@@ -120,10 +125,20 @@ def move(arguments: Arguments, session: Session) -> Outputs:
     if target.exists() or source in target.parents:
         raise fault("Can't move folder", f"'{session.folders.shown(target)}' is there already, or inside the folder.")
     try:
-        shutil.move(source, target)
+        _move(source, target, session)
     except OSError as error:
         raise fault("Can't move folder", f"'{session.folders.shown(source)}': {error.strerror}.") from error
     return {"MovedFolder": folder_item(target, session)}
+
+
+def _move(source: Path, target: Path, session: Session) -> None:
+    try:
+        moved(session.folders, source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_tree(source, target, session)  # to another file system
+        cleared(session.folders, source)
 
 
 def rename(arguments: Arguments, session: Session) -> Outputs:
@@ -136,7 +151,7 @@ def rename(arguments: Arguments, session: Session) -> Outputs:
     try:
         if target.exists() and target != source:
             raise fault("Can't rename folder", f"'{session.folders.shown(target)}' is there already.")
-        source.rename(target)
+        moved(session.folders, source, target)
     except OSError as error:
         raise fault("Can't rename folder", f"'{session.folders.shown(source)}': {error.strerror}.") from error
     return {"RenamedFolder": folder_item(target, session)}

@@ -73,6 +73,13 @@ class Folders:
             hint="An administrator can allow a folder: sealflow env allow ENV --folder PATH.",
         )
 
+    def around(self, path: Path) -> Path:
+        """The outermost allowed folder that a real path is in. Raises Fault AccessDeniedError."""
+        found = [each.path for each in self._allowed if path == each.path or each.path in path.parents]
+        if not found:
+            raise Fault(DENIED, f"This environment's desktop flows may not see '{self.shown(path)}'.")
+        return min(found, key=lambda each: len(each.parts))
+
     def holds(self, path: Path) -> bool:
         """Whether a folder has an allowed one somewhere inside: whatever is done with it whole is done to that too."""
         return any(path in each.path.parents for each in self._allowed)

@@ -1,14 +1,14 @@
 """The FTP module: connections, folders and files on a server; local files only in the allowed folders.
 
-The names of most arguments are not published: those used here are the designer's labels as the language writes such
-names, and the reference lists them. Synchronizing is `ftp_sync`'s.
+Beside the names that the designer writes, those are read that its labels suggest. Synchronizing is `ftp_sync`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import posixpath
-import tempfile
+import secrets
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,8 @@ from .arguments import Arguments
 from .fault import Fault, fault
 from .file import resolved
 from .ftp_remote import Entry, FtpServer, Refused, Remote, safe
+from .held import made, moved, removed
+from .held import opened as opened_file
 from .port import Operation, Outputs, Table, reads
 from .reach import address_of, trust
 from .session import Session
@@ -74,8 +76,8 @@ def connect(arguments: Arguments, session: Session) -> Outputs:
         if sftp:
             key = None
             if "privatekey" in how:
-                key = resolved(arguments.get(arguments.named("PrivateKey", "PathToPrivateKey", "KeyPath")), session)
-            phrase = arguments.text(arguments.named("Passphrase", "PassPhrase", "PrivateKeyPassphrase"), "")
+                key = resolved(arguments.get(arguments.named("PathToPrivateKey", "PrivateKey")), session)
+            phrase = arguments.text(arguments.named("PrivateKeyPassPhrase", "Passphrase"), "")
             wanted = host_key_of(host, port)
             remote = SftpServer.opened(address, port, user, password, key, phrase, wanted=wanted, seconds=seconds)
         else:
@@ -155,7 +157,7 @@ def paths(arguments: Arguments, remote: Remote, *names: str) -> list[str]:
 def list_directory(arguments: Arguments, session: Session) -> Outputs:
     """FTP.ListDirectory: the working directory, or the one at Path."""
     remote = opened(arguments, session)
-    name = arguments.named("Path", "Directory", "DirectoryPath")
+    name = arguments.named("Path", "Directory")
     with trouble("Listing error", "Directory doesn't exist error"):
         entries = remote.entries(path_on(remote, arguments.text(name, "") or "."))
     folders: list[Datum] = [_folder_of(entry, session) for entry in entries if entry.folder]
@@ -197,7 +199,7 @@ def change_directory(arguments: Arguments, session: Session) -> Outputs:
     """FTP.ChangeWorkingDirectory."""
     remote = opened(arguments, session)
     with trouble("Can't change working directory error", "Directory doesn't exist error"):
-        remote.go(arguments.text(arguments.named("WorkingDirectory", "Directory", "Path")))
+        remote.go(arguments.text(arguments.named("Directory", "WorkingDirectory", "Path")))
     return None
 
 
@@ -238,7 +240,7 @@ def remove_tree(remote: Remote, path: str, depth: int = 0) -> None:
 def delete_files(arguments: Arguments, session: Session) -> Outputs:
     """FTP.DeleteFiles."""
     remote = opened(arguments, session)
-    for path in paths(arguments, remote, "Files", "FilesToDelete", "File"):
+    for path in paths(arguments, remote, "Files", "FilesToDelete"):
         with trouble("Can't delete file error", "File wasn't found error"):
             remote.remove_file(path)
     return None
@@ -247,8 +249,8 @@ def delete_files(arguments: Arguments, session: Session) -> Outputs:
 def rename_file(arguments: Arguments, session: Session) -> Outputs:
     """FTP.RenameFile: another name in the same folder."""
     remote = opened(arguments, session)
-    (path,) = paths(arguments, remote, "File", "FileToRename")
-    new = posixpath.join(posixpath.dirname(path), arguments.text(arguments.named("NewName", "NewFileName")))
+    (path,) = paths(arguments, remote, "FileToRename", "File")
+    new = posixpath.join(posixpath.dirname(path), arguments.text(arguments.named("NewFileName", "NewName")))
     with trouble("Can't rename file error", "File wasn't found error"):
         remote.rename(path, new)
     return None
@@ -258,8 +260,13 @@ def invoke_command(arguments: Arguments, session: Session) -> Outputs:
     """FTP.InvokeCommand: fails where the reply's code is none of the valid ones, if any are given."""
     remote = opened(arguments, session)
     with trouble("Invoke command error"):
-        code, text = remote.command(arguments.text(arguments.named("Command", "FtpCommand", "FTPCommand")))
-    valid = arguments.text("ValidResponseCodes", "").replace(";", " ").replace(",", " ").split()
+        code, text = remote.command(arguments.text("Command"))
+    valid = (
+        arguments.text(arguments.named("ValidReplyCodes", "ValidResponseCodes"), "")
+        .replace(";", " ")
+        .replace(",", " ")
+        .split()
+    )
     if valid and code not in valid:
         raise fault("Invoke command error", f"The server replied {code}, and only {', '.join(valid)} are valid.")
     return {"ReplyCode": code, "ReplyText": text}
@@ -285,8 +292,8 @@ def fetch(remote: Remote, path: str, target: Path, session: Session, *, ascii: b
     place = session.folders.resolve(str(target), write=True)
     most, size = session.settings.file_bytes, 0
 
-    with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".download-", delete=False) as out:
-        part = Path(out.name)
+    part = place.with_name(f".download-{secrets.token_hex(8)}")
+    with opened_file(session.folders, part, "xb") as out:
         try:
 
             def write(data: bytes) -> None:
@@ -298,14 +305,15 @@ def fetch(remote: Remote, path: str, target: Path, session: Session, *, ascii: b
 
             remote.download(path, write, ascii=ascii)
             out.flush()
-            part.replace(place)
+            moved(session.folders, part, place)
         except BaseException:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                removed(session.folders, part)
             raise
 
 
 def _local_folder(arguments: Arguments, session: Session) -> Path:
-    name = arguments.named("LocalFolder", "DownloadIntoFolder", "DownloadFolder", "Folder")
+    name = arguments.named("DownloadInto", "LocalFolder", "DownloadIntoFolder")
     folder = resolved(arguments.get(name), session, write=True)
     if not folder.is_dir():
         raise fault("Directory doesn't exist error", f"There is no folder '{session.folders.shown(folder)}'.")
@@ -315,7 +323,7 @@ def _local_folder(arguments: Arguments, session: Session) -> Path:
 def download_files(arguments: Arguments, session: Session) -> Outputs:
     """FTP.DownloadFiles."""
     remote, folder, how = opened(arguments, session), _local_folder(arguments, session), _if_there(arguments)
-    for path in paths(arguments, remote, "Files", "FilesToDownload", "File"):
+    for path in paths(arguments, remote, "RemoteFilePaths", "Files", "FilesToDownload"):
         target = folder / posixpath.basename(path)
         if target.exists() and how == "skip":
             continue
@@ -329,7 +337,7 @@ def download_files(arguments: Arguments, session: Session) -> Outputs:
 def download_folders(arguments: Arguments, session: Session) -> Outputs:
     """FTP.DownloadFolders: each with its name, and what is in it, into the local folder."""
     remote, folder = opened(arguments, session), _local_folder(arguments, session)
-    for path in paths(arguments, remote, "Folders", "FoldersToDownload", "Directories"):
+    for path in paths(arguments, remote, "RemotePath", "Folders", "FoldersToDownload"):
         failed = "Can't download directory error"
         with trouble(failed, "Remote directory doesn't exist error", "FTP connection abort error"):
             _fetch_tree(remote, path, folder / posixpath.basename(path), session)
@@ -340,7 +348,7 @@ def _fetch_tree(remote: Remote, path: str, target: Path, session: Session, depth
     if depth > _DEEPEST:
         raise Refused("The folders go too deep.")
     entries = remote.entries(path)
-    session.folders.resolve(str(target), write=True).mkdir(exist_ok=True)
+    made(session.folders, session.folders.resolve(str(target), write=True))
     for entry in entries:
         if entry.folder:
             _fetch_tree(remote, entry.path, target / entry.name, session, depth + 1)
@@ -349,14 +357,14 @@ def _fetch_tree(remote: Remote, path: str, target: Path, session: Session, depth
 
 
 def _remote_folder(arguments: Arguments, remote: Remote) -> str:
-    name = arguments.named("RemoteLocation", "RemoteFolder", "RemoteDirectory", "FtpDirectory")
+    name = arguments.named("RemoteLocation", "RemoteFolder")
     return path_on(remote, arguments.text(name, "") or ".")
 
 
 def upload_files(arguments: Arguments, session: Session) -> Outputs:
     """FTP.UploadFiles, into the working directory or the remote location."""
     remote, how = opened(arguments, session), _if_there(arguments)
-    for value in arguments.list(arguments.named("Files", "FilesToUpload", "File")):
+    for value in arguments.list(arguments.named("Files", "FilesToUpload")):
         path = resolved(value, session)
         if not path.is_file():
             raise fault("File wasn't found error", f"There is no file '{session.folders.shown(path)}'.")
@@ -365,7 +373,7 @@ def upload_files(arguments: Arguments, session: Session) -> Outputs:
             there = [entry.name for entry in remote.entries(folder)] if how != "overwrite" else []
             if how == "skip" and path.name in there:
                 continue
-            with path.open("rb") as source:
+            with opened_file(session.folders, path) as source:
                 remote.upload(posixpath.join(folder, free(path.name, there)), source, ascii=_ascii(arguments))
     return None
 
@@ -394,7 +402,7 @@ def _send_tree(remote: Remote, path: Path, parent: str, session: Session) -> Non
         if each.is_dir():
             _send_tree(remote, each, target, session)
         elif each.is_file():
-            with each.open("rb") as source:
+            with opened_file(session.folders, each) as source:
                 remote.upload(posixpath.join(target, each.name), source, ascii=False)
 
 

@@ -20,6 +20,8 @@ from .fault import fault
 from .file import resolved
 from .ftp import fetch, file_of, opened, path_on, trouble
 from .ftp_remote import Entry, Refused, Remote
+from .held import made, removed
+from .held import opened as opened_file
 from .items import file_item
 from .port import Operation, Outputs, Table
 from .session import Session
@@ -56,17 +58,17 @@ def synchronize(arguments: Arguments, session: Session) -> Outputs:
     """FTP.SynchronizeDirectory.Synchronize{Download,Upload}{All,IncludeFilter,ExcludeFilter}."""
     remote, how = opened(arguments, session), arguments.selector.casefold()
     upload = how.startswith("synchronizeupload")
-    folder = resolved(arguments.get(arguments.named("LocalFolder", "Folder")), session, write=not upload)
+    folder = resolved(arguments.get("LocalFolder"), session, write=not upload)
     if not folder.is_dir():
         raise fault("Synchronization failure error", f"There is no folder '{session.folders.shown(folder)}'.")
     deep = arguments.boolean("IncludeSubdirectories", True)
     chosen = _Filter(arguments, how)
     with trouble("Listing error"):
-        root = path_on(remote, arguments.text(arguments.named("FtpDirectory", "FTPDirectory", "RemoteFolder"), "/"))
+        root = path_on(remote, arguments.text(arguments.named("FtpDirectory", "RemoteFolder"), "/"))
         there = {name: entry for name, entry in _there(remote, root, root, deep).items() if chosen(name)}
     here = {name: path for name, path in _here(folder, folder, session, deep).items() if chosen(name)}
     sides = _Sides(here, there, _behind(arguments))
-    delete = arguments.boolean(arguments.named("DeleteIfSourceDoesntExist", "DeleteIfSourceDoesNotExist"), False)
+    delete = arguments.boolean(arguments.named("DeleteIfSourceAbsent", "DeleteIfSourceDoesntExist"), False)
     if upload:
         return _up(remote, root, sides, session, delete)
     return _down(remote, folder, sides, session, delete)
@@ -123,12 +125,12 @@ def _up(remote: Remote, root: str, sides: _Sides, session: Session, delete: bool
     added = sorted(name for name in sides.here if name not in sides.there)
     modified = sorted(name for name in sides.here if name in sides.there and sides.newer_here(name))
     gone = sorted(name for name in sides.there if name not in sides.here) if delete else []
-    made: set[str] = set()
+    known: set[str] = set()
     for name in added + modified:
         target = posixpath.join(root, name)
         with trouble("File upload error", broken="FTP connection abort error"):
-            _folders(remote, root, posixpath.dirname(name), made)
-            with sides.here[name].open("rb") as source:
+            _folders(remote, root, posixpath.dirname(name), known)
+            with opened_file(session.folders, sides.here[name]) as source:
                 remote.upload(target, source, ascii=False)
     for name in gone:
         with trouble("Synchronization failure error", broken="FTP connection abort error"):
@@ -166,11 +168,11 @@ def _down(remote: Remote, folder: Path, sides: _Sides, session: Session, delete:
     for name in added + modified:
         with trouble("Can't download file error", "Remote file doesn't exist error", "FTP connection abort error"):
             target = folder / name
-            session.folders.resolve(str(target.parent), write=True).mkdir(parents=True, exist_ok=True)
+            made(session.folders, session.folders.resolve(str(target.parent), write=True))
             fetch(remote, sides.there[name].path, target, session)
     deleted: list[Datum] = [file_item(sides.here[name], session) for name in gone]
     for name in gone:
-        sides.here[name].unlink()
+        removed(session.folders, sides.here[name])
     return {
         "FilesAdded": [file_item(folder / name, session) for name in added],
         "FilesModified": [file_item(folder / name, session) for name in modified],

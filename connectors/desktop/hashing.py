@@ -49,13 +49,13 @@ def hash_text_with_key(arguments: Arguments, session: Session) -> Outputs:
 
 def hash_file(arguments: Arguments, session: Session) -> Outputs:
     """Cryptography.HashFromFile."""
-    data = read_whole(resolved(arguments.get("FileToHash"), session), session)
+    data = read_whole(resolved(arguments.get("FileToHash"), session), session, "Failed to hash file")
     return {"HashedText": hashlib.new(_algorithm(arguments), data).hexdigest()}
 
 
 def hash_file_with_key(arguments: Arguments, session: Session) -> Outputs:
     """Cryptography.HashFromFileWithKey."""
-    data = read_whole(resolved(arguments.get("FileToHash"), session), session)
+    data = read_whole(resolved(arguments.get("FileToHash"), session), session, "Failed to hash file with key")
     return {
         "HashedText": hmac.new(_bytes(arguments, arguments.text("HashKey")), data, _algorithm(arguments)).hexdigest()
     }

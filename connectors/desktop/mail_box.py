@@ -26,6 +26,7 @@ from ...engine.datatypes import Datum, Item
 from .arguments import Arguments
 from .fault import Fault, fault
 from .file import resolved
+from .held import written
 from .items import file_item
 from .port import Operation, Outputs, Table
 from .reach import SECONDS, address_of, trust
@@ -151,7 +152,7 @@ def _place(arguments: Arguments, session: Session) -> Path | None:
 
 def _criteria(arguments: Arguments) -> tuple[list[str], list[tuple[str, str]]]:
     """What is searched for: flags, and texts by what they stand in."""
-    which = arguments.text(arguments.named("Retrieve", "EmailsToRetrieve", "MessagesToRetrieve"), "All")
+    which = arguments.text(arguments.named("MailsToRetrieve", "Retrieve"), "All")
     word = which.rsplit(".", 1)[-1].casefold()
     flags = ["UNSEEN"] if "unread" in word else ["SEEN"] if "read" in word else ["ALL"]
     fields = (
@@ -271,7 +272,7 @@ def _saved(message: EmailMessage, place: Path | None, session: Session) -> list[
         try:
             content = part.get_payload(decode=True)
             data = content if isinstance(content, bytes) else part.as_bytes()
-            session.folders.resolve(str(path), write=True).write_bytes(data)
+            written(session.folders, session.folders.resolve(str(path), write=True), data)
         except OSError as error:
             raise fault("Failed to save attachments", f"'{session.folders.shown(path)}': {error.strerror}.") from error
         saved.append(file_item(path, session))

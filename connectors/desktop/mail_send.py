@@ -73,7 +73,9 @@ def _message(arguments: Arguments, session: Session) -> EmailMessage:
     )
     for path in _attachments(arguments, session):
         kind = (mimetypes.guess_type(path.name)[0] or "application/octet-stream").split("/")
-        message.add_attachment(read_whole(path, session), maintype=kind[0], subtype=kind[1], filename=path.name)
+        message.add_attachment(
+            read_whole(path, session, "Failed to send email"), maintype=kind[0], subtype=kind[1], filename=path.name
+        )
     return message
 
 

@@ -34,10 +34,18 @@ _FILES: Final[dict[str, tuple[str, ...]]] = {
     "email": ("mail_send", "mail_box"),
     "powerpoint": ("powerpoint",),
     "ocr": ("ocr",),
+    "aws": ("aws", "aws_disks"),
+    "azure": ("azure", "azure_machines", "azure_disks"),
+    "cyberark": ("cyberark",),
+    "flowcontrol": ("flow_control",),
+    "googlecognitive": ("google_cognitive",),
 }
 
 EXTRA: Final = "desktop"
 """The extra that has the libraries of the modules."""
+
+_EXTRAS: Final[dict[str, str]] = {"aws": "aws"}
+"""Of modules that have another."""
 
 
 def module_names() -> tuple[str, ...]:
@@ -102,7 +110,8 @@ class LazyModule:
                 self._connector = ModuleConnector(table_of(self.module))
             except ImportError as error:
                 what = f"The actions of '{self.module}' need a library that is not installed: {error.name}."
-                raise Failure("LibraryMissing", what, hint=f"pip install 'sealflow[{EXTRA}]'") from error
+                extra = _EXTRAS.get(self.module, EXTRA)
+                raise Failure("LibraryMissing", what, hint=f"pip install 'sealflow[{extra}]'") from error
         return self._connector
 
 

@@ -84,7 +84,8 @@ async def extract(arguments: Arguments, session: Session) -> Outputs:
     if not path.is_file():
         raise fault("Image file not found", f"There is no file '{session.folders.shown(path)}'.")
     box = _box(arguments) if "regionof" in how else None
-    return {"OcrText": await _recognized(_prepared(read_whole(path, session), path, engine, box), engine, session)}
+    data = read_whole(path, session, "Failed to extract text with OCR")
+    return {"OcrText": await _recognized(_prepared(data, path, engine, box), engine, session)}
 
 
 def _box(arguments: Arguments) -> tuple[int, int, int, int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pdfplumber
 from pypdf import PageObject, PdfReader, PdfWriter
@@ -17,6 +18,7 @@ from .arguments import Arguments
 from .csv_file import unique_columns
 from .fault import Fault, fault
 from .file import resolved
+from .held import opened, written
 from .items import file_item
 from .port import Operation, Outputs, Table, reads
 from .session import Session
@@ -34,13 +36,14 @@ def _existing(arguments: Arguments, session: Session, value: Datum = None) -> Pa
 
 
 @contextmanager
-def _opened(path: Path, password: str, failed: str) -> Iterator[PdfReader]:
+def _opened(path: Path, password: str, failed: str, session: Session) -> Iterator[PdfReader]:
     """Raises Fault InvalidPasswordError, and `failed` for what is no PDF file."""
     try:
-        reader = PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(password):
-            raise fault("Invalid password", "The file has a password, and this is not it.")
-        yield reader
+        with opened(session.folders, path) as file:
+            reader = PdfReader(file)
+            if reader.is_encrypted and not reader.decrypt(password):
+                raise fault("Invalid password", "The file has a password, and this is not it.")
+            yield reader
     except Fault:
         raise
     except (PyPdfError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
@@ -69,7 +72,7 @@ def extract_text(arguments: Arguments, session: Session) -> Outputs:
     """Pdf.ExtractTextFromPDF.*: page by page, with a line between."""
     path = _existing(arguments, session)
     layout = arguments.boolean("DetectLayout", False)
-    with _opened(path, arguments.text("Password", ""), "Failed to extract text") as reader:
+    with _opened(path, arguments.text("Password", ""), "Failed to extract text", session) as reader:
         pages = _chosen(arguments, len(reader.pages))
         texts = [_text(reader.pages[number], layout) for number in pages]
         return {"ExtractedText": "\r\n".join(texts)}
@@ -83,13 +86,16 @@ def extract_tables(arguments: Arguments, session: Session) -> Outputs:
     """Pdf.ExtractTablesFromPDF.*: a list of PdfTableInfo."""
     path = _existing(arguments, session)
     password, failed = arguments.text("Password", ""), "Failed to extract tables"
-    with _opened(path, password, failed) as reader:
+    with _opened(path, password, failed, session) as reader:
         pages = _chosen(arguments, len(reader.pages))
     merges = arguments.boolean("MultiPageTables", True)
     header = arguments.boolean("SetFirstRowAsHeader", True)
     found: list[_Found] = []
     try:
-        with pdfplumber.open(path, password=password or None) as file:
+        with (
+            opened(session.folders, path) as read,
+            pdfplumber.open(cast(BufferedReader, read), password=password or None) as file,
+        ):
             for number in pages:
                 page = file.pages[number]
                 for order, table in enumerate(page.find_tables(), 1):
@@ -165,12 +171,12 @@ def extract_images(arguments: Arguments, session: Session) -> Outputs:
     if "/" in name or "\\" in name:
         raise fault("Failed to extract images", f"'{name}' is no name of a file.")
     made: list[Datum] = []
-    with _opened(path, arguments.text("Password", ""), "Failed to extract images") as reader:
+    with _opened(path, arguments.text("Password", ""), "Failed to extract images", session) as reader:
         for number in _chosen(arguments, len(reader.pages)):
             for image in reader.pages[number].images:
                 suffix = Path(image.name).suffix or ".png"
                 place = session.folders.checked(folder / f"{name}_{len(made) + 1}{suffix}", write=True)
-                place.write_bytes(image.data)
+                written(session.folders, place, image.data)
                 made.append(file_item(place, session))
     return {"ImageFiles": made}
 
@@ -182,7 +188,7 @@ def extract_pages(arguments: Arguments, session: Session) -> Outputs:
     """Pdf.ExtractPages: `1,3-5` into a new file."""
     path = _existing(arguments, session)
     failed = "Failed to extract new PDF"
-    with _opened(path, arguments.text("Password", ""), failed) as reader:
+    with _opened(path, arguments.text("Password", ""), failed, session) as reader:
         writer = PdfWriter()
         for number in _selection(arguments.text("PageSelection"), len(reader.pages)):
             writer.add_page(reader.pages[number])
@@ -211,7 +217,7 @@ def merge(arguments: Arguments, session: Session) -> Outputs:
     writer = PdfWriter()
     for number, value in enumerate(arguments.list("PDFFiles")):
         path = _existing(arguments, session, value)
-        with _opened(path, passwords[number] if number < len(passwords) else "", failed) as reader:
+        with _opened(path, passwords[number] if number < len(passwords) else "", failed, session) as reader:
             for page in reader.pages:
                 writer.add_page(page)
     return {"MergedPDF": _written(writer, "MergedPDFPath", arguments, session, failed)}
@@ -229,7 +235,7 @@ def _written(writer: PdfWriter, name: str, arguments: Arguments, session: Sessio
         number += 1
         place = session.folders.checked(path.with_name(f"{path.stem}_{number}{path.suffix}"), write=True)
     try:
-        with place.open("wb") as out:
+        with opened(session.folders, place, "wb") as out:
             writer.write(out)
     except OSError as error:
         raise fault(failed, f"'{session.folders.shown(place)}': {error.strerror}.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile
@@ -13,8 +14,10 @@ from pptx.exc import PythonPptxError
 from pptx.util import Inches
 
 from .arguments import Arguments
-from .fault import Fault, fault
+from .documents import asked
+from .fault import fault
 from .file import resolved
+from .held import opened, written
 from .items import file_item
 from .port import Operation, Outputs, Table, reads
 from .session import Session
@@ -43,15 +46,14 @@ class Opened:
 
 def launch(arguments: Arguments, session: Session) -> Outputs:
     """PowerPoint.LaunchPowerPoint.*: a new presentation without slides, or the one at Path."""
-    if "Path" not in arguments:
+    path = asked(arguments, session)
+    if path is None:
         return {"Instance": session.keep(KIND, Opened(Presentation(), None, False))}
-    path = resolved(arguments.get("Path"), session)
     if not path.is_file():
         raise fault(_OPEN, f"There is no file '{session.folders.shown(path)}'.")
-    if path.stat().st_size > session.settings.file_bytes:
-        raise Fault("FileTooLargeError", f"'{path.name}' has more than {session.settings.file_bytes:,} bytes.")
     try:
-        presentation = Presentation(str(path))
+        with opened(session.folders, path) as file:
+            presentation = Presentation(file)
     except (PythonPptxError, BadZipFile, KeyError, ValueError, OSError) as error:
         raise fault(_OPEN, f"'{path.name}' is no presentation that can be read.") from error
     return {"Instance": session.keep(KIND, Opened(presentation, path, arguments.boolean("ReadOnly", False)))}
@@ -143,20 +145,22 @@ def _frame(presentation: Any, slide: Any) -> Any:
 
 def save(arguments: Arguments, session: Session) -> Outputs:
     """PowerPoint.SavePowerPoint.SaveAs. Only .pptx: the other formats need PowerPoint itself."""
-    opened = _opened(arguments, session)
+    shown = _opened(arguments, session)
     path = resolved(arguments.get("DocumentPath"), session, write=True)
     named = arguments.text("DocumentFormat", "FromExtension").rsplit(".", 1)[-1].casefold()
     kind = path.suffix.lstrip(".").casefold() if named == "fromextension" else named
     if kind != "pptx":
         what = f"A presentation is saved as .pptx here, not as '{kind}'."
         raise fault(_SAVE, what, hint="Save it as .pptx and convert it with another program.")
-    if opened.read_only and opened.path == path:
+    if shown.read_only and shown.path == path:
         raise fault(_SAVE, f"'{path.name}' was opened read-only.")
     try:
-        opened.presentation.save(str(path))
+        data = BytesIO()
+        shown.presentation.save(data)
+        written(session.folders, path, data.getvalue())
     except OSError as error:
         raise fault(_SAVE, f"'{session.folders.shown(path)}': {error.strerror}.") from error
-    opened.path, opened.read_only = path, False
+    shown.path, shown.read_only = path, False
     return {"SavedFile": file_item(path, session)}
 
 

@@ -34,7 +34,8 @@ def allowed(language: str, session: Session) -> None:
 
 
 def _seconds(arguments: Arguments) -> float | None:
-    failing = arguments.boolean("FailAfterTimeout", False) or "Timeout" in arguments
+    named = arguments.selector.casefold().endswith("failontimeout")
+    failing = named or arguments.boolean("FailAfterTimeout", False) or "Timeout" in arguments
     return float(arguments.number("Timeout", _SECONDS)) if failing else None
 
 
@@ -49,11 +50,14 @@ async def _run(command: list[str], script: str, arguments: Arguments, session: S
 
 
 async def run_python(arguments: Arguments, session: Session) -> Outputs:
-    """Scripting.RunPythonScript: the Python of this process, without its packages' folders but those named."""
+    """Scripting.RunPythonScript*, whatever version it names: the Python of this process, without its packages' folders
+    but those named.
+    """
     allowed("python", session)
     folders = [str(resolved(each, session)) for each in arguments.list("ModuleFolderPaths", [])]
     head = f"import sys; sys.path[:0] = {folders!r}\n" if folders else ""
-    script = head + arguments.text("PythonScript" if "PythonScript" in arguments else "Script")
+    code = next((name for name in ("PythonCode", "PythonScript") if name in arguments), "Script")
+    script = head + arguments.text(code)
     done = await _run([sys.executable, "-I", "-"], script, arguments, session, "Failed to run Python script")
     return {"PythonScriptOutput": done.output, "ScriptOutput": done.output, "ScriptError": done.error}
 
@@ -120,10 +124,20 @@ def _text(value: object) -> str:
 
 TABLE: Table = {
     "Scripting.RunPythonScript": Operation(run_python),
+    **{
+        f"Scripting.RunPythonScript.{name}": Operation(run_python)
+        for name in ("RunPythonScript", "RunPythonScript34", "RunPythonScriptCPython")
+    },
     "Scripting.RunPowershellScript": Operation(run_powershell),
-    "Scripting.RunPowershellScript.RunPowershellScript": Operation(run_powershell),
-    "Scripting.RunDOSCommand.RunDOSCommand": Operation(run_dos),
-    "Scripting.RunDOSCommand.RunDOSCommandWithCodePage": Operation(run_dos),
+    **{
+        f"Scripting.RunPowershellScript.{name}": Operation(run_powershell)
+        for name in ("RunPowershellScript", "RunScript", "RunScriptAndFailOnTimeout")
+    },
+    **{
+        f"Scripting.RunDOSCommand.RunDOSCommand{name}": Operation(run_dos)
+        for name in ("", "WithCodePage", "AndFailOnTimeout", "WithCodePageAndFailOnTimeout")
+    },
     "Scripting.RunJavascript": Operation(run_javascript),
     "Scripting.RunJavascript.RunJavascript": Operation(run_javascript),
+    "Scripting.RunJavascript.RunJavascriptAndFailOnTimeout": Operation(run_javascript),
 }

@@ -77,6 +77,11 @@ class Session:
         self._token = secrets.token_hex(8)
         self._lock = threading.Lock()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is open and no module keeps anything."""
+        return not self._open and not self.kept
+
     def keep(self, kind: str, thing: Any, properties: Mapping[str, Datum] | None = None, text: str = "") -> Item:
         """Holds something open and gives the item that names it. `thing` is closed by its `close` or `aclose`."""
         with self._lock:

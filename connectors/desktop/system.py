@@ -105,33 +105,44 @@ def _words(text: str) -> list[str]:
 # --- processes
 
 
-def _running() -> list[tuple[int, str]]:
-    """Number and name of each process of this system."""
+def _running(user: str = "") -> list[tuple[int, str]]:
+    """Number and name of each process of this system, or of one user's, whose domain is left out of account."""
     try:
         import psutil
     except ImportError as error:
         raise Fault(
             "LibraryMissing", "Looking at processes needs psutil.", hint="pip install 'sealflow[desktop]'"
         ) from error
-    return [(process.pid, process.info["name"] or "") for process in psutil.process_iter(["name"])]
+    wanted = _login(user)
+    return [
+        (process.pid, process.info["name"] or "")
+        for process in psutil.process_iter(["name", "username"])
+        if not wanted or _login(process.info["username"] or "") == wanted
+    ]
 
 
-def _named(name: str) -> list[int]:
-    plain = name.lower().removesuffix(".exe")
-    return [number for number, known in _running() if known.lower().removesuffix(".exe") == plain]
+def _login(user: str) -> str:
+    return user.rpartition("\\")[2].strip().casefold()
+
+
+def _named(arguments: Arguments) -> list[int]:
+    """The processes with the name that the arguments give, of the user that they name."""
+    plain = arguments.text("ProcessName").lower().removesuffix(".exe")
+    running = _running(arguments.text("ProcessUser", ""))
+    return [number for number, known in running if known.lower().removesuffix(".exe") == plain]
 
 
 def if_process(arguments: Arguments, session: Session) -> Outputs:
     """System.IfProcess.*"""
-    there = bool(_named(arguments.text("ProcessName")))
-    return {"Condition": there == (arguments.selector.casefold() == "processisrunning")}
+    there = bool(_named(arguments))
+    return {"Condition": there == arguments.selector.casefold().endswith("isrunning")}
 
 
 def waited(arguments: Arguments, session: Session) -> Outputs:
     """System.WaitForProcess.*: whether what is waited for has come."""
     _reap(session)
-    there = bool(_named(arguments.text("ProcessName")))
-    return {"Condition": there == (arguments.selector.casefold() == "processtostart")}
+    there = bool(_named(arguments))
+    return {"Condition": there == arguments.selector.casefold().endswith("tostart")}
 
 
 def _reap(session: Session) -> None:
@@ -142,12 +153,12 @@ def _reap(session: Session) -> None:
 def terminate(arguments: Arguments, session: Session) -> Outputs:
     """System.TerminateProcess.*: a program that this run has started, or one that an administrator allows."""
     started: dict[int, Any] = session.kept.get(_STARTED, {})
-    if arguments.selector.casefold() == "terminateprocessbyid":
+    if "ProcessId" in arguments:
         numbers = [arguments.integer("ProcessId")]
-        if numbers[0] not in dict(_running()):
+        if numbers[0] not in dict(_running(arguments.text("ProcessUser", ""))):
             raise fault("Process with specified ID not running", f"There is no process {numbers[0]}.")
     else:
-        numbers = _named(arguments.text("ProcessName"))
+        numbers = _named(arguments)
         if not numbers:
             raise fault("Failed to terminate process", f"No process '{arguments.text('ProcessName')}' is running.")
     names = dict(_running())
@@ -236,9 +247,15 @@ TABLE: Table = {
     "System.RunApplication.RunApplicationAndWaitToLoad": Operation(run_application),
     "System.IfProcess.ProcessIsRunning": reads(if_process),
     "System.IfProcess.ProcessIsNotRunning": reads(if_process),
+    "System.IfProcess.ProcessWithNameIsRunning": reads(if_process),
+    "System.IfProcess.ProcessWithNameIsNotRunning": reads(if_process),
     "System.WaitForProcess.ProcessToStart": reads(waited),
     "System.WaitForProcess.ProcessToStop": reads(waited),
+    "System.WaitForProcess.ProcessWithNameToStart": reads(waited),
+    "System.WaitForProcess.ProcessWithNameToStop": reads(waited),
     "System.TerminateProcess.TerminateProcessById": Operation(terminate),
+    "System.TerminateProcess.TerminateProcessByIdWithUserName": Operation(terminate),
+    "System.TerminateProcess.TerminateProcessByNameWithUserName": Operation(terminate),
     "System.TerminateProcess.TerminateProcessByName": Operation(terminate),
     "System.GetEnvironmentVariable.GetEnvironmentVariable": reads(get_variable),
     "System.GetEnvironmentVariable.GetEnvironmentVariableFromScope": reads(get_variable),

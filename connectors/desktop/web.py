@@ -17,12 +17,14 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 import httpx
 
 from ...engine.datatypes import DataTable, Datum, Item
+from ...engine.errors import error_name
 from ..http_request import Request
 from ..http_transport import Answer, Transport
 from ..port import Failure
 from .arguments import Arguments
-from .fault import Fault, error_name, fault
+from .fault import Fault, fault
 from .file import resolved
+from .held import written
 from .items import file_item
 from .port import Operation, Outputs, Table
 from .session import Session
@@ -189,7 +191,7 @@ def _write(target: Path, answer: Answer, address: str, session: Session, failed:
     path = target / _name(answer, address) if target.is_dir() else target
     path = session.folders.checked(path, write=True)
     try:
-        path.write_bytes(answer.data)
+        written(session.folders, path, answer.data)
     except OSError as error:
         raise fault(failed, f"'{session.folders.shown(path)}': {error.strerror}.") from error
     return file_item(path, session)
@@ -211,7 +213,7 @@ _INVOKE: Final = "Invoke web service error"
 
 async def invoke(arguments: Arguments, session: Session) -> Outputs:
     """Web.InvokeWebService.*"""
-    method = arguments.text("Method", "Get").rsplit(".", 1)[-1].upper()
+    method = _method(arguments)
     headers = [("Accept", _line(arguments.text("Accept", "application/xml")))]
     body = None
     text = arguments.text("RequestBody", "")
@@ -223,6 +225,12 @@ async def invoke(arguments: Arguments, session: Session) -> Outputs:
     if body is not None:
         headers.append(("Content-Type", _line(arguments.text("ContentType", "application/xml"))))
     return await _called(method, [*headers, *_custom(arguments)], body, arguments, session)
+
+
+def _method(arguments: Arguments) -> str:
+    """What the argument says; the latest designers write it at the end of the action's name."""
+    told = next((word for word in ("Post", "Put") if arguments.selector.casefold().endswith(word.lower())), "Get")
+    return arguments.text("Method", told).rsplit(".", 1)[-1].upper()
 
 
 def _is_form(arguments: Arguments) -> bool:
@@ -269,7 +277,10 @@ _DOWNLOADS: Final = tuple(
     for how in ("", "UseAuth", "UsePost", "UsePostAndAuth")
 )
 _INVOKES: Final = tuple(
-    f"InvokeWebService{auth}{to}" for auth in ("", "UseAuth") for to in ("", "SaveToFile", "SaveToFolder")
+    f"InvokeWebService{auth}{to}{how}"
+    for auth in ("", "UseAuth")
+    for to in ("", "SaveToFile", "SaveToFolder")
+    for how in ("", "Post", "Put")
 )
 
 TABLE: Table = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -24,6 +26,7 @@ from .browser import (
 )
 from .fault import Fault, fault
 from .file import resolved
+from .held import opened, written
 from .items import file_item
 from .port import Handler, Operation, Outputs, Table, reads
 from .session import Session
@@ -257,10 +260,20 @@ async def download(arguments: Arguments, session: Session) -> Outputs:
         coming = await waiting.value
         name = Path(coming.suggested_filename.replace("\\", "/")).name or "download"
         path = session.folders.checked(folder / name, write=True)
-        await coming.save_as(path)
+        came = await coming.path()
     except PlaywrightError as error:
         raise failed("Failed to download file", error) from None
+    try:
+        await asyncio.to_thread(_kept, came, path, session)
+    except OSError as error:
+        raise fault("Failed to save file", f"'{session.folders.shown(path)}': {error.strerror}.") from error
     return {"DownloadedFile": file_item(path, session)}
+
+
+def _kept(came: Path, path: Path, session: Session) -> None:
+    """What the browser has downloaded to a place of its own, in the flow's."""
+    with came.open("rb") as read, opened(session.folders, path, "wb") as out:
+        shutil.copyfileobj(read, out, 1 << 20)
 
 
 # --- looking
@@ -268,12 +281,12 @@ async def download(arguments: Arguments, session: Session) -> Outputs:
 
 async def details_of_element(arguments: Arguments, session: Session) -> Outputs:
     """WebAutomation.GetDetailsOfElement: its text, or an attribute."""
-    tab = tab_of(arguments, session)
-    element = await located(arguments, tab)
+    tab, failing = tab_of(arguments, session), "Failed to retrieve attribute of web page UI element"
+    element = await located(arguments, tab, missing=failing)
     try:
         return {"AttributeValue": await attribute(element, arguments.text("AttributeName", "Own Text"))}
     except PlaywrightError as error:
-        raise failed("Failed to retrieve attribute of web page UI element", error) from None
+        raise failed(failing, error) from None
 
 
 async def attribute(element: Any, name: str) -> str:
@@ -378,7 +391,7 @@ async def screenshot(arguments: Arguments, session: Session) -> Outputs:
         session.kept["clipboard-image"] = data
         return None
     try:
-        path.write_bytes(data)
+        written(session.folders, path, data)
     except OSError as error:
         raise fault("Failed to save file", f"'{session.folders.shown(path)}': {error.strerror}.") from error
     return {"ImageFile": file_item(path, session)}

@@ -1,4 +1,5 @@
-"""Data out of web pages: one value, a list, a table, an HTML table; from one page or through its pager.
+"""Data out of web pages: one value, a list, a table, an HTML table; from one page or through its pager; into a
+variable or a new workbook.
 
 `ExtractionParameters` is a data table. Of an HTML table its first row names the columns; of everything else each row
 says where a column's value is inside of an entry: selector, attribute, a regular expression, name of the column.
@@ -21,6 +22,8 @@ from .port import Outputs, Table, reads
 from .selectors import css, selectors_of
 from .session import Session
 from .web_automation import attribute
+from .workbook import KIND as INSTANCE
+from .workbook import Book
 
 _FAILED: Final = "Failed to extract data"
 
@@ -49,7 +52,18 @@ async def extract(arguments: Arguments, session: Session) -> Outputs:
                 break
     except PlaywrightError as error:
         raise failed(_FAILED, error) from None
+    if how.endswith("inexcel"):
+        return {"ExcelInstance": session.keep(INSTANCE, await asyncio.to_thread(_written, columns, rows))}
     return {"ExtractedData": _shaped(how, columns, rows)}
+
+
+def _written(columns: tuple[str, ...], rows: list[tuple[Datum, ...]]) -> Book:
+    """A new workbook with the names of the columns and what was found. Raises Fault FailedToWriteValueToExcelError."""
+    book = Book.new()
+    for down, line in enumerate((columns, *rows), 1):
+        for right, value in enumerate(line, 1):
+            book.write(down, right, value)
+    return book
 
 
 def _shaped(how: str, columns: tuple[str, ...], rows: list[tuple[Datum, ...]]) -> Datum:
@@ -68,9 +82,9 @@ async def _page(tab: Tab, how: str, arguments: Arguments) -> tuple[tuple[str, ..
         await tab.page.wait_for_load_state("load")
         base: list[Any] = [tab.page.locator("html")]
         if "Control" in arguments:
-            base = [await located(arguments, tab)]
+            base = [await located(arguments, tab, missing=_FAILED)]
     else:
-        await located(arguments, tab)
+        await located(arguments, tab, missing=_FAILED)
         selector = selectors_of(arguments.get("Control"), repository(arguments))[0]
         base = await tab.page.locator(selector).all()
     rows = [tuple([await _value(entry, place) for place in places]) for entry in base]
@@ -78,7 +92,7 @@ async def _page(tab: Tab, how: str, arguments: Arguments) -> tuple[tuple[str, ..
 
 
 async def _html_table(tab: Tab, arguments: Arguments) -> tuple[tuple[str, ...], list[tuple[Datum, ...]]]:
-    element = await located(arguments, tab)
+    element = await located(arguments, tab, missing=_FAILED)
     found = await element.evaluate(_HTML_TABLE)
     head: list[Any] = next((row["cells"] for row in found if row["head"]), [])
     body = [[str(cell) for cell in row["cells"]] for row in found if not row["head"]]
@@ -139,8 +153,9 @@ async def _next_page(tab: Tab, arguments: Arguments) -> bool:
 
 _KINDS: Final = ("Data", "HandPickedValues", "HtmlTable", "List", "SingleValue", "Table")
 _PAGINGS: Final = ("", "UsingPagingFromAllPages", "UsingPagingFromNumberOfPages")
+_ENDS: Final = tuple(f"{paging}{where}" for paging in _PAGINGS for where in ("", "InExcel"))
 
 TABLE: Table = {
-    **{f"WebAutomation.ExtractData.Extract{kind}{paging}": reads(extract) for kind in _KINDS for paging in _PAGINGS},
+    **{f"WebAutomation.ExtractData.Extract{kind}{paging}": reads(extract) for kind in _KINDS for paging in _ENDS},
     **{f"WebAutomation.DataExtraction.Extract{kind}{paging}": reads(extract) for kind in _KINDS for paging in _PAGINGS},
 }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 from docx import Document
 
 from .arguments import Arguments
+from .documents import asked, destination, saves
 from .fault import Fault, fault
-from .file import resolved
-from .packaged import judge_size
+from .held import opened, written
 from .port import Operation, Outputs, Table, reads
 from .session import Session
 
@@ -31,12 +32,12 @@ class Opened:
 
 def launch(arguments: Arguments, session: Session) -> Outputs:
     """Word.LaunchWord.*: a new document, or the one at Path."""
-    if "Path" not in arguments:
+    path = asked(arguments, session)
+    if path is None:
         return {"Instance": session.keep(KIND, Opened(Document(), None))}
-    path = resolved(arguments.get("Path"), session)
-    judge_size(path, session)
     try:
-        return {"Instance": session.keep(KIND, Opened(Document(str(path)), path))}
+        with opened(session.folders, path) as file:
+            return {"Instance": session.keep(KIND, Opened(Document(file), path))}
     except Exception as error:  # a damaged package breaks its readers in many ways
         if isinstance(error, Fault):
             raise
@@ -64,7 +65,7 @@ def write(arguments: Arguments, session: Session) -> Outputs:
 
 def _write(document: Any, arguments: Arguments) -> None:
     lines = arguments.text("Text", "").replace("\r\n", "\n").split("\n")
-    new_line = arguments.boolean("AppendNewLine", True)
+    new_line = arguments.boolean("AppendNewLine", False)
     if arguments.selector.casefold() == "writestartofdocument" and document.paragraphs:
         first = document.paragraphs[0]
         if not new_line:
@@ -81,37 +82,33 @@ def _write(document: Any, arguments: Arguments) -> None:
 
 def save(arguments: Arguments, session: Session) -> Outputs:
     """Word.SaveWord.*"""
-    _save(_opened(arguments, session), arguments, session, under="as" in arguments.action.rsplit(".", 1)[-1].lower())
+    _save(_opened(arguments, session), arguments, session)
     return None
 
 
 def close(arguments: Arguments, session: Session) -> Outputs:
     """Word.CloseWord.*"""
-    opened = _opened(arguments, session)
-    how = arguments.action.rsplit(".", 1)[-1].casefold()
-    if how != "close":
-        _save(opened, arguments, session, under=how == "closeandsaveas")
+    document = _opened(arguments, session)
+    if saves(arguments):
+        _save(document, arguments, session)
     session.drop(arguments.item("Instance", KIND))
-    opened.close()
+    document.close()
     return None
 
 
-def _save(opened: Opened, arguments: Arguments, session: Session, *, under: bool) -> None:
-    path = resolved(arguments.get("DocumentPath"), session, write=True) if under else opened.path
-    if path is None:
-        raise fault("Failed to save Word document", "The document is new: it has no path to be saved to.")
-    place = session.folders.checked(path, write=True)
-    if place.suffix.lower() not in ("", ".docx", ".dotx", ".docm"):
+def _save(document: Opened, arguments: Arguments, session: Session) -> None:
+    place = destination(arguments, session, document.path, ".docx", "Failed to save Word document")
+    if place.suffix.lower() not in (".docx", ".dotx", ".docm"):
         raise fault(
             "Failed to save Word document", f"'{place.suffix}' is no format that can be written here; .docx is."
         )
-    if not place.suffix:
-        place = session.folders.checked(place.with_name(place.name + ".docx"), write=True)
     try:
-        opened.document.save(str(place))
+        data = BytesIO()
+        document.document.save(data)
+        written(session.folders, place, data.getvalue())
     except OSError as error:
         raise fault("Failed to save Word document", f"'{place.name}': {error.strerror}.") from error
-    opened.path = place
+    document.path = place
 
 
 TABLE: Table = {

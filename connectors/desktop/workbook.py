@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from openpyxl import Workbook, load_workbook
-from openpyxl.utils import column_index_from_string, get_column_letter
+from openpyxl.utils import column_index_from_string, get_column_letter, range_boundaries
 from openpyxl.utils.exceptions import IllegalCharacterError, InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -22,6 +23,8 @@ from ...engine.datatypes import DataTable, Datum, Item, from_float
 from ...engine.values import decimal_text
 from .csv_file import unique_columns
 from .fault import Fault, fault
+from .folders import Folders
+from .held import opened, written
 
 WRITABLE: Final = (".xlsx", ".xlsm", ".xltx", ".xltm")
 READ_WHOLE: Final = (".xls", ".xlsb", ".ods")
@@ -30,6 +33,9 @@ MOST_ROWS: Final = 1_048_576
 MOST_COLUMNS: Final = 16_384
 MOST_CELLS: Final = 5_000_000
 """Cells that one reading may give: a sheet's corners may be far apart."""
+
+
+KIND: Final = "ExcelInstance"
 
 
 class Book:
@@ -49,17 +55,17 @@ class Book:
         return cls(Workbook(), None)
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False) -> Book:
+    def open(cls, path: Path, folders: Folders, *, read_only: bool = False) -> Book:
         """Raises Fault FailedToOpenExcelDocumentError."""
         try:
-            if path.suffix.lower() in READ_WHOLE:
-                return cls(_read_whole(path), path, read_only=True)
-            macros = path.suffix.lower() in (".xlsm", ".xltm")
-            book = load_workbook(path, keep_vba=macros)
-            formulas = any(cell.data_type == "f" for sheet in book.worksheets for cell in _cells(sheet))
-            return cls(
-                book, path, values=load_workbook(path, data_only=True) if formulas else None, read_only=read_only
-            )
+            with opened(folders, path) as file:
+                if path.suffix.lower() in READ_WHOLE:
+                    return cls(_read_whole(file), path, read_only=True)
+                book = load_workbook(file, keep_vba=path.suffix.lower() in (".xlsm", ".xltm"))
+                formulas = any(cell.data_type == "f" for sheet in book.worksheets for cell in _cells(sheet))
+                file.seek(0)
+                values = load_workbook(file, data_only=True) if formulas else None
+                return cls(book, path, values=values, read_only=read_only)
         except FileNotFoundError:
             raise fault("Failed to open Excel document", f"There is no file '{path.name}'.") from None
         except (InvalidFileException, KeyError, ValueError, OSError, EOFError) as error:
@@ -68,18 +74,17 @@ class Book:
             # zipfile.BadZipFile and the parsers' own kinds of errors
             raise fault("Failed to open Excel document", f"'{path.name}' is no workbook that can be read.") from error
 
-    def save(self, path: Path | None = None) -> None:
-        """Raises Fault FailedToSaveExcelDocumentError."""
-        target = path or self.path
-        if target is None:
-            raise fault("Failed to save Excel document", "The workbook is new: it has no path to be saved to.")
-        if path is None and self.read_only:
+    def save(self, target: Path, folders: Folders, *, other: bool = False) -> None:
+        """`other`: under a path that is not its own. Raises Fault FailedToSaveExcelDocumentError."""
+        if self.read_only and not other:
             raise fault("Failed to save Excel document", "The workbook was opened to be read; save it under a path.")
         if target.suffix.lower() not in WRITABLE:
             what = f"'{target.suffix}' is no format that can be written here; .xlsx is."
             raise fault("Failed to save Excel document", what)
         try:
-            self.book.save(target)
+            data = BytesIO()
+            self.book.save(data)
+            written(folders, target, data.getvalue())
         except OSError as error:
             raise fault("Failed to save Excel document", f"'{target.name}': {error.strerror}.") from error
         except Exception as error:  # openpyxl keeps parts that it cannot write back
@@ -117,6 +122,21 @@ class Book:
         return self.book.worksheets[number - 1]
 
     # ---- cells
+
+    def area_named(self, name: str) -> tuple[int, int, int, int]:
+        """The cells that a name, or an address like `B2:C5`, stands for; their sheet becomes the active one."""
+        text = name.strip()
+        known = {**self.book.defined_names, **self.sheet.defined_names}
+        defined = next((each for key, each in known.items() if key.casefold() == text.casefold()), None)
+        try:
+            sheet, area = next(iter(defined.destinations)) if defined is not None else (None, text)
+            first_column, first_row, last_column, last_row = range_boundaries(area.replace("$", ""))
+            if sheet is not None:
+                self.book.active = self.named(sheet)
+        except (ValueError, StopIteration, AttributeError) as error:
+            raise fault("Failed to read cell value(s)", f"There are no cells with the name '{name}'.") from error
+        rows, columns = self.used()
+        return first_column or 1, first_row or 1, last_column or columns, last_row or rows
 
     def selection(self) -> tuple[int, int, int, int]:
         """First column, first row, last column, last row of what is selected in the active sheet."""
@@ -185,18 +205,17 @@ def _cells(sheet: Worksheet) -> list[Any]:
     return list(sheet._cells.values())
 
 
-def _read_whole(path: Path) -> Workbook:
+def _read_whole(file: BinaryIO) -> Workbook:
     from python_calamine import CalamineWorkbook
 
     book = Workbook()
     for sheet in list(book.worksheets):
         book.remove(sheet)
-    with path.open("rb") as file:
-        read = CalamineWorkbook.from_filelike(file)
-        for name in read.sheet_names:
-            made = book.create_sheet(name)
-            for row in read.get_sheet_by_name(name).to_python(skip_empty_area=False):
-                made.append([None if value == "" else value for value in row])
+    read = CalamineWorkbook.from_filelike(file)
+    for name in read.sheet_names:
+        made = book.create_sheet(name)
+        for row in read.get_sheet_by_name(name).to_python(skip_empty_area=False):
+            made.append([None if value == "" else value for value in row])
     return book
 
 

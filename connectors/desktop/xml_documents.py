@@ -18,6 +18,7 @@ from .arguments import Arguments
 from .encodings import decoded, encoded
 from .fault import fault
 from .file import read_whole, resolved
+from .held import written
 from .port import Operation, Outputs, Table, reads
 from .session import Session
 
@@ -89,10 +90,7 @@ def read_file(arguments: Arguments, session: Session) -> Outputs:
     path = resolved(arguments.get("File"), session)
     if not path.parent.is_dir():
         raise fault("Directory not found", f"There is no folder '{session.folders.shown(path.parent)}'.")
-    try:
-        data = read_whole(path, session)
-    except OSError as error:
-        raise fault("Failed to read file", f"'{session.folders.shown(path)}': {error.strerror}.") from error
+    data = read_whole(path, session, "Failed to read file")
     named = arguments.text("Encoding", "DefaultEncoding").rsplit(".", 1)[-1].casefold()
     display = "File doesn't contain a valid XML document"
     if named != "defaultencoding":
@@ -115,7 +113,8 @@ def write_file(arguments: Arguments, session: Session) -> Outputs:
         text = etree.tostring(root, encoding="unicode")
     named = arguments.text("Encoding", "DefaultEncoding")
     try:
-        path.write_bytes(encoded(text, "utf8nobom" if named.endswith("DefaultEncoding") else named, first=True))
+        data = encoded(text, "utf8nobom" if named.endswith("DefaultEncoding") else named, first=True)
+        written(session.folders, path, data)
     except OSError as error:
         raise fault("Failed to write XML to file", f"'{session.folders.shown(path)}': {error.strerror}.") from error
     return None

@@ -40,7 +40,7 @@ def check(reading: Reading, rules: Rules | None = None) -> tuple[Problem, ...]:
 
 def report(text: str | bytes, file: str, rules: Rules | None = None, *, kind: Kind = "file") -> dict[str, Any]:
     """What `sealflow check --json` prints for a file: `file`, `ok`, `kind`, `actions`, `problems`. Never raises."""
-    from .sources import decoded
+    from .recognised import decoded
 
     reading = parse(decoded(text) if isinstance(text, bytes) else text, kind=kind)
     problems = check(reading, rules)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .catalog import ActionSpec, ArgumentSpec, actions, enum_values, is_enum, is_module, is_windows_only, lookup, reason
+from .catalog import (
+    ActionSpec,
+    ArgumentSpec,
+    actions,
+    enum_values,
+    is_enum,
+    is_module,
+    is_windows_only,
+    later,
+    lookup,
+    reason,
+    withdrawn,
+)
 from .check_names import Names
 from .nearest import Nearest
 from .problem import Problems
@@ -53,7 +65,7 @@ def _unknown(action: Action, visit: Visit, rules: Rules, nearest: Nearest, probl
             "Custom actions are not run.",
         )
         return
-    near = nearest(action.id, {each.id.lower(): each.id for each in actions()})
+    near = nearest(action.id, {each.id.lower(): each.id for each in (*actions(), *later())})
     hint = f"Is it {near}?" if near else "The reference of desktop actions lists all."
     problems.error("UnknownActionId", action.place, f"There is no action '{action.id}'.", hint)
 
@@ -64,6 +76,10 @@ def _check_place(action: Action, spec: ActionSpec, visit: Visit, rules: Rules, p
         return
     if spec.platform == "windows-only":
         _windows_only(action, f"'{spec.name}' ({spec.id})", visit, rules, problems)
+    elif gone := withdrawn(spec.id):
+        where = f"Subflow '{visit.subflow}', line {action.place.line}: '{spec.name}' ({spec.id})"
+        note = problems.warning if rules.when_reached else problems.error
+        note("ServiceWithdrawn", action.place, f"{where} runs nowhere any more: {gone}.", "Call another service.")
     elif rules.built is not None:
         where = f"Subflow '{visit.subflow}', line {action.place.line}: '{spec.name}' ({spec.id})"
         note = problems.warning if rules.when_reached else problems.error

@@ -8,7 +8,6 @@ Source: exported solutions. Today's keep the script as a JSON string in `<Defini
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any, Final
 from .clipboard import repository
 from .parse import Reading, parse
 from .problem import Problem
+from .recognised import decoded
 
 _REPOSITORIES: Final = {
     "appmask": re.compile(r"(?:.*/)?(?:ControlRepository_[^/]*\.json|controlRepo\.appmask)", re.IGNORECASE),
@@ -25,7 +25,6 @@ _REPOSITORIES: Final = {
 }
 _MANIFEST: Final = re.compile(r"(?:.*/)?(?:ManifestFile_[^/]*\.json|project\.manifest)", re.IGNORECASE)
 _SCRIPT: Final = re.compile(r"(?:.*/)?script\.robin", re.IGNORECASE)
-_ARCHIVE: Final = b"PK\x03\x04"
 _POWER_FX: Final = re.compile(r'"PowerFxEnabled"\s*:\s*"?true\b', re.IGNORECASE)
 
 
@@ -36,29 +35,6 @@ class Found:
     text: str
     repositories: Mapping[str, Any] = field(default_factory=dict, repr=False)
     power_fx: bool = False
-
-
-def decoded(data: bytes) -> str:
-    """A script's bytes as text: UTF-8, or UTF-16 with a mark or where every other byte is zero. Never raises."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    sample = data[:200]
-    if len(sample) > 3 and sample[1::2].count(0) > len(sample) // 3:
-        return data.decode("utf-16-le", "replace")
-    if len(sample) > 3 and sample[0::2].count(0) > len(sample) // 3:
-        return data.decode("utf-16-be", "replace")
-    return data.decode("utf-8-sig", "replace")
-
-
-def is_script(name: str, data: bytes) -> bool:
-    """Whether a file is a script, by its name, or for other names than .json by its first character."""
-    lowered = name.lower()
-    if lowered.endswith(".robin"):
-        return True
-    if data.startswith(_ARCHIVE):
-        return False
-    head = decoded(data[:400]).lstrip()
-    return not lowered.endswith(".json") and bool(head) and (head[0].isalpha() or head[0] in "#@*")
 
 
 def of_definition(definition: str, binaries: Mapping[str, bytes]) -> Found:

@@ -7,8 +7,6 @@ in a plaintext export, the definition and what is allowed.
 from __future__ import annotations
 
 import json
-import time
-from pathlib import Path
 from typing import Any
 
 from canaries import Canaries, files
@@ -76,7 +74,7 @@ def test_nothing_of_a_desktop_flow_is_in_the_clear(place: Place) -> None:
     command("env", "allow", "default", "--map", f"C:={drive}", "--answer", answer).expect(0)
     body = json.dumps({C["a name of an input"]: C["the input"], "Secret": C["a sensitive input"]})
     first = place.start("run", file, "--input", "@-", stdin=body, prepare=logged())
-    shown = wait_for_pause(first.out)
+    shown = first.until("input dialog")
     assert searched(place) == []
     first.kill()
     assert first.wait().killed
@@ -102,15 +100,3 @@ def test_nothing_of_a_desktop_flow_is_in_the_clear(place: Place) -> None:
     assert CANARIES.missing(everything) == []
     assert {"a text", "the input", "what a file holds", "an error"}.isdisjoint(CANARIES.missing(told.encode()))
     assert {"a sensitive input", "a sensitive value"} <= set(CANARIES.missing(told.encode()))
-
-
-def wait_for_pause(out: Path) -> str:
-    """What the process has shown when it comes to its pause."""
-    text = ""
-    for _ in range(1_200):
-        text = out.read_text("utf-8") if out.exists() else ""
-        if "input dialog" in text:
-            return text
-        assert "Failed" not in text, text
-        time.sleep(0.05)
-    raise AssertionError(f"the run did not come to its pause: {text}")

@@ -435,8 +435,7 @@ ELSEWHERE: Final = {
     "calls flows that attach to a browser, or many others": (
         "source_launch-browser", "xml_PADFramework_FlowTemplate.robin", "FlowTemplate_WorkQueues_",
     ),
-    "uses actions that are not there yet": (
-        "send-email-via-exchange", "09_AWS_actions", "09_Azure_actions",
-    ),
+    "uses actions that are not there yet": ("send-email-via-exchange",),
+    "runs in test_desktop_corpus_clouds": ("09_AWS_actions", "09_Azure_actions"),
 }  # fmt: skip
 """Why the others are not run, by parts of their files' names."""

@@ -4,73 +4,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sealflow
+from desktop_callers import GREETING, calling, deploy, first_of
 from sealflow.engine.kernel.timing import SECOND
 
 START = 17_000_000_000_000_000
-GREETING = """@INPUT Name : { 'Description': '', 'FriendlyName': 'Who', 'Type': 'String' }
-@INPUT Number : { 'Description': '', 'FriendlyName': 'Number', 'Type': 'Numeric', 'IsOptional': True, 'DefaultValue': 1 }
-@OUTPUT Text : { 'Description': '', 'FriendlyName': 'Greeting', 'Type': 'String' }
-@OUTPUT Rows : { 'Description': '', 'FriendlyName': 'Rows', 'Type': 'List' }
-SET Rows TO []
-LOOP i FROM 1 TO Number
-    Variables.AddItemToList Item: $'''%i% %Name%''' List: Rows
-END
-SET Text TO $'''Hello %Name%'''
-"""
 FAILING = """@INPUT Code : { 'Description': '', 'FriendlyName': 'Code', 'Type': 'Numeric', 'IsOptional': True, 'DefaultValue': 7 }
 EXIT Code: Code ErrorMessage: $'''no more'''
 """
 WAITING = "WAIT 3600\n"
-
-
-def calling(parameters: dict[str, Any], **action: Any) -> dict[str, Any]:
-    """A cloud flow whose one action calls a desktop flow and whose response has what came of it."""
-    call = {
-        "type": "OpenApiConnection",
-        "inputs": {
-            "host": {
-                "connectionName": "shared_uiflow",
-                "operationId": "RunUIFlow_V2",
-                "apiId": "/providers/Microsoft.PowerApps/apis/shared_uiflow",
-            },
-            "parameters": {"runMode": "unattended", **parameters},
-            "authentication": "@parameters('$authentication')",
-        },
-        "runAfter": {},
-        **action,
-    }
-    answer = {
-        "type": "Response",
-        "kind": "Http",
-        "inputs": {
-            "statusCode": 200,
-            "body": {
-                "greeting": "@outputs('Call')?['body/Greeting']",
-                "rows": "@outputs('Call')?['body/Rows']",
-                "error": "@actions('Call')?['error']",
-            },
-        },
-        "runAfter": {"Call": ["Succeeded", "Failed", "TimedOut"]},
-    }
-    return {
-        "$schema": "https://schema.management.azure.com/providers/Microsoft.Logic/schemas/2016-06-01/workflowdefinition.json#",
-        "contentVersion": "1.0.0.0",
-        "parameters": {"$authentication": {"type": "SecureObject", "defaultValue": {}}},
-        "triggers": {"manual": {"type": "Request", "kind": "Http", "inputs": {}}},
-        "actions": {"Call": call, "Answer": answer},
-    }
-
-
-async def deploy(env: Any, tmp_path: Path, name: str, text: str) -> Any:
-    path = tmp_path / f"{name}.robin"
-    path.write_text(text)
-    return await env.deploy(name, path)
 
 
 async def called(tmp_path: Path, script: str, parameters: dict[str, Any]) -> tuple[Any, list[Any]]:
@@ -163,13 +109,6 @@ async def test_a_caller_that_goes_on_later_finds_the_run_it_had_started(tmp_path
         result: Any = await (await env.run(run.id)).result()
         assert result.response["body"]["error"] is None
         assert [each.id for each in await env.runs(flow="greet")] == [child.id]
-
-
-async def first_of(env: Any, flow: str) -> Any:
-    async with asyncio.timeout(20):
-        while not (found := await env.runs(flow=flow)):
-            await asyncio.sleep(0)
-    return await env.run(found[0].id)
 
 
 async def test_a_desktop_flow_whose_caller_has_ended_unseen_does_not_go_on(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from sealflow.engine.desktop.catalog.secret_arguments import is_secret
 
 UNKNOWN = frozenset(
     {
+        "FlowControl.IfSafeStop",  # which the catalogue has among the words of the language
         # Written by scripts or documented, but by no script that the catalogue was made of.
         "File.ConvertFromBinary",
         "Word.LaunchWord.LaunchAndOpen",
@@ -25,6 +26,13 @@ UNKNOWN = frozenset(
         "WebAutomation.LaunchEdge.AttachToForegroundEdge",
         "WebAutomation.LaunchChrome.AttachToTheForegroundChrome",
         "WebAutomation.LaunchFirefox.AttachToTheForegroundFirefox",
+        # The latest designers name the method at the end.
+        *(
+            f"Web.InvokeWebService.InvokeWebService{auth}{to}{how}"
+            for auth in ("", "UseAuth")
+            for to in ("", "SaveToFile", "SaveToFolder")
+            for how in ("Post", "Put")
+        ),
     }
 )
 MADE_UP = frozenset({"BooleanValue", "DateTimeValue", "NumericValue", "TextValue"})

@@ -97,13 +97,14 @@ async def test_closing_ends_what_runs(world: World) -> None:
 
 async def test_the_folder_and_the_code_page(world: World) -> None:
     world.file("sub/a.txt")
-    shell = await opened(world, WorkingDirectory="C:\\sub")
+    shell = await opened(world, Directory="C:\\sub")
     await told(world, shell, "ls", "a.txt")
     await world.fails("WorkingDirectoryDoesntExistError", "Cmd.Open.Open", WorkingDirectory="C:\\none")
     await world.fails("AccessDeniedError", "Cmd.Open.Open", WorkingDirectory="/etc")
-    other = (await world.do("Cmd.Open.OpenWithCodePage", CodePage=1252))["Session"]
-    await told(world, other, "printf '\\351\\n'", "é")
-    await world.fails("CantStartCommandSessionError", "Cmd.Open.OpenWithCodePage", CodePage=99999)
+    for page in (1252, "Cmd.Encoding.Windows_1252"):
+        other = (await world.do("Cmd.Open.OpenWithCodePage", Encoding=page))["Session"]
+        await told(world, other, "printf '\\351\\n'", "é")
+    await world.fails("CantStartCommandSessionError", "Cmd.Open.OpenWithCodePage", Encoding="Cmd.Encoding.x_cp20936")
 
 
 async def test_a_shell_is_off_until_it_is_allowed(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from desktop_world import World
 from sealflow.connectors.desktop.connection_string import read
+from sealflow.connectors.desktop.database import url_of
 from sealflow.connectors.desktop.fault import Fault
 from sealflow.engine.datatypes import DataTable, Datum
 
@@ -94,6 +95,24 @@ async def test_a_statement_that_does_not_end_is_stopped(world: World) -> None:
         Statement=endless,
         Timeout=1,
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "query"),
+    [
+        ("Driver={PostgreSQL Unicode};Server=db.example;Database=d", "db.example", {"hostaddr": "192.0.2.7"}),
+        ("Driver={MySQL ODBC 8.0 Driver};Server=db.example;Database=d", "192.0.2.7", {}),
+        ("Provider=OraOLEDB.Oracle;Data Source=db.example", "192.0.2.7", {}),
+        (
+            "Driver={ODBC Driver 17 for SQL Server};Server=db.example",
+            "192.0.2.7",
+            {"driver": "ODBC Driver 18 for SQL Server", "HostNameInCertificate": "db.example"},
+        ),
+    ],
+)
+def test_what_was_judged_is_connected_to(text: str, host: str, query: dict[str, str]) -> None:
+    url = url_of(read(text), "192.0.2.7")
+    assert (url.host, dict(url.query)) == (host, query)
 
 
 async def test_a_server_that_may_not_be_reached(world: World) -> None:

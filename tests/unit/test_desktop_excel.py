@@ -98,18 +98,18 @@ async def test_sheets(world: World) -> None:
     excel = await opened(world)
     await world.do("Excel.AddWorksheet", Instance=excel, Name="Last", WorksheetPosition="Excel.WorksheetPosition.Last")
     await world.do("Excel.AddWorksheet", Instance=excel, Name="First", WorksheetPosition="First")
-    assert (await world.do("Excel.GetAllWorksheets", Instance=excel))["SheetNames"] == ["First", "Sheet", "Last"]
-    assert await world.do("Excel.GetActiveWorksheet", Instance=excel) == {"SheetName": "Sheet", "SheetIndex": 2}
+    assert (await world.do("Excel.GetAllWorksheets", Instance=excel))["Worksheets"] == ["First", "Sheet", "Last"]
+    assert await world.do("Excel.GetActiveWorksheet", Instance=excel) == {"Name": "Sheet", "Index": 2}
     await world.do("Excel.SetActiveWorksheet.ActivateWorksheetByName", Instance=excel, Name="LAST")
     await fill(world, excel, "here")
     await world.do("Excel.SetActiveWorksheet.ActivateWorksheetByIndex", Instance=excel, Index=1)
     assert await cell(world, excel, "A", 1) == ""
     await fill(world, excel, "there", WorksheetName="Sheet")
-    assert (await world.do("Excel.GetActiveWorksheet", Instance=excel))["SheetName"] == "First"
+    assert (await world.do("Excel.GetActiveWorksheet", Instance=excel))["Name"] == "First"
     await world.do("Excel.RenameWorksheet.RenameWorksheetWithName", Instance=excel, Name="First", NewName="One")
     await world.do("Excel.RenameWorksheet.RenameWorksheetWithIndex", Instance=excel, Index=2, NewName="Two")
     await world.do("Excel.DeleteWorksheet.DeleteWorksheetByIndex", Instance=excel, Index=1)
-    assert (await world.do("Excel.GetAllWorksheets", Instance=excel))["SheetNames"] == ["Two", "Last"]
+    assert (await world.do("Excel.GetAllWorksheets", Instance=excel))["Worksheets"] == ["Two", "Last"]
     await world.do("Excel.DeleteWorksheet.DeleteWorksheetByName", Instance=excel, Name="two")
     await world.fails(
         "FailedToDeleteWorksheetError", "Excel.DeleteWorksheet.DeleteWorksheetByIndex", Instance=excel, Index=1
@@ -123,11 +123,10 @@ async def test_the_active_cell_selections_and_the_clipboard(world: World) -> Non
     excel = await opened(world)
     await fill(world, excel, [DataRow(("a", "b"), (1, 2)), DataRow(("a", "b"), (3, 4))])
     await world.do("Excel.ActivateCellInExcel.ActivateCell", Instance=excel, Column="B", Row=3)
-    await world.do("Excel.ActivateCellInExcel.ActivateCellRelativeTo", Instance=excel, Direction="Above", Offset=1)
+    await world.do("Excel.ActivateCellInExcel.ActivateCellRelativeTo", Instance=excel, Direction="Above", OffsetFromActiveCell=1)
     assert await world.do("Excel.GetActiveCell", Instance=excel) == {
-        "ColumnName": "B",
-        "ColumnIndex": 2,
-        "RowIndex": 2,
+        "ActiveCellColumnIndex": 2,
+        "ActiveCellRowIndex": 2,
     }
     await world.do("Excel.WriteToExcel.Write", Instance=excel, Value=40)
     assert await cell(world, excel, "B", 2) == 40
@@ -136,7 +135,7 @@ async def test_the_active_cell_selections_and_the_clipboard(world: World) -> Non
         "Excel.ActivateCellInExcel.ActivateCellRelativeTo",
         Instance=excel,
         Direction="Left",
-        Offset=9,
+        OffsetFromActiveCell=9,
     )
     await world.do(
         "Excel.SelectCellsFromExcel.SelectCells", Instance=excel, StartColumn="A", StartRow=1, EndColumn="B", EndRow=2
@@ -163,11 +162,15 @@ async def test_rows_columns_and_cells(world: World) -> None:
     await fill(world, excel, "x", "A", 9)
     free = await world.do("Excel.GetFirstFreeRowOnColumn", Instance=excel, Column="B")
     assert free == {"FirstFreeRowOnColumn": 4}
-    await world.do("Excel.DeleteCells.DeleteCell", Instance=excel, StartColumn="A", StartRow=2, ShiftDirection="Up")
+    await world.do(
+        "Excel.DeleteCells.DeleteCell", Instance=excel, StartColumn="A", StartRow=2, ShiftCellsDirection="Up"
+    )
     assert [await cell(world, excel, "A", row) for row in (2, 8)] == [5, "x"]
-    await world.do("Excel.DeleteCells.DeleteCell", Instance=excel, StartColumn="A", StartRow=2, ShiftDirection="Left")
+    await world.do(
+        "Excel.DeleteCells.DeleteCell", Instance=excel, StartColumn="A", StartRow=2, ShiftCellsDirection="Left"
+    )
     assert await cell(world, excel, "A", 2) == 4
-    assert (await world.do("Excel.GetColumnName", ColumnNumber=28))["ColumnName"] == "AB"
+    assert (await world.do("Excel.GetColumnName", CellColumnIndex=28))["ColumnName"] == "AB"
     await world.do("Excel.ResizeColumnsOrRows.AutofitAllColumns", Instance=excel)
     await world.fails("CantFindRowError", "Excel.DeleteRow", Instance=excel, Index=0)
     await world.fails("CantFindColumnError", "Excel.DeleteColumn", Instance=excel, Column="?")

@@ -176,7 +176,7 @@ async def test_looking_at_files(world: World) -> None:
     assert (await world.do("File.WaitForFile.Created", File="C:\\none"))["Condition"] is False
     assert (await world.do("File.WaitForFile.Deleted", File="C:\\none"))["Condition"] is True
     parts = await world.do("File.GetPathPart", File="C:\\x\\a.b.txt")
-    assert [parts[name] for name in ("RootPath", "Directory", "FileName", "NameWithoutExtension", "Extension")] == [
+    assert [parts[name] for name in ("RootPath", "Directory", "FileName", "FileNameWithoutExtension", "Extension")] == [
         "C:\\",
         "C:\\x",
         "a.b.txt",

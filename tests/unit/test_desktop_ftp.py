@@ -69,13 +69,13 @@ async def everything(world: World, served: Path, c: Datum) -> None:
     assert isinstance(file.get("LastModified"), datetime)
     await world.do("FTP.ChangeWorkingDirectory", Connection=c, WorkingDirectory="sub")
     assert named((await world.do("FTP.ListDirectory", Connection=c))["Files"]) == ["b.csv"]
-    await world.do("FTP.DownloadFiles", Connection=c, Files=[file, "b.csv"], LocalFolder="C:\\")
+    await world.do("FTP.DownloadFiles", Connection=c, RemoteFilePaths=[file, "b.csv"], DownloadInto="C:\\")
     assert (world.folder / "a.txt").read_bytes() == b"one\r\ntwo\r\n"
     assert (world.folder / "b.csv").read_bytes() == b"1,2"
     await world.do("FTP.UploadFiles", Connection=c, Files=str(world.file("new.txt", "x")), RemoteLocation="/sub/deep")
     assert (served / "sub/deep/new.txt").read_text() == "x"
-    await world.do("FTP.RenameFile", Connection=c, File="deep/new.txt", NewName="old.txt")
-    await world.do("FTP.DownloadFolders", Connection=c, Folders="/sub", LocalFolder="C:\\")
+    await world.do("FTP.RenameFile", Connection=c, FileToRename="deep/new.txt", NewFileName="old.txt")
+    await world.do("FTP.DownloadFolders", Connection=c, RemotePath="/sub", DownloadInto="C:\\")
     assert (world.folder / "sub/deep/old.txt").read_text() == "x"
     await world.do("FTP.DeleteFiles", Connection=c, Files="/sub/deep/old.txt")
     assert not (served / "sub/deep/old.txt").exists()
@@ -169,9 +169,9 @@ async def test_what_is_there_already(world: World, served: Path, stack: ExitStac
     async def fetched(how: str) -> None:
         await world.do("FTP.DownloadFiles", Connection=c, Files="a.txt", LocalFolder="C:\\", IfFileExists=how)
 
-    await fetched("FTP.IfFileExists.DoNothing")
+    await fetched("FTP.IfFtpFileExists.Skip")
     assert (world.folder / "a.txt").read_text() == "mine"
-    await fetched("FTP.IfFileExists.UniqueName")
+    await fetched("FTP.IfFtpFileExists.TransferWithUniqueName")
     assert (world.folder / "a_2.txt").read_bytes() == b"one\r\ntwo\r\n"
     await fetched("FTP.IfFileExists.Overwrite")
     assert (world.folder / "a.txt").read_bytes() == b"one\r\ntwo\r\n"
@@ -202,7 +202,7 @@ async def test_commands(world: World, served: Path, stack: ExitStack) -> None:
     c = await ftp(world, stack.enter_context(ftp_server(served)))
     done = await world.do("FTP.InvokeCommand", Connection=c, Command="SIZE a.txt")
     assert done == {"ReplyCode": "550", "ReplyText": "SIZE not allowed in ASCII mode."}
-    valid = await world.do("FTP.InvokeCommand", Connection=c, Command="NOOP", ValidResponseCodes="200, 250")
+    valid = await world.do("FTP.InvokeCommand", Connection=c, Command="NOOP", ValidReplyCodes="200, 250")
     assert valid["ReplyCode"] == "200"
     await world.fails("InvokeCommandError", "FTP.InvokeCommand", Connection=c, Command="NOOP", ValidResponseCodes="250")
     await world.fails("InvalidPathError", "FTP.InvokeCommand", Connection=c, Command="NOOP\r\nDELE a.txt")
@@ -233,7 +233,7 @@ async def test_synchronizing(world: World, served: Path, stack: ExitStack) -> No
     assert await run("DownloadAll") == {"FilesAdded": [], "FilesModified": [], "FilesDeleted": []}
     os.utime(served / "a.txt", (4_000_000_000, 4_000_000_000))
     world.file("extra.txt", "e")
-    assert await run("DownloadAll", DeleteIfSourceDoesntExist=True, IncludeSubdirectories=False) == {
+    assert await run("DownloadAll", DeleteIfSourceAbsent=True, IncludeSubdirectories=False) == {
         "FilesAdded": [], "FilesModified": ["a.txt"], "FilesDeleted": ["extra.txt"],
     }  # fmt: skip
     os.utime(served / "a.txt", (1_000_000_000, 1_000_000_000))

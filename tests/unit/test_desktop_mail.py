@@ -149,11 +149,11 @@ async def test_retrieving(world: World, boxes: Mailboxes) -> None:
         assert str(second.get("Body")).startswith("<head>")
         assert third.get("Date") is None
         assert [each.flags for each in boxes.folders["INBOX"]] == [{"\\Seen"}, set(), {"\\Seen"}]
-        unread = await retrieved(world, port, Retrieve="Email.RetrieveMessagesMode.UnreadOnly")
+        unread = await retrieved(world, port, MailsToRetrieve="Email.RetrieveMessagesMode.Unread")
         assert [each.text for each in unread] == ["Report"]
         assert all("\\Seen" in each.flags for each in boxes.folders["INBOX"])
-        assert await retrieved(world, port, Retrieve="UnreadOnly") == []
-        assert len(await retrieved(world, port, Retrieve="ReadOnly")) == 3
+        assert await retrieved(world, port, MailsToRetrieve="Email.RetrieveMessagesMode.Unread") == []
+        assert len(await retrieved(world, port, MailsToRetrieve="Email.RetrieveMessagesMode.Read")) == 3
         assert [each.text for each in await retrieved(world, port, SubjectContains="É", FromContains="ann")] == [
             "Invoice é"
         ]

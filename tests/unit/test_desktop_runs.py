@@ -127,7 +127,7 @@ END
                 break
     async with sealflow.open(tmp_path / "home") as engine:
         env = await engine.environment()
-        result = await (await env.run(started.id)).result(timeout=30)
+        result = await (await env.run(started.id)).result(timeout=60)
         assert (result.status, result.outputs) == ("Succeeded", {"Joined": "lost"})
 
 

@@ -12,7 +12,7 @@ from sealflow.connectors.desktop import Session, web_automation
 from sealflow.connectors.desktop.browser import browsers_of
 from sealflow.engine.cloud.package_desktop import DesktopFlow
 from sealflow.engine.runtime.desktop_packages import source_in
-from sealflow.engine.runtime.scripts import ScriptSource
+from sealflow.engine.runtime.script_files import ScriptSource
 
 PICTURE = b"\x89PNG plantedpicture"
 MISSING = "File.ReadTextFromFile.ReadText File: $'''none.txt''' Encoding: File.TextFileEncoding.UTF8 Content=> Text\n"

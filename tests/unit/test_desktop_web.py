@@ -94,6 +94,11 @@ async def test_a_service_is_called(world: World, server: Server) -> None:
     assert seen.body == b'{"a": 1}'
     wanted = {"accept": "application/json", "x-one": "1", "x-two": "2", "authorization": "Basic dTpw"}
     assert {name: seen.headers[name] for name in wanted} == wanted
+    # The latest designers name the method in the action's id.
+    posted = await world.do(
+        "Web.InvokeWebService.InvokeWebServicePost", Url=f"{server.url}/api", RequestBody="<a/>", Accept="*/*"
+    )
+    assert (posted["Response"], server.seen[-1].body) == ("POST -", b"<a/>")
     bad = await world.do("Web.InvokeWebService.InvokeWebService", Url=f"{server.url}/bad")
     assert (bad["StatusCode"], bad["Response"]) == (500, "broken")
     soap = await world.do("Web.InvokeSoapService.InvokeSoapService", Endpoint=f"{server.url}/soap", RequestBody="<e/>")

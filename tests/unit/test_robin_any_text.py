@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sealflow.engine.desktop.check import check, report
 from sealflow.engine.desktop.lexer import LARGEST
 from sealflow.engine.desktop.parse import parse
-from sealflow.engine.desktop.sources import decoded
+from sealflow.engine.desktop.recognised import decoded
 
 WORDS = [
     "SET", "x", "TO", "IF", "THEN", "ELSE", "END", "LOOP", "FOREACH", "IN", "FROM", "WHILE", "SWITCH", "CASE",

@@ -12,13 +12,13 @@ from sealflow.engine.desktop.catalog import (
     actions,
     canonical,
     enum_values,
-    error_id,
     is_enum,
     is_module,
     lookup,
     reason,
 )
 from sealflow.engine.desktop.catalog.aliases import PREFIXES
+from sealflow.engine.errors import error_name
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "desktop" / "actions.tsv"
 
@@ -34,10 +34,26 @@ def test_every_action_is_there_once() -> None:
 def test_the_catalogue_has_the_reference_and_nothing_else() -> None:
     with REFERENCE.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
-    listed = {(each.module, each.name): each.platform for each in actions()}
+    # What is refused although the reference calls it portable has its reason in a table of its own.
+    listed: dict[tuple[str, str], str] = {}
+    for each in actions():
+        own = listed.setdefault((each.module, each.name), each.platform)
+        if own == "windows-only" and each.platform != own:
+            listed[each.module, each.name] = each.platform
     for module, name, _ in STATEMENTS:
         listed[module, name] = "portable"
-    assert listed == {(row["module"], row["action"]): row["platform"] for row in rows}
+    wanted = {(row["module"], row["action"]): row["platform"] for row in rows}
+    refused = {key for key, platform in listed.items() if platform == "windows-only" and platform != wanted[key]}
+    assert {key: listed[key] for key in wanted if key not in refused} == {
+        key: platform for key, platform in wanted.items() if key not in refused
+    }
+    assert refused == {
+        ("OCR", "Create MODI OCR engine"),
+        ("OCR", "If text on screen (OCR)"),
+        ("OCR", "Wait for text on screen (OCR)"),
+        ("Scripting", "Run .NET script"),
+        ("WebAutomation", "Launch new Internet Explorer"),
+    }
     ids = {one for row in rows for one in row["robin_ids_or_statement"].split(" ; ")}
     assert {each.id for each in actions()} <= ids
 
@@ -132,7 +148,7 @@ def test_modules() -> None:
     ],
 )
 def test_names_of_errors(shown: str, name: str) -> None:
-    assert error_id(shown) == name
+    assert error_name(shown) == name
 
 
 def test_errors_of_actions_have_names_that_a_section_can_be_headed_with() -> None:

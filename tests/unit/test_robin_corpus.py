@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sealflow.engine.desktop.check import check
 from sealflow.engine.desktop.parse import Reading, parse
+from sealflow.engine.desktop.recognised import decoded
 from sealflow.engine.desktop.rules import Rules
-from sealflow.engine.desktop.sources import decoded
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "desktop"
 SCRIPTS = sorted(CORPUS.glob("*.robin"))

@@ -7,6 +7,7 @@ from typing import Final
 from .messages import ACTIONS as MESSAGES
 from .moments import ACTIONS as MOMENTS
 from .port import PureAction
+from .testing import ACTIONS as TESTING
 from .text import ACTIONS as TEXT
 from .text_entities import ACTIONS as ENTITIES
 from .text_find import ACTIONS as TEXT_FIND
@@ -29,6 +30,7 @@ _ACTIONS: Final[dict[str, PureAction]] = {
     **ENTITIES,
     **MOMENTS,
     **MESSAGES,
+    **TESTING,
 }
 
 

@@ -5,31 +5,57 @@ Source: desktop flows, "Date time actions". The time is the run's, recorded with
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from collections.abc import Mapping
+from datetime import UTC, timedelta, timezone, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from ..catalog import error_id
+from ...errors import error_name
+from ...expressions.dotnet.faults import FormatError
+from ...expressions.dotnet.windows_zones import WINDOWS_ZONES
+from ...expressions.dotnet.zones import zone
 from ..faults import ARGUMENT, ActionError
 from ..numbers import divide, fitted
 from .port import Given, Outputs, PureAction, table_of
 
-_NO_PLACE: Final = error_id("Specified country/region not found")
+_NO_PLACE: Final = error_name("Specified country/region not found")
+
+_ZONES: Final = ("TimeZoneLocation", "CustomTimeZone", "Offset", "TimeZone", "Country")
+_NOW: Final = ("Local", "Current", "Windows", "CustomOffset", "CustomTimeZone")
 
 _SECONDS: Final = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400}
 
 
 def _now(given: Given) -> Outputs:
-    name = given.text("TimeZone", given.text("Country", "")) if given.has("Country") or given.has("TimeZone") else ""
-    try:
-        zone = ZoneInfo(name or given.zone)
-    except (KeyError, ValueError, OSError):
-        raise ActionError(_NO_PLACE, f"There is no time zone '{name}' here.") from None
-    now = given.now.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
+    now = given.now.replace(tzinfo=UTC).astimezone(_zone(given)).replace(tzinfo=None)
     if given.choice("DateTimeFormat", "DateAndTime", among=("DateAndTime", "DateOnly")) == "dateonly":
         now = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return {"CurrentDateTime": now}
+
+
+def _zone(given: Given) -> tzinfo:
+    if given.has("CustomOffset"):
+        try:
+            return timezone(timedelta(hours=float(given.number("CustomOffset"))))
+        except (ValueError, OverflowError):
+            raise ActionError(_NO_PLACE, "There is no time zone with that offset.") from None
+    named = next((given.text(name) for name in _ZONES if given.has(name)), "")
+    name = named.rpartition(".")[2] if "TimeZoneLocation." in named else named
+    try:
+        return zone(_windows_zones().get(_letters(name), name) if name else given.zone)
+    except FormatError:
+        raise ActionError(_NO_PLACE, f"There is no time zone '{named}' here.") from None
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+@lru_cache(maxsize=1)
+def _windows_zones() -> Mapping[str, str]:
+    """The zones of Windows by their names without blanks and signs, as the enumeration writes them."""
+    return {_letters(known): known for known in WINDOWS_ZONES}
 
 
 def _add(given: Given) -> Outputs:
@@ -65,8 +91,7 @@ def _subtract(given: Given) -> Outputs:
 
 ACTIONS: Final = table_of(
     [
-        PureAction("DateTime.GetCurrentDateTime.Local", _now),
-        PureAction("DateTime.GetCurrentDateTime.Current", _now),
+        *(PureAction(f"DateTime.GetCurrentDateTime.{name}", _now) for name in _NOW),
         PureAction("DateTime.Add", _add),
         PureAction("DateTime.Subtract", _subtract),
     ]

@@ -22,9 +22,6 @@ from ..culture import Culture
 from ..faults import ARGUMENT, ActionError, LogicError
 from ..numbers import Number
 
-CONDITION: Final = "Condition"
-"""The output in which an action that IF, WAIT or LOOP WHILE asks gives its answer, True or False."""
-
 Outputs: TypeAlias = Mapping[str, Datum]
 _MISSING: Final = object()
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...datatypes import DataTable, Datum
-from ..catalog import error_id
+from ...errors import error_name
 from ..conversions import to_text
 from ..faults import ARGUMENT, TYPE, ActionError, LogicError
 from ..functions import is_empty
 from ..operators import equal, order
 from .port import Given
 
-NO_COLUMN: Final = error_id("Column not found")
-BAD_INDEX: Final = error_id("Invalid index")
+NO_COLUMN: Final = error_name("Column not found")
+BAD_INDEX: Final = error_name("Invalid index")
 
 _SIGNS: Final = {
     "=": "equals",

@@ -6,40 +6,31 @@ Source: desktop flows, "Text actions". Positions count from 0. What looks for so
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from ...expressions.dotnet.cultures import Culture, FormatError, culture
+from ...errors import error_name
 from ...expressions.dotnet.date_format import format_moment
 from ...expressions.dotnet.date_parse_exact import parse_exact
-from ...expressions.dotnet.moment import EPOCH, MICROSECOND, Moment
+from ...expressions.dotnet.faults import FormatError
+from ...expressions.dotnet.moment import EPOCH
 from ...expressions.dotnet.number_format import format_number
-from ..catalog import error_id
 from ..conversions import to_text
+from ..culture import moment_of
 from ..faults import ARGUMENT, ActionError
 from ..numbers import fitted
 from .port import Given, Outputs, PureAction, table_of
 from .text_patterns import pieces
 
-_NO_NUMBER: Final = error_id("Provided text value can't be converted into a valid number")
-_NO_DATETIME: Final = error_id("Provided text value can't be converted into a valid datetime")
-_OUT_OF_RANGE: Final = error_id("StartIndex or length are out of range")
+_NO_NUMBER: Final = error_name("Provided text value can't be converted into a valid number")
+_NO_DATETIME: Final = error_name("Provided text value can't be converted into a valid datetime")
+_OUT_OF_RANGE: Final = error_name("StartIndex or length are out of range")
 
 LONGEST: Final = 104_857_600
 """Characters that a text made by one action may have."""
 
 _DELIMITERS: Final = {"space": " ", "tab": "\t", "newline": "\r\n"}
-
-
-def dotnet(given: Given) -> Culture:
-    """The rules of the run's culture for formats."""
-    return culture(given.culture.name)
-
-
-def moment_of(value: datetime) -> Moment:
-    """A datetime of a flow as formats take it."""
-    return Moment((value - EPOCH) // MICROSECOND * 10)
 
 
 # --- changing
@@ -197,7 +188,7 @@ def _from_number(given: Given) -> Outputs:
     if not 0 <= places <= 28:
         raise ActionError(ARGUMENT, "A number has from 0 to 28 decimal places.")
     pattern = ("N" if given.boolean("UseThousandsSeparator", True) else "F") + str(places)
-    return {"FormattedNumber": format_number(fitted(Decimal(number)), pattern, dotnet(given))}
+    return {"FormattedNumber": format_number(fitted(Decimal(number)), pattern, given.culture.rules)}
 
 
 _FORMATS: Final = {
@@ -219,7 +210,7 @@ def _from_datetime(given: Given) -> Outputs:
     else:
         pattern = _FORMATS[given.choice("StandardFormat", "ShortDate", among=_FORMATS)]
     try:
-        return {"Result": format_moment(moment_of(given.moment("DateTime")), pattern, dotnet(given))}
+        return {"Result": format_moment(moment_of(given.moment("DateTime")), pattern, given.culture.rules)}
     except FormatError as error:
         raise ActionError(ARGUMENT, f"The format is none: {error}.") from None
 
@@ -232,7 +223,7 @@ def _to_datetime(given: Given) -> Outputs:
             raise ActionError(_NO_DATETIME, "The text is no datetime.")
         return {"DateTime": found}
     try:
-        moment = parse_exact(text, given.text("CustomFormat"), dotnet(given))
+        moment = parse_exact(text, given.text("CustomFormat"), given.culture.rules)
         return {"DateTime": EPOCH + timedelta(microseconds=moment.ticks // 10)}
     except (FormatError, OverflowError) as error:
         raise ActionError(_NO_DATETIME, f"The text does not fit the format: {error}.") from None

@@ -7,10 +7,10 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from ... import patterns
-from ..catalog import error_id
+from ...errors import error_name
 from ..faults import ActionError
 
-INVALID: Final = error_id("Provided regular expression is invalid")
+INVALID: Final = error_name("Provided regular expression is invalid")
 
 P = ParamSpec("P")
 T = TypeVar("T")

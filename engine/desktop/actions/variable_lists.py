@@ -9,13 +9,14 @@ from functools import cmp_to_key
 from typing import Any, Final
 
 from ...datatypes import Datum
-from ..catalog import error_id
+from ...errors import error_name
 from ..faults import ActionError, LogicError
 from ..operators import equal, order
+from ..properties import get_property
 from .port import Given, Outputs, PureAction, table_of
 
-_RANGE: Final = error_id("Item index is out of range")
-_MISSING: Final = error_id("Item not found")
+_RANGE: Final = error_name("Item index is out of range")
+_MISSING: Final = error_name("Item not found")
 
 
 def _create(given: Given) -> Outputs:
@@ -88,6 +89,22 @@ def _sort(given: Given) -> Outputs:
     return {"List": sorted(given.items("List"), key=cmp_to_key(compare))}
 
 
+def _sort_by(given: Given) -> Outputs:
+    """By up to three properties, the first one before the others; items that are equal in all stay in their order."""
+    items = list(given.items("List"))
+    for number in (3, 2, 1):  # sorting is stable: the last one counts most
+        name = given.text(f"Property{number}", "").strip()
+        if not name:
+            continue
+
+        def compare(left: Datum, right: Datum, name: str = name) -> int:
+            return order(get_property(left, name), get_property(right, name), given.culture)
+
+        down = given.choice(f"SortDirection{number}", "Ascending", among=("Ascending", "Descending")) == "descending"
+        items.sort(key=cmp_to_key(compare), reverse=down)
+    return {"List": items}
+
+
 def _merge(given: Given) -> Outputs:
     first, second = given.value("FirstList"), given.value("SecondList")
     try:
@@ -95,7 +112,7 @@ def _merge(given: Given) -> Outputs:
     except LogicError:
         if isinstance(first, list) or isinstance(second, list):
             raise ActionError(
-                error_id("The lists supplied are of incompatible types"), "One of the two is no list."
+                error_name("The lists supplied are of incompatible types"), "One of the two is no list."
             ) from None
         raise
 
@@ -131,6 +148,7 @@ ACTIONS: Final = table_of(
         PureAction("Variables.ReverseList", _reverse, ("List",)),
         PureAction("Variables.ShuffleList", _shuffle, ("List",)),
         PureAction("Variables.SortList.SortList", _sort, ("List",)),
+        PureAction("Variables.SortList.SortListByProperty", _sort_by, ("List",)),
         PureAction("Variables.MergeLists", _merge),
         PureAction("Variables.FindCommonListItems", _common),
         PureAction("Variables.SubtractLists", _subtract),

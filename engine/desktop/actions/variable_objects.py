@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...errors import error_name
 from .. import json_text
-from ..catalog import error_id
 from ..faults import ActionError, LogicError
 from .port import Given, Outputs, PureAction, table_of
 
@@ -18,7 +18,7 @@ def _to_json(given: Given) -> Outputs:
     try:
         return {"Json": json_text.write(given.value("CustomObject"), given.culture)}
     except LogicError as error:
-        raise ActionError(error_id("Error parsing the custom object"), error.message) from None
+        raise ActionError(error_name("Error parsing the custom object"), error.message) from None
 
 
 ACTIONS: Final = table_of(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ...datatypes import DataTable, Datum
-from ..catalog import error_id
+from ...errors import error_name
 from ..conversions import to_text
 from ..faults import ActionError
 from ..operators import numbered_columns
@@ -19,10 +19,10 @@ from .port import Given, Outputs, PureAction, table_of
 from .table_rules import NO_COLUMN
 from .text_patterns import compiled, matches, replaced
 
-_PARSING: Final = error_id("CSV parsing failed")
-_CONVERSION: Final = error_id("Conversion failed")
-_NO_INDEX: Final = error_id("Column index invalid")
-_BAD_REGEX: Final = error_id("Invalid regex")
+_PARSING: Final = error_name("CSV parsing failed")
+_CONVERSION: Final = error_name("Conversion failed")
+_NO_INDEX: Final = error_name("Column index invalid")
+_BAD_REGEX: Final = error_name("Invalid regex")
 
 # "System default" depends on the machine where a flow was made; here it is a comma, whatever the culture.
 _SEPARATORS: Final = {"systemdefault": ",", "comma": ",", "semicolon": ";", "tab": "\t"}

@@ -9,19 +9,19 @@ from functools import cmp_to_key
 from typing import Any, Final
 
 from ...datatypes import DataRow, DataTable, Datum
-from ..catalog import error_id
+from ...errors import error_name
 from ..conversions import to_text
 from ..faults import ActionError, LogicError
 from ..functions import is_empty
 from ..operators import numbered_columns, order
 from .port import Given, Outputs, PureAction, table_of
 
-_RANGE: Final = error_id("Item index is out of range")
-_NO_NAME: Final = error_id("Column name doesn't exist")
-_NO_INDEX: Final = error_id("Column index is out of range")
-_NO_COLUMN: Final = error_id("Column not found")
-_BAD_INDEX: Final = error_id("Invalid index")
-_TYPE: Final = error_id("Type mismatch")
+_RANGE: Final = error_name("Item index is out of range")
+_NO_NAME: Final = error_name("Column name doesn't exist")
+_NO_INDEX: Final = error_name("Column index is out of range")
+_NO_COLUMN: Final = error_name("Column not found")
+_BAD_INDEX: Final = error_name("Invalid index")
+_TYPE: Final = error_name("Type mismatch")
 
 
 def _create(given: Given) -> Outputs:
@@ -78,7 +78,7 @@ def _append_column(given: Given) -> Outputs:
     table = given.table("DataTable")
     name = given.text("ColumnName")
     if table.column(name) >= 0:
-        raise ActionError(error_id("Duplicate column name"), f"There is a column '{name}' already.")
+        raise ActionError(error_name("Duplicate column name"), f"There is a column '{name}' already.")
     return {"DataTable": DataTable((*table.columns, name), tuple((*row, None) for row in table.rows))}
 
 
@@ -190,7 +190,7 @@ def _merge(given: Given) -> Outputs:
     mode = given.choice("MergeMode", "AddExtraColumns")
     extra = tuple(name for name in second.columns if first.column(name) < 0)
     if extra and mode == "erroronextracolumns":
-        raise ActionError(error_id("Missing Schema"), f"The first table has no column '{extra[0]}'.")
+        raise ActionError(error_name("Missing Schema"), f"The first table has no column '{extra[0]}'.")
     columns = first.columns + (extra if mode == "addextracolumns" else ())
     rows = [row + (None,) * (len(columns) - len(row)) for row in first.rows]
     places = [second.column(name) for name in columns]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
-from ..catalog import error_id
+from ...errors import error_name
 from ..faults import ActionError
 from ..numbers import Number, add, fitted, rounded, subtract
 from .port import Given, Outputs, PureAction, table_of
 
-_RANDOM: Final = error_id("Failed to generate random number")
+_RANDOM: Final = error_name("Failed to generate random number")
 _MOST: Final = 100_000
 """Random numbers that one action makes at most."""
 

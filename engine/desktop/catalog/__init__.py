@@ -6,9 +6,9 @@ the first question.
 
 from .aliases import ALIASES
 from .entry import ActionSpec, ArgumentSpec, ErrorSpec, OutputSpec, Platform
-from .errors import error_id
+from .refusals import windows_reason, withdrawn
 from .statements import STATEMENTS
-from .table import actions, canonical, enum_values, is_enum, is_module, is_windows_only, lookup, modules, reason
+from .table import actions, canonical, enum_values, is_enum, is_module, is_windows_only, later, lookup, modules, reason
 
 __all__ = [
     "ALIASES",
@@ -21,11 +21,13 @@ __all__ = [
     "actions",
     "canonical",
     "enum_values",
-    "error_id",
     "is_enum",
     "is_module",
     "is_windows_only",
+    "later",
     "lookup",
     "modules",
     "reason",
+    "windows_reason",
+    "withdrawn",
 ]

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .errors import error_id
+from ...errors import error_name
 
 Platform = Literal["portable", "browser", "windows-only"]
 
@@ -80,7 +80,7 @@ def entries(line: str) -> list[ActionSpec]:
     """The variants of one line of the table."""
     module, name, platform, variants, outputs, errors = line.split("\t")
     given = tuple(_output(each) for each in outputs.split("; ") if each)
-    faults = tuple(ErrorSpec(error_id(shown), shown) for shown in errors.split("; ") if shown)
+    faults = tuple(ErrorSpec(error_name(shown), shown) for shown in errors.split("; ") if shown)
     found = []
     for variant in variants.split(" | "):
         match = _VARIANT.fullmatch(variant)

@@ -17,7 +17,7 @@ STATEMENTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("FlowControl", "Exit subflow", "EXIT FUNCTION"),
     ("FlowControl", "Get last error", "ERROR =>"),
     ("FlowControl", "Go to", "GOTO"),
-    ("FlowControl", "If safe stop requested", ""),
+    ("FlowControl", "If safe stop requested", "FlowControl.IfSafeStop"),
     ("FlowControl", "Label", "LABEL"),
     ("FlowControl", "On block error", "BLOCK"),
     ("FlowControl", "Region", "**REGION"),
@@ -31,4 +31,3 @@ STATEMENTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("Loops", "Next loop", "NEXT LOOP"),
     ("Variables", "Set variable", "SET"),
 )
-"""The form of "If safe stop requested" in scripts is not known."""

@@ -7,12 +7,14 @@ values).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from typing import Final
 
 from .aliases import ALIASES, PREFIXES
 from .entry import ActionSpec, entries
+from .refusals import windows_reason
 
 _REASONS: Final[Mapping[str, str]] = {
     "cmd": "it types into a command prompt of Windows",
@@ -20,6 +22,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "excel": "it drives a running Excel",
     "mouseandkeyboard": "it moves the mouse or presses keys on the desktop",
     "outlook": "it drives a running Outlook",
+    "sap": "it drives the SAP GUI for Windows",
     "scripting": "it runs a script of the Windows Script Host",
     "terminalemulation": "it drives a terminal emulator",
     "triggers": "it waits for an event of the Windows desktop",
@@ -27,6 +30,10 @@ _REASONS: Final[Mapping[str, str]] = {
     "services": "it controls services of Windows",
     "workstation": "it controls the Windows workstation",
 }
+
+
+_UNLISTED: Final = frozenset({"sap"})
+"""Modules that newer designers have and that need Windows whole; no reference lists their actions."""
 
 
 def lookup(action_id: str) -> ActionSpec | None:
@@ -52,8 +59,13 @@ def canonical(action_id: str) -> str:
 
 
 def actions() -> tuple[ActionSpec, ...]:
-    """All variants of all actions, in the order of the table."""
-    return tuple(_table().values())
+    """All variants of the actions that the reference has, in the order of the table."""
+    return tuple(_read("actions.tsv").values())
+
+
+def later() -> tuple[ActionSpec, ...]:
+    """Variants and actions that newer designers write besides."""
+    return tuple(_read("later.tsv").values())
 
 
 def modules() -> frozenset[str]:
@@ -78,6 +90,8 @@ def enum_values(kind: str) -> tuple[tuple[str, ...], bool]:
 def is_windows_only(action_id: str) -> bool:
     """Whether an action that is not in the catalogue is of a family, or else a module, that all needs Windows."""
     parts = action_id.lower().split(".")
+    if parts[0] in _UNLISTED:
+        return True
     for length in (2, 1):
         prefix = ".".join(parts[:length])
         kin = [spec.platform for key, spec in _table().items() if f"{key}.".startswith(f"{prefix}.")]
@@ -89,6 +103,8 @@ def is_windows_only(action_id: str) -> bool:
 def reason(action_id: str) -> str:
     """Why an action of the class windows-only needs Windows, as the end of a sentence."""
     spec = lookup(action_id)
+    if own := windows_reason(spec.id if spec is not None else action_id):
+        return own
     for module in (*((spec.module,) if spec is not None else ()), action_id.partition(".")[0]):
         if module.lower() in _REASONS:
             return _REASONS[module.lower()]
@@ -97,10 +113,15 @@ def reason(action_id: str) -> str:
 
 @lru_cache(maxsize=1)
 def _table() -> Mapping[str, ActionSpec]:
+    return {**_read("actions.tsv"), **_read("later.tsv")}
+
+
+@lru_cache(maxsize=2)
+def _read(name: str) -> Mapping[str, ActionSpec]:
     found = {}
-    for line in _lines("actions.tsv"):
+    for line in _lines(name):
         for spec in entries(line):
-            found[spec.id.lower()] = spec
+            found[spec.id.lower()] = replace(spec, platform="windows-only") if windows_reason(spec.id) else spec
     return found
 
 

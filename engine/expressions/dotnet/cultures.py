@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-
-class FormatError(ValueError):
-    """A text, pattern, culture or zone that cannot be used; the message is a clause for the user."""
+from .faults import FormatError
 
 
 @dataclass(frozen=True, slots=True)

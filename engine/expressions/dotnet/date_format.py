@@ -10,7 +10,8 @@ from datetime import date, datetime
 from functools import lru_cache
 from operator import attrgetter
 
-from .cultures import INVARIANT, Culture, FormatError
+from .cultures import INVARIANT, Culture
+from .faults import FormatError
 from .moment import DAY, EPOCH, MICROSECOND, SECOND, Moment
 
 # A part of a pattern: of a moment, and the same as a date and time.

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 
-from .cultures import INVARIANT, Culture, FormatError
+from .cultures import INVARIANT, Culture
+from .faults import FormatError
 from .moment import DAY, EPOCH, HOUR, MICROSECOND, MINUTE, SECOND, Moment
 
 ISO = re.compile(

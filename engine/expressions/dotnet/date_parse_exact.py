@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .cultures import INVARIANT, Culture, FormatError
+from .cultures import INVARIANT, Culture
 from .date_format import FIXED, MAXIMUM_PATTERN, standard_pattern, tokens
 from .date_parse import end_of_day, finish, full_year
+from .faults import FormatError
 from .moment import Moment
 
 

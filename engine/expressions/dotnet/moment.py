@@ -10,7 +10,7 @@ import calendar
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from .cultures import FormatError
+from .faults import FormatError
 
 SECOND = 10_000_000
 MINUTE = 60 * SECOND

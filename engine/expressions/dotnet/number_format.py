@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from .cultures import Culture, FormatError, NumberRules
+from .cultures import Culture, NumberRules
+from .faults import FormatError
 from .number_custom import format_custom
 
 Number = int | float | Decimal

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .cultures import Culture, FormatError
+from .cultures import Culture
+from .faults import FormatError
 
 MAXIMUM_LENGTH = 5_000
 WHITE = "\t\n\v\f\r "

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
-from .cultures import INVARIANT, Culture, FormatError
+from .cultures import INVARIANT, Culture
 from .date_format import MAXIMUM_PATTERN, quoted
+from .faults import FormatError
 from .moment import DAY, SECOND
 
 LARGEST = 2**63 - 1

@@ -12,7 +12,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from .cultures import INVARIANT, FormatError
+from .cultures import INVARIANT
+from .faults import FormatError
 from .number_format import format_number
 from .xml_document import (
     MAXIMUM_NODES,

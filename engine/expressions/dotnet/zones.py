@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-from .cultures import FormatError
+from .faults import FormatError
 from .moment import DAY, LAST_TICK, SECOND, Moment
 from .windows_zones import WINDOWS_ZONES
 
