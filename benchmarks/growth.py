@@ -8,7 +8,9 @@ largest with the smallest: 1.0 is flat.
 - `steps`: one run, a Foreach of 50 calls at a time, after so many of them.
 - `definition`: flows with so many calls in a row.
 
-    python benchmarks/growth.py [case ...] [--store sqlite|postgres] [--quick]
+`--most` is the largest number of runs; a million of them take 1.2 GB. `mb` is the store then.
+
+    python benchmarks/growth.py [case ...] [--store sqlite|postgres] [--most N] [--quick]
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any
 
 import sealflow
 from memory import call
+from sealflow.engine.runtime.start import new_run_id
 from sealflow.storage import Vault
 from work import ENVIRONMENT, STORES, Place, Service, definition, in_a_row, many, payloads, through_engine
 
@@ -45,9 +47,10 @@ class Watched(Service):
 
 
 async def fill(vault: Vault, flow: sealflow.Flow, runs: int) -> None:
-    """So many more runs that have ended, of one page each."""
+    """So many more runs that have ended, of one page each. Their ids are ordered by time, as those of all runs."""
     for number in range(runs):
-        log = vault.create_run(os.urandom(16), flow.id, flow.version, 5, {"flow": flow.name})
+        run_id = new_run_id(time.time_ns() // 100)
+        log = vault.create_run(run_id, flow.id, flow.version, 5, {"flow": flow.name})
         log.append([[1, 0, "a record"]], status=2, ended_ms=9)
         log.close()
         if number % 500 == 499:
@@ -109,14 +112,25 @@ async def measure(case: str, place: Place, sizes: list[int]) -> dict[str, Any]:
     return {"us": us, "slower": round(found[sizes[-1]] / found[sizes[0]], 2)}
 
 
+def megabytes_in(folder: Path) -> int:
+    """What the files of a folder take."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) // 1_000_000
+
+
+def up_to(most: int) -> list[int]:
+    """A thousand, ten thousand and so on, and the largest."""
+    return [*(size for size in (1_000, 10_000, 100_000, 1_000_000) if size < most), most]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", default=list(CASES))
     parser.add_argument("--store", choices=sorted(STORES), default="sqlite")
+    parser.add_argument("--most", type=int, default=100_000, help="the largest number of runs")
     parser.add_argument("--quick", action="store_true", help="small sizes: to see that it works")
     options = parser.parse_args()
     sizes = {
-        "runs": [100, 500] if options.quick else [1_000, 10_000, 100_000],
+        "runs": [100, 500] if options.quick else up_to(options.most),
         "steps": [500, 1_000] if options.quick else [1_000, 10_000, 100_000],
         "definition": [10, 50] if options.quick else [10, 100, 500],
     }
@@ -124,6 +138,8 @@ def main() -> None:
     for case in options.cases:
         with tempfile.TemporaryDirectory() as folder:
             result[case] = asyncio.run(measure(case, STORES[options.store](Path(folder)), sizes[case]))
+            if options.store == "sqlite":
+                result[case]["mb"] = megabytes_in(Path(folder))
     print(json.dumps(result))
 
 

@@ -31,5 +31,8 @@ def install() -> None:
     def link(self: ScopeKey, previous: bytes, seq: int, record: bytes) -> bytes:
         return envelope.FIRST_LINK
 
-    for name, method in (("seal", seal), ("open", opened), ("link", link)):
+    def seal_page(self: ScopeKey, place: bytes, seq: int, plaintext: bytes, previous: bytes) -> tuple[bytes, bytes]:
+        return seal(self, place, seq, 0, plaintext), envelope.FIRST_LINK
+
+    for name, method in (("seal", seal), ("open", opened), ("link", link), ("seal_page", seal_page)):
         setattr(ScopeKey, name, method)

@@ -142,7 +142,7 @@ def of_pages(tries: int) -> dict[str, float]:
         "pack": pack,
         "zip": round(shortest(timed(lambda number: zipped(packed(plain, number))), tries) - pack, 1),
         "name": shortest(timed(lambda number: packed(naming, number)), tries),
-        "seal": shortest(timed(lambda number: key.link(FIRST_LINK, 1, key.seal(place, 1, 0, page))), tries),
+        "seal": shortest(timed(lambda number: key.seal_page(place, 1, page, FIRST_LINK)), tries),
     }
 
 

@@ -10,7 +10,12 @@ environment; the calls are made again, and answer. Each phase is a process of it
   beside `base`, where there are none.
 - `peak_mb`: the peak of resident memory of the process that brought the runs back.
 
+With `--sleeping N` instead: N runs wait, each for an hour or, all but `--woken M` of them (a tenth), for ten. `open` is
+what it takes to open their environment and to be ready for more, `base` the same where there are none; `woken` what it
+takes an hour later until those that are due have made their call and ended. `cpu_s` is processor time of that process.
+
     python benchmarks/recovery.py [--store sqlite|postgres] [--runs N] [--quick]
+    python benchmarks/recovery.py --sleeping N [--woken M] [--store sqlite|postgres]
 """
 
 from __future__ import annotations
@@ -46,6 +51,18 @@ def flow() -> dict[str, Any]:
 def sleeper() -> dict[str, Any]:
     nap = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {"step0": ["Succeeded"]}}
     return definition({"step0": call("echo", payload="@triggerBody()"), "nap": nap})
+
+
+def napper() -> dict[str, Any]:
+    nap = {"type": "Wait", "inputs": {"interval": {"count": "@triggerBody()?['hours']", "unit": "Hour"}}}
+    return definition({"nap": nap, "step0": call("stuck", "nap", payload="@triggerBody()")})
+
+
+class Later(sealflow.SystemClock):
+    """The machine's clock, a little more than an hour ahead."""
+
+    def now(self) -> int:
+        return super().now() + 3_660 * 10_000_000
 
 
 class Service:
@@ -96,6 +113,46 @@ async def begin(folder: Path, runs: int, what: dict[str, Any]) -> None:
         os._exit(0)
 
 
+async def nap(folder: Path, runs: int, woken: int) -> None:
+    """Start runs that wait, and die when all of them sleep."""
+    async with opened(folder, 1_000) as engine:
+        env = await engine.environment(ENVIRONMENT)
+        deployed, bodies = await env.deploy("f", napper()), payloads()
+        for first in range(0, runs, 100):
+            numbers = range(first, min(first + 100, runs))
+            await asyncio.gather(
+                *(
+                    env.start(deployed, {"hours": 1 if number < woken else 10, "body": bodies[number % len(bodies)]})
+                    for number in numbers
+                )
+            )
+        while (executor := env._executor) is not None and executor.live:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await env._vault.flush()
+        os._exit(0)
+
+
+async def rouse(folder: Path, woken: int) -> dict[str, Any]:
+    """Open the environment when these runs are due."""
+    began = time.perf_counter()
+    async with sealflow.open(folder / "home", keystore=folder / "keystore.json", clock=Later()) as engine:
+        service = Service(woken, answers=True)
+        engine.connectors.register("bench", service)
+        env = await engine.environment(ENVIRONMENT)
+        await env._execute()
+        await service.all.wait()
+        while (executor := env._executor) is not None and executor.live:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        seconds = time.perf_counter() - began
+    return {
+        "runs": woken,
+        "ended_s": round(seconds, 3),
+        "runs_per_s": round(woken / seconds),
+        "cpu_s": round(time.process_time(), 3),
+        "peak_mb": megabytes(),
+    }
+
+
 async def resume(folder: Path, runs: int) -> dict[str, Any]:
     began = time.perf_counter()
     async with opened(folder, runs) as engine:
@@ -124,21 +181,22 @@ async def wake(folder: Path, runs: int) -> dict[str, Any]:
         seconds = time.perf_counter() - began
         if executor is None or executor.live:
             raise RuntimeError("they were to sleep")
-    return {"open_s": round(seconds, 3), "peak_mb": megabytes()}
+    return {"open_s": round(seconds, 3), "cpu_s": round(time.process_time(), 3), "peak_mb": megabytes()}
 
 
-PHASES = ("prepare", "begin", "resume", "sleep", "wake")
+PHASES = ("prepare", "begin", "resume", "sleep", "wake", "nap", "rouse")
 
 
-def phase(name: str, folder: Path, runs: int, url: str | None) -> dict[str, Any]:
+def phase(name: str, folder: Path, runs: int, url: str | None, woken: int = 0) -> dict[str, Any]:
     """One phase in a process of its own."""
     command = [sys.executable, __file__, "--phase", name, "--folder", str(folder), "--runs", str(runs)]
+    command += ["--woken", str(woken)]
     done = subprocess.run([*command, *(["--url", url] if url else [])], check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout or "{}")
     return found
 
 
-def carry_out(name: str, folder: Path, runs: int, url: str | None) -> dict[str, Any]:
+def carry_out(name: str, folder: Path, runs: int, url: str | None, woken: int) -> dict[str, Any]:
     match name:
         case "prepare":
             asyncio.run(prepare(folder, runs, url))
@@ -146,6 +204,10 @@ def carry_out(name: str, folder: Path, runs: int, url: str | None) -> dict[str, 
             asyncio.run(begin(folder, runs, flow()))
         case "sleep":
             asyncio.run(begin(folder, runs, sleeper()))
+        case "nap":
+            asyncio.run(nap(folder, runs, woken))
+        case "rouse":
+            return asyncio.run(rouse(folder, woken))
         case "resume":
             return asyncio.run(resume(folder, runs))
         case "wake":
@@ -153,20 +215,39 @@ def carry_out(name: str, folder: Path, runs: int, url: str | None) -> dict[str, 
     return {}
 
 
+def sleeping(store: str, url: str | None, runs: int, woken: int) -> dict[str, Any]:
+    """Measure an environment in which runs sleep."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        phase("prepare", folder, runs, url)
+        base = phase("wake", folder, runs, url)
+        phase("nap", folder, runs, url, woken)
+        found = {"open": phase("wake", folder, runs, url), "base": base}
+        if woken:
+            found["woken"] = phase("rouse", folder, runs, url, woken)
+    return {"bench": "recovery", "store": store, "sleeping": runs, **found}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", choices=("postgres", "sqlite"), default="sqlite")
     parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--sleeping", type=int, metavar="N", help="measure N sleeping runs")
+    parser.add_argument("--woken", type=int, metavar="M", help="how many of them wake (a tenth)")
     parser.add_argument("--quick", action="store_true", help="few runs: to see that it works")
     parser.add_argument("--phase", choices=PHASES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.phase:
-        print(json.dumps(carry_out(options.phase, options.folder, options.runs, options.url)))
+        print(json.dumps(carry_out(options.phase, options.folder, options.runs, options.url, options.woken)))
         return
     runs = 200 if options.quick else options.runs
     url = postgres_server().url if options.store == "postgres" else None
+    if options.sleeping is not None:
+        many = 200 if options.quick else options.sleeping
+        print(json.dumps(sleeping(options.store, url, many, many // 10 if options.woken is None else options.woken)))
+        return
     with tempfile.TemporaryDirectory() as name:
         busy, quiet = Path(name) / "busy", Path(name) / "quiet"
         for folder in (busy, quiet):

@@ -4,6 +4,9 @@
 `sealflow.open`, which loads the engine. `run_ms`: the installed command from its start to its end, on a store that is
 there; `first_run_ms`: with a new store and keystore. Medians, in milliseconds; targets: import 150, run 600.
 
+`bytecode` says whether Python keeps what it has compiled here. With PYTHONDONTWRITEBYTECODE every start compiles every
+module that it loads, which doubles it; `run_kept_ms` is `run_ms` as an installed package has it, whatever is set.
+
     python benchmarks/startup.py [rounds]
 """
 
@@ -58,6 +61,10 @@ def main() -> None:
             places = {"SEALFLOW_HOME": f"{folder}/{name}/home", "SEALFLOW_KEYSTORE": f"{folder}/{name}/keystore.json"}
             return {**os.environ, **places}
 
+        def with_bytecode(of: dict[str, str]) -> dict[str, str]:
+            kept = {name: value for name, value in of.items() if name != "PYTHONDONTWRITEBYTECODE"}
+            return {**kept, "PYTHONPYCACHEPREFIX": f"{folder}/bytecode"}
+
         run = ["run", str(example), "--json"]
         whole(run, environment("kept"))
         times = {
@@ -65,9 +72,11 @@ def main() -> None:
             "names_ms": [imported("import sealflow; sealflow.open") for _ in range(rounds)],
             "version_ms": [whole(["--version"], environment("none")) for _ in range(rounds)],
             "run_ms": [whole(run, environment("kept")) for _ in range(rounds)],
+            "run_kept_ms": [whole(run, kept) for kept in [with_bytecode(environment("kept"))] * (rounds + 1)][1:],
             "first_run_ms": [whole(run, environment(f"new{number}")) for number in range(rounds)],
         }
     result: dict[str, object] = {"benchmark": "startup", "unit": "ms", "example": example.name, "rounds": rounds}
+    result["bytecode"] = not sys.dont_write_bytecode
     print(json.dumps(result | {name: round(statistics.median(found), 1) for name, found in times.items()}))
 
 

@@ -12,7 +12,8 @@ next one begins.
 - `storage`, with `--bound`: the upper bound. Storage alone writes what `w1` has written, record by record as equal: no
   definition, no expressions, no calls.
 
-With `--workers N` above one (PostgreSQL only) there is `w1` alone, of N processes together; see workers.py.
+In PostgreSQL `w1` also has the server's processor time. With `--workers N` above one there is `w1` alone, of N
+processes together, beside that of one; see workers.py.
 
     python benchmarks/steps.py [--store sqlite|postgres] [--workers N] [--flows N] [--bound] [--quick]
 """
@@ -23,6 +24,7 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -31,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import sealflow
+from limits import cpu_of
 from memory import megabytes
 from work import (
     ENVIRONMENT,
@@ -46,7 +49,7 @@ from work import (
     side_by_side,
     through_engine,
 )
-from workers import w1_of_workers
+from workers import one_and_several
 
 STEPS = 10
 ROW = in_a_row(STEPS)
@@ -67,17 +70,24 @@ async def w1(place: Place, flows: int, opened: Callable[[sealflow.Environment], 
         env = await engine.environment(ENVIRONMENT)
         flow = await opened(env)
         await many(WARM, AT_ONCE, flow)
-        commits, cpu = env._vault.commits, time.process_time()
+        commits, cpu, theirs = env._vault.commits, time.process_time(), _server_cpu(place)
         seconds = await many(flows, AT_ONCE, flow)
         commits, cpu = env._vault.commits - commits, time.process_time() - cpu
+        theirs = _server_cpu(place) - theirs
     steps = flows * STEPS
     return {
         "steps_per_s": round(steps / seconds),
         "flows_per_s": round(flows / seconds),
         "cpu_s_per_1k_steps": round(cpu / steps * 1e3, 4),
+        **({"server_cpu_s_per_1k_steps": round(theirs / steps * 1e3, 4)} if theirs else {}),
         "bytes_per_step": round((await place.size() - before) / (steps + WARM * STEPS)),
         "commits_per_step": round(commits / steps, 4),
     }
+
+
+def _server_cpu(place: Place) -> float:
+    """The processor time of a server that the store is in, so far."""
+    return cpu_of([place.server_pid]) if isinstance(place, Postgres) and sys.platform == "linux" else 0.0
 
 
 async def storage_alone(env: sealflow.Environment) -> Lane:
@@ -144,8 +154,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = STORES[options.store](Path(folder))
         if isinstance(place, Postgres) and options.workers > 1:
-            shared = asyncio.run(w1_of_workers(place, flows, AT_ONCE, STEPS, options.workers))
-            print(json.dumps({"bench": "steps", "store": options.store, "workers": options.workers, "w1": shared}))
+            shared = asyncio.run(one_and_several(place, flows, AT_ONCE, STEPS, options.workers))
+            print(json.dumps({"bench": "steps", "store": options.store, "workers": options.workers, **shared}))
             return
         found = {"w1": asyncio.run(w1(place, flows, lambda env: through_engine(env, ROW)))}
         found |= asyncio.run(latencies(place, lone, fan))

@@ -103,7 +103,8 @@ class Postgres:
         self.folder = folder
         self._home = folder / "home"
         self._keys = folder / "keystore.json"
-        self._url = postgres_server().url
+        self._server = postgres_server()
+        self._url = self._server.url
         self._made = False
 
     @asynccontextmanager
@@ -113,6 +114,11 @@ class Postgres:
                 await engine.create_environment(ENVIRONMENT, database=self._url)
                 self._made = True
             yield engine
+
+    @property
+    def server_pid(self) -> int:
+        """The process that all of the server's processes descend from."""
+        return int((self._server.folder / "data" / "postmaster.pid").read_text("utf-8").split()[0])
 
     async def size(self) -> int:
         import asyncpg

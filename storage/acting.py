@@ -100,23 +100,24 @@ class Acting:
     @asynccontextmanager
     async def act(
         self, kind: str, subject: str, detail: Mapping[str, Any] | None = None, *, approved: Request | None = None
-    ) -> AsyncIterator[None]:
-        """Puts an act on record before it is done in this block, and how it went after that. The approval it needed is
-        used up by it, unless it fails.
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Puts an act on record before it is done in this block, and how it went after that, with what the block has
+        put into the given facts. The approval it needed is used up by it, unless it fails.
         """
         value = dict(detail) if detail is not None else None
+        more: dict[str, Any] = {}
         batch = None
         if approved is not None:
             value = {**(value or {}), "approvedBy": approved.approver}
             approved, batch = await self.requests.changed(approved, USED)
         await self._record(kind, subject, RUNNING, value, batch)
         try:
-            yield
+            yield more
         except StorageError as error:
             batch = None if approved is None else (await self.requests.changed(approved, APPROVED))[1]
             await self._record(kind, subject, FAILED, {**(value or {}), "code": error.code}, batch)
             raise
-        await self._record(kind, subject, SUCCEEDED, value)
+        await self._record(kind, subject, SUCCEEDED, {**(value or {}), **more} if more else value)
 
     async def _record(self, kind: str, subject: str, status: str, detail: Any, batch: Batch | None = None) -> None:
         await self.audit.record(self._actor.name, kind, subject, status, detail, batch)

@@ -8,7 +8,8 @@ between. Every process that has the environment open notices by its epochs, see 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -20,12 +21,12 @@ from .connections import Connections
 from .errors import Conflict, KeyDenied, LocationMismatch, NotPermitted, PolicyLimit, StorageError, UnsuitableKey
 from .keyring import Keyring
 from .keystate import MOVING, KeyState, Lock, seal_state
-from .migration import MIGRATE, remaining
+from .migration import MIGRATE, NEW_DATA_KEYS, remaining
 from .operations import Operations
 from .policy import NO_LOCATION, Policy
 from .port import KeyProvider
 from .purposes import Domain
-from .recovery import recovered, with_copies
+from .recovery import recovered, with_copies, with_renewed_copies
 from .retiring import removable
 from .rows import Batch, Guard
 from .shredding import Shredded
@@ -33,6 +34,8 @@ from .store import locked
 from .views import EnvironmentInfo, Value
 
 __all__ = ["DEFAULT_LIMIT", "Actor", "Administration", "Opened"]
+
+log = logging.getLogger("sealflow")
 
 APPLY: Final = "policy apply"
 REMOVE: Final = "policy remove"
@@ -86,14 +89,22 @@ class Administration(Acting):
         await self._record("policy create", name, SUCCEEDED, detail, batch)
         return policy
 
-    async def allow(self, environment: str, change: Callable[[dict[str, Value]], dict[str, Value]]) -> EnvironmentInfo:
-        """Changes what the flows of an environment are allowed, such as the folders that they see.
+    async def allow(
+        self,
+        environment: str,
+        change: Callable[[dict[str, Value]], dict[str, Value]],
+        *,
+        told: Mapping[str, Any] | None = None,
+    ) -> EnvironmentInfo:
+        """Changes what the flows of an environment are allowed, such as the folders that they see. `told` is what goes
+        on record of it, without secrets; otherwise what there is of settings.
 
         Raises NotPermitted, RecordNotFound, Conflict.
         """
         self.need_environment_administrator("decide what its flows are allowed")
         info, batch = await self._store.changed_settings(environment, change)
-        await self._record("environment allow", info.name, SUCCEEDED, {"settings": sorted(info.settings or {})}, batch)
+        detail = {"settings": sorted(info.settings or {})} if told is None else dict(told)
+        await self._record("environment allow", info.name, SUCCEEDED, detail, batch)
         return info
 
     async def _asked_for(self, uri: str) -> str:
@@ -126,8 +137,9 @@ class Administration(Acting):
         """Puts an environment under a policy: what is new belongs to the customer's key from now on.
 
         Flows that are there stay where they are. An environment under another policy goes over to this one at once: its
-        customer's keys are wrapped by the new key. Raises NotPermitted, ApprovalNeeded, PolicyLimit, LocationMismatch,
-        RecordNotFound, KeyDenied, KeyUnavailable, UnsuitableKey, EnvironmentLocked.
+        customer's keys are wrapped by the new key, which takes a key administrator too. Raises NotPermitted,
+        ApprovalNeeded, PolicyLimit, LocationMismatch, RecordNotFound, KeyDenied, KeyUnavailable, UnsuitableKey,
+        EnvironmentLocked.
         """
         self.need_environment_administrator("put it under a policy")
         policy = await self.policies.one(name)
@@ -142,6 +154,8 @@ class Administration(Acting):
             await self._reconciled(opened)
             if before is not None and (before.policy, before.uri) == (policy.id, policy.uri):
                 return opened.state
+            if before is not None:  # whose customer loses the environment by it
+                self.need_key_administrator("put an environment under another policy")
             if policy.elsewhere(info.location):
                 raise LocationMismatch(
                     f"The environment {info.name} is in {info.location}, the policy {policy.name} in another region: "
@@ -240,14 +254,14 @@ class Administration(Acting):
         key seals what is new, and that everything is to be wrapped by it is on record (see `Vault.migrate`).
 
         Of an environment without a policy, and with `service`, it is the service's key, which gets a new version first.
-        Costs one call to
-        the key store for each environment key. Raises NotPermitted, RecordNotFound, KeyDenied, KeyUnavailable,
-        EnvironmentLocked.
+        Costs one call to the key store for each environment key. Recovery copies are made anew if their key is given;
+        those that there are stay otherwise. Raises NotPermitted, RecordNotFound, KeyDenied and KeyUnavailable (with
+        `data_keys`, of the recovery key too), EnvironmentLocked.
         """
         self.need_key_administrator()
         async with self.opened(environment) as opened:
             detail = {"data_keys": data_keys, "service": service}
-            async with self.act(ROTATE, opened.info.name, detail):
+            async with self.act(ROTATE, opened.info.name, detail) as facts:
                 state = opened.state.next()
                 domain = int(Domain.SERVICE) if service else state.domain
                 provider = opened.source.provider(domain)
@@ -262,8 +276,10 @@ class Administration(Acting):
                     )
                     batch.environment_keys = [row]
                     # In the same commit: what is left after a crash is known to be left.
-                    total = await remaining(opened.backend, state.domain, keyring)
-                    Operations(opened.backend, keyring, self._store.now_ms).put(MIGRATE, total, batch)
+                    stays = state.cover is not None  # what a policy found here is moved by a migration only
+                    total = await remaining(opened.backend, state.domain, keyring, stays=stays)
+                    kind = NEW_DATA_KEYS if stays else MIGRATE
+                    Operations(opened.backend, keyring, self._store.now_ms).put(kind, total, batch)
                 else:
                     # The service's key also wraps what was given back to it.
                     for each in sorted({row.domain for row in keyring.rows}):
@@ -272,7 +288,12 @@ class Administration(Acting):
                 batch.replaced_environment_keys = [
                     row for row in keyring.rows if before.get((row.domain, row.version), row) != row
                 ]
-                await self._commit(opened, keyring, state, batch, copied_anew=domain != Domain.SERVICE)
+                if domain != Domain.SERVICE:
+                    state, problem = await with_renewed_copies(opened.source, keyring, state)
+                    if problem is not None:
+                        facts["recoveryCopies"] = problem.code
+                        log.warning("recovery copies were not made anew: their key is not given (%s)", problem.code)
+                await self._commit(opened, keyring, state, batch)
             return opened.state
 
     @asynccontextmanager
@@ -399,11 +420,9 @@ class Administration(Acting):
             known = {policy.id: policy.approvals for policy in await self.policies.all()}
             return 1 if assignment is None or assignment.policy is None else known.get(assignment.policy, 1)
 
-    async def _commit(
-        self, opened: Opened, keyring: Keyring, state: KeyState, batch: Batch, *, copied_anew: bool = False
-    ) -> None:
+    async def _commit(self, opened: Opened, keyring: Keyring, state: KeyState, batch: Batch) -> None:
         if not keyring.locked:  # a lock waits for nobody's key
-            state = await with_copies(opened.source, keyring, state, anew=copied_anew)
+            state = await with_copies(opened.source, keyring, state)
         batch.key_state, key_row = seal_state(keyring, state, opened.source.state_key)
         if key_row is not None:
             batch.keys.append(key_row)

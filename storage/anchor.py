@@ -96,6 +96,17 @@ async def read_anchor(backend: Backend, keyring: Keyring, data: bytes) -> Anchor
     return Anchor(environment, at_ms, root, Place(sequence, link), facts)
 
 
+def environment_of(data: bytes) -> bytes:
+    """The id of the environment that an anchor says to be of; `read_anchor` proves it. Raises InvalidAnchor."""
+    try:
+        document = json.loads(data)
+        if document["format"] != _FORMAT:
+            raise ValueError
+        return bytes.fromhex(document["environment"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InvalidAnchor("The file is no anchor, or it was damaged.") from error
+
+
 async def _key(backend: Backend, keyring: Keyring) -> ScopeKey:
     rows = await backend.keys(Kind.LEDGER, [keyring.environment])
     if not rows:

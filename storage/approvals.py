@@ -15,6 +15,7 @@ from .codec import pack, unpack
 from .envelope import ScopeKey, random_id
 from .errors import IntegrityError, NotARecord, RecordNotFound
 from .keyring import Keyring
+from .naming import named
 from .port import Backend
 from .purposes import Kind, Purpose
 from .retention import DAY_MS
@@ -110,7 +111,8 @@ class Requests:
         return self._keyring.open_scope(rows[0])
 
     def _opened(self, key: ScopeKey, row: OperationRow) -> Request:
-        fields = unpack(key.open(key.place(Purpose.REQUEST, row.operation_id), 0, row.row_version, row.record))
+        with named(f"Request {row.operation_id.hex()}"):
+            fields = unpack(key.open(key.place(Purpose.REQUEST, row.operation_id), 0, row.row_version, row.record))
         try:
             kind, environment_id, environment, detail, by, created_ms, expires_ms, status, approver, ended_ms = fields
         except (TypeError, ValueError) as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .codec import pack, unpack
 from .errors import IntegrityError, NotARecord, RecordNotFound
+from .naming import named
 from .purposes import Kind, Purpose
 from .rows import BackupRow, Batch
 
@@ -51,7 +52,8 @@ class Registry:
             if row.backup_id not in keys:
                 raise IntegrityError(f"The key of backup {row.backup_id.hex()} is missing.")
             key = self._store.keyring.open_scope(keys[row.backup_id])
-            fields = unpack(key.open(key.place(Purpose.BACKUP, row.backup_id), 0, 0, row.record))
+            with named(f"Backup {row.backup_id.hex()}"):
+                fields = unpack(key.open(key.place(Purpose.BACKUP, row.backup_id), 0, 0, row.record))
             if type(fields) is not list or len(fields) != 6:
                 raise NotARecord("A stored backup has other fields than this version writes.")
             owner, created_ms, file, expires_ms, needed, digests = fields

@@ -13,9 +13,11 @@ MessagePack lacks take the walk in Python:
     Ext 4  object with such a key   a packed array of key, value, key, value
     Ext 5  deep value               a packed value: the encoder below nests at most about 250 levels
 
-Pages of runs have one more, which stands for a value of an earlier record (see `references`):
+Pages of runs have two more, which stand for values: of an earlier record (see `references`), and of one that is stored
+apart (see `stored_values`):
 
-    Ext 6  reference                a packed array: records back, way to the value, checksum
+    Ext 6  reference                a packed array: records back, way to the value, digest
+    Ext 7  large value              a packed array: id, form, chunks, bytes, digest
 
 Chosen by measurement (Python 3.11, a result of 750 packed bytes with 14 small objects, microseconds to pack / unpack):
 ormsgpack 1.0 / 2.8, msgspec.msgpack 1.1 / 2.7, msgpack 3.2 / 5.8; this codec 1.1 / 2.9, and 39 / 3.0 if one value needs
@@ -31,12 +33,13 @@ from typing import Any
 import ormsgpack
 
 from .errors import NotARecord, NotStorable
+from .stored_values import StoredValue
 
 FORMAT = 1
 MAX_DEPTH = 400
 MAX_BYTES = 256 * 1024 * 1024
 
-_BIG_INTEGER, _DECIMAL, _SURROGATES, _PAIRS, _DEEP, _REFERENCE = 1, 2, 3, 4, 5, 6
+_BIG_INTEGER, _DECIMAL, _SURROGATES, _PAIRS, _DEEP, _REFERENCE, _LARGE = 1, 2, 3, 4, 5, 6, 7
 _CUT = 100  # below this depth the slow path starts a nested value, well under the encoder's own limit
 
 # Natively, ormsgpack would write these types as text or numbers: values of another type would come back.
@@ -77,8 +80,9 @@ def pack_pages(packed: Sequence[bytes], limit: int) -> list[tuple[int, bytes]]:
     """Packed values as packed arrays of byte strings, of at most `limit` bytes each, with their counts; a value that is
     larger goes alone. Raises NotStorable.
     """
-    if sum(map(len, packed)) + 5 * len(packed) < limit or len(packed) == 1:
-        return [(len(packed), pack(packed))]
+    count = len(packed)
+    if count == 1 or sum(map(len, packed)) + 5 * count < limit:
+        return [(count, pack(packed))]
     parts: list[tuple[int, bytes]] = []
     group: list[bytes] = []
     size = 5
@@ -92,7 +96,7 @@ def pack_pages(packed: Sequence[bytes], limit: int) -> list[tuple[int, bytes]]:
     return parts
 
 
-def reference(back: int, path: Sequence[int | str], mark: int) -> Any:
+def reference(back: int, path: Sequence[int | str], mark: bytes) -> Any:
     """What stands for a value of an earlier record, to be packed. Raises NotStorable."""
     return ormsgpack.Ext(_REFERENCE, pack((back, path, mark)))
 
@@ -107,11 +111,18 @@ def unpack(data: bytes) -> Any:
         raise NotARecord("The packed value is not one of format 1.") from error
 
 
-def unpack_referring(data: bytes, follow: Callable[[bytes], Any]) -> Any:
-    """As `unpack`, of a value that may have references: `follow` gives what each of them stands for."""
+def unpack_referring(data: bytes, follow: Callable[[bytes], Any], named: list[StoredValue]) -> Any:
+    """As `unpack`, of a value that may have references: `follow` gives what each of them stands for. The large values
+    that are named in it are added to `named`.
+    """
 
     def extension(tag: int, part: bytes) -> Any:
-        return follow(part) if tag == _REFERENCE else _extension(tag, part, extension)
+        if tag == _REFERENCE:
+            return follow(part)
+        found = _extension(tag, part, extension)
+        if tag == _LARGE:
+            named.append(found)
+        return found
 
     try:
         return ormsgpack.unpackb(data, ext_hook=extension)
@@ -125,7 +136,7 @@ def _plain(value: Any, depth: int) -> Any:
     """
     kind = type(value)
     if kind is str:
-        return value if _is_text(value) else ormsgpack.Ext(_SURROGATES, value.encode("utf-8", "surrogatepass"))
+        return value if is_text(value) else ormsgpack.Ext(_SURROGATES, value.encode("utf-8", "surrogatepass"))
     if kind is int:
         if -(1 << 63) <= value < 1 << 64:
             return value
@@ -134,6 +145,8 @@ def _plain(value: Any, depth: int) -> Any:
         return ormsgpack.Ext(_DECIMAL, str(value).encode("ascii"))
     if value is None or kind in (bool, float, bytes, bytearray, memoryview, ormsgpack.Ext):
         return value
+    if kind is StoredValue:
+        return ormsgpack.Ext(_LARGE, ormsgpack.packb(value.fields()))
     if kind is not list and kind is not tuple and kind is not dict:
         raise NotStorable(f"A value of type {kind.__name__} cannot be stored.")
     if depth > MAX_DEPTH:
@@ -144,7 +157,7 @@ def _plain(value: Any, depth: int) -> Any:
             if type(key) is not str:
                 raise NotStorable(f"An object's keys must be text to be stored, not {type(key).__name__}.")
             plain += (key, _plain(item, depth + 1))
-        if all(map(_is_text, value)):
+        if all(map(is_text, value)):
             plain = dict(zip(plain[::2], plain[1::2], strict=True))
         else:
             plain[::2] = [_plain(key, depth + 1) for key in value]
@@ -155,7 +168,8 @@ def _plain(value: Any, depth: int) -> Any:
     return plain if depth % _CUT else ormsgpack.Ext(_DEEP, ormsgpack.packb(plain, option=_REFUSE))
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
+    """Whether it can be written in UTF-8: it has no lone surrogates."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
@@ -176,4 +190,6 @@ def _extension(tag: int, data: bytes, inside: Callable[[int, bytes], Any] | None
         return dict(zip(pairs[::2], pairs[1::2], strict=True))
     if tag == _DEEP:
         return ormsgpack.unpackb(data, ext_hook=inside or _extension)
+    if tag == _LARGE:
+        return StoredValue.of_fields(ormsgpack.unpackb(data))
     raise ValueError(f"extension {tag}")

@@ -174,12 +174,14 @@ class Definitions:
             raise IntegrityError(f"{name} is not the one that the run was started with.")
         return FlowDocument(flow_id, number, document, meta, created_ms, content)
 
-    async def elsewhere(self, domain: int) -> list[bytes]:
-        """The flows whose key is not wrapped by the live key of a domain."""
+    async def elsewhere(self, domain: int, *, stays: bool = False) -> list[bytes]:
+        """The flows whose key is not wrapped by the live key of a domain; with `stays`, of those in it."""
         scopes = [row.flow_id for row in await self._rows()]
         there = (domain, self._keyring.live_version(domain))
         keys = await self._backend.keys(Kind.FLOW, scopes)
-        return [key.scope for key in keys if (key.domain, key.key_version) != there]
+        return [
+            key.scope for key in keys if (key.domain, key.key_version) != there and not (stays and key.domain != domain)
+        ]
 
     async def move(self, moving: Moving, batch: Batch) -> None:
         """Puts a flow with all its versions into the batch, sealed by a fresh key under the live key of a domain, by

@@ -24,7 +24,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from functools import lru_cache
 from os import urandom
 from typing import TYPE_CHECKING, Final, NoReturn
 from weakref import WeakSet
@@ -46,6 +45,8 @@ SUITE: Final = 1
 CODEC: Final = 1  # the typed codec, uncompressed
 REFERRING: Final = 2  # a list of values in that codec, which may refer to earlier ones: pages of runs
 ZIPPED: Final = 3  # the same, compressed: pages of runs that keep no secrets
+PIECE: Final = 4  # a piece of a large value, as it is
+ZIPPED_PIECE: Final = 5  # the same, compressed: of runs that keep no secrets
 KEY_BYTES: Final = 32
 KID_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -62,7 +63,7 @@ _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _SEQ_AND_VERSION: Final = struct.Struct(">IQIQ")
 _SHA512_BLOCK: Final = 128
 _HEADER_END: Final = 4 + HEADER_BYTES  # of a place, which begins with the header behind its length
-_CODECS: Final = (CODEC, REFERRING, ZIPPED)
+_CODECS: Final = (CODEC, REFERRING, ZIPPED, PIECE, ZIPPED_PIECE)
 _BEGINNINGS: Final = {
     codec: HEADER_BYTES.to_bytes(4, "big") + bytes((MAGIC, FORMAT, SUITE, codec)) for codec in _CODECS
 }
@@ -93,6 +94,11 @@ def digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+def running_digest() -> _Hash:
+    """`digest` of what comes piece by piece."""
+    return hashlib.sha256()
+
+
 def expand(key: bytes, label: bytes, *context: bytes, length: int = KEY_BYTES) -> bytes:
     """HKDF-Expand-SHA512, one block (at most 64 bytes), over label and context."""
     return hmac.digest(key, lp(_PRODUCT, label, *context) + b"\x01", "sha512")[:length]
@@ -112,9 +118,7 @@ def _expand_scope(key: bytes, identity: bytes) -> tuple[bytes, bytes]:
     return outer.digest()[:KID_BYTES], last.digest()
 
 
-@lru_cache(maxsize=64)
-def _purpose(purpose: int) -> bytes:
-    return lp(number(purpose))
+_PURPOSES: Final = [lp(number(purpose)) for purpose in range(64)]
 
 
 _KID_LABEL: Final = lp(_PRODUCT, b"kid")
@@ -199,7 +203,7 @@ class ScopeKey(_Secret):
         """The constant part of the associated data of all records of one purpose, id and codec. It begins with their
         header.
         """
-        return _BEGINNINGS[codec] + self._rest + _purpose(purpose) + len(record_id).to_bytes(4, "big") + record_id
+        return _BEGINNINGS[codec] + self._rest + _PURPOSES[purpose] + len(record_id).to_bytes(4, "big") + record_id
 
     def seal(self, place: bytes, seq: int, row_version: int, plaintext: bytes) -> bytes:
         """A sealed record. Raises SealLimit after 2^31 records."""
@@ -209,6 +213,24 @@ class ScopeKey(_Secret):
         nonce = urandom(NONCE_BYTES)
         associated = place + _SEQ_AND_VERSION.pack(8, seq, 8, row_version)
         return place[4:_HEADER_END] + nonce + self._aead.encrypt(nonce, plaintext, associated)
+
+    def seal_page(self, place: bytes, seq: int, plaintext: bytes, previous: bytes) -> tuple[bytes, bytes]:
+        """As `seal`, of a record without row version, with the `link` that it gives behind `previous`: in one go, since
+        every step of every run needs both.
+        """
+        self.seals = seals = self.seals + 1
+        if seals > MAX_SEALS:
+            raise SealLimit("This scope key has sealed as many records as it may.")
+        if self._inner is None or self._outer is None:
+            raise _locked()
+        nonce = urandom(NONCE_BYTES)
+        body = place[4:_HEADER_END] + nonce
+        sealed = self._aead.encrypt(nonce, plaintext, place + _SEQ_AND_VERSION.pack(8, seq, 8, 0))
+        inner = self._inner.copy()
+        inner.update(previous + seq.to_bytes(8, "big") + body + sealed[-TAG_BYTES:])
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return body + sealed, outer.digest()
 
     def open(self, place: bytes, seq: int, row_version: int, record: bytes) -> bytes:
         """The plaintext of a record. Raises NotARecord for anything that was not sealed for exactly this place by this

@@ -77,6 +77,13 @@ class NotStorable(StorageError):
     code = "NotStorable"
 
 
+class ValueTooLarge(NotStorable):
+    """One value of a run is larger than its environment allows."""
+
+    code = "ValueTooLarge"
+    default_hint = "Let the flow take it in parts, or allow more: SEALFLOW_MOST_VALUE_BYTES"
+
+
 class KeyMissing(StorageError):
     """The keystore, or its entry for this store, is not there although the store is."""
 

@@ -18,6 +18,8 @@ from .port import Backend
 from .purposes import Purpose
 from .references import Missing, Resolver
 from .rows import PageRow, RunRow
+from .stored_values import StoredValue
+from .value_reading import ValueReader
 from .views import Page, RunInfo, Value
 from .zipping import unzipped
 
@@ -156,6 +158,11 @@ class Chain:
         self._key, self._keys = key, keys
         return True
 
+    @property
+    def named(self) -> list[StoredValue]:
+        """The large values that are named in the page that was opened last."""
+        return self._resolver.named if self.packed[0] != CODEC else []
+
     def know(self, seq: int, stored: tuple[Value, bytes]) -> None:
         """What record `seq` is, which a page refers to and this chain has not passed: as another chain has `stored`."""
         self._resolver.know(seq, stored)
@@ -169,7 +176,11 @@ class Chain:
 
 
 class RunReader:
-    """Reads one run's history, verified from its first record. Call `read` again to follow a run that goes on."""
+    """Reads one run's history, verified from its first record. Call `read` again to follow a run that goes on.
+
+    Pages come with their large values in them; with `apart` these are only named in them, and `named` are those of the
+    page that came last. `values` reads them. `row` is the run's, where it was looked at just before.
+    """
 
     def __init__(
         self,
@@ -178,7 +189,13 @@ class RunReader:
         chain: Chain,
         run_id: bytes,
         again: Callable[[], Awaitable[RunKeys]] | None = None,
+        *,
+        apart: bool = False,
+        row: RunRow | None = None,
     ) -> None:
+        self._row = row
+        self.values = ValueReader(backend, keys, run_id, again)
+        self._apart = apart
         self._backend = backend
         self._keys = keys
         self._again = again
@@ -195,6 +212,11 @@ class RunReader:
     def packed(self) -> tuple[int, bytes]:
         """Codec and bytes of the page that `pages` gave last: what another key seals where the history goes over."""
         return self._chain.packed
+
+    @property
+    def named(self) -> list[StoredValue]:
+        """The large values that the page names which `pages` gave last."""
+        return self._chain.named
 
     async def pages(self) -> AsyncIterator[Page]:
         """The pages that came since the last call, a few at a time in memory. Raises TamperedHistory."""
@@ -214,7 +236,7 @@ class RunReader:
                 self._keys, self._chain = keys, Chain(keys, self.run_id)
 
     async def _pages(self) -> AsyncIterator[Page]:
-        row = await self._backend.run(self.run_id)
+        row, self._row = self._row or await self._backend.run(self.run_id), None
         if row is None:  # its key was there
             raise TamperedHistory("its row is missing.", run=self.run_id.hex(), seq=0)
         if self._again is not None and (kid_of(row.head), row.domain) != (self._keys.live.kid, self._keys.live.domain):
@@ -238,8 +260,13 @@ class RunReader:
                     page = chain.open(page_row)
                 except Missing as error:
                     raise chain.tampered("the page refers to what is not before it.") from error
+                if chain.named and not self._apart:
+                    page = Page(page.seq, await self.values.whole(page.records))
                 yield page
+            last = len(rows) < _PAGES_A_READ and sum(len(row.record) for row in rows) < _BYTES_A_READ
             del rows, page_row, page  # before the next ones are read
+            if last:
+                break
         self._check(head)
         if chain.seq < head.seq:
             raise chain.tampered(f"the history ends here, but its head says record {head.seq - 1}.")

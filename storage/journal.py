@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from .errors import StorageError, StoreBusy, StoreClosed
 from .port import Backend
 from .rows import Batch, Guard
+from .stored_values import MOST_BYTES
 
 HEAD_SECONDS = 1.0
 BUSY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -28,6 +31,14 @@ BUSY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 _BUSY_ATTEMPTS_AT_CLOSE = 3
 
 log = logging.getLogger("sealflow")
+
+
+@dataclass(frozen=True, slots=True)
+class LargeValues:
+    """What holds for large values: the bytes that one may have, and the clock (Unix milliseconds) that stamps them."""
+
+    most_bytes: int = MOST_BYTES
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
 class Source(Protocol):
@@ -58,6 +69,7 @@ class Journal:
     def __init__(self, backend: Backend, guard: Callable[[], Guard | None] = lambda: None) -> None:
         self._backend = backend
         self._guard = guard
+        self.values = LargeValues()
         self.batch = Batch()  # what the next commit carries; filled by the logs
         self.pending_bytes = 0
         self.commits = self.rows = self.bytes = 0
@@ -79,7 +91,8 @@ class Journal:
         self.pending_bytes += size
         if on_durable is not None:
             self._callbacks.append(on_durable)
-        self.wake()
+        if not self._woken or self.error is not None:
+            self.wake()
 
     def after_commit(self, callback: Callable[[], None], regret: Callable[[], None]) -> None:
         """Runs the callback once the current batch is durable, or the other one if it is lost."""
@@ -182,7 +195,10 @@ class Journal:
         for source in touched:
             source.committed()
         for callback in callbacks:
-            self._call(callback)
+            try:  # as `_call` does
+                callback()
+            except Exception as error:
+                self._complain(error)
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -234,6 +250,9 @@ class Journal:
         try:
             callback()
         except Exception as error:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "A callback after a commit failed.", "exception": error}
-            )
+            self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "A callback after a commit failed.", "exception": error}
+        )

@@ -1,9 +1,9 @@
-"""What was asked of customers' key stores, for the audit: each wrapping, unwrapping and probe, without a byte of a key.
+"""What key stores were asked, for the audit: each wrapping, unwrapping and probe, without a byte of a key.
 
 One record for each key and outcome, with how many calls there were: when an environment was opened, or its keys
 changed. Probes are many and say the same: they are on record when the answer changes, at most an hour after the last
-one otherwise, and at the end. What the service's own keystore is asked is not on record: whoever may read that file
-need not ask.
+one otherwise, and at the end. So is what a process has unwrapped by the service's own keystore, which is asked each
+time that somebody looks whether an environment is locked.
 """
 
 from __future__ import annotations
@@ -34,16 +34,33 @@ Record = Callable[[str, str, str | None, dict[str, Any]], Awaitable[None]]
 
 
 class KeyCalls:
-    """The calls of one process for one environment. `actor` is in whose name they are made."""
+    """The calls of one process for one environment, of customers' key stores. `service` are those of the service's
+    keystore, of which every unwrapping is one of many (`sums`), and which are told of at the same times.
+    """
 
-    def __init__(self, record: Record, now_ms: Callable[[], int]) -> None:
-        self.actor = SERVICE_ACTOR
+    def __init__(
+        self, record: Record, now_ms: Callable[[], int], *, sums: bool = False, service: KeyCalls | None = None
+    ) -> None:
+        self._actor = SERVICE_ACTOR
         self._record = record
         self._now_ms = now_ms
+        self._sums = sums
+        self._service = service
         self._made: dict[tuple[str, str, str | None], int] = {}
         self._probes: dict[str, _Probes] = {}
         self._due: list[tuple[str, str | None, dict[str, Any]]] = []
         self._probing = False
+
+    @property
+    def actor(self) -> str:
+        """In whose name the calls are made."""
+        return self._actor
+
+    @actor.setter
+    def actor(self, name: str) -> None:
+        self._actor = name
+        if self._service is not None:
+            self._service.actor = name
 
     def watched(self, provider: KeyProvider) -> KeyProvider:
         """The provider, whose calls are noted."""
@@ -54,7 +71,7 @@ class KeyCalls:
         self._probing = probing
 
     def _note(self, call: str, uri: str, code: str | None) -> None:
-        if call == UNWRAP and self._probing:
+        if call == UNWRAP and (self._probing or self._sums):
             self._note_probe(uri, code)
             return
         place = (call, uri, code)
@@ -79,7 +96,7 @@ class KeyCalls:
     def _summarise(self, uri: str, probes: _Probes) -> None:
         if probes.count:
             detail = {"key": uri, "calls": probes.count, "since": probes.told_ms}
-            self._due.append((PROBE, probes.code, detail))
+            self._due.append((UNWRAP if self._sums else PROBE, probes.code, detail))
         probes.count, probes.told_ms = 0, self._now_ms()
 
     async def tell(self) -> None:
@@ -92,13 +109,16 @@ class KeyCalls:
                 await self._record(self.actor, kind, code, detail)
             except StorageError as error:
                 log.error("calls of a key store could not be put on record: %s", error.code)
+        if self._service is not None:
+            await self._service.tell()
 
     async def close(self) -> None:
-        """The same, with the probes of the last while."""
+        """The same, with the probes of the last while. The service's calls go on, in nobody's name."""
         for uri, probes in self._probes.items():
             self._summarise(uri, probes)
         self._probes.clear()
         await self.tell()
+        self.actor = SERVICE_ACTOR
 
 
 class _Probes:

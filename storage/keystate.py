@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from .codec import pack, unpack
 from .errors import IntegrityError, NotARecord, StoreRolledBack
 from .keyring import Keyring
+from .naming import named
 from .port import Wrapped
 from .purposes import Domain, Kind, Purpose
 from .rows import KeyRow, KeyStateRow
@@ -178,7 +179,9 @@ def open_state(keyring: Keyring, row: KeyStateRow | None, key_row: KeyRow | None
             "The key of the row that says which policy covers the environment is not the service's: it was changed."
         )
     key = keyring.open_scope(key_row)
-    data = unpack(key.open(key.place(Purpose.KEY_STATE, keyring.environment), row.epoch, row.lock_epoch, row.record))
+    place = key.place(Purpose.KEY_STATE, keyring.environment)
+    with named("The row that says which policy covers the environment"):
+        data = unpack(key.open(place, row.epoch, row.lock_epoch, row.record))
     try:
         if len(data) not in _STATE_FIELDS:
             raise ValueError

@@ -32,6 +32,8 @@ from .triggers import Triggers
 
 MIGRATE: Final = "migrate"
 MIGRATE_FULL: Final = "migrate --full"
+NEW_DATA_KEYS: Final = "rotate --data-keys"
+"""As a migration, but what belongs to another domain stays there: under a policy, what was made before it came."""
 
 log = logging.getLogger("sealflow")
 
@@ -86,10 +88,11 @@ class Migration:
         self._connections = connections
         self._runs = runs
         self._damaged: set[bytes] = set()
+        self._stays = False
 
     async def remaining(self) -> int:
         """How many scope keys are not wrapped by the live key of the domain they belong to."""
-        return await remaining(self._backend, self._source.state.domain, self._keyring)
+        return await remaining(self._backend, self._source.state.domain, self._keyring, stays=self._stays)
 
     async def run(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:
         """Does the work, or what is left of it. Raises EnvironmentLocked, StaleKeys and the errors of the store, after
@@ -99,6 +102,7 @@ class Migration:
         as Failed.
         """
         self._damaged.clear()
+        self._stays = operation.kind == NEW_DATA_KEYS
         try:
             for _ in range(_ROUNDS):
                 await self._move_connections()
@@ -143,7 +147,7 @@ class Migration:
 
     async def _move_flows(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:
         domain = self._source.state.domain
-        for flow_id in await self._definitions.elsewhere(domain):
+        for flow_id in await self._definitions.elsewhere(domain, stays=self._stays):
             if flow_id in self._damaged:
                 continue
             try:
@@ -328,16 +332,21 @@ class Migration:
         return operation
 
     def _belongs(self, row: KeyRow | KeyCount) -> int | None:
-        return belongs(row, self._source.state.domain, self._keyring)
+        return belongs(row, self._source.state.domain, self._keyring, stays=self._stays)
 
 
-async def remaining(backend: Backend, domain: int, keyring: Keyring) -> int:
+async def remaining(backend: Backend, domain: int, keyring: Keyring, *, stays: bool = False) -> int:
     """How many scope keys of a store are to be moved, where new flows belong to `domain`."""
-    return sum(count.scopes for count in await backend.key_counts() if belongs(count, domain, keyring) is not None)
+    counts = await backend.key_counts()
+    return sum(each.scopes for each in counts if belongs(each, domain, keyring, stays=stays) is not None)
 
 
-def belongs(row: KeyRow | KeyCount, domain: int, keyring: Keyring) -> int | None:
-    """The domain whose live key has to wrap a scope key, None where it is there; new flows belong to `domain`."""
+def belongs(row: KeyRow | KeyCount, domain: int, keyring: Keyring, *, stays: bool = False) -> int | None:
+    """The domain whose live key has to wrap a scope key, None where it is there; new flows belong to `domain`. With
+    `stays`, what is in another domain belongs to where it is.
+    """
+    if stays and row.domain != domain:
+        return None
     if row.kind in (Kind.KEY_STATE, Kind.OPERATION, Kind.LEDGER, Kind.RETENTION):
         domain = int(Domain.SERVICE)
     elif row.kind == Kind.CONNECTION:

@@ -29,7 +29,7 @@ def due_ms(state: KeyState) -> int | None:
     return state.lock.since_ms + cover.delete_after * DAY_MS
 
 
-async def overdue(administration: Administration) -> list[str]:
+async def find_overdue(administration: Administration) -> list[str]:
     """The environments that `delete_overdue` would delete now. Raises the errors of the stores."""
     found = []
     for info in await administration.store.environments():

@@ -1,8 +1,8 @@
 """Writing what a customer's key seals where everybody can read it: an act on record, which takes a key administrator,
 and a second one where the policy says so.
 
-What is exported is not the affair of this file, and neither is whoever has the environment open in a program of his
-own: he can write down what he reads.
+What is exported is not the affair of this file. Whoever has the environment open in a program of his own can write
+down what he reads: that is no export, and nothing here stands in its way.
 """
 
 from __future__ import annotations

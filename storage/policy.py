@@ -15,6 +15,7 @@ from .envelope import ScopeKey, random_id
 from .errors import AlreadyThere, Conflict, IntegrityError, InvalidName, InvalidPolicy, NotARecord, RecordNotFound
 from .keyring import Keyring
 from .keystate import Cover, Floor, KeyState
+from .naming import named
 from .port import Backend
 from .purposes import Index, Kind, Purpose
 from .rows import AssignmentRow, Batch, PolicyRow
@@ -278,7 +279,8 @@ class Policies:
             raise IntegrityError(f"The key of environment {row.environment_id.hex()} is missing.")
         key = self._keyring.open_scope(keys[0])
         place = key.place(Purpose.ASSIGNMENT, row.environment_id)
-        fields = unpack(key.open(place, 0, row.row_version, row.record))
+        with named(f"The assignment of environment {row.environment_id.hex()}"):
+            fields = unpack(key.open(place, 0, row.row_version, row.record))
         if type(fields) is not list or len(fields) not in (2, 4) or fields[1] != row.updated_ms:
             raise IntegrityError(f"The assignment of environment {row.environment_id.hex()} was altered.")
         return Assignment(fields[0], Floor(*fields[2:]))
@@ -300,7 +302,8 @@ class Policies:
 
     async def _open(self, row: PolicyRow) -> Policy:
         key = await self._key(row.policy_id)
-        fields = unpack(key.open(key.place(Purpose.POLICY, row.policy_id), 0, row.row_version, row.record))
+        with named(f"Policy {row.policy_id.hex()}"):
+            fields = unpack(key.open(key.place(Purpose.POLICY, row.policy_id), 0, row.row_version, row.record))
         try:
             if len(fields) not in _FIELDS:
                 raise ValueError

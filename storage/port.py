@@ -14,6 +14,7 @@ from .rows import (
     AssignmentRow,
     BackupRow,
     Batch,
+    ChunkRow,
     ConnectionRow,
     EnvironmentKeyRow,
     EnvironmentRow,
@@ -23,12 +24,14 @@ from .rows import (
     KeyCount,
     KeyRow,
     KeyStateRow,
+    LargeValueRow,
     LinkedRow,
     MessageRow,
     OperationRow,
     PageRow,
     PartitionRow,
     PolicyRow,
+    QueueRow,
     RetentionRow,
     RunRow,
     SealedItemRow,
@@ -124,7 +127,7 @@ class Backend(Protocol):
         ...
 
     async def run_sizes(self, flow_id: bytes) -> dict[bytes, int]:
-        """The bytes of sealed history of each run of a flow."""
+        """The bytes of sealed history of each run of a flow, large values included."""
         ...
 
     async def flow_scopes(self) -> list[bytes]:
@@ -179,11 +182,27 @@ class Backend(Protocol):
 
     async def pages(self, run_id: bytes, from_seq: int, limit: int, most_bytes: int) -> list[PageRow]:
         """Up to `limit` pages whose `seq` is at least `from_seq`, in order; none after `most_bytes` were reached, but
-        one at least. An empty list says that there are no more.
+        one at least. Fewer of less than that say that there are no more.
         """
         ...
 
     async def snapshot(self, run_id: bytes) -> SnapshotRow | None: ...
+
+    async def chunks(self, value_id: bytes, after: int, limit: int) -> list[ChunkRow]:
+        """Up to `limit` chunks of a large value with a number above `after`, in order. An empty list says that there
+        are no more.
+        """
+        ...
+
+    async def large_values(self, run_id: bytes) -> list[LargeValueRow]:
+        """The large values of a run, those included that no record names."""
+        ...
+
+    async def unsettled_values(self, before_ms: int, limit: int) -> list[LargeValueRow]:
+        """Large values that no record names, made before that time (Unix milliseconds), of runs that are not in
+        flight: whoever wrote them has died, or gave up.
+        """
+        ...
 
     async def inbox(self, limit: int, after: int = 0) -> list[StoredInboxRow]:
         """The oldest, with a number above `after`. The types of their columns are not checked: one damaged row must not
@@ -291,11 +310,14 @@ class Backend(Protocol):
         """
         ...
 
-    async def claim(self, limit: int, now_ms: int, without: Sequence[bytes] = ()) -> list[bytes]:
+    async def claim(
+        self, limit: int, now_ms: int, without: Sequence[bytes] = (), *, here: Sequence[bytes] = ()
+    ) -> list[bytes]:
         """Up to `limit` unfinished runs that are nobody's and ready at this time, for this worker from now on: those
         that are ready first, the oldest first. Each is given once, unless it was released, became due or was told
-        something since; one that goes on here may be among them. `without` runs of these flows. Workers whose lease
-        has ended are taken over first. Raises ExecutorLost.
+        something since; one that goes on here may be among them. What those are told that are `here`, they are told by
+        this very process: they are not given for that, and it stays on record until they go on or are given. `without`
+        runs of these flows. Workers whose lease has ended are taken over first. Raises ExecutorLost.
         """
         ...
 
@@ -308,13 +330,32 @@ class Backend(Protocol):
         ...
 
     async def told(self) -> list[bytes]:
-        """Runs of this worker that were told something (`Batch.wakes`) since the last call, where `claim` does not
-        give them.
+        """Runs of this worker that another one told something (`Batch.wakes`) since the last call, where `claim` does
+        not give them. It stays on record until they go on: who dies before that has not slept over it.
         """
         ...
 
-    async def next_wake(self) -> int | None:
-        """When the next run that is nobody's is due, in Unix milliseconds; None where none waits."""
+    async def claim_queued(
+        self, queues: Sequence[bytes], limit: int, now_ms: int, here: Sequence[bytes] = ()
+    ) -> list[bytes]:
+        """Up to `limit` unfinished runs of these queues that are nobody's, for this worker from now on, in the order of
+        their places: those that wait, and those that had begun and are ready. `here` go on in this worker, and are not
+        given. `claim` gives none of these, but one that has waited too long. Raises ExecutorLost.
+        """
+        ...
+
+    async def queue_of(self, run_id: bytes) -> bytes | None:
+        """The queue of a run that has not ended, None where it has none, or is not there."""
+        ...
+
+    async def queued(self, queues: Sequence[bytes], limit: int) -> list[QueueRow]:
+        """Up to `limit` unfinished runs of these queues, in the order of their places; those that have begun first."""
+        ...
+
+    async def next_wake(self, queues: Sequence[bytes] = (), *, alone: bool = False) -> int | None:
+        """When the next run that is nobody's is due, in Unix milliseconds; None where none waits. Those that have begun
+        in these queues, and unless they are meant `alone`, those that `claim` gives.
+        """
         ...
 
     async def inbox_here(self, limit: int, after: int = 0, without: Sequence[bytes] = ()) -> list[StoredInboxRow]:

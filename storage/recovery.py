@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .errors import RecordNotFound
+from .errors import KeyDenied, KeyUnavailable, RecordNotFound
 from .keyring import Keyring, unwrapped
 from .keysource import KeySource
 from .keystate import Cover, KeyState
@@ -19,7 +19,8 @@ from .purposes import Domain, Role
 
 async def with_copies(source: KeySource, keyring: Keyring, state: KeyState, *, anew: bool = False) -> KeyState:
     """The state with a copy of each environment key that its policies want one of: those that are missing are made,
-    with `anew` all of them, and those of retired keys go. Raises KeyDenied, KeyUnavailable, EnvironmentLocked.
+    with `anew` all of them, and those of retired keys go. Raises KeyDenied and KeyUnavailable, which name the recovery
+    key, and EnvironmentLocked.
     """
     covers = dict(state.covers)
     for domain, cover in covers.items():
@@ -31,9 +32,32 @@ async def with_copies(source: KeySource, keyring: Keyring, state: KeyState, *, a
             if row.domain != domain:
                 continue
             known = None if anew else cover.copies.get(row.version)
-            copies[row.version] = known or await keyring.copy_of(domain, row.version, provider)
+            try:
+                copies[row.version] = known or await keyring.copy_of(domain, row.version, provider)
+            except (KeyDenied, KeyUnavailable) as error:
+                raise _needed(error) from error
         covers[domain] = replace(cover, copies=copies)
     return replace(state, covers=covers)
+
+
+async def with_renewed_copies(
+    source: KeySource, keyring: Keyring, state: KeyState
+) -> tuple[KeyState, KeyDenied | KeyUnavailable | None]:
+    """The same, with all copies made by the newest version of the recovery key if it is given; where it is not, those
+    that there are stay, which open the same keys, and the second value says why. Raises as `with_copies` where one is
+    missing.
+    """
+    try:
+        return await with_copies(source, keyring, state, anew=True), None
+    except (KeyDenied, KeyUnavailable) as error:
+        return await with_copies(source, keyring, state), error
+
+
+def _needed(error: KeyDenied | KeyUnavailable) -> KeyDenied | KeyUnavailable:
+    return type(error)(
+        f"A recovery copy of the environment's key is to be made, and the recovery key is not given. {error.message}",
+        hint="Give the recovery key for the time of the act, or apply a policy without one.",
+    )
 
 
 async def recovered(source: KeySource, service: Keyring, epoch: int) -> tuple[Keyring, KeyState]:

@@ -2,7 +2,7 @@
 whose pages may not be compressed (`zipping`), which takes as long and does more.
 
 A page of codec 2 is a list of packed records. In one of them, extension 6 stands for a value: how many records back,
-the way to it within that record, and a checksum of that record as it is packed. It never says "evaluate it again", and
+the way to it within that record, and a digest of that record as it is packed. It never says "evaluate it again", and
 whoever reads a page gets whole values. What is referred to is found by identity, since flows pass values on as they
 are; who reads a run from its first record, or from a snapshot on, holds what the next pages may name.
 
@@ -18,10 +18,13 @@ from typing import Any, Final
 from zlib import crc32
 
 from .codec import pack, reference, unpack, unpack_referring
+from .envelope import digest, same
 from .errors import NotARecord
+from .stored_values import StoredValue, found_in
 from .views import Value
 
 SPAN: Final = 64 * 1024
+MARK_BYTES: Final = 16
 _MOST: Final = 1 << 20
 """Bytes that the references of one call may stand for: a page must not become too large when it is read."""
 _LONG: Final = 256
@@ -45,7 +48,7 @@ class _Stored:
         self.data = data
         self.end = end
         self.call = call
-        self.mark = -1
+        self.mark = b""
         self.values: list[int] = []
 
 
@@ -75,13 +78,14 @@ class Referrer:
 
         `packed_first` is the first one as `codec.pack` gives it, where that was needed before.
         """
+        naming, named, known = self.naming, self.named, self._known
+        if not naming:
+            if packed_first is None:
+                return [pack(record) for record in records]
+            return [packed_first, *map(pack, records[1:])]
         self._call += 1
         self._left = _MOST
         packed = []
-        naming, named, known = self.naming, self.named, self._known
-        if not naming:
-            first = [] if packed_first is None else [packed_first]
-            return first + [pack(record) for record in (records[1:] if first else records)]
         try:
             for self._seq, record in enumerate(records, seq):
                 kind = record[1]
@@ -143,7 +147,7 @@ class Referrer:
         self._left -= len(stored.data)  # no value in it is larger
         if self._left < 0:
             return None
-        if stored.mark < 0:
+        if not stored.mark:
             stored.mark = mark(stored.data)
         return reference(self._seq - stored.seq, path, stored.mark)
 
@@ -185,9 +189,14 @@ class Referrer:
 _HOLDERS: Final[frozenset[Any]] = frozenset({dict, list, str})
 
 
-def mark(data: bytes) -> int:
-    """What a reference says of the record that it leads to: against mistakes, since pages are authenticated."""
-    return crc32(data)
+def mark(data: bytes) -> bytes:
+    """What a reference says of the record that it leads to: half of its SHA-256."""
+    return digest(data)[:MARK_BYTES]
+
+
+def _marks(data: bytes, said: Any) -> bool:
+    """Whether a reference was made for this record. Earlier versions said its CRC-32."""
+    return said == crc32(data) if type(said) is int else type(said) is bytes and same(mark(data), said)
 
 
 class Missing(Exception):
@@ -201,9 +210,12 @@ class Missing(Exception):
 class Resolver:
     """Unpacks the pages of one run, in their order."""
 
-    __slots__ = ("_end", "_fault", "_pages", "_records", "_seq")
+    __slots__ = ("_end", "_fault", "_holders", "_pages", "_records", "_seq", "named")
 
     def __init__(self) -> None:
+        self.named: list[StoredValue] = []
+        """The large values that are named in the page that was opened last."""
+        self._holders: set[int] = set()  # records that name some
         self._records: dict[int, tuple[Any, bytes]] = {}
         self._pages: deque[tuple[int, int, int]] = deque()  # where a page ends, its first record's number, and the last
         self._end = self._seq = 0
@@ -215,8 +227,13 @@ class Resolver:
         if not isinstance(packed, list) or not all(isinstance(each, bytes) for each in packed):
             raise NotARecord("The page is not one of codec 2.")
         records = []
+        named: list[StoredValue] = []
+        self.named = named
         for self._seq, each in enumerate(packed, seq):
+            before = len(named)
             record = self._unpack(each)
+            if len(named) > before:
+                self._holders.add(self._seq)
             records.append(record)
             self._records[self._seq] = record, each
         self._end += len(data)
@@ -235,11 +252,13 @@ class Resolver:
     def know(self, seq: int, record: tuple[Any, bytes]) -> None:
         """What `stored` gave elsewhere of a record that a page to be opened refers to."""
         self._records[seq] = record
+        if any(found_in(record[0])):
+            self._holders.add(seq)
 
     def _unpack(self, data: bytes) -> Any:
         self._fault = None
         try:
-            return unpack_referring(data, self._follow)
+            return unpack_referring(data, self._follow, self.named)
         except NotARecord as error:
             raise self._fault or error from None
 
@@ -263,6 +282,8 @@ class Resolver:
                 value = value[step]
         except (TypeError, ValueError, LookupError) as error:
             raise NotARecord("A reference leads nowhere.") from error
-        if mark(stored) != expected:
+        if not _marks(stored, expected):
             raise NotARecord("A reference leads to another record than it was made for.")
+        if target in self._holders:
+            self.named += found_in([value])
         return value

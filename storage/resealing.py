@@ -127,7 +127,7 @@ class Resealing:
             for _, run_id in rows:
                 if run_id in flying:
                     continue
-                info, reader = await source.runs.one(run_id), await source.runs.reader(run_id)
+                info, reader = await source.runs.one(run_id), await source.runs.reader(run_id, apart=True)
                 await target.runs.adopt(info, reader, parts)
                 done += 1
             await parts.flush()

@@ -35,13 +35,17 @@ async def removable(opened: Opened, backups: Registry) -> list[tuple[int, int]]:
     held = sum(needed.get(place, 0) for place in earlier)
     if held:
         raise Conflict(
-            f"{held:,} runs, flows and connections still need an earlier key of {name}.",
+            f"{_count(held)} an earlier key of {name}.",
             hint=f"Wrap them anew first: sealflow policy migrate --environment {name}",
         )
     back = [(domain, version) for domain, version in newest.items() if domain not in live]
     gone = [place for place in earlier + back if not needed.get(place)]
     await _refuse_for_backups(opened, backups, gone)
     return gone
+
+
+def _count(held: int) -> str:
+    return "1 run, flow or connection still needs" if held == 1 else f"{held:,} runs, flows and connections still need"
 
 
 async def _refuse_for_backups(opened: Opened, backups: Registry, gone: list[tuple[int, int]]) -> None:
@@ -53,6 +57,7 @@ async def _refuse_for_backups(opened: Opened, backups: Registry, gone: list[tupl
     ]
     if held:
         raise Conflict(
-            f"{len(held)} backups of {opened.info.name} need an earlier key.",
+            f"{len(held)} {'backup' if len(held) == 1 else 'backups'} of {opened.info.name} "
+            f"{'needs' if len(held) == 1 else 'need'} an earlier key.",
             hint="Wait until they expire, or destroy their keys and say so: sealflow backup expire ID",
         )

@@ -220,6 +220,25 @@ class SnapshotRow(NamedTuple):
     record: bytes
 
 
+class LargeValueRow(NamedTuple):
+    """A large value of a run, apart from the records that name it; `settled` is 1 once one does, else 0. It may come
+    before its run.
+    """
+
+    value_id: bytes
+    run_id: bytes
+    created_ms: int
+    settled: int
+
+
+class ChunkRow(NamedTuple):
+    """A sealed piece of a large value. They are numbered from 1."""
+
+    value_id: bytes
+    number: int
+    record: bytes
+
+
 class WaitRow(NamedTuple):
     """When a run that has not ended is looked at again: 0 while it goes on, else Unix milliseconds (FOR_EVENTS where
     only an event moves it on). `release`: nobody goes on with it until then. One that was told something while it went
@@ -232,6 +251,17 @@ class WaitRow(NamedTuple):
 
 
 FOR_EVENTS = (1 << 63) - 1
+
+
+class QueueRow(NamedTuple):
+    """A run that only whoever serves a queue goes on with. Of one queue the smallest `rank` is first, then the oldest
+    run: not negative while it waits, two less once it was taken for the first time. While it waits, nobody has it, and
+    the time of its WaitRow is when it has waited too long.
+    """
+
+    run_id: bytes
+    queue: bytes
+    rank: int
 
 
 class InboxRow(NamedTuple):
@@ -351,6 +381,15 @@ class Batch:
     pages: list[PageRow] = field(default_factory=list)
     run_updates: list[RunUpdate] = field(default_factory=list)
     snapshots: dict[bytes, SnapshotRow] = field(default_factory=dict)
+    large_values: list[LargeValueRow] = field(default_factory=list)
+    chunks: list[ChunkRow] = field(default_factory=list)
+    """One of a value that is gone is no error, and is not written: whoever writes it has given up, or was given up."""
+    settled_values: list[bytes] = field(default_factory=list)
+    """Values that a record names from now on. Conflict for one that is not there."""
+    dropped_values: list[bytes] = field(default_factory=list)
+    """Values that no record names, with their chunks. One that is gone, or settled, is no error, and a settled one
+    stays.
+    """
     inbox: list[InboxRow] = field(default_factory=list)
     consumed: list[int] = field(default_factory=list)
     triggers: list[TriggerRow] = field(default_factory=list)
@@ -362,6 +401,7 @@ class Batch:
     """Runs that were told something, e.g. a child of theirs has answered: looked at at once, or again if they go on.
     One that has ended, or is not there, is no error.
     """
+    queues: list[QueueRow] = field(default_factory=list)
 
     # What administrators do; see the backend's `commit`.
     replaced_environment_keys: list[EnvironmentKeyRow] = field(default_factory=list)
@@ -375,10 +415,10 @@ class Batch:
     replaced_pages: list[PageRow] = field(default_factory=list)
     exchanged_pages: list[bytes] = field(default_factory=list)
     """Runs whose whole history gives way to the pages that wait beside it: those that were added with a negative `seq`,
-    which no reader sees.
+    which no reader sees. The same with the chunks of their values, by `number`.
     """
     dropped_pages: list[bytes] = field(default_factory=list)
-    """Runs whose waiting pages go, before any are added."""
+    """Runs whose waiting pages and chunks go, before any are added."""
     reindexed_messages: list[tuple[bytes, bytes, bytes, bytes | None]] = field(default_factory=list)
     """Flow and message, and the indexes of partition and `dedupe` it is found by now. One that is gone is no error, and
     another of the flow with this `dedupe` goes, as if it had not been added.

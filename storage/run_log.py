@@ -5,11 +5,12 @@ The form of what it writes is that of `history`, which reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from .codec import pack, pack_pages
 from .envelope import REFERRING, ZIPPED, ScopeKey, same
 from .errors import StorageError, StoreClosed
+from .folding import Folding
 from .history import Chain, Head, RunKeys, RunReader, read_snapshot
 from .journal import Journal
 from .marks import Marks
@@ -17,6 +18,9 @@ from .port import Backend
 from .purposes import Purpose
 from .references import Missing, Referrer
 from .rows import Batch, KeyRow, PageRow, RunRow, RunUpdate, SnapshotRow
+from .stored_values import CHUNK_BYTES, StoredValue, found_in
+from .value_reading import ValueReader
+from .value_writing import Sealer, ValueWriter, content_of, put_apart, put_at_once, put_back, taken_out
 from .views import Value
 from .zipping import zipped
 
@@ -63,7 +67,7 @@ class RunLog:
         self._domain = domain
         self._link = head.link
         self._place, self._zipped_place = self._page_places()
-        self._referrer = Referrer()
+        self._referrer: Referrer | None = None
         self._head_version = head_version
         self._summary_version = summary_version
         self._summary: bytes | None = None
@@ -72,7 +76,11 @@ class RunLog:
         self._new = False
         self._head_due = False
         self._settled_seq = head.seq
+        self._beside: tuple[int, list[Sequence[Value]]] = (0, [])
+        self._unsettled: set[bytes] = set()  # large values that are written and named by no record yet
+        self._values = ValueReader(backend, keys, run_id)
         self._error: StorageError | None = None
+        self._closed = False
 
     @classmethod
     def create(
@@ -88,19 +96,30 @@ class RunLog:
 
     @classmethod
     async def open(
-        cls, journal: Journal, backend: Backend, keys: RunKeys, row: RunRow, *, from_snapshot: bool
+        cls,
+        journal: Journal,
+        backend: Backend,
+        keys: RunKeys,
+        row: RunRow,
+        *,
+        from_snapshot: bool,
+        folding: Folding | None = None,
     ) -> RunLog:
         """An existing run, positioned behind its last record after verifying its history (from the snapshot on, if so
-        asked).
+        asked), which `folding` is given on the way.
         """
         snapshot = await read_snapshot(backend, keys, row.run_id)
         chain = Chain(keys, row.run_id)
-        if from_snapshot and snapshot is not None:
+        if from_snapshot and snapshot is not None and (folding is None or folding.begin(snapshot[0], snapshot[2])):
             chain = Chain(keys, row.run_id, snapshot[0], snapshot[1])
-        reader = RunReader(backend, keys, chain, row.run_id)
+        elif folding is not None:
+            folding.begin(1, None)
+        reader = RunReader(backend, keys, chain, row.run_id, apart=True, row=row)
         key = keys.live
         known = snapshot is None or chain.seq == snapshot[0]
-        async for _ in reader.pages():
+        async for page in reader.pages():
+            if folding is not None:
+                await folding.take(page, reader)
             if snapshot is not None and chain.seq == snapshot[0] and same(chain.link, snapshot[1]):
                 known = True
         if snapshot is not None and chain.seq < snapshot[0]:
@@ -118,7 +137,7 @@ class RunLog:
             row.domain,
             head_version=row.head_version,
             summary_version=row.summary_version,
-            snapshot=(snapshot[0], snapshot[2]) if snapshot is not None and known else None,
+            snapshot=(snapshot[0], snapshot[2]) if snapshot is not None and known and folding is None else None,
             marks=chain.marks,
         )
 
@@ -126,7 +145,13 @@ class RunLog:
         """From now on a value that a record repeats is stored as a reference: where `naming` says for a record, by its
         second field, to where `named` says for the earlier one.
         """
-        self._referrer.naming, self._referrer.named = naming, named
+        self._referrer = referrer = Referrer()
+        referrer.naming, referrer.named = naming, named
+
+    @property
+    def names_values(self) -> bool:
+        """Whether a large value is written that no record names yet: the next one may."""
+        return bool(self._unsettled)
 
     @property
     def status(self) -> int:
@@ -135,7 +160,7 @@ class RunLog:
     @property
     def closed(self) -> bool:
         """Whether nothing can be appended any more, because the log was closed or a commit has failed."""
-        return self._error is not None
+        return self._closed or self._error is not None
 
     @property
     def ended(self) -> bool:
@@ -161,41 +186,55 @@ class RunLog:
         """Seals and queues records, and what changes in the run's row with them, all for one commit. Returns the sealed
         bytes.
 
-        Records go on pages of up to 64 KiB; a larger record goes alone. No records at all is a barrier, or a change of
-        the row only. `head` asks for a sealed head (do so when a run goes to sleep; a change of status always writes
-        one). `on_durable` is called from the event loop once everything of this call is on disk. `packed` is the first
-        record as `pack_record` gives it. Raises NotStorable
-        (nothing was queued), SealLimit, and the journal's error once a commit has failed.
+        Records go on pages of up to 64 KiB; a larger record goes alone, and one of more than CHUNK_BYTES has its large
+        values beside it, in the same commit (`set_apart` writes them before, in smaller ones). No records at all is a
+        barrier, or a change of the row only. `head` asks for a sealed head (do so when a run goes to sleep; a change of
+        status always writes one). `on_durable` is called from the event loop once everything of this call is on disk.
+        `packed` is the first record as `pack_record` gives it. Raises NotStorable (nothing was queued), SealLimit, and
+        the journal's error once a commit has failed.
         """
-        self._alive()
-        parts = pack_pages(self._referrer.pack(records, self.seq, packed), PAGE_BYTES) if records else ()
+        journal = self._journal
+        if self._closed or self._error is not None or journal.error is not None:
+            self._alive()
+        parts: Sequence[tuple[int, bytes]] = ()
+        if records:
+            if self._referrer is not None:
+                data = self._referrer.pack(records, self.seq, packed)
+            elif packed is not None:
+                data = [packed, *map(pack, records[1:])]
+            else:
+                data = [*map(pack, records)]
+            parts = pack_pages(data, PAGE_BYTES)
         sealed_summary = pack(summary) if summary is not None else None
+        if parts and (len(parts) > 1 or len(parts[0][1]) > CHUNK_BYTES):
+            parts = self._with_values_beside(records, parts)
         written = 0
         if parts:
-            key, queue = self._key, self._journal.batch.pages
-            for count, data in parts:
+            seal, queue, passed = self._key.seal_page, journal.batch.pages, self._marks.passed
+            if self._unsettled:
+                self._settle_values(records)
+            for count, page in parts:
                 seq, place = self.seq, self._place
-                if self.zips and (small := zipped(data)) is not None:
-                    data, place = small, self._zipped_place
-                record = key.seal(place, seq, 0, data)
-                self._link = link = key.link(self._link, seq, record)
-                self.seq = seq + count
-                self._marks.passed(seq + count, link, len(record))
+                if self.zips and (small := zipped(page, first=seq == 1)) is not None:
+                    page, place = small, self._zipped_place
+                record, link = seal(place, seq, page, self._link)
+                self._link, self.seq = link, seq + count
+                size = len(record)
+                passed(seq + count, link, size)
                 queue.append(PageRow(self.run_id, seq, link, record))
-                written += len(record)
+                written += size
             self.bytes_written += written
         if status is not None or ended_ms is not None:
             before = self._head
-            self._head = before._replace(
-                status=before.status if status is None else status,
-                ended_ms=before.ended_ms if ended_ms is None else ended_ms,
-            )
+            status = before.status if status is None else status
+            ended_ms = before.ended_ms if ended_ms is None else ended_ms
+            self._head = Head(before.seq, before.link, status, ended_ms, *before[4:])
             self._head_due = True
         if sealed_summary is not None:
             self._seal_packed_summary(sealed_summary)
         if head:
             self._head_due = True
-        self._journal.touch(self, written, on_durable)
+        journal.touch(self, written, on_durable)
         return written
 
     def snapshot(self, value: Value) -> None:
@@ -205,7 +244,8 @@ class RunLog:
         record = self._key.seal(self._key.place(Purpose.SNAPSHOT, self.run_id), self.seq, 0, data)
         self._journal.batch.snapshots[self.run_id] = SnapshotRow(self.run_id, self.seq, record)
         self._snapshot = None
-        self._referrer.forget()
+        if self._referrer is not None:
+            self._referrer.forget()
         self._journal.touch(self, len(record))
 
     async def load_snapshot(self) -> tuple[int, Value] | None:
@@ -218,7 +258,8 @@ class RunLog:
     async def record(self, seq: int) -> Value:
         """One record of this run, by its number, once it is durable. Raises TamperedHistory.
 
-        What lies before it was verified or written by this log; so only the way from the nearest mark is read.
+        What lies before it was verified or written by this log; so only the way from the nearest mark is read. Large
+        values are only named in it, see `whole`.
         """
         return (await self._stored(seq))[0]
 
@@ -235,6 +276,78 @@ class RunLog:
                 continue
             if seq < chain.seq:
                 return chain.stored(seq, page)
+
+    # --- large values
+
+    async def set_apart(self, record: Sequence[Value]) -> Sequence[Value]:
+        """A record that names its large values, to be appended in place of this one; they are durable on return, in
+        commits of bounded size. Raises NotStorable, ValueTooLarge, and the journal's error.
+        """
+        left, values = taken_out(record)
+        names = await put_apart(values, self.value_writer)
+        self.will_name(names)
+        return [put_back(field, names) for field in left] if names else record
+
+    def will_name(self, values: Sequence[StoredValue]) -> None:
+        """These are written, and records to come name them."""
+        self._unsettled.update(value.id for value in values)
+
+    def value_writer(self, form: int) -> ValueWriter:
+        """Takes a large value of this run in as it comes; then `finish`, or its `drop`."""
+        self._alive()
+        return ValueWriter(self._journal, self.run_id, self._sealer(form))
+
+    async def finish(self, writer: ValueWriter) -> StoredValue:
+        """What stands for the value, durable on return; the record that names it has to be appended by this log."""
+        value = await writer.finish()
+        self.will_name([value])
+        return value
+
+    async def whole(self, value: Value) -> Value:
+        """A value of a record of this run, with its large values in it. Raises TamperedHistory."""
+        return await self._values.whole(value)
+
+    def parts(self, value: StoredValue) -> AsyncIterator[bytes]:
+        """The bytes of a large value, a chunk at a time. Raises TamperedHistory."""
+        return self._values.parts(value)
+
+    def _sealer(self, form: int) -> Sealer:
+        return Sealer(lambda: self._key, form, zips=self.zips)
+
+    def _settle_values(self, records: Sequence[Sequence[Value]]) -> None:
+        for value in found_in(records):
+            if value.id in self._unsettled:
+                self._unsettled.discard(value.id)
+                self._journal.batch.settled_values.append(value.id)
+
+    def _with_values_beside(
+        self, records: Sequence[Sequence[Value]], parts: Sequence[tuple[int, bytes]]
+    ) -> list[tuple[int, bytes]]:
+        """The pages, with the large values of those apart that are too large. Nothing is queued where it raises
+        NotStorable or ValueTooLarge.
+        """
+        at, found = 0, {}
+        for place, (count, data) in enumerate(parts):
+            if len(data) > CHUNK_BYTES:  # of one record, which goes alone
+                left, values = taken_out(records[at])
+                contents = [(self._sealer(form), content_of(form, value)) for form, value in values]
+                if contents:
+                    found[place] = left, contents
+            at += count
+        put_at_once(self._journal, self.run_id, [each for _, contents in found.values() for each in contents])
+        pages = list(parts)
+        for place, (left, contents) in found.items():
+            names = [sealer.named() for sealer, _ in contents]
+            record = [put_back(field, names) for field in left]
+            if not place:
+                self._beside = self.seq, [record]
+            pages[place] = 1, pack([pack(record)])
+        return pages
+
+    def take_beside(self) -> tuple[int, list[Sequence[Value]]]:
+        """Number and form of the first record of the last `append`, if that had to set values of it apart: once."""
+        found, self._beside = self._beside, (0, [])
+        return found
 
     # --- called by the journal
 
@@ -278,6 +391,8 @@ class RunLog:
 
     def _alive(self) -> None:
         error = self._error or self._journal.error
+        if error is None and self._closed:
+            error = StoreClosed(f"The log of run {self.run_id.hex()} is closed.")
         if error is not None:
             raise error
 
@@ -287,6 +402,7 @@ class RunLog:
         """
         self._alive()
         self._keys = self._keys.with_newer(key)
+        self._values = ValueReader(self._backend, self._keys, self.run_id)
         self._key, self._domain = key, key_row.domain
         self._place, self._zipped_place = self._page_places()
         self._snapshot = None
@@ -302,11 +418,10 @@ class RunLog:
 
     def close(self) -> None:
         """Ends this log: later appends are refused. What is queued still becomes durable."""
-        if self._error is None:
-            self._error = StoreClosed(f"The log of run {self.run_id.hex()} is closed.")
+        self._closed = True
 
     def _seal_head(self) -> bytes:
-        self._head = self._head._replace(seq=self.seq, link=self._link)
+        self._head = Head(self.seq, self._link, *self._head[2:])
         self._head_version += 1
         self._head_due = False
         place = self._key.place(Purpose.HEAD, self.run_id)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from weakref import WeakValueDictionary
 
 from .codec import pack
 from .envelope import FIRST_LINK, ScopeKey, kid_of
 from .errors import IntegrityError, RecordNotFound, TamperedHistory
+from .folding import Folding
 from .history import Chain, Head, RunKeys, RunReader, open_head, open_run_info, read_snapshot
 from .journal import Journal
 from .keyring import Keyring
@@ -17,12 +19,28 @@ from .parts import Parts
 from .port import Backend
 from .purposes import Kind, Purpose
 from .rereading import settled
-from .rows import Batch, KeyRow, PageRow, RunRow, RunUpdate
+from .rows import Batch, ChunkRow, KeyRow, LargeValueRow, PageRow, RunRow, RunUpdate
 from .run_log import RunLog
+from .stored_values import StoredValue
+from .value_writing import Sealer, ValueWriter, chunk_row, put_apart, put_back, taken_out
 from .views import RunInfo, Value
 
 _HANDING_OVER_SECONDS = 0.05
 """Between two looks whether another worker has handed a run over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is large of a run that is about to be made, written before it: `value` names it."""
+
+    value: Value = field(repr=False)
+    names: list[StoredValue]
+    key: ScopeKey
+    key_row: KeyRow
+
+
+_VALUES_A_COMMIT = 16
+"""Large values that one commit removes: nobody who writes waits long for it."""
 
 
 class Runs:
@@ -33,7 +51,8 @@ class Runs:
         self._keyring = keyring
         self._journal = journal
         self._live: WeakValueDictionary[bytes, RunLog] = WeakValueDictionary()
-        self._moving = asyncio.Lock()
+        # Held while a run is opened or changes its key, so that there is never a second log of one.
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     def create(
         self,
@@ -47,31 +66,61 @@ class Runs:
         status: int,
         parent: bytes | None,
         definition_digest: bytes,
+        prepared: Prepared | None = None,
     ) -> RunLog:
-        """A new run; its key and row go with the next commit."""
-        key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain)
+        """A new run; its key and row go with the next commit. `prepared` is of use where it is sealed by the same
+        environment key: the log has `names_values` then.
+        """
+        if prepared is not None:
+            row = prepared.key_row
+            if (row.domain, row.key_version) != (domain, self._keyring.live_version(domain)):
+                prepared = None
+        if prepared is not None:
+            key, key_row = prepared.key, prepared.key_row
+        else:
+            key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain)
         head = Head(1, FIRST_LINK, status, None, flow_id, version, definition_digest, started_ms, parent)
         log = self._live[run_id] = RunLog.create(self._journal, self._backend, key, key_row, head, summary)
+        if prepared is not None:
+            log.will_name(prepared.names)
         return log
 
-    async def open(self, run_id: bytes, *, from_snapshot: bool) -> RunLog:
-        """Raises RecordNotFound, TamperedHistory."""
-        async with self._moving:
-            return await settled(
-                self._backend, self._keyring, Kind.RUN, run_id, lambda: self._open(run_id, from_snapshot=from_snapshot)
-            )
+    async def prepare(self, run_id: bytes, value: Value, *, domain: int, zips: bool) -> Prepared:
+        """Writes what is large in a value that a run is to begin with, in commits of bounded size. Raises NotStorable,
+        ValueTooLarge.
+        """
+        key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain)
+        (left,), values = taken_out([value])
 
-    async def _open(self, run_id: bytes, *, from_snapshot: bool) -> RunLog:
+        def writer_of(form: int) -> ValueWriter:
+            return ValueWriter(self._journal, run_id, Sealer(lambda: key, form, zips=zips))
+
+        names = await put_apart(values, writer_of)
+        return Prepared(put_back(left, [*names]), names, key, key_row)
+
+    async def open(self, run_id: bytes, *, from_snapshot: bool, folding: Folding | None = None) -> RunLog:
+        """Raises RecordNotFound, TamperedHistory."""
+        read = partial(self._open, run_id, from_snapshot=from_snapshot, folding=folding)
+        async with self._turn(run_id):
+            return await settled(self._backend, self._keyring, Kind.RUN, run_id, read)
+
+    async def _open(self, run_id: bytes, *, from_snapshot: bool, folding: Folding | None = None) -> RunLog:
         keys, row = await self._keys_and_row(run_id)
-        log = await RunLog.open(self._journal, self._backend, keys, row, from_snapshot=from_snapshot)
+        log = await RunLog.open(self._journal, self._backend, keys, row, from_snapshot=from_snapshot, folding=folding)
         self._live[run_id] = log
         return log
+
+    def _turn(self, run_id: bytes) -> asyncio.Lock:
+        turn = self._turns.get(run_id)
+        if turn is None:
+            turn = self._turns[run_id] = asyncio.Lock()
+        return turn
 
     async def change_key(self, run_id: bytes, domain: int) -> bool:
         """Lets a fresh key of another domain seal what a run in flight still writes; durable on return. False if the
         run has ended: nothing is written any more.
         """
-        async with self._moving:
+        async with self._turn(run_id):
             while True:
                 # Of several workers, the others hand over what they have as long as keys are migrated.
                 while not await self._backend.claim_run(run_id):  # noqa: ASYNC110
@@ -111,21 +160,36 @@ class Runs:
         keys, row = await self._keys_and_row(run_id)
         generation = rows[-1].generation + 1
         key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain, generation=generation)
-        reader, link = RunReader(self._backend, keys, Chain(keys, run_id), run_id), FIRST_LINK
+        reader, link = RunReader(self._backend, keys, Chain(keys, run_id), run_id, apart=True), FIRST_LINK
         pages: list[PageRow] = []
-        size, beside = 0, False
+        chunks: list[ChunkRow] = []
+        size, beside, known = 0, False, set[StoredValue]()
+
+        async def write_beside() -> None:
+            nonlocal pages, chunks, size, beside
+            part = Batch(guard=self._keyring.guard, pages=_beside(pages), chunks=_chunks_beside(chunks))
+            part.dropped_pages = [] if beside else [run_id]
+            await self._backend.commit(part)
+            pages, chunks, size, beside = [], [], 0, True
+
         async for page in reader.pages():
             record = _sealed_anew(key, run_id, page.seq, reader)
             link = key.link(link, page.seq, record)
             pages.append(PageRow(run_id, page.seq, link, record))
             size += len(record)
+            for value in [value for value in reader.named if value not in known]:
+                known.add(value)
+                async for chunk in _values_anew(key, value, reader):
+                    chunks.append(chunk)
+                    size += len(chunk.record)
+                    if size > most_bytes:
+                        await write_beside()
             if size > most_bytes:
-                part = Batch(guard=self._keyring.guard, pages=_beside(pages))
-                part.dropped_pages = [] if beside else [run_id]
-                await self._backend.commit(part)
-                pages, size, beside = [], 0, True
-        if beside:
+                await write_beside()
+        if beside or chunks:
+            batch.dropped_pages += [] if beside else [run_id]
             batch.pages += _beside(pages)
+            batch.chunks += _chunks_beside(chunks)
             batch.exchanged_pages.append(run_id)
         else:
             batch.replaced_pages += pages
@@ -147,7 +211,7 @@ class Runs:
 
     async def adopt(self, info: RunInfo, reader: RunReader, parts: Parts) -> None:
         """Writes a run of another environment that has ended, with its history, under the same id and as new here. Its
-        end may still wait in `parts`. Raises TamperedHistory.
+        end may still wait in `parts`. The reader names large values `apart`. Raises TamperedHistory.
         """
         run_id = info.run_id
         key, key_row = self._keyring.new_scope(Kind.RUN, run_id, self._keyring.domain)
@@ -163,16 +227,28 @@ class Runs:
                 head.parent, 1, sealed, 1, summary,
             )  # fmt: skip
 
-        async for page in reader.pages():
-            record = _sealed_anew(key, run_id, page.seq, reader)
-            link = key.link(link, page.seq, record)
-            parts.batch.pages.append(PageRow(run_id, page.seq, link, record))
-            parts.size += len(record)
+        async def make_room() -> None:
+            nonlocal begun
             if parts.full and reader.head is not None:
                 if not begun:
                     parts.batch.runs.append(row(reader.head._replace(seq=1, link=FIRST_LINK)))
                     begun = True
                 await parts.flush()
+
+        known = set[StoredValue]()
+        async for page in reader.pages():
+            for value in [value for value in reader.named if value not in known]:
+                known.add(value)
+                parts.batch.large_values.append(LargeValueRow(value.id, run_id, info.started_ms, 1))
+                async for chunk in _values_anew(key, value, reader):
+                    parts.batch.chunks.append(chunk)
+                    parts.size += len(chunk.record)
+                    await make_room()
+            record = _sealed_anew(key, run_id, page.seq, reader)
+            link = key.link(link, page.seq, record)
+            parts.batch.pages.append(PageRow(run_id, page.seq, link, record))
+            parts.size += len(record)
+            await make_room()
         if reader.head is None:
             raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
         head = reader.head._replace(link=link)
@@ -182,11 +258,31 @@ class Runs:
         else:
             parts.batch.runs.append(row(head))
 
-    async def reader(self, run_id: bytes, again: Callable[[], Awaitable[RunKeys]] | None = None) -> RunReader:
+    async def reader(
+        self, run_id: bytes, again: Callable[[], Awaitable[RunKeys]] | None = None, *, apart: bool = False
+    ) -> RunReader:
         """`again` gives the run's keys as they are then, where `keys` is not enough. Raises RecordNotFound."""
         again = again if again is not None else partial(self.keys, run_id)
         keys = await again()
-        return RunReader(self._backend, keys, Chain(keys, run_id), run_id, again)
+        return RunReader(self._backend, keys, Chain(keys, run_id), run_id, again, apart=apart)
+
+    async def sweep_values(self, before_ms: int, run_id: bytes | None = None) -> int:
+        """Removes large values that no record names: of one run, or of all that are not in flight, made before that
+        time. Gives how many there were.
+        """
+        if run_id is not None:
+            rows = await self._backend.large_values(run_id)
+            return await self._drop([row.value_id for row in rows if not row.settled])
+        done = 0
+        while rows := await self._backend.unsettled_values(before_ms, _VALUES_A_COMMIT):
+            done += await self._drop([row.value_id for row in rows])
+        return done
+
+    async def _drop(self, values: list[bytes]) -> int:
+        for at in range(0, len(values), _VALUES_A_COMMIT):
+            part = values[at : at + _VALUES_A_COMMIT]
+            await self._backend.commit(Batch(guard=self._keyring.guard, dropped_values=part))
+        return len(values)
 
     async def one(self, run_id: bytes) -> RunInfo:
         """Raises RecordNotFound, TamperedHistory."""
@@ -247,6 +343,19 @@ def _sealed_anew(key: ScopeKey, run_id: bytes, seq: int, reader: RunReader) -> b
     """The page that the reader has just given, as it was packed, sealed by this key."""
     codec, data = reader.packed
     return key.seal(key.place(Purpose.PAGE, run_id, codec), seq, 0, data)
+
+
+async def _values_anew(key: ScopeKey, value: StoredValue, reader: RunReader) -> AsyncIterator[ChunkRow]:
+    """The chunks of a large value, as they were put together, sealed by this key. Raises TamperedHistory."""
+    number = 0
+    async for last, codec, data in reader.values.pieces(value):
+        number += 1
+        yield chunk_row(key, value.id, number, last, codec, data)
+
+
+def _chunks_beside(chunks: Sequence[ChunkRow]) -> list[ChunkRow]:
+    """The same chunks where no reader looks."""
+    return [chunk._replace(number=-chunk.number) for chunk in chunks]
 
 
 def _beside(pages: Sequence[PageRow]) -> list[PageRow]:

@@ -33,22 +33,26 @@ from .errors import (
     StoreCorrupt,
 )
 from .folders import make_folder, os_error, sync_folder
-from .key_calls import KeyCalls
+from .key_calls import SERVICE_ACTOR, KeyCalls
 from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import MOVING, Floor, KeyState
 from .keystore import Keystore
+from .naming import named
 from .places import Places
 from .policy import Policies
-from .port import Backend
+from .port import Backend, KeyProvider
 from .providers import provider_for
 from .purposes import Domain, Index, Kind, Purpose, Role
 from .rows import Batch, EnvironmentRow
 from .sealed_inbox import SealedInbox
+from .stored_values import MOST_BYTES
 from .vault import Vault, system_ms
 from .views import EnvironmentInfo, OtherPlace, Value
 
 T = TypeVar("T")
+
+CREATE: Final = "environment create"
 
 _OTHER: Final = 3
 """Which of the later fields of an environment's record is its other place."""
@@ -61,12 +65,16 @@ class Store:
         self, home: Path, keystore: Keystore, backend: Backend, keyring: Keyring, now_ms: Callable[[], int]
     ) -> None:
         self.home = home
+        self.most_value_bytes = MOST_BYTES
+        """What one value of a run may have."""
         self.customers = provider_for
         self._keystore = keystore
         self._backend = backend
         self._keyring = keyring
         self._now_ms = now_ms
         self._places = Places(home)
+        self._service_calls: dict[bytes, KeyCalls] = {}
+        self._audit = Audit(backend, keyring, now_ms)
         self.policies = Policies(backend, keyring, now_ms)
 
     @property
@@ -120,13 +128,18 @@ class Store:
 
     async def close(self) -> None:
         """Closes the control store; vaults are closed by whoever opened them."""
-        await self._backend.close()
+        try:
+            for calls in self._service_calls.values():
+                await calls.close()
+        finally:
+            await self._backend.close()
 
     async def create_environment(
-        self, name: str, *, database: str | None = None, location: str | None = None
+        self, name: str, *, database: str | None = None, location: str | None = None, actor: str = SERVICE_ACTOR
     ) -> EnvironmentInfo:
         """A new environment with its own keys, and its own store: in a file, or in the PostgreSQL database with this
-        URL. `location` says in which region that is: a policy of another one does not come to it.
+        URL. `location` says in which region that is: a policy of another one does not come to it. It is on record that
+        `actor` made it.
 
         Raises AlreadyThere for a name that exists, in any case, InvalidName for none, InvalidDatabaseUrl (also for a
         URL with a password), and the errors of a database that cannot be used.
@@ -144,7 +157,8 @@ class Store:
                 await self._places.remove(info)
             raise
         # Last, so that an environment that is listed has its store; a crash before leaves an unused folder.
-        await self._list(info)
+        await self._list(info, actor)
+        await self._asked(info.id).tell()
         return info
 
     async def adopt_environment(self, info: EnvironmentInfo) -> EnvironmentInfo:
@@ -223,13 +237,18 @@ class Store:
         changed = EnvironmentRow(info.id, row.name_index, version, row.created_ms, record)
         return info, Batch(changed_environments=[changed])
 
-    async def _list(self, info: EnvironmentInfo) -> None:
+    async def _list(self, info: EnvironmentInfo, made_by: str | None = None) -> None:
         index = self._keyring.name_index(Index.ENVIRONMENT_NAME, info.name)
         key, key_row = self._keyring.new_scope(Kind.ENVIRONMENT, info.id)
         record = key.seal(key.place(Purpose.ENVIRONMENT, info.id), 0, 1, _packed(info))
         row = EnvironmentRow(info.id, index, 1, info.created_ms, record)
+        batch = Batch(keys=[key_row], environments=[row])
         try:
-            await self._backend.commit(Batch(keys=[key_row], environments=[row]))
+            if made_by is None:
+                await self._backend.commit(batch)
+            else:
+                detail = None if info.location is None else {"location": info.location}
+                await self._audit.record(made_by, CREATE, info.name, SUCCEEDED, detail, batch)
         except Conflict as error:  # somebody else was faster
             await self._places.remove(info)
             raise AlreadyThere(f"There is an environment {info.name} already.") from error
@@ -290,12 +309,24 @@ class Store:
     def vault(self, info: EnvironmentInfo, backend: Backend, keyring: Keyring, source: KeySource) -> Vault:
         """The vault of rows and keys that were opened by `open_backend`; it closes them."""
         until = partial(Registry(self).until_ms, info.id)
-        return Vault(info, backend, keyring, source, now_ms=self._now_ms, backups_until=until)
+        return Vault(
+            info, backend, keyring, source, now_ms=self._now_ms, backups_until=until,
+            most_value_bytes=self.most_value_bytes,
+        )  # fmt: skip
 
     def key_source(self, environment: bytes, backend: Backend, floor: Floor = Floor()) -> KeySource:  # noqa: B008
         """Where the keys of these rows come from, whose state is not below `floor`."""
-        calls = KeyCalls(partial(self._record_call, environment), self._now_ms)
-        return KeySource(environment, backend, self._keystore.provider(environment), self.customers, floor, calls)
+        asked = self._asked(environment)
+        calls = KeyCalls(partial(self._record_call, environment), self._now_ms, service=asked)
+        service = asked.watched(self._keystore.provider(environment))
+        return KeySource(environment, backend, service, self.customers, floor, calls)
+
+    def _asked(self, environment: bytes) -> KeyCalls:
+        """What this process asks the service's keystore for an environment."""
+        if environment not in self._service_calls:
+            record = partial(self._record_call, environment)
+            self._service_calls[environment] = KeyCalls(record, self._now_ms, sums=True)
+        return self._service_calls[environment]
 
     async def _record_call(
         self, environment: bytes, actor: str, kind: str, code: str | None, detail: dict[str, Any]
@@ -303,7 +334,7 @@ class Store:
         info = next((each for each in await self.environments() if each.id == environment), None)
         subject = environment.hex() if info is None else info.name
         status, more = (SUCCEEDED, {}) if code is None else (FAILED, {"code": code})
-        await Audit(self._backend, self._keyring, self._now_ms).record(actor, kind, subject, status, {**detail, **more})
+        await self._audit.record(actor, kind, subject, status, {**detail, **more})
 
     async def sealed_inbox(self, name: str) -> SealedInbox:
         """Where a locked or suspended environment takes something in; the service's keys are enough. Raises as
@@ -343,7 +374,9 @@ class Store:
     async def _create_environment_store(self, info: EnvironmentInfo) -> None:
         backend = await self._places.create(info)
         try:
-            await _create(backend, self._keystore, info.id, Role.ENVIRONMENT, info.created_ms)
+            self._keystore.add(info.id, Role.ENVIRONMENT)
+            provider = self._asked(info.id).watched(self._keystore.provider(info.id))
+            await _create(backend, provider, info.id, Role.ENVIRONMENT, info.created_ms)
         finally:
             await backend.close()
 
@@ -354,7 +387,8 @@ class Store:
         key = self._keyring.open_scope(keys[0])
         place = key.place(Purpose.ENVIRONMENT, row.environment_id)
         # Address, location, settings and the other place came later: records of before have none.
-        name, created_ms, *later = unpack(key.open(place, 0, row.row_version, row.record))
+        with named(f"Environment {row.environment_id.hex()}"):
+            name, created_ms, *later = unpack(key.open(place, 0, row.row_version, row.record))
         if len(later) > _OTHER and later[_OTHER] is not None:
             later[_OTHER] = OtherPlace(*later[_OTHER])
         index = self._keyring.name_index(Index.ENVIRONMENT_NAME, name)
@@ -428,7 +462,9 @@ async def _open_or_create(home: Path, backend: Backend, keystore: Keystore, now_
             raise _lost_control(home / "control.db")
     if identity is None:
         try:
-            return await _create(backend, keystore, random_id(), Role.CONTROL, now_ms)
+            made = random_id()
+            keystore.add(made, Role.CONTROL)
+            return await _create(backend, keystore.provider(made, Role.CONTROL), made, Role.CONTROL, now_ms)
         except Conflict:  # another process was faster
             identity = await backend.identity()
             if identity is None:
@@ -437,9 +473,8 @@ async def _open_or_create(home: Path, backend: Backend, keystore: Keystore, now_
     return await Keyring.open(identity, Role.CONTROL, {Domain.SERVICE: provider}, await backend.environment_keys())
 
 
-async def _create(backend: Backend, keystore: Keystore, identity: bytes, role: Role, now_ms: int) -> Keyring:
-    # The key is safe in the keystore before anything is sealed under it.
-    keystore.add(identity, role)
-    keyring, rows = await Keyring.create(identity, role, keystore.provider(identity, role), now_ms)
+async def _create(backend: Backend, provider: KeyProvider, identity: bytes, role: Role, now_ms: int) -> Keyring:
+    """The key of `provider` is safe in its keystore before anything is sealed under it."""
+    keyring, rows = await Keyring.create(identity, role, provider, now_ms)
     await backend.commit(Batch(identity=identity, environment_keys=rows))
     return keyring

@@ -14,9 +14,10 @@ from typing import Literal, TypeVar
 from .connections import ConnectionInfo, Connections
 from .definitions import Definitions
 from .errors import StorageError
+from .folding import Folding
 from .history import RunReader
 from .inbox import Inbox
-from .journal import Journal
+from .journal import Journal, LargeValues
 from .keyring import Keyring
 from .keysource import KeySource
 from .ledger import RUN, Ledger
@@ -28,9 +29,10 @@ from .operations import Operations
 from .port import Backend
 from .retention import Retention, Retentions
 from .run_log import RunLog
-from .runs import Runs
+from .runs import Prepared, Runs
 from .sealed_inbox import SealedItem, SealedItems
 from .shredding import Shredded, Shredding
+from .stored_values import MOST_BYTES
 from .triggers import Triggers
 from .views import (
     EnvironmentInfo,
@@ -76,6 +78,7 @@ class Vault(OpenKeys):
         *,
         now_ms: Callable[[], int] = system_ms,
         backups_until: Callable[[], Awaitable[int | None]] = _unknown,
+        most_value_bytes: int = MOST_BYTES,
     ) -> None:
         self.environment = environment
         self._backups_until = backups_until
@@ -84,6 +87,7 @@ class Vault(OpenKeys):
         self._keyring = keyring
         self._source = source
         self._journal = Journal(backend, lambda: keyring.guard)
+        self._journal.values = LargeValues(most_value_bytes, now_ms)
         self._definitions = Definitions(backend, keyring, now_ms, self.reload_keys)
         self.workers = Workers(backend, self._journal)
         self._inbox = Inbox(backend, keyring, now_ms)
@@ -148,43 +152,67 @@ class Vault(OpenKeys):
         parent: bytes | None = None,
         parent_domain: int | None = None,
         definition_digest: bytes = b"",
+        prepared: Prepared | None = None,
     ) -> RunLog:
         """A new run; its key and row go with the next commit. `run_id` is 16 bytes that no run has: ask `run_exists`
         first.
 
         `summary` is what lists show; it is sealed. `definition_digest` (FlowDocument.digest) is bound into the sealed
-        head.
+        head. `prepared` is what `prepare_run` gave.
         """
         if len(run_id) != 16:
             raise ValueError("A run's id is 16 bytes.")
         return self._runs.create(
             run_id, flow_id, version, started_ms, summary, status=status, parent=parent,
             domain=self._keyring.domain_of_child(self._definitions.domain(flow_id), parent_domain),
-            definition_digest=definition_digest,
+            definition_digest=definition_digest, prepared=prepared,
         )  # fmt: skip
+
+    async def prepare_run(
+        self, run_id: bytes, flow_id: bytes, value: Value, *, zips: bool, parent_domain: int | None = None
+    ) -> Prepared:
+        """Writes what is large in the value that a new run is to begin with, before it is made: in commits of bounded
+        size, which others share. Raises NotStorable, ValueTooLarge.
+        """
+        domain = self._keyring.domain_of_child(self._definitions.domain(flow_id), parent_domain)
+        return await self._runs.prepare(run_id, value, domain=domain, zips=zips)
+
+    @property
+    def most_value_bytes(self) -> int:
+        """What one value of a run may have."""
+        return self._journal.values.most_bytes
 
     async def run_exists(self, run_id: bytes) -> bool:
         """Whether the store has this run (one that was created but is not durable yet does not count)."""
         return await self._backend.run(run_id) is not None
 
-    async def open_run(self, run_id: bytes, *, from_snapshot: bool = False) -> RunLog:
+    async def open_run(self, run_id: bytes, *, from_snapshot: bool = False, folding: Folding | None = None) -> RunLog:
         """An existing run's log, positioned behind its last record. Raises RecordNotFound, TamperedHistory.
 
-        The whole history is verified, or with `from_snapshot` only what came after the latest snapshot.
+        The whole history is verified, or with `from_snapshot` only what came after the latest snapshot; what is read,
+        `folding` is given.
         """
-        return await self._fresh(lambda: self._runs.open(run_id, from_snapshot=from_snapshot))
+        return await self._fresh(lambda: self._runs.open(run_id, from_snapshot=from_snapshot, folding=folding))
 
-    async def reader(self, run_id: bytes) -> RunReader:
-        """A verifying reader of a run's history, to read once or to follow. Raises RecordNotFound."""
-        return await self._runs.reader(run_id, lambda: self._fresh(lambda: self._runs.keys(run_id)))
+    async def reader(self, run_id: bytes, *, apart: bool = False) -> RunReader:
+        """A verifying reader of a run's history, to read once or to follow; with `apart` its large values are only
+        named in it (StoredValue), and its `values` reads them. Raises RecordNotFound.
+        """
+        return await self._runs.reader(run_id, lambda: self._fresh(lambda: self._runs.keys(run_id)), apart=apart)
 
-    async def read_run(self, run_id: bytes, after_seq: int = 0) -> AsyncIterator[Page]:
+    async def sweep_values(self, before_ms: int, *, run_id: bytes | None = None) -> int:
+        """Removes the large values that no record names, and gives how many there were: of one run, before anything of
+        it goes on in this process, or of all that are not in flight, made before that time. For the executor.
+        """
+        return await self._runs.sweep_values(before_ms, run_id)
+
+    async def read_run(self, run_id: bytes, after_seq: int = 0, *, apart: bool = False) -> AsyncIterator[Page]:
         """The history behind record `after_seq`, page by page. Everything before is verified as well; `reader` follows
         more cheaply.
 
         Raises RecordNotFound, TamperedHistory.
         """
-        reader = await self.reader(run_id)
+        reader = await self.reader(run_id, apart=apart)
         async for page in reader.pages():
             skip = after_seq + 1 - page.seq
             if skip <= 0:

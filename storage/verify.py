@@ -395,7 +395,7 @@ class _Verifier:
 
     async def _history(self, run_id: bytes) -> None:
         try:
-            reader = await self._runs.reader(run_id)
+            reader = await self._runs.reader(run_id, apart=True)
         except RecordNotFound:
             self._seen.discard(run_id)  # it was shredded since it was listed
             return
@@ -404,6 +404,10 @@ class _Verifier:
         async for page in reader.pages():
             self._result.checked += 1
             content, seq = with_page(content, page), page.seq + len(page.records)
+            for value in reader.named:
+                self._result.checked += value.count
+                async for _ in reader.values.parts(value):
+                    pass
             matched = matched or (known is not None and seq == known.seq and same(content, known.content))
         await self._runs.one(run_id)
         await self._runs.snapshot(run_id)

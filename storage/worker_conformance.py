@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from .conformance import OpenBackend, initialised, key_row, opened, page_row, run_row
-from .rows import FOR_EVENTS, Batch, RunUpdate, WaitRow
+from .rows import FOR_EVENTS, Batch, QueueRow, RunUpdate, WaitRow
 
 
 class WorkerConformance:
@@ -67,7 +67,27 @@ class WorkerConformance:
             assert await backend.claim(10, 49) == []
             assert await backend.claim(10, 50) == [run]
             await backend.commit(Batch(wakes=[run]))
-            assert run in [*await backend.told(), *await backend.claim(10, 0)]
+            await backend.commit(Batch(waits=[WaitRow(run, 60, True)]))
+            assert run in await backend.claim(10, 0)
+
+    async def test_what_a_run_has_heard_is_not_slept_over_when_its_process_dies(
+        self, open_backend: OpenBackend
+    ) -> None:
+        """Between the look that takes the word and the run's next step, or where it was just falling asleep."""
+        asleep, awake = os.urandom(16), os.urandom(16)
+        async with initialised(open_backend) as backend:
+            assert await backend.join()
+            both = [asleep, awake]
+            await backend.commit(Batch(keys=[key_row(run) for run in both], runs=[run_row(run) for run in both]))
+            await backend.commit(Batch(wakes=both))
+            assert await backend.claim(10, 0, here=both) == []
+            await backend.told()
+            await backend.commit(Batch(waits=[WaitRow(asleep, 50, True), WaitRow(awake, 0, False)]))
+            await backend.commit(Batch(waits=[WaitRow(awake, 40, True)]))
+        async with opened(open_backend) as backend:
+            assert await backend.join()
+            assert await backend.claim(10, 39) == [asleep]
+            assert await backend.claim(10, 40) == [awake]  # which had gone on after it
 
     async def test_whoever_has_a_store_for_itself_shares_it_with_nobody(self, open_backend: OpenBackend) -> None:
         async with initialised(open_backend) as one, opened(open_backend) as two:
@@ -79,3 +99,39 @@ class WorkerConformance:
             assert await two.join()
             async with opened(open_backend) as three:
                 assert not await three.try_become_executor()
+
+    async def test_runs_of_a_queue_are_for_whoever_serves_it(self, open_backend: OpenBackend) -> None:
+        one, two, other, free = (os.urandom(16) for _ in range(4))
+        queue, another = b"Q" * 16, b"R" * 16
+        async with initialised(open_backend) as backend:
+            assert await backend.join()
+            await backend.commit(Batch(keys=[key_row(each) for each in (one, two, other, free)]))
+            await backend.commit(
+                Batch(
+                    runs=[run_row(each) for each in (one, two, other, free)],
+                    queues=[QueueRow(one, queue, 1), QueueRow(two, queue, 0), QueueRow(other, another, 1)],
+                    waits=[WaitRow(one, FOR_EVENTS, True), WaitRow(two, 40, True), WaitRow(other, FOR_EVENTS, True)],
+                )
+            )
+            assert [await backend.queue_of(each) for each in (one, other, free)] == [queue, another, None]
+            assert [row.run_id for row in await backend.queued([queue], 10)] == [two, one]
+            assert await backend.claim(10, 39) in ([], [free])
+            assert await backend.next_wake() == 40
+            assert await backend.claim_queued([queue], 1, 0) == [two]
+            assert await backend.claim_queued([queue], 10, 0, here=[two]) == [one]
+            assert [row.rank for row in await backend.queued([queue, another], 10)] == [-2, -1, 1]
+            await backend.commit(Batch(waits=[WaitRow(one, 50, True)]))  # it sleeps, and is still theirs
+            assert await backend.claim(10, 60) == []
+            assert await backend.next_wake([queue], alone=True) == 50
+            assert await backend.claim_queued([queue], 10, 49, here=[two]) == []
+            assert await backend.claim_queued([queue], 10, 50, here=[two]) == [one]
+
+    async def test_a_run_that_waits_too_long_in_its_queue_is_looked_at(self, open_backend: OpenBackend) -> None:
+        run = os.urandom(16)
+        async with initialised(open_backend) as backend:
+            assert await backend.join()
+            await backend.commit(Batch(keys=[key_row(run)]))
+            queued = QueueRow(run, b"Q" * 16, 1)
+            await backend.commit(Batch(runs=[run_row(run)], queues=[queued], waits=[WaitRow(run, 40, True)]))
+            assert await backend.claim(10, 39) == []
+            assert await backend.claim(10, 40) == [run]

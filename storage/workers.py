@@ -8,7 +8,10 @@ from collections.abc import Callable, Sequence
 
 from .journal import Journal
 from .port import Backend
-from .rows import WaitRow
+from .rows import FOR_EVENTS, QueueRow, WaitRow
+
+BEGUN = -1
+"""The rank of a run that was taken out of its queue."""
 
 
 class Workers:
@@ -44,9 +47,13 @@ class Workers:
         """Leads from now on if nobody does; whether this one leads."""
         return self._backend.leads or await self._backend.lead()
 
-    async def claim(self, limit: int, now_ms: int, without: Sequence[bytes] = ()) -> list[bytes]:
-        """Unfinished runs that are ready, for this worker from now on. Raises ExecutorLost."""
-        return await self._backend.claim(limit, now_ms, without)
+    async def claim(
+        self, limit: int, now_ms: int, without: Sequence[bytes] = (), *, here: Sequence[bytes] = ()
+    ) -> list[bytes]:
+        """Unfinished runs that are ready, for this worker from now on; `here` are in its memory already. Raises
+        ExecutorLost.
+        """
+        return await self._backend.claim(limit, now_ms, without, here=here)
 
     async def claim_run(self, run_id: bytes) -> bool:
         """This very run; False where another worker has it. Raises ExecutorLost."""
@@ -60,9 +67,27 @@ class Workers:
         """Runs of this worker that another one told something."""
         return await self._backend.told()
 
-    async def next_wake(self) -> int | None:
-        """When the next run that is nobody's is due."""
-        return await self._backend.next_wake()
+    async def claim_queued(
+        self, queues: Sequence[bytes], limit: int, now_ms: int, here: Sequence[bytes] = ()
+    ) -> list[bytes]:
+        """Unfinished runs of these queues, for this worker from now on; `here` go on in it already. Raises
+        ExecutorLost.
+        """
+        return await self._backend.claim_queued(queues, limit, now_ms, here)
+
+    async def queue_of(self, run_id: bytes) -> bytes | None:
+        """The queue that a run which has not ended stands in, or was taken from."""
+        return await self._backend.queue_of(run_id)
+
+    async def queued(self, queues: Sequence[bytes], limit: int) -> list[QueueRow]:
+        """The runs of these queues that have not ended, in the order in which they are taken."""
+        return await self._backend.queued(queues, limit)
+
+    async def next_wake(self, queues: Sequence[bytes] = (), *, alone: bool = False) -> int | None:
+        """When the next run that is nobody's is due: of those that have begun in these queues, and unless these are
+        meant `alone`, of those that any worker may have.
+        """
+        return await self._backend.next_wake(queues, alone=alone)
 
     async def unfinished_of(self, flow_id: bytes) -> list[bytes]:
         """The ids of a flow's runs that have not ended, oldest first."""
@@ -72,6 +97,18 @@ class Workers:
         """With the journal's current batch: the run is looked at again at this time, 0 for one that goes on."""
         self._journal.wake()
         self._journal.batch.waits.append(WaitRow(run_id, wake_ms, release))
+
+    def put_in_queue(self, run_id: bytes, queue: bytes, rank: int, until_ms: int | None) -> None:
+        """With the journal's current batch: nobody has the run until it is taken out of the queue, or until it has
+        waited too long, and is looked at for that.
+        """
+        self.set_wait(run_id, FOR_EVENTS if until_ms is None else until_ms, release=True)
+        self._journal.batch.queues.append(QueueRow(run_id, queue, rank))
+
+    def set_queue(self, run_id: bytes, queue: bytes) -> None:
+        """With the journal's current batch: this run, which goes on here, is for whoever serves the queue."""
+        self._journal.wake()
+        self._journal.batch.queues.append(QueueRow(run_id, queue, BEGUN))
 
     def wake(self, run_id: bytes, told: Callable[[], None]) -> None:
         """With the journal's current batch: the run is looked at as soon as can be. `told` is called when that is

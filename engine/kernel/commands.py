@@ -8,12 +8,15 @@ operation's class.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from .chance import Keys, child_run_id, unsubscribe_key
 from .plan import Node, Operation
 from .records import Iteration
 from .state import State
+
+CONDITION: Final = "Condition"
+"""The output in which an action that a script's IF, WAIT or LOOP WHILE asks gives its answer, True or False."""
 
 
 class Command:
@@ -42,7 +45,7 @@ class Invoke(Command):
     the request with which a webhook action leaves.
     """
 
-    __slots__ = ("deadline", "inputs", "unsubscribes")
+    __slots__ = ("deadline", "inputs", "operation", "unsubscribes")
 
     def __init__(
         self,
@@ -59,24 +62,25 @@ class Invoke(Command):
         self.node = node
         self.it = it
         self.attempt = attempt
+        self.operation: Operation = node.operation  # type: ignore[assignment] # whose action makes a call
         self.inputs = inputs
         self.deadline = deadline
         self.unsubscribes = unsubscribes
 
     @property
-    def operation(self) -> Operation:
-        assert self.node.operation is not None  # noqa: S101
-        return self.node.operation
-
-    @property
     def key(self) -> str:
         """The idempotency key: the same for every attempt of this action in this run."""
-        if self.unsubscribes:
-            return unsubscribe_key(self.state.pins["seed"], self.path)
+        return self.key_at(self.path)
+
+    def key_at(self, path: str) -> str:
+        """The same, where `path` is known by then."""
         state = self.state
-        if state.keys is None:
-            state.keys = Keys(state.pins["seed"])
-        return state.keys.of(self.path)
+        if self.unsubscribes:
+            return unsubscribe_key(state.pins["seed"], path)
+        keys = state.keys
+        if keys is None:
+            keys = state.keys = Keys(state.pins["seed"])
+        return keys.of(path)
 
     @property
     def callback_url(self) -> str:

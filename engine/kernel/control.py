@@ -16,13 +16,10 @@ from .large import Collected, LoopResults, large_of
 from .memory import release
 from .notes import action_record, note_end, note_skip, note_start, note_unmet
 from .plan import FOREACH, SCOPE, UNTIL, Box, Node
-from .state import End, Frame, Loop, State
+from .state import Agenda, End, Frame, Loop, State
 from .status import FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
 
 ACTION_FAILED: Final = {"code": "ActionFailed", "message": "An action failed. No dependent actions succeeded."}
-
-# What is left to settle: an action that has ended, or (with a Box) a container whose last action has.
-Agenda = deque[tuple[Frame, "Node | Box", int]]
 
 
 def begin(state: State) -> None:
@@ -34,7 +31,7 @@ def begin(state: State) -> None:
 
 def ended(state: State, frame: Frame, node: Node, status: int) -> None:
     """An action has ended with `status`: move on whatever waited for it."""
-    agenda: Agenda = deque()
+    agenda = state.agenda
     _finish(state, agenda, frame, node, status)
     if agenda:
         settle(state, agenda)
@@ -106,8 +103,7 @@ def _finish(state: State, agenda: Agenda, frame: Frame, node: Node, status: int)
             if state.watch is not None or successor.noted:
                 note_unmet(state, frame, successor)
             agenda.append((frame, successor, SKIPPED))
-    left = frame.left[box.index] - 1
-    frame.left[box.index] = left
+    left = frame.left[box.index] = frame.left[box.index] - 1
     if not left:
         agenda.append((frame, box, SUCCEEDED))
     if node.releases:

@@ -16,7 +16,7 @@ from typing import Final
 from ..errors import ExpressionError
 from ..expressions import Suspend
 from . import limits, moves, webhook
-from .commands import Abandon, Command, Expire, Listen, Respond, Sleep
+from .commands import Abandon, Command, Expire, Invoke, Listen, Respond, Sleep
 from .large import NeedValues
 from .plan import CALL, RESPONSE, UNTIL, WAIT, Node, Outcome, Plan
 from .records import (
@@ -77,8 +77,9 @@ def decide(plan: Plan, state: State, event: Record) -> tuple[list[Record], list[
         if taken is None:
             return records, commands
         records.append(taken)
-        state.left = _steps(taken)
-    _run(state, records, commands)
+        state.left = STEPS if kind != START else _steps(taken)
+    if state.ready:
+        _run(state, records, commands)
     if state.end is not None:
         commands += _partings(state, state.open.values())
     return records, commands
@@ -95,24 +96,27 @@ def _take(state: State, event: Record, commands: list[Command]) -> Record | None
         commands += _partings(state, inside)
         _move(state, event)
         return event
-    entry: Open | None = None
     if kind in ABOUT_OPEN:
-        entry = state.open.get((event[2], event[3]))
+        key = (event[2], event[3])
+        entry = state.open.get(key)
         if entry is None or not _expects(entry, kind, event[4]):
             return None
-        _advance(state, event[5])
         if kind == RESULT:
+            if event[5] > state.now:
+                _advance(state, event[5])
             if event[6] != SUCCEEDED and entry.ending is None:
                 event = _with_retry(state, entry, event)
             moves.resulted(state, entry, event)
             state.seq += 1
         else:
+            _advance(state, event[5])
             _move(state, event)
-    else:
-        _move(state, event)
-    # An action that is still open asks for something else now - but for one that was called back during its own call.
-    if entry is not None and (event[2], event[3]) in state.open and (kind != CALLBACK or entry.leaving):
-        commands.append(_command(state, entry))
+        # An action that is still open asks for something else now - but for one that was called back during its own
+        # call.
+        if key in state.open and (kind != CALLBACK or entry.leaving):
+            commands.append(_command(state, entry))
+        return event
+    _move(state, event)
     return event
 
 
@@ -154,9 +158,10 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
                 state.seq += 1
                 commands.append(Expire(state, node, frame.it, lapse))
                 continue
+            op = node.op
             if early is not None:
                 outcome = early
-            elif node.op == CALL or node.op == WAIT:
+            elif op in (CALL, WAIT):
                 try:
                     inputs, due, deadline, retry = node.prepare(frame)  # type: ignore[misc]
                 except Suspend:
@@ -166,12 +171,16 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
                 else:
                     state.left -= 1
                     ready.popleft()
-                    state.supplied.clear()
+                    if state.supplied:
+                        state.supplied.clear()
                     scheduled = (VERSION, SCHEDULED, node.index, frame.it, 1, inputs, due, deadline, retry)
                     records.append(scheduled)
                     entry = moves.scheduled(state, frame, node, scheduled, held=True)
                     state.seq += 1
-                    commands.append(_command(state, entry))
+                    if op == CALL and not node.operation.webhook:  # type: ignore[union-attr]
+                        commands.append(Invoke(state, node, frame.it, 1, inputs, deadline))
+                    else:
+                        commands.append(_command(state, entry))
                     continue
             else:
                 outcome = _evaluate(frame, node)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Literal
 
 from .large import rough_size
 from .notes import record_of
@@ -36,6 +36,9 @@ class Entry:
     While a call waits for its next attempt, `retry_due` says until when and `retries` how many there may be. `tracked`
     are its tracked properties, `tracking_error` says why there are none.
     """
+
+    kind: ClassVar[Literal["cloud"]] = "cloud"
+    """Which machine's history it is of."""
 
     path: str
     node: Node

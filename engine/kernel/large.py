@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 from ..expressions import Suspend
+from ..values import holds_elsewhere, is_elsewhere
 
 LARGE: Final = 16_384
 """Bytes from which a value is named rather than held."""
@@ -17,14 +18,18 @@ _OUTPUTS: Final = "outputs"
 
 
 class Large:
-    """A value that is stored: the number of its record, its place within that, its size in bytes, roughly."""
+    """A value that is stored: the number of its record, its place within that, its size in bytes, roughly.
 
-    __slots__ = ("field", "seq", "size")
+    `part` is what the record itself holds of it, where the rest is stored apart; None where the record holds it all.
+    """
 
-    def __init__(self, seq: int, field: int, size: int) -> None:
+    __slots__ = ("field", "part", "seq", "size")
+
+    def __init__(self, seq: int, field: int, size: int, part: Any = None) -> None:
         self.seq = seq
         self.field = field
         self.size = size
+        self.part = part
 
     @property
     def at(self) -> tuple[int, int]:
@@ -32,7 +37,7 @@ class Large:
         return self.seq, self.field
 
     def read(self) -> NoReturn:
-        raise NeedValues([self])
+        raise NeedValues([self], self.part)
 
     def __repr__(self) -> str:
         return f"Large(seq={self.seq}, field={self.field}, size={self.size})"
@@ -41,9 +46,10 @@ class Large:
 class NeedValues(Suspend):
     """Raised out of an evaluation that reads values which are not in memory."""
 
-    def __init__(self, missing: list[Large]) -> None:
+    def __init__(self, missing: list[Large], part: Any = None) -> None:
         super().__init__("stored values are needed")
         self.missing = missing
+        self.part = part
 
 
 class Collected:
@@ -109,7 +115,7 @@ def large_of(value: Any, seq: int, field: int) -> Large | None:
         return value  # type: ignore[no-any-return]
     if rough_size(value, LARGE) <= LARGE:
         return None
-    return Large(seq, field, rough_size(value))
+    return Large(seq, field, rough_size(value), value if holds_elsewhere(value) else None)
 
 
 def rough_size(value: Any, enough: int | None = None) -> int:
@@ -128,6 +134,8 @@ def rough_size(value: Any, enough: int | None = None) -> int:
             elif kind is dict or kind is list:
                 todo.append(item)
                 total += 3
+            elif is_elsewhere(item):
+                total += max(item.size, LARGE + 1)  # whatever its size, it is not here
             else:
                 total += 5
     return total

@@ -7,7 +7,10 @@ and calls that machine's functions.
 - `decide(plan, state, event)`, then `unfinished(state)` and `needs_tick(state)` for the next turn;
 - `apply(plan, state, record)` and `pending(state)` for recovery, `revisions` for what may be recovered;
 - `dump(state)` and `restore(plan, value)` for snapshots; `relieve` and `supply` for large values (a script has none);
-- `replay(records, plan, recorded)`.
+- `replay(records, plan, recorded)`; `outputs(state)` as everything that shows a run tells them.
+
+The script's machine is loaded with the first plan of a script (`script_machine`): a plan says by its `kind` whose it
+is, so that nobody has to import the language to tell the two apart.
 
 Events are made by `records`; those about an action name `command.node.index` and `command.it` (a row of a script has
 them too), and answer `Invoke` and `Sleep` as ever. Of a state the runtime may read `end`, `open`, `limits`, `ready`,
@@ -25,9 +28,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from . import script, script_replay, script_snapshot
+from ..values import Value
 from .commands import Command
 from .decide import REVISION, REVISIONS
 from .decide import apply as apply_cloud
@@ -42,12 +45,12 @@ from .plan import Plan
 from .records import Record
 from .replay import Replayed
 from .replay import replay as replay_cloud
-from .script_history import ScriptHistory
-from .script_plan import ScriptPlan
-from .script_state import ScriptState
 from .snapshot import dump as dump_cloud
 from .snapshot import restore as restore_cloud
 from .state import State
+
+if TYPE_CHECKING:
+    from .script_plan import ScriptPlan
 
 AnyPlan: TypeAlias = "Plan | ScriptPlan"
 
@@ -69,12 +72,13 @@ class Machine:
     relieve: Callable[[Any, int], None]
     supply: Callable[[Any, Mapping[tuple[int, int], Any]], None]
     replay: Callable[..., Replayed]
+    outputs: Callable[[Any], dict[str, Value] | None]
     revision: int
     revisions: frozenset[int]
 
 
-def _nothing_large(state: object, more: object) -> None:
-    """A script keeps its variables' values, and has nothing that could be let go or has to be read again."""
+def _no_outputs(state: object) -> None:
+    """A cloud flow answers its caller by a response; what it leaves behind has no name."""
 
 
 CLOUD: Final = Machine(
@@ -91,29 +95,16 @@ CLOUD: Final = Machine(
     relieve=relieve_cloud,
     supply=supply_cloud,
     replay=replay_cloud,
+    outputs=_no_outputs,
     revision=REVISION,
     revisions=REVISIONS,
-)
-
-SCRIPT: Final = Machine(
-    kind="desktop",
-    state=ScriptState,
-    history=ScriptHistory,
-    decide=script.decide,
-    apply=script.apply,
-    pending=script.pending,
-    needs_tick=script.needs_tick,
-    unfinished=script.unfinished,
-    dump=script_snapshot.dump,
-    restore=script_snapshot.restore,
-    relieve=_nothing_large,
-    supply=_nothing_large,
-    replay=script_replay.replay_script,
-    revision=script.SCRIPT_REVISION,
-    revisions=script.SCRIPT_REVISIONS,
 )
 
 
 def machine_of(plan: AnyPlan) -> Machine:
     """The machine that drives runs of this plan."""
-    return SCRIPT if isinstance(plan, ScriptPlan) else CLOUD
+    if plan.kind == CLOUD.kind:
+        return CLOUD
+    from .script_machine import SCRIPT
+
+    return SCRIPT

@@ -7,9 +7,10 @@ anything happened (`NeedValues`), and goes on when the value is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..values import holds_elsewhere
 from .large import Collected, Large, LoopResults, large_of
 from .plan import Node
 from .state import Frame, Loop, State, live_frames
@@ -23,26 +24,31 @@ def keep(state: State, frame: Frame, node: Node, outputs: Any, seq: int, field: 
     if not node.named and state.room is None:
         return
     large = None if state.small else large_of(outputs, seq, field)
-    if large is not None:
+    if large is not None and large.part is None:
         state.produced += large.size
     if not node.named or (frame.unread is not None and frame.unread.get(node.index) == 0):
         return
     frame.out[node.index] = outputs
     if large is not None:
         frame.large[node.index] = large
-        state.resident += large.size
+        if large.part is None:
+            state.resident += large.size
+        else:
+            frame.out[node.index] = large
+            state.apart = True
 
 
 def release(frame: Frame, releases: tuple[tuple[int, int], ...]) -> None:
     """A reader of other actions' outputs is over (`Node.releases`): what it was the last to name is gone."""
     if frame.unread is None:
         frame.unread = {}
+    unread = frame.unread
     for index, readers in releases:
-        left = frame.unread.get(index, readers) - 1
-        frame.unread[index] = left
+        left = unread[index] = unread.get(index, readers) - 1
         if not left:
             frame.out.pop(index, None)
-            frame.large.pop(index, None)
+            if frame.large:
+                frame.large.pop(index, None)
             info = frame.info.get(index) if frame.info is not None else None
             if info is not None and info.ended is not None:
                 del frame.info[index]  # type: ignore[union-attr]
@@ -82,6 +88,16 @@ def supply(state: State, values: Mapping[tuple[int, int], Any]) -> None:
     state.supplied.update(values)
     state.resident += sum(large.size for large in state.need)
     state.need.clear()
+
+
+def name_parts(state: State, seq: int, record: Sequence[Any]) -> None:
+    """Record `seq` was stored as this: with names of values that are stored apart. Who only passes them on need not
+    have them.
+    """
+    for _, _, large in _places(state):
+        if large.seq == seq and large.part is None and holds_elsewhere(record[large.field]):
+            large.part = record[large.field]
+            state.apart = True
 
 
 def _places(state: State) -> Iterator[Place]:

@@ -27,7 +27,9 @@ _SCHEDULED_INPUTS: Final = 5
 def started(state: State, at: int, trigger: Any, pins: dict[str, Any]) -> None:
     state.started = at
     state.trigger = trigger
-    state.trigger_large = None if state.small else large_of(trigger, state.seq, 3)
+    state.trigger_large = large = None if state.small else large_of(trigger, state.seq, 3)
+    if large is not None and large.part is not None:
+        state.trigger, state.apart = large, True
     state.pins = pins
     state.params = pins.get("parameters") or {}
     control.begin(state)
@@ -212,7 +214,7 @@ def resulted(state: State, entry: Open, record: Record) -> None:
         entry.phase = SUBSCRIBED
         note_subscribed(state, frame, node, code)
     else:
-        _ended(state, entry, Ending(state.seq, status, code, outputs, error))
+        _ended(state, entry, state.seq, status, code, outputs, error)
 
 
 def called_back(state: State, entry: Open, record: Record) -> None:
@@ -226,7 +228,7 @@ def called_back(state: State, entry: Open, record: Record) -> None:
 def timer_fired(state: State, entry: Open) -> None:
     """A delay is over, or the pause before another attempt: TIMER."""
     if entry.phase == DELAYED:
-        _ended(state, entry, Ending(state.seq, SUCCEEDED, "OK", None, None))
+        _ended(state, entry, state.seq, SUCCEEDED, "OK", None, None)
     else:
         entry.phase = CALLING
         entry.due = None
@@ -248,16 +250,18 @@ def deadline_passed(state: State, entry: Open) -> None:
 def _leave(state: State, entry: Open, ending: Ending) -> None:
     """The action ends, after its unsubscribe request where it has one to make."""
     if not webhook.leave(entry):
-        _ended(state, entry, ending)
+        _ended(state, entry, *ending)
 
 
-def _ended(state: State, entry: Open, ending: Ending) -> None:
+def _ended(
+    state: State, entry: Open, seq: int, status: int, code: str, outputs: Any, error: dict[str, Any] | None
+) -> None:
     frame, node = entry.frame, entry.node
     del state.open[(node.index, frame.it)]
-    memory.keep(state, frame, node, ending.outputs, ending.seq, _EVENT_OUTPUTS)
+    memory.keep(state, frame, node, outputs, seq, _EVENT_OUTPUTS)
     if node.keep or state.watch is not None:
-        note_end(state, frame, node, ending.status, ending.code, ending.outputs, ending.error)
-    control.ended(state, frame, node, ending.status)
+        note_end(state, frame, node, status, code, outputs, error)
+    control.ended(state, frame, node, status)
 
 
 def stopped(state: State, status: int, code: str, message: str) -> None:

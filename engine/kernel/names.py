@@ -9,6 +9,7 @@ values.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import ExpressionError
@@ -37,7 +38,7 @@ class TriggerScope(Scope):
         return lambda frame: frame.state.trigger_value()
 
     def trigger_outputs(self) -> Evaluator:
-        return lambda frame: frame.state.trigger_value().get("outputs")
+        return lambda frame: frame.state.trigger_outputs()
 
     def parameter(self, name: Name) -> Evaluator:
         if isinstance(name, str):
@@ -92,6 +93,24 @@ class ActionScope(TriggerScope):
 
             return one_out
         return lambda frame: _read(_up(frame, hops), index)
+
+    def part_of(self, name: str) -> Callable[[Frame], Any] | None:
+        """What is at hand of an action's outputs where the rest is stored apart, else None; no such thing for an action
+        that a Foreach repeats.
+        """
+        node = self.plan.by_key.get(key_of(name))
+        if node is None:
+            return None
+        hops, repeated = self._distance(node)
+        if repeated:
+            return None
+        index = node.index
+
+        def part(frame: Frame) -> Any:
+            large = _up(frame, hops).large.get(index)
+            return None if large is None else large.part
+
+        return part
 
     def body_root(self, call: Call, compile_argument: CompileArgument) -> Evaluator | None:
         return None if self._repeated(call) else super().body_root(call, compile_argument)

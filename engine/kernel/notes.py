@@ -38,7 +38,7 @@ def note_start(state: State, frame: Frame, node: Node, inputs: Any = None, large
         if frame.info is None:
             frame.info = {}
         info = frame.info[node.index] = Info(state.now)
-        info.inputs, info.large = inputs, large
+        info.inputs, info.large = inputs if large is None or large.part is None else large, large
     if state.watch is not None:
         state.watch.started(frame, node, state.now, inputs)
 

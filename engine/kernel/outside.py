@@ -16,6 +16,7 @@ from ..errors import ExpressionError
 from ..expressions import compile_value
 from ..values import Value
 from .names import ActionScope
+from .passing import compile_passing
 from .plan import Node, Operation, Prepare
 from .state import Frame
 from .timing import duration, from_iso, later
@@ -46,11 +47,17 @@ def call(node: Node, action: Action, scope: ActionScope) -> Prepare:
     given = action.inputs if isinstance(action.inputs, dict) else {}
     left_out = {"retryPolicy"} if node.operation.kind == "http" else {"retryPolicy", "authentication"}
     inputs = {name: value for name, value in given.items() if name not in left_out}
-    return _prepare(action, scope, inputs, given.get("retryPolicy"))
+    passes = node.operation.kind in ("http", "connector") and not node.operation.webhook
+    return _prepare(action, scope, inputs, given.get("retryPolicy"), passes=passes)
 
 
-def _prepare(action: Action, scope: ActionScope, inputs: dict[str, Any], retry: Any) -> Prepare:
-    evaluate = compile_value(inputs, scope).evaluate
+def _prepare(
+    action: Action, scope: ActionScope, inputs: dict[str, Any], retry: Any, *, passes: bool = False
+) -> Prepare:
+    """`passes`: what is stored apart is passed on as it is, where it can be."""
+    evaluate = (compile_passing(inputs, scope) if passes else compile_value(inputs, scope)).evaluate
+    if retry is None and _limit(action) is None:
+        return lambda frame: (evaluate(frame), None, None, None)  # most calls
     policy = compile_value(retry, scope).evaluate
     limit = timeout(action, scope)
 
@@ -102,11 +109,16 @@ def wait(node: Node, action: Action, scope: ActionScope) -> Prepare:
 
 def timeout(action: Action, scope: ActionScope) -> Callable[[Frame], int | None]:
     """When the action's `limit.timeout` lapses, in ticks; None where it has none."""
-    limit = action.raw.get("limit")
-    if not isinstance(limit, dict) or limit.get("timeout") is None:
+    limit = _limit(action)
+    if limit is None:
         return lambda frame: None
-    evaluate = compile_value(limit["timeout"], scope).evaluate
+    evaluate = compile_value(limit, scope).evaluate
     return lambda frame: frame.state.now + duration(evaluate(frame))
+
+
+def _limit(action: Action) -> Any:
+    limit = action.raw.get("limit")
+    return limit.get("timeout") if isinstance(limit, dict) else None
 
 
 def operation_of(action: Action) -> Operation:

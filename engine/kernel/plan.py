@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from ..cloud import Definition
 from ..cloud.artifacts import Artifacts
@@ -193,6 +193,9 @@ class Plan:
     `by_key` finds actions by canonical name (lower case, spaces as underscores). `artifacts` are the version's maps
     and schemas; the kernel never reads them.
     """
+
+    kind: ClassVar[Literal["cloud"]] = "cloud"
+    """Which machine drives its runs, see `machine`."""
 
     definition: Definition
     root: Box

@@ -14,8 +14,7 @@ from typing import Any, Final
 
 from ..cloud.catalog import LONGEST_INTERVALS
 from ..errors import DefinitionError, ExpressionError
-from ..expressions.dotnet import FormatError
-from ..expressions.dotnet.zones import zone as zone_of
+from ..expressions.dotnet.faults import FormatError
 from .timing import SECOND, from_iso, whole
 from .wall_clock import instant_of, local
 
@@ -130,8 +129,10 @@ def _occurrence(given: Any) -> tuple[int, int]:
 def _zone(given: Any) -> tzinfo:
     if given is None or given == "":
         return UTC
+    from ..expressions.dotnet.zones import zone
+
     try:
-        return zone_of(str(given))
+        return zone(str(given))
     except FormatError:
         raise _fault(f"'{given}' is not a time zone", "Windows ids such as 'W. Europe Standard Time' are.") from None
 

@@ -27,7 +27,7 @@ def answer_within(plan: Plan, *, nested: bool) -> int | None:
 
 def is_asynchronous(plan: Plan) -> bool:
     """Whether the caller is told to come back for the answer: a Response has the option Asynchronous."""
-    return any(node.op == RESPONSE and node.deferred for node in plan.nodes)
+    return plan.answers and any(node.op == RESPONSE and node.deferred for node in plan.nodes)
 
 
 def answer_due(state: State) -> int | None:

@@ -21,11 +21,10 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from ..datatypes import Datum, restored
-from ..desktop.actions.port import CONDITION
 from ..values import HIGHEST_INTEGER, LOWEST_INTEGER
 from . import script_errors as errors
 from . import script_moves as moves
-from .commands import Command, Invoke, Sleep
+from .commands import CONDITION, Command, Invoke, Sleep
 from .decide import MismatchError
 from .records import (
     DEADLINE,
@@ -222,6 +221,8 @@ def _move(state: ScriptState, record: Record) -> None:
         moves.started(state, record[2], record[3], record[4])
     elif kind == STOP:
         moves.stopped(state, record[3], record[4], record[5])
+    elif kind == TICK and not state.began:
+        state.began = state.now  # it was held
 
 
 # --- folding

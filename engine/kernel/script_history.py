@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, Literal, cast
 
 from ..datatypes import DataTable, Datum, Item, restored
 from ..desktop.catalog.secret_arguments import is_secret
@@ -67,6 +67,9 @@ class LogRow:
     Values are texts, as in the product's log, and long ones are cut; sensitive ones are masked already. The names are
     those of a cloud flow's `Entry`, so that whoever shows runs can show either.
     """
+
+    kind: ClassVar[Literal["desktop"]] = "desktop"
+    """Which machine's history it is of."""
 
     path: str
     node: Instruction

@@ -65,6 +65,11 @@ def outputs_of(state: ScriptState, *, masked: bool = False) -> dict[str, Value]:
     return found
 
 
+def shown_outputs(state: ScriptState) -> dict[str, Value]:
+    """As `outputs_of`, for everything that shows a run: masked."""
+    return outputs_of(state, masked=True)
+
+
 def _default(declared: Declared) -> Datum:
     """An input that is optional and was not given: blank of its type."""
     empty: dict[str, Datum] = {

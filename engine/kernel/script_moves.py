@@ -53,6 +53,7 @@ STOPPED = "StoppedWithError"
 def started(state: ScriptState, at: int, trigger: Any, pins: dict[str, Any]) -> None:
     """The run begins: inputs get their values, or their defaults."""
     state.started = at
+    state.began = 0 if pins.get("held") else at
     state.trigger = trigger
     state.pins = pins
     state.slots = state.plan.scope.fresh(culture_of(pins.get("culture") or USUAL))

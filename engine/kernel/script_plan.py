@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Literal
 
 from ..cloud import Definition, parse
 from ..desktop import syntax
@@ -253,6 +253,9 @@ class Handler:
 class ScriptPlan:
     """A desktop flow that can run. `entries` are the subflows' first instructions, by lower-case name."""
 
+    kind: ClassVar[Literal["desktop"]] = "desktop"
+    """Which machine drives its runs, see `machine`."""
+
     script: syntax.Script
     scope: Scope
     nodes: list[Instruction] = field(default_factory=list)
@@ -266,6 +269,8 @@ class ScriptPlan:
     artifacts: Mapping[str, Any] = field(default_factory=dict)
     screenshots: bool = True
     """Whether a picture is kept of runs that fail with a browser open."""
+    timeout: int | None = None
+    """Seconds that a run may last at most, where the flow says so itself."""
 
     def path(self, node: Instruction, it: Iteration) -> str:
         """`/Main/12[345]`: the row, and the number of the record that began this execution of it."""

@@ -27,6 +27,7 @@ def dump(state: ScriptState) -> dict[str, Any]:
         "nodes": len(state.plan.nodes),
         "now": state.now,
         "started": state.started,
+        "began": state.began,
         "seq": state.seq,
         "left": state.left,
         "pc": state.pc,
@@ -59,6 +60,7 @@ def restore(plan: ScriptPlan, dumped: Any, watch: ScriptWatch | None = None) -> 
     state = ScriptState(plan, watch)
     for name in ("now", "started", "seq", "left", "pc", "base", "attempt", "trigger", "pins", "error"):
         setattr(state, name, dumped[name])
+    state.began = dumped.get("began", state.started)
     state.slots = plan.scope.fresh(culture_of(state.pins.get("culture") or DEFAULT))
     for name, value in dumped["values"].items():
         state.slots[plan.scope.places[name]] = restored(value)

@@ -98,16 +98,19 @@ class ScriptWatch(Protocol):
 
 
 class ScriptState:
-    """A run. `now` is the time of the latest event in ticks, `seq` the number of the next record, `left` what is left
-
-    of the present turn's steps. `slots` are the variables by their places in the plan's scope (place 0 is the culture).
-    `base` counts the frames below those of the present subflow. `attempt` is that of the row at `pc`. `error` is the
-    last error: {"code", "message", "row"...}.
+    """A run. `now` is the time of the latest event in ticks, `began` when its first row was due (0: it is held still),
+    `seq` the number of the next record, `left` what is left of the present turn's steps. `slots` are the variables by
+    their places in the plan's scope (place 0 is the culture). `base` counts the frames below those of the present
+    subflow. `attempt` is that of the row at `pc`. `error` is the last error: {"code", "message", "row"...}.
     """
+
+    apart = False
+    """It names no values that are stored outside of its records."""
 
     __slots__ = (
         "attempt",
         "base",
+        "began",
         "draws",
         "end",
         "error",
@@ -138,6 +141,7 @@ class ScriptState:
         self.watch = watch
         self.now = 0
         self.started = 0
+        self.began = 0
         self.seq = 0
         self.left = 0
         self.pc = 0

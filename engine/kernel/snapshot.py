@@ -182,6 +182,8 @@ def restore(plan: Plan, value: Any, watch: Watch | None = None) -> State | None:
     for frame, stored in zip(frames, value["frames"], strict=True):
         _restore_frame(frame, stored, frames, loops)
     state.root = state.frame = frames[0]
+    names = [large for frame in frames for large in frame.large.values()]
+    state.apart = any(large is not None and large.part is not None for large in [state.trigger_large, *names])
     state.loops = {(loop.node.index, loop.frame.it): loop for loop in loops}
     for place, index, due in value["limits"]:
         state.limits[(index, frames[place].it)] = Limit(frames[place], plan.nodes[index], due)
@@ -240,9 +242,13 @@ def _restore_collected(stored: list[Any]) -> Collected:
 
 
 def _held(value: Any, large: Large | None) -> list[Any]:
-    """[value] itself, or [record number, field, size] of a large one."""
+    """[value] itself, or [record number, field, size] of a large one, and what the record holds of it where that is
+    only a part.
+    """
     named = value if isinstance(value, Large) else large
-    return [value] if named is None else [named.seq, named.field, named.size]
+    if named is None:
+        return [value]
+    return [named.seq, named.field, named.size, *([] if named.part is None else [named.part])]
 
 
 def _given(stored: list[Any]) -> Any:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from .chance import Keys, callback_token, draw
-from .large import Collected, Large, whole
-from .plan import Node, Plan
+from .large import Collected, Large, NeedValues, whole
+from .plan import Box, Node, Plan
 from .records import Iteration
 from .status import RUNNING
 from .timing import iso
@@ -247,6 +247,10 @@ class End:
     error: dict[str, Any] | None
 
 
+Agenda = deque[tuple[Frame, "Node | Box", int]]
+"""What is left to settle: an action that has ended, or (with a Box) a container whose last action has."""
+
+
 class State:
     """A run. `now` is the time of the latest event in ticks, `seq` the number of the next record, `left` what is left
     of the
@@ -255,10 +259,12 @@ class State:
     Of memory: `room` is how many bytes of large values one call of `decide` may add before it pauses (None: any),
     `small` says that the event under way has no large values, as the host knows, `produced` what it has added,
     `resident` about how many bytes of them are in memory, `supplied` the names of those that were loaded for the action
-    that is next.
+    that is next. `apart`: records of the run name values that are stored outside of them.
     """
 
     __slots__ = (
+        "agenda",
+        "apart",
         "draws",
         "element",
         "end",
@@ -307,6 +313,7 @@ class State:
         self.vars: dict[str, Variable] = {}
         self.root = Frame(self, None, None, None, None)
         self.ready: deque[tuple[Frame, Node]] = deque()
+        self.agenda: Agenda = deque()  # empty but while an action's end is settled; made once, since that is often
         self.open: dict[tuple[int, Iteration], Open] = {}
         self.loops: dict[tuple[int, Iteration], Loop] = {}
         self.limits: dict[tuple[int, Iteration], Limit] = {}
@@ -315,6 +322,7 @@ class State:
         self.need: list[Large] = []
         self.room: int | None = None
         self.small = False
+        self.apart = False
         self.produced = 0
         self.resident = 0
         self.supplied: set[tuple[int, int]] = set()
@@ -349,6 +357,13 @@ class State:
     def trigger_value(self) -> Any:
         """The trigger's record; raises NeedValues while it is only stored."""
         return whole(self.trigger)
+
+    def trigger_outputs(self) -> Any:
+        """What the trigger gave; raises NeedValues, with the part that is at hand, while it is only stored."""
+        trigger = self.trigger
+        if trigger.__class__ is Large:
+            raise NeedValues([trigger], trigger.part.get("outputs") if trigger.part is not None else None)
+        return trigger.get("outputs")
 
     def callback_url(self, path: str) -> str:
         """Where the outside answers the webhook action at `path`: the host's base address, the run and a token."""

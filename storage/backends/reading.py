@@ -14,6 +14,7 @@ from ..purposes import Kind
 from ..rows import (
     AssignmentRow,
     BackupRow,
+    ChunkRow,
     ConnectionRow,
     EnvironmentKeyRow,
     EnvironmentRow,
@@ -23,6 +24,7 @@ from ..rows import (
     KeyCount,
     KeyRow,
     KeyStateRow,
+    LargeValueRow,
     LinkedRow,
     MessageRow,
     OperationRow,
@@ -42,7 +44,7 @@ from .rows import all_checked, checked, identifier, of_run
 Row = TypeVar("Row", bound=NamedTuple)
 
 _SCOPES_A_QUERY = 500
-_STRAYS = ("pages", "snapshots", "versions", "triggers", "messages", "retentions")
+_STRAYS = ("pages", "snapshots", "versions", "triggers", "messages", "retentions", "large_values")
 _ORPHANED_KEYS: dict[int, str] = {
     Kind.RUN: "orphaned_run_keys",
     Kind.FLOW: "orphaned_flow_keys",
@@ -223,6 +225,15 @@ class Reads(ABC):
 
     async def unfinished_of(self, flow_id: bytes) -> list[bytes]:
         return [identifier(run_id) for (run_id,) in await self._all("unfinished_of_flow", flow_id)]
+
+    async def chunks(self, value_id: bytes, after: int, limit: int) -> list[ChunkRow]:
+        return all_checked(ChunkRow, await self._all("chunks", value_id, after, limit))
+
+    async def large_values(self, run_id: bytes) -> list[LargeValueRow]:
+        return all_checked(LargeValueRow, await self._all("large_values", run_id))
+
+    async def unsettled_values(self, before_ms: int, limit: int) -> list[LargeValueRow]:
+        return all_checked(LargeValueRow, await self._all("unsettled_values", before_ms, limit))
 
     # --- triggers and queues
 

@@ -87,7 +87,8 @@ class FileKeys:
             document = _document(self.path)
         except (OSError, KeystoreUnreadable) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is open to other users or has no such path"
-            raise KeyUnavailable(f"The key file {self.path} cannot be read: {reason}.") from error
+            hint = _MISSING if isinstance(error, FileNotFoundError) else None
+            raise KeyUnavailable(f"The key file {self.path} cannot be read: {reason}.", hint=hint) from error
         entry = document["keys"].get(self.key)
         if entry is None:
             raise KeyDenied(f"There is no key '{self.key}' in {self.path} any more.")
@@ -98,6 +99,7 @@ class FileKeys:
 
 
 _RIGHT_KEY = "Put the key file back that made it, or check the name of the key."
+_MISSING = "Put the key file back, or check its name; a new one is made by: sealflow key create file:PATH#NAME"
 
 
 def parse(rest: str) -> tuple[Path, str]:

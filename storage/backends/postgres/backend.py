@@ -17,7 +17,7 @@ from weakref import WeakSet
 import asyncpg
 
 from ...errors import ExecutorLost, StorageError, StoreClosed, StoreUnreachable, taken_over
-from ...rows import Batch, InboxRow, PageRow, SnapshotRow, StoredInboxRow
+from ...rows import Batch, InboxRow, PageRow, QueueRow, SnapshotRow, StoredInboxRow
 from ..database_url import checked_url
 from ..reading import Reads
 from ..rows import checked, identifier, of_run
@@ -67,7 +67,7 @@ class PostgresBackend(Reads):
                     max_size=_READERS,
                     max_inactive_connection_lifetime=_IDLE_SECONDS,
                     reset=_nothing,
-                    **target.options(writing=False),
+                    **target.options(),
                 )
         except BaseException:
             connection.terminate()
@@ -90,6 +90,7 @@ class PostgresBackend(Reads):
             await self._lease.stop()
             await self._writer.close(self._leave)
         finally:
+            self._writer.abandon()  # the end of the event loop cancels this too
             try:
                 await asyncio.wait_for(self._readers.close(), 5)
             except TimeoutError:
@@ -135,7 +136,9 @@ class PostgresBackend(Reads):
     def leads(self) -> bool:
         return self._lease.leads
 
-    async def claim(self, limit: int, now_ms: int, without: Sequence[bytes] = ()) -> list[bytes]:
+    async def claim(
+        self, limit: int, now_ms: int, without: Sequence[bytes] = (), *, here: Sequence[bytes] = ()
+    ) -> list[bytes]:
         worker, epoch = self._role()
         await self._lease.tend()
         parameters = (worker, epoch, now_ms, list(without), limit)
@@ -156,8 +159,23 @@ class PostgresBackend(Reads):
     async def told(self) -> list[bytes]:
         return [identifier(row[0]) for row in await self._owned(SQL["told_runs"], self._role()[0])]
 
-    async def next_wake(self) -> int | None:
-        found: int | None = await self._value(SQL["next_wake"])
+    async def claim_queued(
+        self, queues: Sequence[bytes], limit: int, now_ms: int, here: Sequence[bytes] = ()
+    ) -> list[bytes]:
+        role = self._role()
+        await self._lease.tend()
+        rows = await self._owned(SQL["claim_queued"], *role, now_ms, list(queues), limit)
+        return [identifier(run_id) for _, run_id in sorted((row[0], row[1]) for row in rows)]
+
+    async def queue_of(self, run_id: bytes) -> bytes | None:
+        found: bytes | None = await self._value(SQL["queue_of"], run_id)
+        return found
+
+    async def queued(self, queues: Sequence[bytes], limit: int) -> list[QueueRow]:
+        return [QueueRow(*row) for row in await self._all("queued", list(queues), limit)]
+
+    async def next_wake(self, queues: Sequence[bytes] = (), *, alone: bool = False) -> int | None:
+        found: int | None = await self._value(SQL["next_wake"], list(queues), alone)
         return found
 
     async def inbox_here(self, limit: int, after: int = 0, without: Sequence[bytes] = ()) -> list[StoredInboxRow]:
@@ -247,9 +265,24 @@ class PostgresBackend(Reads):
         return await self._select(SQL[name], parameters)
 
     async def _filtered(self, conditions: Sequence[tuple[str, Any]], limit: int) -> list[Any]:
-        parts = [SQL[name].format(f"${number}") for number, (name, _) in enumerate(conditions, 1)]
-        sql = SQL["runs"].replace("{conditions}", " AND ".join(["true", *parts])).format(f"${len(parts) + 1}")
-        return await self._select(sql, [*(value for _, value in conditions), limit])
+        values: list[Any] = [limit]
+
+        def place(value: Any) -> str:
+            values.append(value)
+            return f"${len(values)}"
+
+        all_runs = all(condition == "runs_where_before" for condition, _ in conditions)
+        name, statuses, parts = "runs", "", ["true"]
+        for condition, value in conditions:
+            if condition == "runs_where_status":
+                name, statuses = "runs_of_statuses", place(value)
+            elif condition == "runs_where_before" and not all_runs:
+                parts.append(SQL["runs_where_behind"].format(place(value)))
+            else:
+                parts.append(SQL[condition].format(place(value)))
+        order = "id DESC" if all_runs else "-id"
+        sql = SQL[name].format(conditions=" AND ".join(parts), statuses=statuses, order=order, limit="$1")
+        return await self._select(sql, values)
 
     async def pages(self, run_id: bytes, from_seq: int, limit: int, most_bytes: int) -> list[PageRow]:
         fail = of_run(run_id, from_seq)

@@ -21,13 +21,13 @@ SQL = named_queries(HERE)
 RARE = (
     "identity", "key_state", "replaced_environment_keys", "environment_keys", "environments", "changed_environments",
     "flows", "versions",
-    "consumed_messages", "reindexed_messages", "reindexed_items", "drained", "sealed_items", "inbox_key",
+    "queues", "consumed_messages", "reindexed_messages", "reindexed_items", "drained", "sealed_items", "inbox_key",
     "closed_inbox",
     "expected_tokens", "forgotten_tokens", "rewrapped_keys", "dropped_generations", "replaced_versions",
     "replaced_triggers", "replaced_pages", "exchanged_pages", "dropped_pages", "removed_snapshots", "run_domains",
     "retired_environment_keys", "policies", "removed_policies", "assignments", "audit", "connections",
     "removed_connections", "ledger", "retentions", "backups", "operations", "removed_runs", "removed_flows",
-    "removed_environments", "removed_backups",
+    "removed_environments", "removed_backups", "large_values", "chunks", "settled_values", "dropped_values",
 )  # fmt: skip
 """The fields of a batch that `put` does not write."""
 
@@ -55,6 +55,8 @@ async def write(connection: Connection, batch: Batch, worker: bytes | None) -> l
     """Everything, behind `enter` and before `leave`, as this worker. Raises Conflict, and the driver's errors."""
     await _before(connection, batch)
     numbers: list[int] = await connection.fetchval(SQL["put"], worker, *common(batch))
+    await _values(connection, batch)
+    await _each(connection, "queues", batch.queues)
     await _queues(connection, batch)
     await _locked_inbox(connection, batch)
     await _administration(connection, batch)
@@ -65,7 +67,8 @@ async def write(connection: Connection, batch: Batch, worker: bytes | None) -> l
 async def _before(connection: Connection, batch: Batch) -> None:
     if batch.key_state is not None:
         _changed(await connection.execute(SQL["set_key_state"], *batch.key_state), 1, "the state of keys")
-    await _each(connection, "dropped_pages", _alone(batch.dropped_pages))
+    for name in ("dropped_pages", "delete_waiting_chunks"):
+        await _each(connection, name, _alone(batch.dropped_pages))
     if batch.replaced_environment_keys:
         await _all(connection, "replaced_environment_keys", batch.replaced_environment_keys)
     if batch.identity is not None:
@@ -78,6 +81,14 @@ async def _before(connection: Connection, batch: Batch) -> None:
     await _each(connection, "flows_next", batch.flows, counted=True)
     if batch.versions:
         await connection.execute(SQL["versions_new"], batch.versions)
+
+
+async def _values(connection: Connection, batch: Batch) -> None:
+    await _each(connection, "large_values_new", batch.large_values)
+    await _each(connection, "chunks_new", batch.chunks)
+    await _each(connection, "settled_values", _alone(batch.settled_values), counted=True)
+    for name in ("delete_unsettled_chunks", "dropped_values"):
+        await _each(connection, name, _alone(batch.dropped_values))
 
 
 async def _queues(connection: Connection, batch: Batch) -> None:
@@ -113,7 +124,7 @@ async def _administration(connection: Connection, batch: Batch) -> None:
     for name in _REPLACED:
         if rows := getattr(batch, name):
             await _all(connection, name, rows)
-    for name in ("delete_read_pages", "show_waiting_pages"):
+    for name in ("delete_read_pages", "show_waiting_pages", "delete_read_chunks", "show_waiting_chunks"):
         await _each(connection, name, _alone(batch.exchanged_pages))
     await _each(connection, "dropped_generations", batch.dropped_generations)
     await _each(connection, "removed_snapshots", _alone(batch.removed_snapshots))
@@ -133,9 +144,10 @@ async def _administration(connection: Connection, batch: Batch) -> None:
 
 async def _removal(connection: Connection, batch: Batch) -> None:
     for run_id in batch.removed_runs:
+        await connection.execute(SQL["lock_run"], run_id)
         if await connection.fetchval(SQL["needed_run"], run_id) is not None:
             raise Conflict(f"The run {run_id.hex()} has not ended, or the run that started it has not.")
-        for name in ("removed_snapshots", "delete_pages"):
+        for name in ("removed_snapshots", "delete_pages", "delete_chunks", "delete_large_values"):
             await connection.execute(SQL[name], run_id)
         _changed(await connection.execute(SQL["delete_run"], run_id), 1, "a run")
         await _shred(connection, run_id, (Kind.RUN,))

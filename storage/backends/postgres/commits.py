@@ -171,7 +171,14 @@ class Writer:
                         await connection.execute(SQL["forget_writers"], self._name)
                     await connection.close(timeout=5)
             except StorageError:  # its lease ends by itself; or the schema was removed
-                connection.terminate()
+                pass
+            finally:
+                connection.terminate()  # nothing where it is closed; it may have been cancelled
+
+    def abandon(self) -> None:
+        """Drops the connection, whatever goes on. Nothing where it is closed."""
+        self._closed = True
+        self._drop()
 
 
 class Patience:

@@ -47,13 +47,14 @@ class Target(NamedTuple):
     def place(self) -> str:
         return place(self.url)
 
-    def options(self, *, writing: bool) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """The arguments of asyncpg's connect. The password comes from libpq's usual sources."""
         settings = {
             "search_path": f"{self.schema}, pg_temp",
             "default_transaction_isolation": "read committed",
             "jit": "off",
             "application_name": "sealflow",
+            **_BY_INDEX,
         }
         return {
             "dsn": self.url,
@@ -61,7 +62,7 @@ class Target(NamedTuple):
             "command_timeout": ANSWER_SECONDS,
             "statement_cache_size": 512,
             "max_cached_statement_lifetime": 0,
-            "server_settings": settings | _BY_INDEX if writing else settings,
+            "server_settings": settings,
         }
 
 
@@ -70,7 +71,7 @@ async def connect(target: Target) -> Connection:
     that waits for replicas too is left alone. Raises StoreUnreachable, DatabaseRefused, StoreBusy.
     """
     with mapped(target):
-        connection: Connection = await asyncpg.connect(**target.options(writing=True))
+        connection: Connection = await asyncpg.connect(**target.options())
         try:
             if await connection.fetchval("SHOW synchronous_commit") == "off":
                 await connection.execute("SET synchronous_commit = on")

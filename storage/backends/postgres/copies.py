@@ -21,13 +21,15 @@ _KEY_TABLES = ("environment_keys", "keys")
 _TABLES = (
     "meta", *_KEY_TABLES, "key_state", "environments", "flows", "versions", "runs", "pages", "snapshots", "inbox",
     "triggers", "messages", "policies", "assignments", "audit", "connections", "operations", "ledger", "retention",
-    "backups", "inbox_keys", "sealed_inbox", "callback_tokens",
+    "backups", "inbox_keys", "sealed_inbox", "callback_tokens", "large_values", "chunks",
 )  # fmt: skip
 """Those of both backends, in the order in which they refer to each other."""
 _OWN = {("runs", "worker")}
 """Columns that only this backend has, and that say nothing elsewhere."""
-_NUMBERED = ("keys", "flows", "runs", "inbox", "triggers", "messages")
+_NUMBERED = ("keys", "flows", "runs", "inbox", "triggers", "messages", "large_values")
 _ROWS_AT_A_TIME = 500
+_LONG_ROWS_AT_A_TIME = 16
+"""Of the table whose rows are a quarter of a megabyte."""
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
@@ -50,7 +52,7 @@ async def _copy_table(connection: Connection, table: str, target: sqlite3.Connec
     insert = f"INSERT INTO {table} ({names}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608 (names of the schema)
     target.execute("BEGIN")
     cursor = await connection.cursor(f"SELECT {names} FROM {table}{where}")  # noqa: S608 (names of the schema)
-    while rows := await cursor.fetch(_ROWS_AT_A_TIME):
+    while rows := await cursor.fetch(_at_a_time(table)):
         await asyncio.to_thread(target.executemany, insert, [tuple(row) for row in rows])
     target.execute("COMMIT")
 
@@ -76,8 +78,12 @@ async def copy_from(connection: Connection, path: Path, with_keys: Path) -> None
 async def _restore_table(connection: Connection, table: str, source: sqlite3.Connection) -> None:
     columns = await _columns(connection, table)
     found = source.execute(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608 (names of the schema)
-    while rows := await asyncio.to_thread(found.fetchmany, _ROWS_AT_A_TIME):
+    while rows := await asyncio.to_thread(found.fetchmany, _at_a_time(table)):
         await connection.copy_records_to_table(table, records=rows, columns=columns)
+
+
+def _at_a_time(table: str) -> int:
+    return _LONG_ROWS_AT_A_TIME if table == "chunks" else _ROWS_AT_A_TIME
 
 
 async def _columns(connection: Connection, table: str) -> list[str]:

@@ -1,4 +1,4 @@
--- Named queries: each begins at its "-- name:" line. The backend fills in the {} of runs, which is made of several.
+-- Named queries: each begins at its "-- name:" line. The backend fills in the {} of lists of runs, which are made of several.
 
 -- name: identity
 SELECT environment_id FROM meta WHERE id = 1
@@ -44,20 +44,27 @@ FROM runs WHERE run_id = $1
 -- name: runs
 -- Newest first; the conditions are those of runs_where_* that apply.
 SELECT run_id, flow_id, version, domain, status, started_ms, ended_ms, parent, head_version, head, summary_version, summary
-FROM runs WHERE {conditions} ORDER BY id DESC LIMIT {}
+FROM runs WHERE {conditions} ORDER BY {order} LIMIT {limit}
 
+-- name: runs_of_statuses
+-- The newest of each status, and of these the newest: an index of one status is in order, one of several is not.
+SELECT run_id, flow_id, version, domain, found.status, started_ms, ended_ms, parent, head_version, head, summary_version, summary
+FROM (SELECT DISTINCT unnest({statuses}::bigint[]) AS status) AS wanted CROSS JOIN LATERAL (
+    SELECT * FROM runs WHERE runs.status = wanted.status AND {conditions} ORDER BY -id LIMIT {limit}
+) AS found ORDER BY id DESC LIMIT {limit}
 
 -- name: runs_where_flow
 flow_id = {}
-
--- name: runs_where_status
-status = ANY ({})
 
 -- name: runs_where_parent
 parent = {}
 
 -- name: runs_where_before
 id < (SELECT id FROM runs WHERE run_id = {})
+
+-- name: runs_where_behind
+-- The same of a list that has other conditions too, and is in the order of their index.
+-id > (SELECT -id FROM runs WHERE run_id = {})
 
 -- name: run_ids
 SELECT id, run_id FROM runs WHERE id > $1 ORDER BY id LIMIT $2
@@ -67,12 +74,23 @@ SELECT run_id FROM runs WHERE ended_ms IS NULL ORDER BY id
 
 -- name: pages
 -- Up to the page with which a number of bytes is reached. Lengths are known without reading what is long.
-SELECT run_id, seq, link, record FROM (
-    SELECT runs.run_id, pages.seq, link, record, sum(octet_length(record)) OVER (ORDER BY pages.seq) - octet_length(record) AS before
-    FROM pages JOIN runs ON runs.id = pages.run
-    WHERE runs.run_id = $1 AND pages.seq >= $2 ORDER BY pages.seq LIMIT $3
+SELECT $1::bytea, seq, link, record FROM (
+    SELECT seq, link, record, sum(octet_length(record)) OVER (ORDER BY seq) - octet_length(record) AS before
+    FROM pages WHERE run = (SELECT id FROM runs WHERE run_id = $1) AND seq >= $2 ORDER BY seq LIMIT $3
 ) AS found WHERE before < $4 ORDER BY seq
 
+
+-- name: chunks
+SELECT value_id, number, record FROM chunks JOIN large_values ON large_values.id = value
+WHERE value_id = $1 AND number > $2 ORDER BY number LIMIT $3
+
+-- name: large_values
+SELECT value_id, run_id, created_ms, settled FROM large_values WHERE run_id = $1 ORDER BY id
+
+-- name: unsettled_values
+SELECT value_id, run_id, created_ms, settled FROM large_values
+WHERE settled = 0 AND created_ms < $1
+AND NOT EXISTS (SELECT FROM runs WHERE runs.run_id = large_values.run_id AND ended_ms IS NULL) ORDER BY id LIMIT $2
 
 -- name: snapshot
 SELECT runs.run_id, seq, record FROM snapshots JOIN runs ON runs.id = snapshots.run WHERE runs.run_id = $1
@@ -203,14 +221,19 @@ SELECT backup_id, environment_id, created_ms, record FROM backups ORDER BY creat
 SELECT number FROM versions WHERE flow_id = $1 ORDER BY number
 
 -- name: run_sizes
-SELECT run_id, (SELECT coalesce(sum(octet_length(record)), 0)::bigint FROM pages WHERE pages.run = runs.id) FROM runs WHERE flow_id = $1
-
+SELECT run_id, (SELECT coalesce(sum(octet_length(record)), 0)::bigint FROM pages WHERE pages.run = runs.id)
++ (SELECT coalesce(sum(octet_length(record)), 0)::bigint FROM large_values JOIN chunks ON chunks.value = large_values.id
+WHERE large_values.run_id = runs.run_id) FROM runs WHERE flow_id = $1
 
 -- name: stray_pages
 SELECT count(*) FROM pages WHERE run NOT IN (SELECT id FROM runs)
 
 -- name: stray_snapshots
 SELECT count(*) FROM snapshots WHERE run NOT IN (SELECT id FROM runs)
+
+-- name: stray_large_values
+-- One that is not settled may come before its run.
+SELECT count(*) FROM large_values WHERE settled = 1 AND run_id NOT IN (SELECT run_id FROM runs)
 
 -- name: stray_versions
 SELECT count(*) FROM versions WHERE flow_id NOT IN (SELECT flow_id FROM flows)
@@ -249,13 +272,13 @@ SELECT DISTINCT scope FROM keys WHERE kind = 14 AND NOT EXISTS (SELECT FROM rete
 SELECT enter_3($1, $2, $3, $4, $5, $6, $7)
 
 -- name: put
-SELECT put_3(owner_of($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+SELECT put_7(owner_of($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
 -- name: leave
 SELECT leave($1, $2)
 
 -- name: commit_batch
-SELECT commit_batch_3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+SELECT commit_batch_7($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 
 -- name: register_writer
 INSERT INTO writers (writer, number, answer, written) VALUES ($1, 0, '{}', clock_timestamp()) ON CONFLICT DO NOTHING
@@ -377,17 +400,41 @@ FROM unnest($1::trigger_row[]) AS new WHERE old.flow_id = new.flow_id AND old.ro
 UPDATE pages AS old SET link = new.link, record = new.record
 FROM unnest($1::page_row[]) AS new JOIN runs USING (run_id) WHERE old.run = runs.id AND old.seq = new.seq
 
+-- name: large_values_new
+INSERT INTO large_values (value_id, run_id, created_ms, settled) VALUES ($1, $2, $3, $4)
+
+-- name: chunks_new
+INSERT INTO chunks (value, number, record) SELECT id, $2::bigint, $3::bytea FROM large_values WHERE value_id = $1
+
+-- name: settled_values
+UPDATE large_values SET settled = 1 WHERE value_id = $1
+
+-- name: delete_unsettled_chunks
+DELETE FROM chunks USING large_values AS whole WHERE chunks.value = whole.id AND value_id = $1 AND settled = 0
+
+-- name: dropped_values
+DELETE FROM large_values WHERE value_id = $1 AND settled = 0
+
 -- name: delete_read_pages
-DELETE FROM pages USING runs WHERE pages.run = runs.id AND runs.run_id = $1 AND pages.seq > 0
+DELETE FROM pages WHERE run = (SELECT id FROM runs WHERE run_id = $1) AND seq > 0
 
 -- name: dropped_pages
-DELETE FROM pages USING runs WHERE pages.run = runs.id AND runs.run_id = $1 AND pages.seq < 0
+DELETE FROM pages WHERE run = (SELECT id FROM runs WHERE run_id = $1) AND seq < 0
 
 -- name: show_waiting_pages
-UPDATE pages SET seq = -pages.seq FROM runs WHERE pages.run = runs.id AND runs.run_id = $1 AND pages.seq < 0
+UPDATE pages SET seq = -seq WHERE run = (SELECT id FROM runs WHERE run_id = $1) AND seq < 0
+
+-- name: delete_read_chunks
+DELETE FROM chunks USING large_values AS whole WHERE chunks.value = whole.id AND whole.run_id = $1 AND number > 0
+
+-- name: delete_waiting_chunks
+DELETE FROM chunks USING large_values AS whole WHERE chunks.value = whole.id AND whole.run_id = $1 AND number < 0
+
+-- name: show_waiting_chunks
+UPDATE chunks SET number = -number FROM large_values AS whole WHERE chunks.value = whole.id AND whole.run_id = $1 AND number < 0
 
 -- name: removed_snapshots
-DELETE FROM snapshots USING runs WHERE snapshots.run = runs.id AND runs.run_id = $1
+DELETE FROM snapshots WHERE run = (SELECT id FROM runs WHERE run_id = $1)
 
 -- name: run_domains
 UPDATE runs SET domain = $2 WHERE run_id = $1
@@ -441,13 +488,23 @@ INSERT INTO callback_tokens (token_hash, scope) VALUES ($1, $2) ON CONFLICT DO N
 -- name: forgotten_tokens
 DELETE FROM callback_tokens WHERE scope = $1
 
+-- name: lock_run
+-- Before one looks whether it may be removed, and at what is of it: whoever adds pages to it shares its row.
+SELECT FROM runs WHERE run_id = $1 FOR UPDATE
+
 -- name: needed_run
 -- Why a run may not be removed: it has not ended, or its parent has not and may still ask for what became of it.
 SELECT 1 FROM runs WHERE run_id = $1 AND (ended_ms IS NULL
-OR EXISTS (SELECT FROM runs AS above WHERE above.run_id = runs.parent AND above.ended_ms IS NULL))
+OR EXISTS (SELECT FROM runs AS above WHERE above.run_id = runs.parent AND CASE WHEN above.ended_ms IS NULL THEN true END))
 
 -- name: delete_pages
-DELETE FROM pages USING runs WHERE pages.run = runs.id AND runs.run_id = $1
+DELETE FROM pages WHERE run = (SELECT id FROM runs WHERE run_id = $1)
+
+-- name: delete_chunks
+DELETE FROM chunks USING large_values AS whole WHERE chunks.value = whole.id AND whole.run_id = $1
+
+-- name: delete_large_values
+DELETE FROM large_values WHERE run_id = $1
 
 -- name: delete_run
 DELETE FROM runs WHERE run_id = $1
@@ -497,7 +554,8 @@ SELECT tend_worker($1, $2, $3)
 -- name: leave_worker
 -- Its runs are ready for the others at once. What it was told while they went on, they will be looked at for.
 WITH gone AS (DELETE FROM workers WHERE worker = $1 AND epoch = $2 RETURNING worker)
-UPDATE runs SET worker = NULL FROM gone WHERE runs.worker = gone.worker AND runs.ended_ms IS NULL
+UPDATE runs SET worker = NULL FROM gone
+WHERE runs.worker = gone.worker AND CASE WHEN runs.ended_ms IS NULL THEN runs.worker IS NOT NULL END
 
 -- name: executor_pid
 SELECT pid FROM (
@@ -508,25 +566,40 @@ SELECT pid FROM (
 -- name: claim_runs
 SELECT number, claimed FROM claim_runs($1, $2, $3, $4, $5)
 
+-- name: claim_queued
+SELECT place, claimed FROM claim_queued($1, $2, $3, $4, $5)
+
+-- name: queue_of
+SELECT queue FROM runs WHERE run_id = $1 AND CASE WHEN ended_ms IS NULL THEN true END
+
+-- name: queued
+SELECT run_id, queue, rank FROM runs WHERE queue = ANY ($1) AND CASE WHEN ended_ms IS NULL THEN queue IS NOT NULL END ORDER BY rank, id LIMIT $2
+
+-- name: queues
+UPDATE runs SET queue = $2, rank = $3 WHERE run_id = $1 AND CASE WHEN ended_ms IS NULL THEN true END
+
 -- name: claim_run
 SELECT claim_run($1, $2, $3)
 
 -- name: release_runs
-UPDATE runs SET worker = NULL WHERE worker = $1 AND run_id = ANY ($2) AND ended_ms IS NULL
+UPDATE runs SET worker = NULL WHERE run_id = ANY ($2) AND CASE WHEN ended_ms IS NULL THEN worker = $1 END
 
 -- name: told_runs
-UPDATE runs SET wake_ms = 0 WHERE worker = $1 AND wake_ms = -1 RETURNING run_id
+-- -2: it has heard it, and is looked at all the same should it die before it has gone on.
+UPDATE runs SET wake_ms = -2 WHERE worker = $1 AND wake_ms = -1 RETURNING run_id
 
 -- name: next_wake
-SELECT min(wake_ms) FROM runs WHERE worker IS NULL AND ended_ms IS NULL AND wake_ms > 0
+-- Of runs that any worker may have, unless only those of queues are wanted.
+SELECT min(wake_ms) FROM runs WHERE CASE WHEN ended_ms IS NULL THEN worker IS NULL END AND wake_ms > 0
+AND CASE WHEN queue IS NULL OR rank >= 0 THEN NOT $2 ELSE queue = ANY ($1) END
 
 -- name: unfinished_of_flow
-SELECT run_id FROM runs WHERE flow_id = $1 AND ended_ms IS NULL ORDER BY id
+SELECT run_id FROM runs WHERE flow_id = $1 AND CASE WHEN ended_ms IS NULL THEN true END ORDER BY id
 
 -- name: inbox_of_worker
 -- What is for a run that is this worker's, or nobody's; all the rest is for who leads.
 SELECT inbox.id, item_id, kind, inbox.run_id, dedupe, created_ms, record
-FROM inbox LEFT JOIN runs ON runs.run_id = inbox.run_id AND runs.ended_ms IS NULL
+FROM inbox LEFT JOIN runs ON runs.run_id = inbox.run_id AND CASE WHEN runs.ended_ms IS NULL THEN true END
 WHERE inbox.id > $1 AND CASE WHEN runs.run_id IS NULL THEN $4 ELSE coalesce(runs.worker = $3, $4 OR runs.flow_id <> ALL ($5)) END
 ORDER BY inbox.id LIMIT $2
 

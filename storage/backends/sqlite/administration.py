@@ -37,6 +37,7 @@ def write_first(connection: sqlite3.Connection, batch: Batch) -> None:
     execute = connection.execute
     for run_id in batch.dropped_pages:
         execute(_SQL["delete_waiting_pages"], (run_id,))
+        execute(_SQL["delete_waiting_chunks"], (run_id,))
     for key in batch.replaced_environment_keys:
         _one(execute(_SQL["replace_environment_key"], (*key[2:], key.domain, key.version)), "environment key")
 
@@ -60,6 +61,8 @@ def write(connection: sqlite3.Connection, batch: Batch) -> None:
     for run_id in batch.exchanged_pages:
         execute(_SQL["delete_read_pages"], (run_id,))
         execute(_SQL["show_waiting_pages"], (run_id,))
+        execute(_SQL["delete_read_chunks"], (run_id,))
+        execute(_SQL["show_waiting_chunks"], (run_id,))
     for run_id in batch.removed_snapshots:
         execute(_SQL["delete_snapshot"], (run_id,))
     for run_id, domain in batch.run_domains:

@@ -22,7 +22,7 @@ from weakref import WeakSet
 import aiosqlite
 
 from ...errors import Conflict, RecordNotFound, StoreClosed, StoreCorrupt
-from ...rows import Batch, PageRow, RunRow, SnapshotRow, StoredInboxRow, TriggerRow
+from ...rows import Batch, PageRow, QueueRow, RunRow, SnapshotRow, StoredInboxRow, TriggerRow
 from ..reading import Reads
 from ..rows import checked, of_run
 from .administration import check_guard, write, write_first, write_flow
@@ -34,7 +34,8 @@ from .queries import named_queries
 from .queues import add_message, add_to_inbox, consume, consume_message, reindex_item, reindex_message
 from .removal import remove, settle
 from .sealed_inbox import write_sealed
-from .waits import Ready, write_waits
+from .values import write_values
+from .waits import Ready, claim_queued, write_waits
 
 T = TypeVar("T")
 
@@ -132,8 +133,10 @@ class SQLiteBackend(Reads):
     def leads(self) -> bool:
         return self._lock.held
 
-    async def claim(self, limit: int, now_ms: int, without: Sequence[bytes] = ()) -> list[bytes]:
-        return await self._in_thread(self._ready.claim, limit, now_ms)
+    async def claim(
+        self, limit: int, now_ms: int, without: Sequence[bytes] = (), *, here: Sequence[bytes] = ()
+    ) -> list[bytes]:
+        return await self._in_thread(self._ready.claim, limit, now_ms, frozenset(here))
 
     async def claim_run(self, run_id: bytes) -> bool:
         return True
@@ -144,8 +147,20 @@ class SQLiteBackend(Reads):
     async def told(self) -> list[bytes]:
         return []  # `claim` gives them
 
-    async def next_wake(self) -> int | None:
-        found: int | None = (await self._all("next_wake"))[0][0]
+    async def claim_queued(
+        self, queues: Sequence[bytes], limit: int, now_ms: int, here: Sequence[bytes] = ()
+    ) -> list[bytes]:
+        return await self._in_thread(claim_queued, queues, limit, now_ms, here)
+
+    async def queue_of(self, run_id: bytes) -> bytes | None:
+        rows = await self._all("queue_of", run_id)
+        return rows[0][0] if rows else None
+
+    async def queued(self, queues: Sequence[bytes], limit: int) -> list[QueueRow]:
+        return [QueueRow(*row) for row in await self._all("queued", list(queues), limit)]
+
+    async def next_wake(self, queues: Sequence[bytes] = (), *, alone: bool = False) -> int | None:
+        found: int | None = (await self._all("next_wake", alone, list(queues)))[0][0]
         return found
 
     async def inbox_here(self, limit: int, after: int = 0, without: Sequence[bytes] = ()) -> list[StoredInboxRow]:
@@ -190,8 +205,16 @@ class SQLiteBackend(Reads):
         return await self._select(_SQL[name], parameters)
 
     async def _filtered(self, conditions: Sequence[tuple[str, Any]], limit: int) -> list[Any]:
-        sql = _SQL["runs"].replace("{conditions}", " AND ".join(["1", *(_SQL[name] for name, _ in conditions)]))
-        return await self._select(sql, [*(value for _, value in conditions), limit])
+        statuses = [value for name, value in conditions if name == "runs_where_status"]
+        others = [(name, value) for name, value in conditions if name != "runs_where_status"]
+        places = " AND ".join(["1", *(_SQL[name] for name, _ in others)])
+        values = [*(value for _, value in others), limit]
+        if not statuses:
+            return await self._select(_SQL["runs"].replace("{conditions}", places), values)
+        wanted = list(dict.fromkeys(statuses[0]))
+        one = _SQL["runs_of_status"].replace("{conditions}", places)
+        sql = _SQL["runs_of_statuses"].replace("{each}", " UNION ALL ".join([one] * len(wanted)))
+        return await self._select(sql, [*(value for status in wanted for value in [status, *values]), limit])
 
     async def _select(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         flat: list[Any] = []
@@ -283,8 +306,10 @@ class SQLiteBackend(Reads):
         if batch.runs:
             self._write_runs(connection, batch.runs)
         if batch.pages:
-            number_of = self._number
-            pages = [(number_of(connection, run), seq, link, record) for run, seq, link, record in batch.pages]
+            known, number_of = self._runs.get, self._number
+            pages = [
+                (known(run) or number_of(connection, run), seq, link, record) for run, seq, link, record in batch.pages
+            ]
             _insert(connection, "insert_pages", pages)
         for update in batch.run_updates:
             number = self._number(connection, update.run_id)
@@ -293,6 +318,7 @@ class SQLiteBackend(Reads):
         if batch.snapshots:
             rows = [(self._number(connection, row.run_id), row.seq, row.record) for row in batch.snapshots.values()]
             _insert(connection, "put_snapshots", rows)
+        write_values(connection, batch)
         for trigger in batch.triggers:
             _write_trigger(connection, trigger)
         numbers = [add_to_inbox(connection, row) for row in batch.inbox]

@@ -90,11 +90,16 @@ FROM runs WHERE run_id = ?
 SELECT run_id, flow_id, version, domain, status, started_ms, ended_ms, parent, head_version, head, summary_version, summary
 FROM runs WHERE {conditions} ORDER BY id DESC LIMIT ?
 
+-- name: runs_of_statuses
+-- The newest of each status, and of these the newest: an index of one status is in order, one of several is not.
+SELECT run_id, flow_id, version, domain, status, started_ms, ended_ms, parent, head_version, head, summary_version, summary
+FROM runs WHERE id IN ({each}) ORDER BY id DESC LIMIT ?
+
+-- name: runs_of_status
+SELECT id FROM (SELECT id FROM runs WHERE status = ? AND {conditions} ORDER BY id DESC LIMIT ?)
+
 -- name: runs_where_flow
 flow_id = ?
-
--- name: runs_where_status
-status IN ({statuses})
 
 -- name: runs_where_parent
 parent = ?
@@ -113,6 +118,36 @@ INSERT INTO pages (run, seq, link, record) VALUES
 
 -- name: pages
 SELECT seq, link, record FROM pages WHERE run = ? AND seq >= ? ORDER BY seq LIMIT ?
+
+-- name: insert_large_values
+INSERT INTO large_values (value_id, run_id, created_ms, settled) VALUES
+
+-- name: value_number
+SELECT id FROM large_values WHERE value_id = ?
+
+-- name: insert_chunks
+INSERT INTO chunks (value, number, record) VALUES
+
+-- name: settle_value
+UPDATE large_values SET settled = 1 WHERE value_id = ?
+
+-- name: delete_unsettled_chunks
+DELETE FROM chunks WHERE value = (SELECT id FROM large_values WHERE value_id = ? AND settled = 0)
+
+-- name: delete_unsettled_value
+DELETE FROM large_values WHERE value_id = ? AND settled = 0
+
+-- name: chunks
+SELECT value_id, number, record FROM chunks JOIN large_values ON large_values.id = value
+WHERE value_id = ? AND number > ? ORDER BY number LIMIT ?
+
+-- name: large_values
+SELECT value_id, run_id, created_ms, settled FROM large_values WHERE run_id = ? ORDER BY id
+
+-- name: unsettled_values
+SELECT value_id, run_id, created_ms, settled FROM large_values
+WHERE settled = 0 AND created_ms < ?
+AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = large_values.run_id AND ended_ms IS NULL) ORDER BY id LIMIT ?
 
 -- name: put_snapshots
 INSERT OR REPLACE INTO snapshots (run, seq, record) VALUES
@@ -282,6 +317,15 @@ DELETE FROM pages WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq < 0
 -- name: show_waiting_pages
 UPDATE pages SET seq = -seq WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND seq < 0
 
+-- name: delete_read_chunks
+DELETE FROM chunks WHERE value IN (SELECT id FROM large_values WHERE run_id = ?) AND number > 0
+
+-- name: delete_waiting_chunks
+DELETE FROM chunks WHERE value IN (SELECT id FROM large_values WHERE run_id = ?) AND number < 0
+
+-- name: show_waiting_chunks
+UPDATE chunks SET number = -number WHERE value IN (SELECT id FROM large_values WHERE run_id = ?) AND number < 0
+
 -- name: delete_snapshot
 DELETE FROM snapshots WHERE run = (SELECT id FROM runs WHERE run_id = ?)
 
@@ -401,6 +445,12 @@ OR EXISTS (SELECT 1 FROM runs AS above WHERE above.run_id = runs.parent AND abov
 -- name: delete_pages
 DELETE FROM pages WHERE run = (SELECT id FROM runs WHERE run_id = ?)
 
+-- name: delete_chunks
+DELETE FROM chunks WHERE value IN (SELECT id FROM large_values WHERE run_id = ?)
+
+-- name: delete_large_values
+DELETE FROM large_values WHERE run_id = ?
+
 -- name: delete_run
 DELETE FROM runs WHERE run_id = ?
 
@@ -426,13 +476,19 @@ DELETE FROM environments WHERE environment_id = ?
 SELECT number FROM versions WHERE flow_id = ? ORDER BY number
 
 -- name: run_sizes
-SELECT run_id, (SELECT coalesce(sum(length(record)), 0) FROM pages WHERE pages.run = runs.id) FROM runs WHERE flow_id = ?
+SELECT run_id, (SELECT coalesce(sum(length(record)), 0) FROM pages WHERE pages.run = runs.id)
++ (SELECT coalesce(sum(length(record)), 0) FROM large_values JOIN chunks ON chunks.value = large_values.id
+WHERE large_values.run_id = runs.run_id) FROM runs WHERE flow_id = ?
 
 -- name: stray_pages
 SELECT count(*) FROM pages WHERE run NOT IN (SELECT id FROM runs)
 
 -- name: stray_snapshots
 SELECT count(*) FROM snapshots WHERE run NOT IN (SELECT id FROM runs)
+
+-- name: stray_large_values
+-- One that is not settled may come before its run.
+SELECT count(*) FROM large_values WHERE settled = 1 AND run_id NOT IN (SELECT run_id FROM runs)
 
 -- name: stray_versions
 SELECT count(*) FROM versions WHERE flow_id NOT IN (SELECT flow_id FROM flows)
@@ -472,16 +528,36 @@ UPDATE runs SET wake_ms = CASE WHEN ?1 > 0 AND wake_ms = -1 THEN -1 ELSE ?1 END 
 UPDATE runs SET wake_ms = -1 WHERE run_id = ? AND ended_ms IS NULL
 
 -- name: due_waits
-SELECT id, run_id FROM runs WHERE ended_ms IS NULL AND wake_ms <> 0 AND wake_ms <= ? ORDER BY wake_ms, id LIMIT ?
+SELECT id, run_id, wake_ms FROM runs WHERE ended_ms IS NULL AND wake_ms < 0 AND (queue IS NULL OR rank >= 0)
+UNION ALL
+SELECT id, run_id, wake_ms FROM runs WHERE ended_ms IS NULL AND wake_ms > 0 AND wake_ms <= ? AND (queue IS NULL OR rank >= 0)
+ORDER BY wake_ms, id LIMIT ?
 
 -- name: claim_wait
 UPDATE runs SET wake_ms = 0 WHERE id = ?
 
 -- name: ready_runs
-SELECT id, run_id FROM runs WHERE ended_ms IS NULL AND wake_ms = 0 AND id > ? AND id <= ? ORDER BY id LIMIT ?
+SELECT id, run_id FROM runs WHERE ended_ms IS NULL AND wake_ms = 0 AND queue IS NULL AND id > ? AND id <= ? ORDER BY id LIMIT ?
+
+-- name: queued_runs
+SELECT id, run_id FROM runs WHERE ended_ms IS NULL AND (rank >= 0 OR wake_ms <= ?) AND queue IN ({queues})
+ORDER BY rank, id LIMIT ?
+
+-- name: claim_queued
+UPDATE runs SET wake_ms = 0, rank = CASE WHEN rank >= 0 THEN rank - 2 ELSE rank END WHERE id = ?
+
+-- name: queue_of
+SELECT queue FROM runs WHERE run_id = ? AND ended_ms IS NULL
+
+-- name: queued
+SELECT run_id, queue, rank FROM runs WHERE queue IN ({queues}) AND ended_ms IS NULL ORDER BY rank, id LIMIT ?
+
+-- name: put_queue
+UPDATE runs SET queue = ?, rank = ? WHERE run_id = ? AND ended_ms IS NULL
 
 -- name: next_wake
-SELECT min(wake_ms) FROM runs WHERE ended_ms IS NULL AND wake_ms <> 0 AND wake_ms > 0
+SELECT min(wake_ms) FROM runs WHERE ended_ms IS NULL AND wake_ms > 0
+AND CASE WHEN queue IS NULL OR rank >= 0 THEN NOT ? ELSE queue IN ({queues}) END
 
 -- name: unfinished_of_flow
 SELECT run_id FROM runs WHERE flow_id = ? AND ended_ms IS NULL ORDER BY id

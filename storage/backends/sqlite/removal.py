@@ -55,6 +55,8 @@ def _remove_run(connection: sqlite3.Connection, run_id: bytes) -> None:
         raise Conflict(f"The run {run_id.hex()} has not ended, or the run that started it has not.")
     execute(_SQL["delete_snapshot"], (run_id,))
     execute(_SQL["delete_pages"], (run_id,))
+    execute(_SQL["delete_chunks"], (run_id,))
+    execute(_SQL["delete_large_values"], (run_id,))
     _gone(execute(_SQL["delete_run"], (run_id,)), "The run")
     _remove_keys(connection, run_id, (Kind.RUN,))
 
