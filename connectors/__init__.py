@@ -6,11 +6,15 @@ connector of your own should pass.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .egress import Egress
-from .http import HttpConnector
 from .port import Artifact, Call, Clock, Connector, Failure, Limits, Recovery, Reply, Services, Subscribed
 from .registry import Registry, standard
 from .status import status_name
+
+if TYPE_CHECKING:
+    from .http import HttpConnector
 
 __all__ = [
     "Artifact",
@@ -29,3 +33,11 @@ __all__ = [
     "standard",
     "status_name",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name != "HttpConnector":
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from .http import HttpConnector  # much is loaded with it, and only a flow that calls needs it
+
+    return HttpConnector

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 
-from ..engine.values import Value
+from ..engine.values import Value, is_elsewhere
 from .port import Failure
 
 _PLAIN = frozenset({type(None), bool, int, float, Decimal, str})
@@ -44,6 +44,8 @@ def _value(given: object, what: str, at: str, depth: int) -> Value:
     for base in (int, float, str):
         if isinstance(given, base):
             return base(given)
+    if is_elsewhere(given):
+        return given  # type: ignore[return-value]
     raise Failure(
         "InvalidReply",
         f"{what} has a {kind.__name__} at '{at or '/'}', which is not a JSON value.",

@@ -9,11 +9,13 @@ a failed action), so the flow decides.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from . import http_chunks, http_pages
 from .http_reply import header, reply_of
 from .http_request import Request, build
+from .http_streams import Keeper, kept_reply, outgoing
 from .http_token import signed_in
 from .port import SECOND, Call, Failure, Recovery, Reply, Services
 
@@ -34,6 +36,8 @@ class HttpConnector:
     """Performs Http actions. Connections are pooled, for each egress policy its own, and made on first use."""
 
     recovery: Recovery = "keyed"
+    streams = True
+    """Large bodies are sent while they are read, and kept while they come (`Services.content`)."""
 
     def __init__(self) -> None:
         self._transports: dict[Egress, Transport] = {}
@@ -46,12 +50,15 @@ class HttpConnector:
         AuthenticationFailed, and those of `http_chunks` and `Transport.send`.
         """
         exchange = _Exchange(self._transport(services.egress), call, services)
+        limits, cut = services.limits, http_chunks.is_chunked(call.settings)
+        call, stream = await outgoing(call, services.content, whole=cut)
         call = await signed_in(call, exchange.send)
         request = build(call)
-        limits = services.limits
-        chunked = http_chunks.is_chunked(call.settings) and http_chunks.needs_chunks(request, limits.chunk_bytes)
-        largest = limits.chunked_bytes if chunked else limits.request_bytes
-        if request.body is not None and len(request.body) > largest:
+        if stream is not None:
+            request = replace(request, body=None, stream=stream)
+        chunked = cut and http_chunks.needs_chunks(request, limits.chunk_bytes)
+        if request.size > (limits.chunked_bytes if chunked else limits.request_bytes):
+            largest = limits.chunked_bytes if chunked else limits.request_bytes
             raise Failure("RequestTooLarge", f"The body is larger than {largest:,} bytes.")
         if chunked:
             reply = await http_chunks.upload(request, call.key, limits.chunk_bytes, exchange.send)
@@ -93,17 +100,23 @@ class _Exchange:
         self._left = self._most
         self._seconds = services.limits.timeout if call.timeout is None else call.timeout
         self._decode = "disableautomaticdecompression" not in call.options
+        cut = http_chunks.is_chunked(call.settings) or bool(http_pages.wanted(call.settings))
+        self._keeper = Keeper(services.content) if services.content is not None and not cut else None
 
     async def send(self, request: Request) -> Reply:
         answer = await self._fetch(request)
+        if answer.kept is not None:
+            return kept_reply(answer.status, answer.headers, answer.kept, decoded=answer.decoded)
         if request.method == "GET":
             answer = await http_chunks.download(request, answer, self._left + len(answer.data), self._fetch)
         return reply_of(answer.status, answer.headers, answer.data, decoded=answer.decoded)
 
     async def _fetch(self, request: Request) -> Answer:
         limit = min(self._left, self._services.limits.response_bytes)
-        answer = await self._transport.send(request, seconds=self._seconds, limit=limit, decode=self._decode)
-        self._left -= len(answer.data)
+        answer = await self._transport.send(
+            request, seconds=self._seconds, limit=limit, decode=self._decode, keeper=self._keeper
+        )
+        self._left -= len(answer.data) if answer.kept is None else answer.kept.size
         return answer
 
     async def poll(self, request: Request, reply: Reply) -> Reply:

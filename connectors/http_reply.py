@@ -14,7 +14,7 @@ from typing import Final
 from ..engine.values import Value, from_json, make_content
 from .port import Failure, Reply
 
-_CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
+CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
 
 
 def reply_of(status: int, received: Iterable[tuple[bytes, bytes]], data: bytes, *, decoded: bool = False) -> Reply:
@@ -26,7 +26,7 @@ def reply_of(status: int, received: Iterable[tuple[bytes, bytes]], data: bytes, 
     """
     headers = joined(received)
     if decoded:
-        headers = {name: value for name, value in headers.items() if name.lower() not in _OF_COMPRESSION}
+        headers = {name: value for name, value in headers.items() if name.lower() not in OF_COMPRESSION}
     if not data:
         return Reply(status, headers, empty=True)
     media_type = header(headers, "content-type")
@@ -42,7 +42,7 @@ def reply_of(status: int, received: Iterable[tuple[bytes, bytes]], data: bytes, 
     return Reply(status, headers, body)
 
 
-_OF_COMPRESSION: Final = frozenset({"content-encoding", "content-length"})
+OF_COMPRESSION: Final = frozenset({"content-encoding", "content-length"})
 
 
 def joined(received: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -84,7 +84,7 @@ def _json(status: int, headers: dict[str, str], media_type: str, data: bytes) ->
 
 def _text(media_type: str, data: bytes) -> str:
     """Bytes as text, by the charset of the media type; what cannot be read becomes U+FFFD."""
-    match = _CHARSET.search(media_type)
+    match = CHARSET.search(media_type)
     try:
         name = codecs.lookup(match[1]).name if match else "utf-8"
         return data.decode("utf-8-sig" if name == "utf-8" else name, "replace")

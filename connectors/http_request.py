@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ..engine.errors import ExpressionError
 from ..engine.values import Value, to_text
 from .http_body import encode
 from .port import Call, Failure
+
+if TYPE_CHECKING:
+    from .http_streams import BodyStream
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _REMOVED: Final = frozenset(
@@ -36,6 +39,13 @@ class Request:
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes | None = None
+    stream: BodyStream | None = None
+    """In place of a body."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of the body."""
+        return self.stream.size if self.stream is not None else len(self.body or b"")
 
     @property
     def server(self) -> str:

@@ -23,6 +23,7 @@ import httpx
 
 from .egress import Egress
 from .http_request import Request
+from .http_streams import Keeper, Kept
 from .port import Failure
 
 _CONNECTIONS: Final = 256
@@ -48,12 +49,13 @@ for _name in ("httpcore.connection", "httpcore.http11", "httpcore.http2", "httpc
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `decoded` says that `data` was compressed on the way."""
+    """What came back. `decoded` says that `data` was compressed on the way. `kept` is in place of `data`."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     data: bytes
     decoded: bool
+    kept: Kept | None = None
 
 
 class Transport:
@@ -63,8 +65,10 @@ class Transport:
         self._backend = _GuardedBackend(egress)
         self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
-    async def send(self, request: Request, *, seconds: float, limit: int, decode: bool = True) -> Answer:
-        """Send and read the whole answer, at most `limit` bytes within `seconds`.
+    async def send(
+        self, request: Request, *, seconds: float, limit: int, decode: bool = True, keeper: Keeper | None = None
+    ) -> Answer:
+        """Send and read the whole answer, at most `limit` bytes within `seconds`; the keeper may take a large body.
 
         Raises Failure: ConnectionFailed, ConnectionTimedOut, RequestTimedOut, TrustFailure, EgressRefused,
         ResponseTooLarge, InvalidInput.
@@ -72,7 +76,7 @@ class Transport:
         token = _ours.set(True)
         try:
             async with asyncio.timeout(seconds):
-                return await self._send(request, seconds, limit, decode)
+                return await self._send(request, seconds, limit, decode, keeper)
         except TimeoutError:
             raise Failure("RequestTimedOut", f"{request.server} did not answer within {seconds:g} seconds.") from None
         except _Refused:
@@ -98,24 +102,33 @@ class Transport:
         finally:
             _ours.reset(token)
 
-    async def _send(self, request: Request, seconds: float, limit: int, decode: bool) -> Answer:
+    async def _send(
+        self, request: Request, seconds: float, limit: int, decode: bool, keeper: Keeper | None
+    ) -> Answer:
         url = httpx.URL(request.url)
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         headers = [(name.encode("ascii"), _wire(value)) for name, value in request.headers]
+        body_sent = request.body if request.stream is None else request.stream.open()
+        if request.stream is not None:
+            headers.append((b"Content-Length", str(request.stream.size).encode("ascii")))
         times = {"connect": min(seconds, _CONNECT_SECONDS), "pool": seconds}
         pool = self._pool(url.scheme)
         async with pool.stream(
-            request.method, target, headers=headers, content=request.body, extensions={"timeout": times}
+            request.method, target, headers=headers, content=body_sent, extensions={"timeout": times}
         ) as answer:
             body = httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer))
             if request.method != "HEAD" and _declared(body.headers) > limit:
                 raise _too_large(request, limit)
-            data = bytearray()
-            async for chunk in body.aiter_bytes() if decode else body.aiter_raw():
-                if len(data) + len(chunk) > limit:
-                    raise _too_large(request, limit)
-                data += chunk
             compressed = decode and body.headers.get("content-encoding", "identity").lower() not in ("identity", "")
+            parts = _limited(body.aiter_bytes() if decode else body.aiter_raw(), request, limit)
+            data = bytearray()
+            async for chunk in parts:
+                data += chunk
+                if keeper is not None and len(data) > keeper.least:
+                    if keeper.takes(answer.status, answer.headers):
+                        kept = await keeper.keep(answer.headers, bytes(data), parts)
+                        return Answer(answer.status, answer.headers, b"", compressed, kept)
+                    keeper = None
             return Answer(answer.status, answer.headers, bytes(data), compressed)
 
     def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
@@ -137,6 +150,15 @@ class Transport:
         pools, self._pools = self._pools, {}
         for pool in pools.values():
             await pool.aclose()
+
+
+async def _limited(parts: AsyncIterator[bytes], request: Request, limit: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for part in parts:
+        size += len(part)
+        if size > limit:
+            raise _too_large(request, limit)
+        yield part
 
 
 class _Stream(httpx.AsyncByteStream):

@@ -6,7 +6,7 @@ went.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -54,17 +54,53 @@ class Limits:
     chunked_bytes: int = 1_073_741_824
 
 
+class Content(Protocol):
+    """Large content of the run that a call is made for, which is kept outside of memory.
+
+    What stands for it takes the place of a value: in the inputs of a call (where the connector says `streams`), and in
+    what is answered. `engine.values.is_elsewhere` knows it. `least` is how many bytes are worth it.
+    """
+
+    @property
+    def least(self) -> int: ...
+
+    def kind(self, value: object) -> Literal["text", "base64", "other"]:
+        """What its bytes are: a text in UTF-8, those that a base64 text stands for, or nothing that is of use."""
+        ...
+
+    def size(self, value: object) -> int:
+        """How many bytes it has."""
+        ...
+
+    def read(self, value: object) -> AsyncIterator[bytes]:
+        """Its bytes, piece by piece."""
+        ...
+
+    async def whole(self, value: Any) -> Any:
+        """A value without anything that stands for another."""
+        ...
+
+    async def keep(self, parts: AsyncIterator[bytes], *, text: bool) -> object:
+        """What stands for these bytes: for the text that they are in UTF-8, or for its base64.
+
+        Raises Failure `ValueTooLarge`.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the runtime hands to a connector with every call.
 
-    `session` is what the run has outside, of desktop flows (`desktop.Session`); None for others.
+    `session` is what the run has outside, of desktop flows (`desktop.Session`); None for others. `content` is there for
+    a connector that says `streams = True`, where the run can keep large content.
     """
 
     clock: Clock
     egress: Egress = field(default_factory=Egress)
     limits: Limits = field(default_factory=Limits)
     session: object | None = None
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,24 +111,11 @@ def canonical(id: str) -> str:
 def standard() -> Registry:
     """A registry with the built-in connectors: `http`, scripts, maps and schemas, and the modules of desktop flows."""
     from .desktop.modules import connectors as desktop_connectors
-    from .http import HttpConnector
-    from .inline import (
-        ArtifactConnector,
-        FlatFileConnector,
-        JavaScriptConnector,
-        LiquidConnector,
-        XmlConnector,
-        XsltConnector,
-    )
+    from .late import BUILT_IN, LateConnector
 
     registry = Registry()
-    registry.register("http", HttpConnector())
-    registry.register("inline-code", JavaScriptConnector())
-    registry.register("xslt", XsltConnector())
-    registry.register("liquid", LiquidConnector())
-    registry.register("xml", XmlConnector())
-    registry.register("flat-file", FlatFileConnector())
-    registry.register("artifacts", ArtifactConnector())
+    for id in BUILT_IN:
+        registry.register(id, LateConnector(id))
     for id, connector in desktop_connectors().items():
         registry.register(id, connector)
     return registry

@@ -6,7 +6,8 @@ terminal.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 
 class SealflowError(Exception):
@@ -83,3 +84,28 @@ class Denied(SealflowError):
     """Refused: a locked environment, a missing or wrong key, a folder that may not be written."""
 
     code = "Denied"
+
+
+# --- names made of what the designer of desktop flows shows
+
+_KNOWN: Final = {"environment variable doesn't exist": "EnvironmentVariableNotFoundError"}
+
+
+def error_name(shown: str) -> str:
+    """The name of an error of a desktop action by its display name: what a handler's section is headed with.
+
+    Its words are joined, each with a capital, and `Error` stands at the end. Apostrophes are dropped ("Can't copy file"
+    is CantCopyFileError), and so are the brackets of a plural ("value(s)" is Values); whatever else is no letter or
+    digit parts words.
+
+    Source: published scripts head sections with FileNotFoundError, EnvironmentVariableNotFoundError and TimeoutError,
+    whose display names are "File not found", "Environment variable doesn't exist" and "Timeout error". The first and
+    the third follow from their words; the second is an exception. All others are made by the same rule.
+    """
+    known = _KNOWN.get(shown.lower().replace("\u2019", "'"))
+    if known is not None:
+        return known
+    words = re.findall(r"[^\W_]+", re.sub(r"['\u2019]|\((?=e?s\))|(?<=s)\)", "", shown))
+    if not words or words[-1].lower() != "error":
+        words.append("Error")
+    return "".join(word[0].upper() + word[1:] for word in words)

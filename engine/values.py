@@ -29,6 +29,31 @@ HIGHEST_INTEGER = 2**63 - 1
 LONGEST_TEXT = 104_857_600
 MOST_ITEMS = 5_000_000
 
+_PLAIN: frozenset[type] = frozenset({type(None), bool, int, float, Decimal, str, bytes})
+
+
+def is_elsewhere(value: Any) -> bool:
+    """Whether this is no value, but stands for one that is stored elsewhere: an object with `is_elsewhere`, whose
+    `size` is how many bytes the value has.
+    """
+    return value.__class__ not in _PLAIN and getattr(value.__class__, "is_elsewhere", False)
+
+
+def holds_elsewhere(value: Any) -> bool:
+    """Whether something in this value stands for one that is stored elsewhere."""
+    todo: list[Any] = [(value,)]
+    while todo:
+        each = todo.pop()
+        for item in each.values() if each.__class__ is dict else each:
+            if item.__class__ in _CONTAINERS:
+                todo.append(item)
+            elif is_elsewhere(item):
+                return True
+    return False
+
+
+_CONTAINERS: frozenset[type] = frozenset({list, dict})
+
 _NAMES: dict[type, str] = {
     type(None): "Null",
     bool: "Boolean",

@@ -10,13 +10,14 @@ Source: Azure Resource Manager, template syntax, template functions, property an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import ExpressionError
 from ..expressions.parser import parse_expression
 from ..expressions.syntax import Access, Call, Literal, Node
 from ..values import HIGHEST_INTEGER, LOWEST_INTEGER
+from .arm_deployment import Deployment, is_template_string
 from .arm_functions import FUNCTIONS, CannotEvaluateError, to_text
 from .pointer import join
 from .problem import Problem
@@ -36,31 +37,6 @@ HINT: Final = (
 )
 
 _HASHES: Final = frozenset({"uniquestring", "guid"})
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """What a template is deployed with. What is not given stays visible, as a placeholder in braces.
-
-    `parameters` are values by the template's parameter names, in any case.
-    """
-
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    subscription: str = "{subscription}"
-    resource_group: str = "{resourceGroup}"
-    location: str = "{location}"
-    tenant: str = "{tenant}"
-    name: str = "{deployment}"
-
-    def placeholders(self) -> tuple[str, ...]:
-        """Those parts that were not given."""
-        parts = (self.subscription, self.resource_group, self.location, self.tenant, self.name)
-        return tuple(part for part in parts if part.startswith("{"))
-
-
-def is_template_string(text: str) -> bool:
-    """Whether ARM would read this string as an expression or as an escaped one."""
-    return len(text) > 2 and text[0] == "[" and text[-1] == "]"
 
 
 @dataclass(frozen=True, slots=True)

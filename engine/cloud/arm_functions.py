@@ -19,7 +19,7 @@ from . import arm_names
 from .text import read_json
 
 if TYPE_CHECKING:
-    from .arm import Deployment
+    from .arm_deployment import Deployment
 
 MAXIMUM_RESULT: Final = 4 * 1024 * 1024
 """Characters of one text. A template itself may have 4 MB; more only comes from expressions that multiply it."""
@@ -96,7 +96,8 @@ def _formatted(value: Any, specifier: str) -> str:
         return to_text(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise CannotEvaluateError(f"the format '{specifier[:20]}' is known for integers only.")
-    from ..expressions.dotnet.cultures import INVARIANT, FormatError
+    from ..expressions.dotnet.cultures import INVARIANT
+    from ..expressions.dotnet.faults import FormatError
     from ..expressions.dotnet.number_format import format_number
 
     try:

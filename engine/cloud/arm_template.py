@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..errors import ExpressionError
-from .arm import HINT, Deployment, Resolver
+from .arm import HINT, Resolver
+from .arm_deployment import WORKFLOW, Deployment
 from .arm_functions import CannotEvaluateError
 from .literal import shown
 from .pointer import join
 from .problem import Problem
 
-WORKFLOW: Final = "microsoft.logic/workflows"
 DEPLOYMENT: Final = "microsoft.resources/deployments"
 MAXIMUM_NESTING: Final = 8
 

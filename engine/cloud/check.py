@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import SealflowError
-from .arm import is_template_string
+from .arm_deployment import is_template_string
 from .definition import Definition
 from .outline import Outline
 from .parse import parse_leniently

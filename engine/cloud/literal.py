@@ -6,9 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..expressions.dotnet.cultures import INVARIANT, FormatError
-from ..expressions.dotnet.date_parse import parse_moment
-from .arm import is_template_string
+from ..expressions.dotnet.faults import FormatError
+from .arm_deployment import is_template_string
 
 _EXAMPLES: Final[Mapping[str, str]] = {
     "string": '"text"',
@@ -40,6 +39,9 @@ def is_instant(value: Any) -> bool:
     """Whether a literal is a text that the hosts read as a time."""
     if not isinstance(value, str):
         return False
+    from ..expressions.dotnet.cultures import INVARIANT
+    from ..expressions.dotnet.date_parse import parse_moment
+
     try:
         parse_moment(value, INVARIANT)
     except FormatError:

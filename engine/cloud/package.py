@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import DefinitionError
-from .arm import Deployment
+from .arm_deployment import Deployment
 from .definition import JsonObject
 from .literal import fits
 from .package_desktop import DesktopFlow

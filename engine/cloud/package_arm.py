@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..errors import DefinitionError
-from .arm import Deployment
+from .arm_deployment import Deployment
 from .arm_template import workflows_of
 from .definition import JsonObject
 from .literal import parameter_option

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..expressions.dotnet.cultures import FormatError
-from ..expressions.dotnet.zones import zone
+from ..expressions.dotnet.faults import FormatError
 from .catalog import LONGEST_INTERVALS
 from .definition import Dialect, JsonObject, Trigger
 from .duration import seconds
@@ -110,6 +109,8 @@ def _times(trigger: Trigger, recurrence: JsonObject, problems: Problems) -> None
 
 
 def _is_zone(name: str) -> bool:
+    from ..expressions.dotnet.zones import zone
+
     try:
         zone(name)
     except FormatError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arm import is_template_string
+from .arm_deployment import is_template_string
 from .catalog import (
     ACTIONS,
     CALLED_TRIGGERS,

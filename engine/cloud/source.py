@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import DefinitionError
-from .arm import Deployment
-from .arm_template import WORKFLOW, Template, Workflow, workflows_of
+from .arm_deployment import WORKFLOW, Deployment
 from .artifacts import Artifacts
 from .definition import Dialect, JsonObject
 from .pointer import join
 from .problem import Problem
 from .text import examine, read_json
+
+if TYPE_CHECKING:
+    from .arm_template import Template, Workflow
 
 Kind = Literal["definition", "power-automate", "standard", "arm"]
 
@@ -150,6 +152,8 @@ def _exported(document: JsonObject, properties: JsonObject, name: str) -> Source
 
 
 def _arm(document: JsonObject, name: str) -> Source:
+    from .arm_template import workflows_of
+
     template = workflows_of(document, Deployment())
     if not template.workflows:
         raise no_workflow(template)

@@ -36,6 +36,8 @@ __all__ = [
 # A folded value lives as long as the definition, so only small ones are kept.
 _KEPT_TEXT = 65_536
 _KEPT_ITEMS = 1_000
+# What does nothing but read the outputs of something.
+_DIRECT = frozenset({"outputs", "actionoutputs", "triggeroutputs"})
 # Each range() may give 100,000 items; without a bound on their number one expression could fill the memory.
 _MAXIMUM_RANGES = 50
 
@@ -151,9 +153,10 @@ class Compiler:
             except ExpressionError as error:
                 raise located(error, root.name, root.at, self.source) from None
             if outputs is not None:
-                return Compiled(follow(outputs, links, self.source, body=True))
+                return Compiled(follow(outputs, links, self.source, body=True, direct=True))
         target = self.node(root)
-        evaluate = follow(target.evaluate, links, self.source)
+        direct = isinstance(root, Call) and root.key in _DIRECT and self.observe is None
+        evaluate = follow(target.evaluate, links, self.source, direct=direct)
         if target.constant and all(link.key.constant for link in links):
             return self._folded(evaluate)
         return Compiled(evaluate)
@@ -216,7 +219,35 @@ class Compiler:
         members = [(to_text(name.value), item.evaluate) for name, item in zip(names, items, strict=True)]
         if fixed:
             return constant({name: evaluate(None) for name, evaluate in members})
-        return Compiled(lambda frame: {name: evaluate(frame) for name, evaluate in members})
+        names_once = {name for name, _ in members}
+        if len(names_once) < len(members):
+            return Compiled(lambda frame: {name: evaluate(frame) for name, evaluate in members})
+        # What is constant is there from the start: a copy of it costs less than asking each member.
+        fixed_members = [item.value if item.constant else None for item in items]
+        outline = dict(zip((name for name, _ in members), fixed_members, strict=True))
+        varying = [member for member, item in zip(members, items, strict=True) if not item.constant]
+        return Compiled(_filled(outline, varying))
+
+
+def _filled(outline: dict[str, Value], varying: Sequence[tuple[str, Evaluator]]) -> Evaluator:
+    """Evaluates an object whose other members are constant."""
+    if len(varying) == 1:
+        ((only, value_of),) = varying
+
+        def with_one(frame: Any) -> Value:
+            made = outline.copy()
+            made[only] = value_of(frame)
+            return made
+
+        return with_one
+
+    def filled(frame: Any) -> Value:
+        made = outline.copy()
+        for name, evaluate in varying:
+            made[name] = evaluate(frame)
+        return made
+
+    return filled
 
 
 def _too_many_ranges() -> ExpressionError:

@@ -17,7 +17,13 @@ Evaluator = Callable[[Any], Value]
 
 
 class Suspend(Exception):
-    """Stops an evaluation from inside a scope, for example to load a value first. It passes through untouched."""
+    """Stops an evaluation from inside a scope, for example to load a value first. It passes through untouched.
+
+    `part` is what is at hand of the value that was read: links behind it need no more than that where they lead to
+    something that is in it. None where nothing is.
+    """
+
+    part: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ExpressionError
-from ..values import Value, get
-from .evaluators import Compiled, Evaluator
+from ..values import Value, get, holds_elsewhere
+from .evaluators import Compiled, Evaluator, Suspend
 
 # What plain subscripting raises on null, scalars, arrays and missing names.
 _MISSED = (KeyError, TypeError, IndexError)
@@ -27,8 +27,12 @@ class Link:
     at: int
 
 
-def follow(root: Evaluator, links: Sequence[Link], source: str | None, *, body: bool = False) -> Evaluator:
-    """An evaluator of `links` behind `root`. With `body`, `.body` comes first and forgives what has no body."""
+def follow(
+    root: Evaluator, links: Sequence[Link], source: str | None, *, body: bool = False, direct: bool = False
+) -> Evaluator:
+    """An evaluator of `links` behind `root`. With `body`, `.body` comes first and forgives what has no body; `direct`
+    where the root does nothing but read a value, of which a part may be at hand (`Suspend.part`).
+    """
     evaluate, pending, lead = root, list(links), body
     while pending or lead:
         names: list[str] = []
@@ -37,12 +41,13 @@ def follow(root: Evaluator, links: Sequence[Link], source: str | None, *, body: 
             names.append(str(pending[0].key.value))
             run.append(pending.pop(0))
         if names or lead:
-            evaluate = _names(evaluate, ["body", *names] if lead else names, _slowly(run, source, lead))
+            evaluate = _names(evaluate, ["body", *names] if lead else names, _slowly(run, source, lead), direct)
             lead = False
         elif pending[0].key.constant:
             evaluate = _constant(evaluate, pending.pop(0), source)
         else:
             evaluate = _dynamic(evaluate, pending.pop(0), source)
+        direct = False
     return evaluate
 
 
@@ -75,47 +80,78 @@ def _get(value: Value, key: Value, optional: bool, at: int, source: str | None) 
         raise
 
 
-def _names(root: Any, names: Sequence[str], slowly: Callable[[Value], Value]) -> Evaluator:
+def _names(root: Any, names: Sequence[str], slowly: Callable[[Value], Value], direct: bool) -> Evaluator:
     # `root` is untyped: what it gives is subscripted first and asked questions later.
     a, b, c, d, e, f = [*names, *("" for _ in range(6 - len(names)))]
 
+    def partly(stop: Suspend) -> Value:
+        """What the links lead to in the part that is at hand. Raises `stop` where that is not enough."""
+        if not direct or stop.part is None:
+            raise stop
+        value = stop.part
+        for name in names:
+            if type(value) is not dict or name not in value:
+                raise stop
+            value = value[name]
+        if holds_elsewhere(value):
+            raise stop
+        return value  # type: ignore[no-any-return]
+
     def one(frame: Any) -> Value:
-        value = root(frame)
+        try:
+            value = root(frame)
+        except Suspend as stop:
+            return partly(stop)
         try:
             return value[a]  # type: ignore[no-any-return]
         except _MISSED:
             return slowly(value)
 
     def two(frame: Any) -> Value:
-        value = root(frame)
+        try:
+            value = root(frame)
+        except Suspend as stop:
+            return partly(stop)
         try:
             return value[a][b]  # type: ignore[no-any-return]
         except _MISSED:
             return slowly(value)
 
     def three(frame: Any) -> Value:
-        value = root(frame)
+        try:
+            value = root(frame)
+        except Suspend as stop:
+            return partly(stop)
         try:
             return value[a][b][c]  # type: ignore[no-any-return]
         except _MISSED:
             return slowly(value)
 
     def four(frame: Any) -> Value:
-        value = root(frame)
+        try:
+            value = root(frame)
+        except Suspend as stop:
+            return partly(stop)
         try:
             return value[a][b][c][d]  # type: ignore[no-any-return]
         except _MISSED:
             return slowly(value)
 
     def five(frame: Any) -> Value:
-        value = root(frame)
+        try:
+            value = root(frame)
+        except Suspend as stop:
+            return partly(stop)
         try:
             return value[a][b][c][d][e]  # type: ignore[no-any-return]
         except _MISSED:
             return slowly(value)
 
     def six(frame: Any) -> Value:
-        value = root(frame)
+        try:
+            value = root(frame)
+        except Suspend as stop:
+            return partly(stop)
         try:
             return value[a][b][c][d][e][f]  # type: ignore[no-any-return]
         except _MISSED:

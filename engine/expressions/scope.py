@@ -157,7 +157,9 @@ def body_of(outputs: Evaluator) -> Evaluator:
 
     def body(frame: Any) -> Value:
         value = outputs(frame)
-        return get(value, "body", True) if type(value) is dict else None
+        if type(value) is not dict:
+            return None
+        return value["body"] if "body" in value else get(value, "body", True)
 
     return body
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ExpressionError
 from ..values import Value, equal, type_name
 from .evaluators import Compiled, Evaluator, constant, located
-from .functions import dates, logic
+from .functions import logic
 from .joining import join
 
 
@@ -202,6 +202,8 @@ def _format_date_time(arguments: Sequence[Compiled], place: Place) -> Compiled |
     timestamp, *rest = arguments
     if timestamp.constant or not rest or not all(argument.constant for argument in rest):
         return None
+    from .functions import dates
+
     write = dates.fixed_writer(*[argument.value for argument in rest])
     if write is None:
         return None

@@ -94,6 +94,15 @@ class Family:
         self.source = source
         self.functions: list[Function] = []
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its functions, as they are spelled."""
+        return tuple(function.name for function in self.functions)
+
+    def load(self) -> Family:
+        """Itself: it is loaded already, which a `LateFamily` is not."""
+        return self
+
     def function(
         self,
         name: str,
@@ -125,29 +134,48 @@ class Family:
         return register
 
 
+@dataclass(frozen=True, slots=True)
+class LateFamily:
+    """A family whose functions are known by name, and loaded when one of them is asked for."""
+
+    names: tuple[str, ...]
+    load: Callable[[], Family]
+
+
 class FunctionTable(Mapping[str, Function]):
     """Functions by name, whatever its case."""
 
-    def __init__(self, functions: Iterable[Function]) -> None:
+    def __init__(self, families: Iterable[Family | LateFamily]) -> None:
+        self._families: dict[str, Family | LateFamily] = {}
+        self._spelled: dict[str, str] = {}
         self._functions: dict[str, Function] = {}
-        for function in functions:
-            if function.name.lower() in self._functions:
-                raise ValueError(f"the function {function.name} is defined twice")
-            self._functions[function.name.lower()] = function
+        for family in families:
+            for name in family.names:
+                if name.lower() in self._spelled:
+                    raise ValueError(f"the function {name} is defined twice")
+                self._spelled[name.lower()] = name
+                self._families[name.lower()] = family
 
     def __getitem__(self, name: str) -> Function:
-        return self._functions[name.lower()]
+        key = name.lower()
+        if key not in self._functions:
+            loaded = self._families[key].load()
+            self._functions |= {function.name.lower(): function for function in loaded.functions}
+        return self._functions[key]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._spelled
 
     def __iter__(self) -> Iterator[str]:
         """The names, lower-cased."""
-        return iter(self._functions)
+        return iter(self._spelled)
 
     def __len__(self) -> int:
-        return len(self._functions)
+        return len(self._spelled)
 
     def nearest(self, name: str, others: Iterable[str] = ()) -> str | None:
         """The documented spelling of the function most like `name`, looking at `others` (context functions) too."""
-        spelled = {key: function.name for key, function in self._functions.items()}
+        spelled = dict(self._spelled)
         spelled.update((other.lower(), other) for other in others)
         # Long names are cut: similarity is quadratic in the length and a name comes from untrusted text.
         found = difflib.get_close_matches(name[:80].lower(), spelled, n=1, cutoff=0.6)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,18 +21,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from ...storage.stored_values import CHUNK_BYTES, MOST_BYTES
 from ..errors import NotFound, SealflowError
 from ..runtime.clock import BootClock, SystemBootClock
+from ..runtime.desktop_queue import Serving
 from ..runtime.environment import Environment
 from ..runtime.expiry import in_ticks
 from ..runtime.locked_inbox import LockedInbox
+from ..runtime.machine_groups import groups_of
 from ..runtime.opening import Opening
 from ..runtime.start import UNSET, Unset
 
 if TYPE_CHECKING:
     from ...connectors import Registry
     from ...connectors.desktop import Settings
-    from ...storage import Actor, Administration, EnvironmentInfo, EnvironmentStatus, Keystore, Store
+    from ...storage import (
+        Actor,
+        Administration,
+        EnvironmentInfo,
+        EnvironmentLocked,
+        EnvironmentStatus,
+        Keystore,
+        Store,
+    )
     from ..runtime.clock import Clock
 
 __all__ = ["UNSET", "Engine", "Environment", "Unset", "open"]
@@ -57,6 +68,8 @@ class _Options:
     run_duration: timedelta | None
     concurrency: int | None
     desktop: Settings | None
+    serving: Serving | None
+    most_value_bytes: int
 
 
 def open(
@@ -70,6 +83,9 @@ def open(
     run_duration: timedelta | None = None,
     concurrency: int | None = None,
     desktop: Settings | None = None,
+    machine_groups: Sequence[str] | None = None,
+    sessions: int | None = None,
+    most_value_bytes: int | None = None,
 ) -> Engine:
     """An engine on the store in `home`, made on first use. Use it with `async with`.
 
@@ -80,11 +96,15 @@ def open(
     TimedOut; the default is that of the products: 30 days for flows of Power Automate, 90 for those of Logic Apps.
     `concurrency` is how many runs of an environment go on in this process before it takes no more of those that are
     ready (default 1,000); what it starts itself begins at once. `desktop` is what desktop flows may touch in every
-    environment of this engine, in place of what each environment's own settings allow. Raises SealflowError, code
-    `InvalidRunDuration` or `InvalidConcurrency`, for one that is nothing.
+    environment of this engine, in place of what each environment's own settings allow. With `machine_groups` this
+    process is a machine of these groups, of all with (): it executes the desktop runs that wait for one and nothing
+    else, `sessions` at once (default: as many as each group says). `most_value_bytes` is
+    what one value of a run may have (default: $SEALFLOW_MOST_VALUE_BYTES, else 100 MiB); a run that makes a larger one
+    fails with ValueTooLarge. Raises SealflowError, code `InvalidRunDuration`, `InvalidConcurrency` or
+    `InvalidValueLimit`, for one that is nothing.
     """
     in_ticks(run_duration)
-    if concurrency is not None and concurrency < 1:
+    if (concurrency is not None and concurrency < 1) or (sessions is not None and sessions < 1):
         raise SealflowError("At least one run must be allowed to go on.", code="InvalidConcurrency")
     return Engine(
         _Options(
@@ -97,8 +117,35 @@ def open(
             run_duration,
             concurrency,
             desktop,
+            None if machine_groups is None else Serving(tuple(machine_groups) or None, sessions),
+            _value_limit(most_value_bytes),
         )
     )
+
+
+VALUE_LIMIT: Final = "SEALFLOW_MOST_VALUE_BYTES"
+"""The environment variable with the bytes that one value of a run may have."""
+
+_LARGEST_LIMIT: Final = 256 << 20
+"""What the codec carries."""
+
+
+def _value_limit(given: int | None) -> int:
+    """Bytes that one value may have. Raises SealflowError, code `InvalidValueLimit`."""
+    text = os.environ.get(VALUE_LIMIT, "") if given is None else str(given)
+    if not text:
+        return MOST_BYTES
+    if not (text.isascii() and text.isdigit() and CHUNK_BYTES <= int(text[:12]) <= _LARGEST_LIMIT):
+        raise SealflowError(
+            f"What one value may have must be a number of bytes from {CHUNK_BYTES:,} to {_LARGEST_LIMIT:,}.",
+            code="InvalidValueLimit",
+            hint=f"Set ${VALUE_LIMIT}, or `most_value_bytes`, to such a number.",
+        )
+    return int(text)
+
+
+def _quietly(error: EnvironmentLocked) -> None:
+    """Nobody is told why a worker waits."""
 
 
 class Engine:
@@ -130,6 +177,7 @@ class Engine:
                 hint="Run a flow first, or name the store with --home or $SEALFLOW_HOME.",
             )
         self._store = await Store.open(options.home, self._keystore, create=options.create)
+        self._store.most_value_bytes = options.most_value_bytes
         return self
 
     async def __aexit__(
@@ -174,9 +222,10 @@ class Engine:
         service file. Raises AlreadyExists, InvalidDatabaseUrl, DatabaseRefused, StoreUnreachable.
         """
         from ...storage import AlreadyThere
+        from ..runtime.administration import actor_name
 
         try:
-            return await self.store.create_environment(name, database=database, location=location)
+            return await self.store.create_environment(name, database=database, location=location, actor=actor_name())
         except AlreadyThere:
             raise SealflowError(f"There is an environment '{name}' already.", code="AlreadyExists") from None
 
@@ -238,6 +287,7 @@ class Engine:
 
     async def _environment(self, name: str, create: bool) -> Environment:
         from ...storage import AlreadyThere, RecordNotFound
+        from ..runtime.administration import actor_name
 
         store = self.store
         try:
@@ -246,11 +296,13 @@ class Engine:
             if not create:
                 raise _no_environment(name) from None
             try:
-                info = await store.create_environment(name)
+                info = await store.create_environment(name, actor=actor_name())
             except AlreadyThere:  # another process was faster
                 info = await store.environment(name)
         known = self._environments.get(info.id)
         if known is None:
+            if self._options.serving is not None:
+                self._options.serving.check(groups_of(info.settings), info.name, info.database)
             opening = Opening(store, info.name, self.boot_clock)
             known = Environment(
                 opening,
@@ -261,9 +313,30 @@ class Engine:
                 run_duration=self._options.run_duration,
                 concurrency=self._options.concurrency,
                 desktop=self._options.desktop,
+                serving=self._options.serving,
             )
             self._environments[info.id] = known
         return known
+
+    async def environment_when_given(
+        self, name: str = DEFAULT_ENVIRONMENT, *, told: Callable[[EnvironmentLocked], None] = _quietly
+    ) -> Environment:
+        """As `environment` without `create`, for a worker: while the environment is locked or suspended this waits.
+
+        `told` is called with why, once for each reason. What a policy has deleted after some time is deleted meanwhile.
+        Raises NotFound, and EnvironmentLocked when it was deleted.
+        """
+        from ...storage import EnvironmentLocked
+        from ..runtime.patience import Patience
+
+        patience: Patience | None = None
+        while True:
+            try:
+                return await self.environment(name, create=False)
+            except EnvironmentLocked as error:
+                if patience is None:
+                    patience = Patience(Opening(self.store, (await self._info(name)).name, self.boot_clock), told)
+                await patience.after(error)
 
     async def inbox(self, name: str = DEFAULT_ENVIRONMENT) -> LockedInbox:
         """What takes callbacks in for an environment that `environment` refuses to open, since it is locked.

@@ -24,12 +24,14 @@ from .claims import CONCURRENCY, Pins, RunElsewhereError
 from .desktop_settings import settings_of
 from .executor import Executor
 from .library import Library
+from .machine_groups import groups_of
 from .outgoing import Underway
 from .perform import Performer
 
 if TYPE_CHECKING:
     from ...connectors import Registry
     from .clock import Clock
+    from .desktop_queue import Serving
     from .triggers import Fired
 
 log = logging.getLogger("sealflow")
@@ -68,6 +70,7 @@ class Access:
         run_duration: int | None,
         concurrency: int = CONCURRENCY,
         desktop: Settings | None = None,
+        serving: Serving | None = None,
     ) -> None:
         self.info = vault.environment
         self.clock = clock
@@ -78,6 +81,8 @@ class Access:
         self.doubt: Callable[[], None] = lambda: None
         self._connectors = connectors
         self._desktop = desktop if desktop is not None else settings_of(vault.environment.settings)
+        self.groups = groups_of(vault.environment.settings)
+        self._serving = serving
         self._run_duration = run_duration
         self._opened: _Opened | None = _open(vault)
         self._error: Dropped | None = None
@@ -144,15 +149,18 @@ class Access:
 
     async def execute(self) -> Executor | None:
         """The executor, if this process is or becomes it; None while another process is. Raises EnvironmentLocked."""
+        opened = self._current()
+        if opened.executor is not None and not self._turn.locked():
+            return opened.executor  # nearly always
         async with self._turn:
             opened = self._current()
-            if opened.executor is None and await opened.vault.workers.join(lead=self.resume):
+            if opened.executor is None and await opened.vault.workers.join(lead=self._leads):
                 await opened.vault.look_again()
                 self._still(opened)
                 performer = Performer(self._connectors, Services(clock=self.clock), self._desktop)
                 executor = Executor(
                     opened.vault, opened.library, self.clock, performer, self._underway, self._run_duration,
-                    self._concurrency, self.pins,
+                    self._concurrency, self.pins, self.groups, self._serving,
                 )  # fmt: skip
                 await self._underway.look(opened.vault.sealed_items.kept)
                 self._still(opened)
@@ -167,6 +175,11 @@ class Access:
                 executor.watch_inbox()  # last: whoever asked for the executor has the first turn with it
             self._still(opened)
             return opened.executor
+
+    @property
+    def _leads(self) -> bool:
+        """Whether this process may do what is to be done once."""
+        return self.resume and self._serving is None
 
     def _still(self, opened: _Opened) -> None:
         if self._opened is not opened:
@@ -249,7 +262,7 @@ class Access:
             except RunElsewhereError:  # another worker goes on with it
                 continue
             except Exception as error:
-                log.warning("run %s cannot be resumed: %s", run_id.hex(), type(error).__name__)
+                await executor.claims.later(run_id, error)
         if self.watching:
             await executor.watch_triggers()
 

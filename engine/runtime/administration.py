@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import getpass
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ...storage import Actor, Administration, Store
-from ...storage.administration import DEFAULT_LIMIT
 from ..errors import SealflowError
+
+if TYPE_CHECKING:
+    from ...storage import Actor, Administration, Store
 
 ACTOR_VARIABLE: Final = "SEALFLOW_ACTOR"
 LIMIT_VARIABLE: Final = "SEALFLOW_POLICY_LIMIT"
@@ -24,6 +25,8 @@ def administration(store: Store, actor: Actor | str | None, limit: int | None) -
 
     Raises SealflowError, code `InvalidActor` for a name that is empty, `InvalidPolicyLimit` and `InvalidApprovals`.
     """
+    from ...storage import Actor, Administration
+
     if not isinstance(actor, Actor):
         actor = Actor(actor_name() if actor is None else actor)
     if not actor.name.strip():
@@ -44,6 +47,8 @@ def actor_name() -> str:
 
 def policy_limit() -> int:
     """$SEALFLOW_POLICY_LIMIT, else 25. Raises SealflowError, code `InvalidPolicyLimit`, for what is no count."""
+    from ...storage.administration import DEFAULT_LIMIT
+
     text = os.environ.get(LIMIT_VARIABLE)
     if not text:
         return DEFAULT_LIMIT

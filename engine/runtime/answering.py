@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ...connectors.desktop.port import MODULES
 from ..kernel import Invoke
 from ..kernel.batch import BATCH
 from ..kernel.inline import INLINE
 from .artifacts import is_missing
+from .own_operations import is_queue_action, may_be_desktop_flow
 from .perform import Answer
-from .work_queues import is_queue_action
 
 if TYPE_CHECKING:
     from .live import LiveRun
@@ -17,9 +19,22 @@ if TYPE_CHECKING:
 
 def goes_outside(run: LiveRun, command: Invoke) -> bool:
     """Whether it is a call to a connector, which goes on by itself when the environment is locked."""
-    if run.simulation is not None or command.operation.kind in (BATCH, INLINE, "workflow"):
+    if run.simulation is not None:
         return False
-    return not run.executor.desktop_calls.covers(command.operation) and not is_queue_action(command.operation)
+    operation = command.operation
+    if _is_plain(operation.kind, operation.connector, operation.name):
+        return True
+    if operation.kind in (BATCH, INLINE, "workflow"):
+        return False
+    return not run.executor.desktop_calls.covers(operation) and not is_queue_action(operation)
+
+
+@lru_cache(maxsize=1_024)  # asked for with every call
+def _is_plain(kind: str, connector: str, name: str) -> bool:
+    """Whether these words alone say so: an HTTP request, or an operation that nobody in this process could answer."""
+    return kind == "http" or (
+        kind == "connector" and not connector.startswith(MODULES) and not may_be_desktop_flow(name)
+    )
 
 
 async def answer_of_call(run: LiveRun, command: Invoke) -> Answer:

@@ -27,7 +27,8 @@ class Callers:
     def begin(self, call: Outgoing) -> None:
         """Make a call soon; `call.task` is who makes it from then on. One that has a task by then is left alone."""
         self._waiting.append(call)
-        self._come()
+        if not self._coming:
+            self._come()
 
     def alone(self, call: Outgoing) -> None:
         """Make a call that still waits in a task of its own."""
@@ -56,7 +57,15 @@ class Callers:
             if waiting and not self._coming:  # for the rest, should this call wait
                 self._coming = True
                 asyncio.get_running_loop().call_soon(self._look)
-            await _make(call)
+            try:  # as `_make` does
+                await call.make()
+            except asyncio.CancelledError:
+                call.finished(None)
+                raise
+            except Exception as error:
+                call.finished(error)
+            else:
+                call.finished(None)
             if call.apart or task.cancelling() or copy_context() != before:
                 break
         if waiting:

@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from ...storage import EnvironmentLocked, ExecutorLost, StoreClosed
 from ..errors import SealflowError
 from ..kernel import Plan
-from ..kernel.machine import CLOUD
 from ..kernel.trigger import concurrency_of, is_single
+from .queue_pins import queue_of
+from .retrying import Retries
 from .start import run_name
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ class Claims:
         self.taking = True
         self.staying = 0
         self._without: set[bytes] = set()
+        self._retries = Retries()
         self._told: dict[bytes, asyncio.Event] = {}
         self._turn = asyncio.Lock()
         self._more = True
@@ -114,13 +117,13 @@ class Claims:
     async def own(self, run_id: bytes) -> None:
         """Have this very run. Raises RunElsewhereError."""
         if not await self._executor.vault.workers.claim_run(run_id):
-            raise _elsewhere(run_id)
+            raise elsewhere(run_id)
 
     async def leave(self, run_id: bytes, flow_id: bytes) -> RunElsewhereError:
         """Give back a run whose flow is for the worker that leads, and take no more of these; the error to raise."""
         self._without.add(flow_id)
         await self._executor.vault.workers.release([run_id])
-        return _elsewhere(run_id)
+        return elsewhere(run_id)
 
     async def begin(self) -> None:
         """Take what is ready, from now on until `close`."""
@@ -138,28 +141,50 @@ class Claims:
                     self._tell(run_id)
             if not self.active or not self.taking:
                 return
-            while True:
-                now_ms = self._executor.clock.now() // _TICKS_PER_MS
-                room = max(0, self._most - len(self._executor.live))
-                if not workers.shared and not (room and (self._more or self._is_due(now_ms))):
-                    return
-                limit = min(room, _BATCH)
-                claimed = await self._claim(limit, now_ms)
-                if workers.paused:
-                    await self._hand_over()
-                    return
-                for start in range(0, len(claimed), _AT_ONCE):
-                    await asyncio.gather(*(self._bring_back(each) for each in claimed[start : start + _AT_ONCE]))
-                if len(claimed) < limit or not limit:
-                    self._meanwhile = None
-                    self._set(_sooner(await workers.next_wake(), self._meanwhile))
-                    return
+            queue = self._executor.queue
+            looked = False if queue.alone else await self._take_ready()
+            looked = await queue.take() or looked
+            if workers.paused:
+                await self._hand_over()
+            elif looked:
+                self._meanwhile = None
+                self._set(_sooner(await self._next_due(), self._meanwhile))
+
+    async def _take_ready(self) -> bool:
+        """Take what any worker may have; whether the store was asked for it."""
+        workers = self._executor.vault.workers
+        while True:
+            now_ms = self._executor.clock.now() // _TICKS_PER_MS
+            room = self._room
+            if not workers.shared and not (room and (self._more or self._is_due(now_ms))):
+                return False
+            limit = min(room, _BATCH)
+            claimed = await self._claim(limit, now_ms)
+            if workers.paused:
+                return True
+            for start in range(0, len(claimed), _AT_ONCE):
+                await asyncio.gather(*(self._bring_back(each) for each in claimed[start : start + _AT_ONCE]))
+            if len(claimed) < limit or not limit:
+                return True
+
+    @property
+    def _room(self) -> int:
+        return max(0, self._most - len(self._executor.live))
+
+    async def _next_due(self) -> int | None:
+        """When something that could be taken now is due. For what could not, there is a look when a run has left."""
+        workers, queue = self._executor.vault.workers, self._executor.queue
+        queues = queue.with_room()
+        if queue.alone or not self._room:
+            return await workers.next_wake(queues, alone=True) if queues else None
+        return await (workers.next_wake(queues) if queues else workers.next_wake())
 
     async def _claim(self, limit: int, now_ms: int) -> list[bytes]:
         # Whoever asks for a look during this one, asks for another: what he has to tell may be too late for this one.
         self._more = False
         try:
-            claimed = await self._executor.vault.workers.claim(limit, now_ms, self.without)
+            executor = self._executor
+            claimed = await executor.vault.workers.claim(limit, now_ms, self.without, here=list(executor.live))
         except BaseException:
             self._more = True
             raise
@@ -174,12 +199,27 @@ class Claims:
         if live is not None:
             self._tell(run_id)
             return
+        executor = self._executor
         try:
-            await self._executor.resume(run_id)
+            run = await executor.resume(run_id, ending=True)
+            self._retries.over(run_id)
+            if run is not None and run.state.end is None and not executor.queue.serves(queue_of(run.state.pins)):
+                executor.put_aside(run)  # it waits for a machine, and has not waited too long
+                await executor.queue.put_back(run_id, run.state.pins, begun=False)
         except RunElsewhereError:
             return
         except Exception as error:
-            log.warning("run %s cannot be resumed: %s", run_name(run_id), type(error).__name__)
+            await self.later(run_id, error)
+
+    async def later(self, run_id: bytes, error: Exception) -> None:
+        """A run could not be brought back: it is tried again after a while, by whichever worker comes first then."""
+        log.warning("run %s cannot be resumed: %s", run_name(run_id), type(error).__name__)
+        over = isinstance(error, (EnvironmentLocked, ExecutorLost, StoreClosed))
+        if self.active and not over and run_id not in self._executor.live:
+            due = self._executor.clock.now() + self._retries.after(run_id)
+            self._executor.vault.workers.set_wait(run_id, -(-due // _TICKS_PER_MS), release=True)
+            await self._executor.vault.flush()  # the store is about to be asked for the next that is due
+            self.asleep(due)
 
     async def _hand_over(self) -> None:
         """Work on the environment's keys goes on: whoever leads has all the runs until it is done."""
@@ -219,9 +259,9 @@ class Claims:
     def may_leave(self, run: LiveRun) -> bool:
         """Whether a run that sleeps leaves memory: nobody here waits for it, or watches it.
 
-        A desktop flow stays: what it has open, a browser or a workbook, lives in this process only.
+        A desktop flow stays while it has something open, e.g. a browser or a workbook: that lives in this process only.
         """
-        if run.machine is not CLOUD or not self.active or self.staying:
+        if not self.active or self.staying or self._executor.performer.sessions.holds(run.log.run_id):
             return False
         return run.log.run_id not in self.pins and run.state.watch is None
 
@@ -265,6 +305,7 @@ class Claims:
             if self._is_due(clock.now() // _TICKS_PER_MS):
                 # Until the look says more: a store that cannot be read is not asked again and again.
                 self._next, self._more = None, True
+                self._executor.queue.wanted = True
                 await self._quietly()
 
     # ---- being told
@@ -319,5 +360,6 @@ def _sooner(one: int | None, other: int | None) -> int | None:
     return min(one, other) if one is not None and other is not None else one if other is None else other
 
 
-def _elsewhere(run_id: bytes) -> RunElsewhereError:
+def elsewhere(run_id: bytes) -> RunElsewhereError:
+    """That another worker has a run, or may have it."""
     return RunElsewhereError(f"The run {run_name(run_id)} goes on in another process.")

@@ -17,15 +17,15 @@ from ...connectors.registry import canonical
 from ..datatypes import plain, restored
 from ..kernel import Invoke
 from ..kernel.plan import Operation
+from .own_operations import EXTERNAL
 
-_EXTERNAL: Final = "desktop.external"
 _INVOKE: Final = "external.invokecloudconnector"
 _OWN: Final = ("connection", "connectorid", "operationid")
 
 
 def is_cloud_call(operation: Operation) -> bool:
     """Whether a call of a desktop flow is one of a cloud connector."""
-    return operation.connector == _EXTERNAL and operation.name.lower() == _INVOKE
+    return operation.connector == EXTERNAL and operation.name.lower() == _INVOKE
 
 
 def addressed(command: Invoke) -> tuple[Operation, dict[str, Any]]:

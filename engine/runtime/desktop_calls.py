@@ -13,35 +13,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ...connectors import Registry
-from ...connectors.registry import canonical
 from ..datatypes import plain, restored, stored
 from ..errors import NotFound, SealflowError
 from ..kernel import Invoke, State
 from ..kernel import records as event
+from ..kernel.machine import machine_of
 from ..kernel.plan import Operation
-from ..kernel.script_interface import outputs_of
-from ..kernel.script_plan import ScriptPlan
-from ..kernel.script_state import ScriptState
 from ..kernel.status import CANCELLED, FAILED, SUCCEEDED
 from .claims import RunElsewhereError
+from .desktop_limits import limit
+from .desktop_queue import priority_of
+from .desktop_targets import RUN_MODES, connection_names, target_names
+from .machine_groups import MachineGroup, group_for
+from .own_operations import EXTERNAL, calls_desktop_flow
 from .perform import Answer
+from .queue_pins import queue_of
 from .requests import CANCEL
 from .start import plan_starts
 
 if TYPE_CHECKING:
+    from ..kernel.script_plan import ScriptPlan
+    from ..kernel.script_state import ScriptState
     from .children import Children
     from .executor import Executor
     from .live import LiveRun
 
-_CONNECTOR: Final = "uiflow"
-"""Without `shared_`."""
-_FROM_CLOUD: Final = "runuiflow_v2"
-_EXTERNAL: Final = "desktop.external"
-_FROM_SCRIPT: Final = "external.runflow"
 _ITEM: Final = "item/"
 _OWN: Final = frozenset({"flowid", "waittocomplete"})
 """Arguments of `External.RunFlow` that are no inputs of the called flow."""
@@ -52,16 +52,6 @@ _AWAITED: Final = "awaited"
 GIVEN_UP: Final = "The flow that called this one does not wait for it any more."
 
 
-def calls_desktop_flow(operation: Operation, registry: Registry) -> bool:
-    """Whether a call is one of a desktop flow. A connector that is registered under the name goes first."""
-    if operation.kind != "connector":
-        return False
-    name = operation.name.lower()
-    if operation.connector == _EXTERNAL:
-        return name == _FROM_SCRIPT
-    return name == _FROM_CLOUD and canonical(operation.connector) == _CONNECTOR and operation.connector not in registry
-
-
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What a call asks for: the flow, its inputs by name, how it is to be run, whether the caller waits."""
@@ -70,6 +60,10 @@ class _Asked:
     inputs: Mapping[str, Any] = field(repr=False)
     mode: str = ""
     waits: bool = True
+    priority: object = None
+    timeout: object = None
+    connection: tuple[str, ...] = ()
+    """What the call says of its connection, by which a group of machines is found."""
 
 
 class DesktopCalls:
@@ -101,18 +95,20 @@ class DesktopCalls:
         except NotFound as error:
             return None if parent.simulation is not None else _failure("FlowNotFound", error)
         plan: Any = await executor.library.plan(flow.id, flow.version)
-        if not isinstance(plan, ScriptPlan):
+        if machine_of(plan).kind != "desktop":
             what = SealflowError(f"The flow '{flow.name}' is no desktop flow.", hint="Call it with a Workflow action.")
             return _failure("NotADesktopFlow", what)
         child_id = command.child_id
         run = executor.live.get(child_id)
         if run is None and await executor.vault.run_exists(child_id):
-            if not executor.claims.active:  # nobody else brings it back
-                run = await executor.resume(child_id)
+            if not executor.claims.active or queue_of(parent.state.pins) is not None:
+                # Nobody else brings it back; or it was on the machine of its caller, whose session it needs.
+                with suppress(RunElsewhereError):
+                    run = await executor.resume(child_id)
         elif run is None:
             try:
                 nested = self._children.level(parent, flow)
-                await executor.triggers.refuse(flow, plan)  # type: ignore[arg-type]
+                await executor.triggers.refuse(flow, plan)
                 (start,) = plan_starts(
                     plan,
                     flow,
@@ -124,6 +120,8 @@ class DesktopCalls:
                     parent=parent.log.run_id,
                     nested=nested,
                 )
+                limit(start, asked.timeout)
+                group, priority = await self._group(parent, asked), priority_of(asked.priority)
             except SealflowError as error:
                 return _failure(error.code, error)
             tracking = parent.state.pins.get("tracking") or start.pins["tracking"]
@@ -132,7 +130,11 @@ class DesktopCalls:
                 start.pins[_AWAITED] = True
             if asked.mode:
                 start.pins["runMode"] = asked.mode
-            await self._children.start(start, plan)  # type: ignore[arg-type]
+            if group is not None:
+                await executor.queue.put(start, plan, group, priority)
+            else:
+                executor.queue.inherit(start, parent)
+                await self._children.start(start, plan)
             run = executor.live.get(child_id)
         if not asked.waits:
             return Answer(SUCCEEDED, "Accepted", {"statusCode": 202, "headers": {}, "body": {}}, None)
@@ -142,6 +144,18 @@ class DesktopCalls:
             self._given_up(parent, command)
             raise
         return _outcome(command, state)
+
+    async def _group(self, parent: LiveRun, asked: _Asked) -> MachineGroup | None:
+        """The group of machines that is to execute the called flow; None where it runs in this process.
+
+        What a machine calls itself goes on with that machine.
+        """
+        executor = self._executor
+        if not executor.queue.groups or not asked.mode or parent.simulation is not None:
+            return None
+        document = await executor.library.document(parent.log.flow_id, parent.log.version)
+        names = [*asked.connection, *await target_names(executor.vault, document.get("connections"), asked.connection)]
+        return group_for(executor.queue.groups, names)
 
     async def is_orphan(self, parent: bytes | None, state: State) -> bool:
         """Whether nobody waits any more for this run of a called desktop flow: its caller ended in a process that died
@@ -172,7 +186,7 @@ class DesktopCalls:
 
 def _asked(command: Invoke) -> _Asked:
     inputs: Mapping[str, Any] = command.inputs if isinstance(command.inputs, dict) else {}
-    if command.operation.connector == _EXTERNAL:
+    if command.operation.connector == EXTERNAL:
         own = {name.lower(): value for name, value in inputs.items() if name.lower() in _OWN}
         given = {name: plain(restored(value)) for name, value in inputs.items() if name.lower() not in _OWN}
         return _Asked(str(own.get("flowid") or ""), given, waits=own.get("waittocomplete") is not False)
@@ -181,7 +195,18 @@ def _asked(command: Invoke) -> _Asked:
     item = parameters.get("item")
     given = dict(item) if isinstance(item, dict) else {}
     given |= {name[len(_ITEM) :]: value for name, value in parameters.items() if name.startswith(_ITEM)}
-    return _Asked(str(parameters.get("uiFlowId") or ""), given, str(parameters.get("runMode") or ""))
+    mode = str(parameters.get("runMode") or "")
+    if mode.lower() not in RUN_MODES:
+        mode = ""
+    priority = parameters.get("runPriority", parameters.get("priority"))
+    return _Asked(
+        str(parameters.get("uiFlowId") or ""),
+        given,
+        mode,
+        priority=priority,
+        timeout=parameters.get("timeout"),
+        connection=connection_names(inputs.get("host")),
+    )
 
 
 def _by_external_names(plan: ScriptPlan, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,6 +219,8 @@ def _by_external_names(plan: ScriptPlan, given: Mapping[str, Any]) -> dict[str, 
 
 
 def _outcome(command: Invoke, state: ScriptState) -> Answer:
+    from ..kernel.script_interface import outputs_of
+
     end = state.end
     if end is None or end.status != SUCCEEDED:
         code = (end.code if end is not None else None) or "DesktopFlowFailed"
@@ -201,7 +228,7 @@ def _outcome(command: Invoke, state: ScriptState) -> Answer:
         message = str(told.get("message") or f"The desktop flow ended with {code}.")
         return Answer(FAILED, code, None, {"code": code, "message": message})
     outputs = outputs_of(state)
-    if command.operation.connector != _EXTERNAL:
+    if command.operation.connector != EXTERNAL:
         return Answer(SUCCEEDED, "OK", {"statusCode": 200, "headers": {}, "body": outputs}, None)
     places = state.plan.scope.places
     named = {declared.name.lower(): declared for declared in state.plan.script.outputs}

@@ -12,7 +12,7 @@ from ..desktop.problem import RobinError
 from ..desktop.sources import Found, of_definition, of_project, read
 from ..desktop.syntax import Place
 from .packages import PackageError, package_of
-from .scripts import ScriptSource
+from .script_files import ScriptSource
 
 
 def reading_of(flow: DesktopFlow) -> Reading:
@@ -35,6 +35,7 @@ def source_in(flow: DesktopFlow, name: str = "") -> ScriptSource:
         aliases,
         flow.enabled,
         screenshots=not _said(flow.metadata, "disableScreenshotCaptureOnError"),
+        timeout=_timeout(flow.metadata),
     )
 
 
@@ -42,6 +43,16 @@ def _said(metadata: Any, name: str) -> bool:
     """Whether the metadata of a flow says yes to this."""
     found = metadata.get(name) if isinstance(metadata, dict) else None
     return found is True or str(found).lower() == "true"
+
+
+def _timeout(metadata: Any) -> int | None:
+    """How long runs of a flow may last, as its metadata say it; nothing where that is no time, or 0."""
+    found = metadata.get("flowTimeout") if isinstance(metadata, dict) else None
+    try:
+        seconds = int(found) if isinstance(found, (int, str)) and not isinstance(found, bool) else 0
+    except ValueError:
+        return None
+    return seconds if seconds > 0 else None
 
 
 def _found(flow: DesktopFlow) -> Found:

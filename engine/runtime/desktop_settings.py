@@ -88,6 +88,30 @@ def changed(
     return {**kept, DESKTOP: {name: value for name, value in desktop.items() if value}}
 
 
+def told(
+    *,
+    folders: Mapping[str, bool] | None = None,
+    mapping: Mapping[str, str] | None = None,
+    answers: Mapping[str, Any] | None = None,
+    forget: bool = False,
+    **others: Any,
+) -> dict[str, Any]:
+    """What goes on record of a change with these arguments of `changed`: what was allowed, by name. Not what a dialog
+    is answered, which may be a secret.
+    """
+    allowed: dict[str, Any] = {
+        "folders": [path if write else f"{path}:ro" for path, write in (folders or {}).items()],
+        "mapping": dict(mapping or {}),
+        "answers": sorted(answers or {}),
+        **{_AS_KEPT.get(name, name): list(each) if isinstance(each, tuple) else each for name, each in others.items()},
+    }
+    detail: dict[str, Any] = {"desktop": {name: value for name, value in allowed.items() if value}}
+    return {**detail, "reset": True} if forget else detail
+
+
+_AS_KEPT: Final = {"time_zone": "timeZone"}
+
+
 def _more(desktop: dict[str, Any], name: str, values: tuple[str, ...]) -> None:
     desktop[name] = sorted({*desktop.get(name, []), *values})
 

@@ -14,16 +14,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import Damaged, EnvironmentLocked, IntegrityError, Vault, ensure_storable, open_bundle
-from ...storage.listings import split
+from ...storage import Damaged, EnvironmentLocked, Vault, ensure_storable, open_bundle
 from ..cloud import Source, read_object
 from ..cloud.artifacts import Artifacts, read_artifacts
-from ..errors import SealflowError
 from ..kernel import Entry, Plan
 from ..kernel.history import KEPT
 from ..kernel.machine import machine_of
 from ..kernel.polling import kind_of
-from ..kernel.status import NAMES, code_of
 from .access import Access
 from .callbacks import UNKNOWN, Address, Delivery, answer_to, leave
 from .claims import CONCURRENCY, RunElsewhereError, is_led
@@ -39,24 +36,25 @@ from .key_work import Keys
 from .keyed import keyed
 from .keywatch import KeyWatch
 from .library import Flow, Library
+from .lists import list_flows, list_runs
 from .opening import Opening
-from .packages import read_package
 from .perform import Answer
 from .reading import run_info
 from .registration import Registration
 from .requests import DEPLOYED, RESUME, START
 from .run import Run, Started
-from .scripts import FlowSource, ScriptSource
+from .script_files import FlowSource, ScriptSource
 from .simulate import Simulation
 from .start import UNSET, declared, plan_starts, run_name, start_arguments
-from .summaries import FlowDetail, FlowSummary, RunSummary, summary_of
+from .summaries import FlowDetail, FlowSummary, RunSummary
 from .trigger_info import TriggerInfo, called_back, info_of, switch_elsewhere
 from .triggers import Fired, disabled
-from .work_queues import WorkQueues
 
 if TYPE_CHECKING:
     from ...connectors import Registry
     from ...connectors.desktop import Settings
+    from .desktop_queue import MachineQueues, Serving
+    from .work_queues import WorkQueues
 
 
 MOST_PENDING: Final = 8 << 20
@@ -81,6 +79,7 @@ class Environment:
         run_duration: timedelta | None = None,
         concurrency: int | None = None,
         desktop: Settings | None = None,
+        serving: Serving | None = None,
     ) -> None:
         self._connectors = connectors
         self._clock: Clock = clock if clock is not None else SystemClock()
@@ -95,6 +94,7 @@ class Environment:
             run_duration=in_ticks(run_duration),
             concurrency=concurrency if concurrency is not None else CONCURRENCY,
             desktop=desktop,
+            serving=serving,
         )
         self._watch = KeyWatch(self._access, opening)
         self._watch.start()
@@ -132,6 +132,7 @@ class Environment:
         flow: str | None = None,
         enabled: bool = True,
         simulated: bool = False,
+        when_reached: bool = False,
     ) -> Flow:
         """Check and keep a flow under `name`.
 
@@ -141,13 +142,16 @@ class Environment:
         `artifacts`: its maps and schemas, as `{"maps": {name: text}, "schemas": {name: text}}` or a folder of the
         layout of a Standard project's `Artifacts`. The same content again is the same version. A new flow may start
         runs unless `enabled` is False; one that is there stays as it is.
-        `simulated`: only simulated runs are meant, which need no maps and schemas (`Flow.missing`).
-        Raises DefinitionError with the first fault or
-        `SeveralFlows`, NotFound for a missing file, PackageError for an archive that is not read.
+        `simulated`: only simulated runs are meant, which need no maps and schemas (`Flow.missing`). `when_reached`: of
+        a desktop flow, actions that cannot run here are not refused now, they fail when they are reached.
+        Raises DefinitionError with the first fault or `SeveralFlows`, NotFound for a missing file, PackageError for an
+        archive that is not read.
         """
         found = await _source(source, name, flow)
         if artifacts is not None and isinstance(found, Source):
             found = replace(found, artifacts=await _artifacts(artifacts))
+        if when_reached and not isinstance(found, Source):
+            found = replace(found, when_reached=True)
         deployed = await self._library.deploy(name, found, dialect=dialect, simulated=simulated)
         if deployed.created:
             if deployed.version == 1 and not enabled:
@@ -158,27 +162,7 @@ class Environment:
     @keyed
     async def flows(self, *, damaged: list[Damaged] | None = None) -> list[FlowSummary]:
         """The deployed flows. What does not open is added to `damaged`, and raises IntegrityError without that."""
-        disabled: set[bytes] = set()
-        flows = split(await self._vault.listings.flows(), damaged)
-        try:
-            disabled = {state.flow_id for state in await self._vault.triggers() if not state.value["enabled"]}
-        except IntegrityError:
-            if damaged is None:
-                raise
-            states = await self._vault.listings.triggers([flow.flow_id for flow in flows])
-            disabled = {each.id for each in states if isinstance(each, Damaged)}
-            disabled |= {state.flow_id for state in split(states, damaged) if not state.value["enabled"]}
-        return [
-            FlowSummary(
-                flow.name,
-                flow.flow_id.hex(),
-                flow.version,
-                flow.created_ms,
-                flow.updated_ms,
-                flow.flow_id not in disabled,
-            )
-            for flow in flows
-        ]
+        return await list_flows(self._vault, damaged)
 
     @keyed
     async def flow(self, name: str, version: int | None = None) -> FlowDetail:
@@ -377,35 +361,7 @@ class Environment:
         unknown flow.
         """
         flow_id = (await self._library.find(flow)).id if flow is not None else None
-        statuses = None
-        if status is not None:
-            code = code_of(status)
-            if code < 0:
-                raise SealflowError(
-                    f"'{status}' is not a status of a run.", code="InvalidStatus", hint=", ".join(NAMES)
-                )
-            statuses = [code]
-        nameless: list[Damaged] = []
-        names = {each.flow_id: each.name for each in split(await self._vault.listings.flows(), nameless)}
-        lost = {each.id: each for each in nameless}
-        found: list[RunSummary] = []
-        before: bytes | None = None
-        while len(found) < limit:
-            page = await self._vault.listings.runs(
-                flow_id=flow_id, statuses=statuses, limit=max(limit, 30), before=before
-            )
-            for info in split(page, damaged):
-                if (flow_damage := lost.pop(info.flow_id, None)) is not None:
-                    split([flow_damage], damaged)  # whose runs are shown without its name
-                if since_ms is not None and info.started_ms < since_ms:
-                    return found
-                if (until_ms is None or info.started_ms <= until_ms) and len(found) < limit:
-                    found.append(summary_of(info, names))
-            if len(page) < max(limit, 30):
-                break
-            last = page[-1]
-            before = last.id if isinstance(last, Damaged) else last.run_id
-        return found
+        return await list_runs(self._vault, flow_id, status, since_ms, until_ms, limit, damaged)
 
     @keyed
     async def resume_all(self) -> list[Run]:
@@ -477,8 +433,17 @@ class Environment:
         return Keys(self._access)
 
     @property
+    def machines(self) -> MachineQueues:
+        """The machine groups of this environment, and the runs of desktop flows that are for them."""
+        from .desktop_queue import MachineQueues
+
+        return MachineQueues(self._vault, self._access.groups)
+
+    @property
     def queues(self) -> WorkQueues:
         """The work queues of desktop flows."""
+        from .work_queues import WorkQueues
+
         return WorkQueues(self._vault, self._library, self._clock)
 
     # ---- for triggers
@@ -520,6 +485,8 @@ async def _source(source: FlowSource | Mapping[str, Any] | Path | str, name: str
 async def _artifacts(given: Artifacts | Path | str) -> Artifacts:
     if isinstance(given, Mapping):
         return given
+    from .packages import read_package
+
     return read_artifacts(await asyncio.to_thread(read_package, Path(given)))
 
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import Vault, pack_record
+from ...storage import ValueTooLarge, Vault, pack_record
+from ...storage.stored_values import CHUNK_BYTES
 from ..errors import NotFound, SealflowError
 from ..kernel import History, Invoke, Plan, Record
 from ..kernel import records as event
+from ..kernel.large import rough_size
 from ..kernel.machine import machine_of
 from ..kernel.status import CANCELLED, RUNNING, WAITING
 from ..kernel.trigger import concurrency_of
+from . import desktop_limits
 from .admission import Admission
 from .asked import take_inbox
 from .batches import Batches
@@ -27,7 +30,9 @@ from .callers import Callers
 from .children import Children
 from .claims import CONCURRENCY, Claims, Pins, RunElsewhereError
 from .clock import Clock
+from .collecting import COLLECTING
 from .desktop_calls import DesktopCalls
+from .desktop_queue import DesktopQueue, Serving
 from .disposal import Upkeep
 from .expiry import RUN_DURATION, Expiry
 from .key_work import KeyWork
@@ -40,7 +45,11 @@ from .scheduler import Scheduler
 from .simulate import simulation_of
 from .start import Start, run_name
 from .triggers import Triggers
-from .work_queues import QueueActions
+
+if TYPE_CHECKING:
+    from ...storage.runs import Prepared
+    from .machine_groups import MachineGroup
+    from .work_queues import QueueActions
 
 log = logging.getLogger("sealflow")
 
@@ -75,6 +84,8 @@ class Executor:
         run_duration: int | None = None,
         concurrency: int = CONCURRENCY,
         pins: Pins | None = None,
+        groups: Sequence[MachineGroup] = (),
+        serving: Serving | None = None,
     ) -> None:
         self.vault = vault
         self.library = library
@@ -84,15 +95,16 @@ class Executor:
         self.callers = Callers()
         self.children = Children(self)
         self.desktop_calls = DesktopCalls(self, self.children)
-        self.queue_actions = QueueActions(self)
+        self._queue_actions: QueueActions | None = None
         self.batches = Batches(self)
-        self.key_work = KeyWork(vault)
+        self.key_work = KeyWork(vault, clock)
         self.upkeep = Upkeep(vault, clock)
         self.live: dict[bytes, LiveRun] = {}
         self._expiry = Expiry()
         self._run_duration = run_duration
         self.admission = Admission()
         self.claims = Claims(self, concurrency, pins if pins is not None else Pins())
+        self.queue = DesktopQueue(self, groups, serving)
         self._reviving = Reviving(self)
         self.triggers = Triggers(self)
         self.scheduler: Scheduler | None = None
@@ -106,11 +118,23 @@ class Executor:
         self._broken: set[bytes] = set()
         self._ending: list[asyncio.Task[None]] = []
         self._partings: set[asyncio.Task[Answer]] = set()
+        self._collecting = True
+        COLLECTING.begin()
 
     @property
     def room(self) -> int:
         """How many bytes of large values one run may keep in memory now."""
-        return max(LEAST_ROOM, RESIDENT // (len(self.live) or 1))
+        room = RESIDENT // (len(self.live) or 1)
+        return room if room > LEAST_ROOM else LEAST_ROOM
+
+    @property
+    def queue_actions(self) -> QueueActions:
+        """What the actions of work queues do; loaded with the first."""
+        if self._queue_actions is None:
+            from .work_queues import QueueActions
+
+            self._queue_actions = QueueActions(self)
+        return self._queue_actions
 
     # ---- runs
 
@@ -125,10 +149,30 @@ class Executor:
         plan = await self.library.plan(start.flow_id, start.version)
         digest = await self.library.digest(start.flow_id, start.version)
         await self.gather(start.flow_id, plan)
-        return self.begin(start, plan, digest, history=history)
+        prepared = None
+        if rough_size([start.trigger], CHUNK_BYTES) > CHUNK_BYTES:
+            parent = self.live.get(start.parent) if start.parent is not None else None
+            prepared = await self.vault.prepare_run(
+                start.run_id,
+                start.flow_id,
+                start.trigger,
+                zips=not plan.secretive,
+                parent_domain=parent.log.domain if parent is not None else None,
+            )
+        return self.begin(start, plan, digest, history=history, prepared=prepared)
 
-    def begin(self, start: Start, plan: Plan, digest: bytes, *, history: History | None = None) -> LiveRun:
-        """As `start`, in one go: the run's first page is in the same commit as whatever is queued with it."""
+    def begin(
+        self,
+        start: Start,
+        plan: Plan,
+        digest: bytes,
+        *,
+        history: History | None = None,
+        prepared: Prepared | None = None,
+    ) -> LiveRun:
+        """As `start`, in one go: the run's first page is in the same commit as whatever is queued with it. `prepared`:
+        what is large of the trigger is stored already.
+        """
         known = self.live.get(start.run_id)
         if known is not None:
             return known
@@ -136,6 +180,9 @@ class Executor:
         held = self.admission.holds(start.flow_id, limit)
         record = event.start(start.at, start.trigger, {**start.pins, "held": True} if held else start.pins)
         packed = pack_record(record)  # before anything is made: what cannot be stored starts nothing
+        if len(packed) > self.vault.most_value_bytes and prepared is None:
+            most = self.vault.most_value_bytes
+            raise ValueTooLarge(f"What starts the run is larger than {most:,} bytes, which is what one value may have.")
         parent = self.live.get(start.parent) if start.parent is not None else None
         runlog = self.vault.create_run(
             start.run_id,
@@ -147,23 +194,30 @@ class Executor:
             parent=start.parent,
             parent_domain=parent.log.domain if parent is not None else None,
             definition_digest=digest,
+            prepared=prepared,
         )
         simulation = simulation_of(start.pins)
         state = machine_of(plan).state(plan, history)
         run = LiveRun(self, plan, state, runlog, start.flow, simulation, started=start.at, held=held)
         run.parent = start.parent
+        if prepared is not None and runlog.names_values:
+            run.light = (*record[:3], prepared.value, *record[4:])
+        self.queue.adopted(start.run_id, start.pins)
+        if run.machine.kind == "desktop":
+            desktop_limits.apply(run, start.pins)
         self.adopt(run)
         self.admission.enter(start.flow_id, run, limit)
         run.feed(record, packed)
         return run
 
-    async def resume(self, run_id: bytes, *, history: History | None = None) -> LiveRun | None:
+    async def resume(self, run_id: bytes, *, history: History | None = None, ending: bool = False) -> LiveRun | None:
         """Bring an unfinished run back: fold its records, repeat what was under way. None when it had ended.
 
-        Who comes first brings it back, with his `history`; the others get the same run. Raises NotFound,
-        RunElsewhereError, and storage errors where the history does not verify.
+        Who comes first brings it back, with his `history`; the others get the same run. `ending`: it is brought back
+        to be ended, which anybody may do with one that waits for a machine. Raises NotFound, RunElsewhereError, and
+        storage errors where the history does not verify.
         """
-        return await self._reviving.resume(run_id, history)
+        return await self._reviving.resume(run_id, history, ending=ending)
 
     async def gather(self, flow_id: bytes, plan: Plan) -> None:
         """Bring all unfinished runs of a flow back whose runs limit each other, see `reviving`."""
@@ -202,14 +256,14 @@ class Executor:
         return resumed
 
     @asynccontextmanager
-    async def _at_hand(self, run_id: bytes) -> AsyncIterator[LiveRun | None]:
+    async def _at_hand(self, run_id: bytes, *, ending: bool = False) -> AsyncIterator[LiveRun | None]:
         """A run that takes in at once what it is told, until control is given away; None when it had ended.
 
         Raises as `resume`.
         """
         with self.claims.pins.held(run_id):
             while True:
-                run = await self.resume(run_id)
+                run = await self.resume(run_id, ending=ending)
                 if run is not None:
                     await run.settled()
                 if run is None or not run.aside:
@@ -220,7 +274,7 @@ class Executor:
 
     async def cancel(self, run_id: bytes, reason: str) -> bool:
         """End a run as Cancelled; False when it had ended. Raises as `resume`."""
-        async with self._at_hand(run_id) as run:
+        async with self._at_hand(run_id, ending=True) as run:
             if run is None or run.state.end is not None:
                 return False
             run.feed(event.stop(run.now(), CANCELLED, "Cancelled", reason))
@@ -281,6 +335,8 @@ class Executor:
         missed, or where it was told something meanwhile.
         """
         self.put_aside(run)
+        self.performer.sessions.end(run.log.run_id)
+        self.queue.left(run)
         self.claims.asleep(run.sleeps_until)
         if missed or told:
             self._hint_task(self._wake_up(run.log.run_id, missed))
@@ -294,13 +350,14 @@ class Executor:
         except RunElsewhereError:
             return  # who has it finds out by himself
         except Exception as error:
-            log.warning("run %s cannot be resumed: %s", run_name(run_id), type(error).__name__)
+            await self.claims.later(run_id, error)
 
     def forget(self, run: LiveRun) -> None:
         """The run has ended, or its store is gone."""
         self.live.pop(run.log.run_id, None)
         self.claims.forget(run.log.run_id)
         self.claims.made_room()
+        self.queue.left(run)
         self.admission.leave(run)
         if run.failure is not None:
             self._broken.add(run.log.run_id)
@@ -368,6 +425,7 @@ class Executor:
             await self.key_work.resume()
             if self._watching:
                 await self.watch_triggers()
+        self.key_work.look()
         await self.upkeep.look()
 
     async def watch_triggers(self) -> None:
@@ -441,3 +499,6 @@ class Executor:
             for task in self._partings:
                 task.cancel()
         await self.performer.sessions.aclose()
+        if self._collecting:
+            self._collecting = False
+            COLLECTING.end()

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..cloud import Source, read
-from ..cloud.package import Package, open_package
-from ..desktop.sources import is_script
+from ..desktop.recognised import is_script
 from ..errors import DefinitionError, NotFound
-from .packages import package_of, read_package
-from .scripts import FlowSource, source_of
+from .script_files import FlowSource, source_of
+
+if TYPE_CHECKING:
+    from ..cloud.package import Package
 
 _TOLD: Final = 10
 """How many flows of a package an error names."""
+
+_END_OF_ARCHIVE: Final = b"PK\x05\x06"
+_LONGEST_END: Final = 22 + 65_535
+"""Bytes at the end of a zip archive in which that must stand. What is none is not tried: unpacking is much code."""
 
 
 def read_flow_file(path: Path, flow: str | None = None) -> FlowSource:
@@ -27,6 +32,8 @@ def read_flow_file(path: Path, flow: str | None = None) -> FlowSource:
     wrong with the file; PackageError for an archive that is not read.
     """
     if path.is_dir():
+        from .packages import read_package
+
         return _one(read_package(path), path.resolve().name, flow)
     return flow_of(_read_file(path), path.name, flow)
 
@@ -35,7 +42,12 @@ def flow_of(data: bytes, name: str, flow: str | None = None) -> FlowSource:
     """As `read_flow_file`, of bytes that are already read; `name` is that of their file."""
     if is_script(name, data):
         return source_of(data, Path(name).stem)
-    return _one(package_of(data, name), Path(name).stem, flow)
+    files: Mapping[str, bytes] = {name: data}
+    if data.startswith(b"PK") or _END_OF_ARCHIVE in data[-_LONGEST_END:]:
+        from .packages import package_of
+
+        files = package_of(data, name)
+    return _one(files, Path(name).stem, flow)
 
 
 def _one(files: Mapping[str, bytes], name: str, flow: str | None) -> Source:
@@ -43,6 +55,8 @@ def _one(files: Mapping[str, bytes], name: str, flow: str | None) -> Source:
         source = read(*files.values(), name=name)
         if flow is None and not any(problem.code == "SeveralWorkflows" for problem in source.problems):
             return source
+    from ..cloud.package import open_package
+
     package = open_package(files, name=name)
     problems = package.problems if flow is None else package.shared_problems()
     fault = next((problem for problem in problems if problem.severity == "error"), None)

@@ -15,9 +15,11 @@ from ...storage import Operation, RecordNotFound, Vault
 from ...storage.operations import RUNNING
 from .keyed import keyed
 from .requests import MIGRATE
+from .retrying import Retries
 
 if TYPE_CHECKING:
     from .access import Access
+    from .clock import Clock
 
 log = logging.getLogger("sealflow")
 
@@ -28,10 +30,13 @@ _DEDUPE: Final = b"migrate"
 
 
 class KeyWork:
-    """The executor's side: one task at most, which does all that is on record."""
+    """The executor's side: one task at most, which does all that is on record. What has stopped is tried again."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, clock: Clock) -> None:
         self._vault = vault
+        self._clock = clock
+        self._retries = Retries()
+        self._due = 0
         self._task: asyncio.Task[None] | None = None
         self._again = False
         self._failure: Exception | None = None
@@ -47,6 +52,11 @@ class KeyWork:
         self._failure = None
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._work())
+
+    def look(self) -> None:
+        """Try again what a failure has stopped, if it is time to."""
+        if self._failure is not None and self._clock.now() >= self._due:
+            self.begin()
 
     async def settled(self, seconds: float) -> None:
         """Return when the work on record is done, or after that time. Raises what has stopped it."""
@@ -68,8 +78,9 @@ class KeyWork:
             while self._again:
                 self._again = False
                 await self._vault.migrate()
+            self._retries.over(_DEDUPE)
         except Exception as error:  # kept for whoever waits; nobody may
-            self._failure = error
+            self._failure, self._due = error, self._clock.now() + self._retries.after(_DEDUPE)
             log.warning("a migration stopped: %s", type(error).__name__)
 
 
@@ -97,12 +108,21 @@ class Keys:
         may do this: `Administration.migrating`.
         """
         operation = await self._vault.begin_migration(full=full)
+        await self._have_done()
+        return operation
+
+    @keyed
+    async def pick_up(self) -> Operation | None:
+        """Have the work on record done, such as what new data keys leave; the newest, where there was any."""
+        await self._have_done()
+        return next(reversed(await self._vault.operations()), None)
+
+    async def _have_done(self) -> None:
         executor = await self._access.execute() if self._access.resume else self._access.executor
         if executor is not None and await executor.lead():
             executor.key_work.begin()
         elif await self._vault.executor_pid() is not None:
             await self._vault.inbox_add(MIGRATE, None, dedupe=_DEDUPE)
-        return operation
 
     @keyed
     async def finish(self) -> None:

@@ -7,16 +7,17 @@ solutions (`disableScreenshotCaptureOnError`).
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ...connectors.desktop import Session
 from ...storage import Vault
 from ..kernel import Invoke
+from ..kernel.machine import machine_of
 from ..kernel.records import RESULT
-from ..kernel.script_around import handlers_around
-from ..kernel.script_plan import Handler
-from ..kernel.script_state import ScriptState
 from .reading import stored_records
+
+if TYPE_CHECKING:
+    from ...connectors.desktop import Session
+    from ..kernel.script_plan import Handler
 
 _NAME: Final = "screenshot"
 _LARGEST: Final = 4 << 20
@@ -26,8 +27,10 @@ _LARGEST: Final = 4 << 20
 def offered_to(command: Invoke) -> tuple[Handler, ...] | None:
     """The handlers that could take an error of this call; None where no picture would be kept anyway."""
     state: Any = command.state
-    if not isinstance(state, ScriptState) or not state.plan.screenshots:
+    if machine_of(state.plan).kind != "desktop" or not state.plan.screenshots:
         return None
+    from ..kernel.script_around import handlers_around
+
     entry = state.open.get((command.node.index, command.it))
     return handlers_around(state, entry) if entry is not None else None
 

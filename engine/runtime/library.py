@@ -14,7 +14,7 @@ from ..cloud import Definition, check, parse
 from ..errors import DefinitionError, NotFound
 from ..kernel import Plan, build, waits_for_response
 from .aliases import Aliases
-from .scripts import DESKTOP, ROBIN, FlowSource, ScriptSource, is_desktop, prepared, script_plan
+from .script_files import DESKTOP, ROBIN, FlowSource, ScriptSource, is_desktop
 
 CACHED_PLANS: Final = 64
 
@@ -49,6 +49,8 @@ class Library:
         a map or schema that is not there is none.
         """
         if isinstance(source, ScriptSource):
+            from .scripts import prepared
+
             script, _ = prepared(source, when_reached=simulated)
             kept = await self._vault.put_flow(name, script, unheard=True)
             return Flow(kept.flow_id, kept.name, kept.version, kept.created, ROBIN, DESKTOP)
@@ -173,6 +175,8 @@ def flow_name(inputs: dict[str, Any]) -> str:
 def plan_of(document: dict[str, Any]) -> Plan:
     """The plan of a deployed document; that of a script has what the runtime asks of either."""
     if is_desktop(document):
+        from .scripts import script_plan
+
         return cast(Plan, script_plan(document))
     plan = build(parse(document["definition"], dialect=document["dialect"], pointer=document["pointer"]))
     plan.artifacts = document.get("artifacts", {})

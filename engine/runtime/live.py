@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import EnvironmentLocked, NotStorable, RunLog, pack_record
+from ...storage import EnvironmentLocked, NotStorable, RunLog, ValueTooLarge, pack_record
+from ...storage.stored_values import CHUNK_BYTES
 from ..kernel import (
     Abandon,
     Command,
@@ -28,15 +29,18 @@ from ..kernel import (
     State,
 )
 from ..kernel import records as event
-from ..kernel.large import LARGE
+from ..kernel.large import LARGE, rough_size
 from ..kernel.machine import machine_of
+from ..kernel.memory import name_parts
+from ..kernel.state import CALLING
 from ..kernel.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from . import expiry
 from .answering import answer_of_call, goes_outside
+from .contents import RunContent
 from .draining import expect_callbacks
 from .outgoing import Outgoing, answer_in, before
 from .perform import Answer
-from .reading import load, stored_records
+from .reading import load, load_part, stored_records
 from .simulate import Simulation
 from .start import run_name
 from .tasks import ActionKey, RunTasks
@@ -103,13 +107,19 @@ class LiveRun:
         self.simulated: dict[str, int] = {}  # how often each action was answered, for lists of mocks
         self._effects: dict[ActionKey, Callable[[], None]] = {}
         self._ticking = False
-        self._unwritten = 0
+        # What each page that is not durable yet has decided: released in their order.
+        self._unwritten: deque[list[Command]] = deque()
+        self.light: Record | None = None
+        """The record that starts it, as it is stored, where that only names its large values."""
+        self._heavy = False  # large values are being written before the records that name them
         # While a turn pauses: events that came meanwhile.
         self._loading = False
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._held: deque[Record] = deque()
-        self._started = started
+        self.started = started
+        self.limit: tuple[str, str] | None = None
+        """Code and message of its end at `expires`, where it has a limit of its own."""
         self.expires = started + executor.run_duration(plan)
         if simulation is not None:
             self._timers.sleep_virtually(self.expires, self._expiry(self.expires))
@@ -123,6 +133,11 @@ class LiveRun:
         return run_name(self.log.run_id)
 
     @property
+    def content(self) -> RunContent:
+        """Where its calls read and keep large values."""
+        return RunContent(self.log)
+
+    @property
     def outcome(self) -> str:
         """The status that the run ended with; `Interrupted` where it cannot go on here."""
         return NAMES[self.state.end.status] if self.state.end is not None else "Interrupted"
@@ -133,7 +148,9 @@ class LiveRun:
         """Take an event in (`packed`: its bytes): held back while a value is loaded, ignored where the run ended."""
         if self.failure is not None or self.aside or self.state.end is not None:
             return
-        if self.simulation is None and event.time_of(record) >= self.expires and record[1] != event.START:
+        kind = record[1]
+        at = record[5] if kind == event.RESULT else event.time_of(record)
+        if at >= self.expires and self.simulation is None and kind != event.START:
             record = self._expiry(self.now())
         if self._loading:
             self._held.append(record)
@@ -158,27 +175,82 @@ class LiveRun:
         self.feed(self._expiry(self.now()))
 
     def _expiry(self, at: int) -> Record:
-        return event.stop(at, TIMED_OUT, expiry.CODE, expiry.message(self._started, self.expires))
+        code, message = self.limit or (expiry.CODE, expiry.message(self.started, self.expires))
+        return event.stop(at, TIMED_OUT, code, message)
 
     def _turn(self, record: Record, packed: bytes | None = None) -> None:
         """Decide, and queue what comes of it. A fault stops this run, never the others."""
+        state, machine = self.state, self.machine
         try:
-            self.state.room = room = self.executor.room
-            packed = packed or (pack_record(record) if record[1] in _MEASURED else None)
-            self.state.small = packed is not None and len(packed) <= LARGE
-            records, commands = self.machine.decide(self.plan, self.state, record)
+            state.room = room = self.executor.room
+            if packed is None and record[1] in _MEASURED:
+                packed = pack_record(record)
+            state.small = packed is not None and len(packed) <= LARGE and not self.log.names_values
+            records, commands = machine.decide(self.plan, state, record)
             if records:
-                self._write(records, commands, packed if records[0] is record else None)
-            if self.machine.unfinished(self.state):
+                if self.light is not None:  # the start of a run whose large values were stored before
+                    records[0], packed, self.light = self.light, None, None
+                    self._name_parts(1, records[:1])
+                elif packed is not None and records[0] is not record:
+                    packed = None
+                if self._is_heavy(records, packed):
+                    self._hold()
+                    if records[0][1] == event.START:  # it comes at once, with whatever is queued with it
+                        self.log.append(records[:1], packed=packed)
+                        self._name_parts(*self.log.take_beside())
+                        records = records[1:]
+                    self._heavy = True
+                    self._tasks.spawn(self._write_heavy(records, commands, record, room))
+                    return
+                self._write(records, commands, packed)
+                if packed is not None and len(packed) > CHUNK_BYTES:
+                    self._name_parts(*self.log.take_beside())
+            if state.ready and machine.unfinished(state):
                 self._hold()
                 self._tasks.spawn(self._go_on_with_turn(room))
-            elif self.state.resident > room:
-                self.machine.relieve(self.state, room // 2)
+            elif state.resident > room:
+                machine.relieve(state, room // 2)
         except NotStorable as error:
             self._hold()
             self._tasks.spawn(self._end_unstorable(error, record))
         except Exception as error:
             self._broken(error)
+
+    def _is_heavy(self, records: list[Record], packed: bytes | None) -> bool:
+        """Whether values are to be stored apart before these records are written, or those behind the run's start."""
+        if packed is not None and len(packed) > CHUNK_BYTES and records[0][1] != event.START:
+            return True
+        if self.state.produced > CHUNK_BYTES:
+            return any(rough_size([*r], CHUNK_BYTES) > CHUNK_BYTES for r in records if r[1] != event.START)
+        last = records[-1]
+        body = last[5].get("body") if last[1] == event.SCHEDULED and last[5].__class__ is dict else None
+        return body.__class__ is str and len(body) > CHUNK_BYTES
+
+    def _name_parts(self, seq: int, records: Sequence[Sequence[Any]]) -> None:
+        """Records were stored as these, the first of them as number `seq` of the log, which counts from 1."""
+        if self.machine.kind == "cloud":
+            for number, record in enumerate(records, seq - 1):
+                name_parts(self.state, number, record)
+
+    async def _write_heavy(self, records: list[Record], commands: list[Command], cause: Record, room: int) -> None:
+        """As `_write`, with large values in commits before it: nobody else waits for them. Then what was held back."""
+        try:
+            light = [tuple(await self.log.set_apart(record)) for record in records]
+        except NotStorable as error:
+            await self._end_unstorable(error, cause)
+            return
+        finally:
+            self._heavy = False
+        if self.failure is not None or self.aside:
+            return
+        self._name_parts(self.log.seq, light)
+        self._write(light, commands)
+        if self.machine.unfinished(self.state):
+            await self._go_on_with_turn(room)
+            return
+        if self.state.resident > room:
+            self.machine.relieve(self.state, room // 2)
+        self._take_in_held()
 
     def _write(self, records: list[Record], commands: list[Command], packed: bytes | None = None) -> None:
         state = self.state
@@ -205,11 +277,12 @@ class LiveRun:
             ended_ms=ended_ms,
             summary=summary,
             head=end is not None,
-            on_durable=lambda: self._durable(commands),
+            on_durable=self._durable,
             packed=packed,
         )
-        self._unwritten += 1
-        self._timers.drop_limits(self)
+        self._unwritten.append(commands)
+        if self._timers.lapsing:
+            self._timers.drop_limits(self)
         if status is not None:
             self._status = status
         if state.ready and self._wants_tick() and self.executor.vault.pending_bytes < UNCOMMITTED:
@@ -248,7 +321,8 @@ class LiveRun:
         """The time of the next event: never before the last one; a simulation's time only moves by its delays."""
         if self.simulation is not None:
             return self.state.now
-        return max(self.executor.clock.now(), self.state.now)
+        now, before = self.executor.clock.now(), self.state.now
+        return now if now > before else before
 
     async def _go_on_with_turn(self, room: int) -> None:
         """The kernel pauses: make room, read the values that it asked for, then go on where it stopped."""
@@ -270,13 +344,18 @@ class LiveRun:
             self.machine.apply(self.plan, state, record)  # the start itself could be stored, see Executor.start
             records.append(record)
         self.state = state
-        stop, _ = self.machine.decide(self.plan, state, event.stop(self.now(), FAILED, "ValueNotStorable", str(error)))
+        code = error.code if isinstance(error, ValueTooLarge) else "ValueNotStorable"
+        stop, _ = self.machine.decide(self.plan, state, event.stop(self.now(), FAILED, code, str(error)))
         self._write(records + stop, [])
         self._quiet.set()
 
     def _go_on(self, record: Record) -> None:
         self._loading = False
         self._turn(record)
+        self._take_in_held(self._loading)
+
+    def _take_in_held(self, loading: bool = False) -> None:
+        self._loading = loading
         while self._held and not self._loading:
             self.feed(self._held.popleft())
         if not self._loading:
@@ -296,14 +375,17 @@ class LiveRun:
 
     # ---- act
 
-    def _durable(self, commands: list[Command]) -> None:
-        self._unwritten -= 1
+    def _durable(self) -> None:
+        commands = self._unwritten.popleft()
         if self.failure is not None:
             return
         for command in commands:
-            self.act(command)
+            if command.__class__ is Invoke:
+                self._call(command)
+            else:
+                self.act(command)
         if self.state.end is not None:
-            if not self._unwritten:
+            if not self._unwritten and not self._heavy:
                 self._finished()
         elif self.state.ready and self._wants_tick():
             self._tick_soon()
@@ -332,7 +414,8 @@ class LiveRun:
         if self.state.end is None:
             if command.unsubscribes:
                 self._tasks.give_up(key)  # a timer of the time before
-            if goes_outside(self, command) and not isinstance(command.inputs, Large):
+            elsewhere = isinstance(command.inputs, Large) or self.state.apart
+            if goes_outside(self, command) and not elsewhere:
                 self._make(command)
             else:
                 self.executor.desktop_calls.watch(self, command, self._tasks.spawn(self._invoke(command), key))
@@ -349,7 +432,9 @@ class LiveRun:
     async def _invoke(self, command: Invoke) -> None:
         node, it, attempt = command.node.index, command.it, command.attempt
         if isinstance(command.inputs, Large):
-            command.inputs = (await load(self.log, [command.inputs]))[command.inputs.at]
+            command.inputs = await load_part(self.log, command.inputs)
+        if self.state.apart and not self.executor.performer.streams(command):
+            command.inputs = await self.log.whole(command.inputs)
         if goes_outside(self, command):
             self._make(command)
             return
@@ -389,6 +474,9 @@ class LiveRun:
         state, claims = self.state, self.executor.claims
         if self.aside or self.failure is not None or self._loading or self._unwritten or state.ready or not state.open:
             return
+        for key, entry in state.open.items():
+            if entry.phase == CALLING and key not in self.far:
+                return  # busy, as `due_of` says: asked first, since most runs are
         leaves = claims.may_leave(self)
         if (self._status == WAITING and not leaves) or self.held or state.end is not None:
             return

@@ -5,11 +5,11 @@ itself: locking an environment whose key is denied, and putting on record that i
 from __future__ import annotations
 
 import logging
-from typing import Final
+from contextlib import AbstractAsyncContextManager
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from ...storage import (
-    Actor,
-    Administration,
     Conflict,
     EnvironmentLocked,
     EnvironmentSuspended,
@@ -17,10 +17,12 @@ from ...storage import (
     StorageError,
     Store,
     Vault,
-    delete_overdue,
 )
 from ...storage.health import Answer, Decision, Health, answer_of, judge
 from .clock import BootClock
+
+if TYPE_CHECKING:
+    from ...storage import Administration
 
 log = logging.getLogger("sealflow")
 
@@ -33,9 +35,15 @@ class Opening:
 
     def __init__(self, store: Store, name: str, clock: BootClock) -> None:
         self._store = store
-        self._administration = Administration(store, Actor(SERVICE))
         self.name = name
         self.clock = clock
+
+    @cached_property
+    def _administration(self) -> Administration:
+        """What the engine does about the key by itself; loaded with the first of it, which most processes never see."""
+        from ...storage import Actor, Administration
+
+        return Administration(self._store, Actor(SERVICE))
 
     async def open(self) -> Vault:
         """The environment's vault.
@@ -69,6 +77,15 @@ class Opening:
         """What takes something in while the environment is locked. Raises as `Store.sealed_inbox`."""
         return await self._store.sealed_inbox(self.name)
 
+    def exporting(self, what: str, acts: Administration | None) -> AbstractAsyncContextManager[None]:
+        """What `what` (a run's id) is written in without encryption: an act of this administrator, or of who works
+        here. Raises as `storage.exporting`.
+        """
+        from ...storage import exporting
+        from .administration import administration
+
+        return exporting(acts or administration(self._store, None, None), self.name, what)
+
     async def lock(self) -> bool:
         """Lock the environment, since its key is denied; False where that could not be written."""
         try:
@@ -95,6 +112,8 @@ class Opening:
         """Delete the environment if it was locked for longer than its policy allows, and its key is refused still;
         False where not, or where that could not be done now.
         """
+        from ...storage import delete_overdue
+
         try:
             deleted = await delete_overdue(self._administration, self.name)
         except StorageError as error:

@@ -12,11 +12,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from ...connectors.port import Content
 from ...storage import SealedInbox, SealedItem, StorageError
 from ..kernel import Invoke, Record, State
 from ..kernel import records as event
 from ..kernel.chance import idempotency_key, unsubscribe_key
 from ..kernel.state import CALLING
+from ..values import holds_elsewhere
 from .perform import Answer, Outside, Performer
 from .requests import ANSWERED
 
@@ -41,6 +43,11 @@ class Caller(Protocol):
         """Take the call's end in."""
         ...
 
+    @property
+    def content(self) -> Content:
+        """Where its calls read and keep large values."""
+        ...
+
 
 class Outgoing:
     """One call. `run` is None while the environment is locked; then `keep` is given what was answered.
@@ -50,8 +57,21 @@ class Outgoing:
     """
 
     __slots__ = (
-        "__weakref__", "_clock", "_deadline", "_performer", "_prepared", "_run_id", "apart", "attempt", "given_up",
-        "keep", "over", "place", "run", "task",
+        "__weakref__",
+        "_clock",
+        "_deadline",
+        "_performer",
+        "_prepared",
+        "_run_id",
+        "_streams",
+        "apart",
+        "attempt",
+        "given_up",
+        "keep",
+        "over",
+        "place",
+        "run",
+        "task",
     )  # fmt: skip
 
     def __init__(self, run: Caller, run_id: bytes, command: Invoke, performer: Performer, clock: Clock) -> None:
@@ -65,6 +85,8 @@ class Outgoing:
         self._run_id = run_id
         self._deadline = command.deadline
         self._prepared = performer.prepare(command)
+        connector = self._prepared.connector if isinstance(self._prepared, Outside) else None
+        self._streams = getattr(connector, "streams", False) and command.node.tracked is None
         self._performer = performer
         self._clock = clock
 
@@ -77,8 +99,9 @@ class Outgoing:
 
     def finished(self, error: Exception | None) -> None:
         """It has ended, or was given up."""
-        over, self.over = self.over, None
+        over = self.over
         if over is not None:
+            self.over = None
             over(self, error)
 
     async def make(self) -> None:
@@ -86,10 +109,12 @@ class Outgoing:
         prepared, answer = self._prepared, None
         if not isinstance(prepared, Outside):
             answer = prepared
+        elif self._streams:
+            answer = await self._streamed(prepared)
         elif self._deadline is None:
             answer = await self._performer.carry_out(prepared)
         else:
-            answer = await self._answer_before(self._deadline, prepared)
+            answer = await self._answer(prepared)
         if self.run is None and self.keep is not None and answer is not None:
             await self.keep(self, answer)
         # Also one that has gone on while its answer was being kept: what is kept comes too late then.
@@ -99,8 +124,29 @@ class Outgoing:
         elif run is not None and answer is not None:
             run.feed(event.result(node, it, attempt, run.now(), *answer))
 
-    async def _answer_before(self, deadline: int, prepared: Outside) -> Answer | None:
-        return await before(deadline, self._performer.carry_out(prepared), self._clock)
+    async def _answer(self, prepared: Outside) -> Answer | None:
+        """None where the deadline came first."""
+        if self._deadline is None:
+            return await self._performer.carry_out(prepared)
+        return await before(self._deadline, self._performer.carry_out(prepared), self._clock)
+
+    async def _streamed(self, prepared: Outside) -> Answer | None:
+        """The answer of a connector that reads and keeps large values in the run's history; None as for `_answer`.
+
+        What was kept is of the run as it was then. Where that was let go in between (its environment was locked), the
+        call is made again, with the same key: now, or when the run is brought back.
+        """
+        while True:
+            run = self.run
+            try:
+                answer = await self._answer(prepared._replace(content=run.content if run is not None else None))
+                if answer is None or self.run is run or not holds_elsewhere(answer.outputs):
+                    return answer
+            except StorageError:
+                if self.run is run:
+                    raise
+            if self.run is None:
+                return None  # nobody has the run: who brings it back makes the call
 
 
 async def before(deadline: int, work: Awaitable[Answer], clock: Clock) -> Answer | None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ...connectors import Call, Connector, Failure, Registry, Reply, Services, Subscribed, status_name
 from ...connectors.answers import as_value
 from ...connectors.desktop import Session, Settings
 from ...connectors.desktop.port import MODULES
-from ...connectors.port import Recovery, drafted
+from ...connectors.port import Content, Recovery, drafted
+from ...storage import StorageError
 from ..errors import ExpressionError, SealflowError
 from ..kernel import Invoke
 from ..kernel.inline import INLINE
 from ..kernel.plan import Operation
 from ..kernel.polling import Request
-from ..kernel.script_plan import Handler
 from ..kernel.status import FAILED, SUCCEEDED, WAITING
 from ..kernel.timing import SECOND, duration
 from ..values import Value
@@ -28,6 +28,10 @@ from .artifacts import artifact_of
 from .cloud_connectors import addressed, answering, is_cloud_call
 from .last_looks import look, offered_to
 from .sessions import Sessions
+from .when_reached import NOT_THERE, refusal
+
+if TYPE_CHECKING:
+    from ..kernel.script_plan import Handler
 
 
 class Answer(NamedTuple):
@@ -43,7 +47,7 @@ class Outside(NamedTuple):
     """A call that is ready to be made; it holds nothing of its run but what is sent. `asks`: it subscribes.
 
     `session`: what the run of a desktop flow has open, `handlers` those that could take the call's error, see
-    `last_looks`.
+    `last_looks`. `content`: where its connector reads and keeps large values, None where it does not.
     """
 
     connector: Connector
@@ -52,6 +56,7 @@ class Outside(NamedTuple):
     asks: bool
     session: Session | None = None
     handlers: tuple[Handler, ...] | None = None
+    content: Content | None = None
 
 
 class Performer:
@@ -62,6 +67,11 @@ class Performer:
         self.services = services
         self.sessions = Sessions(desktop if desktop is not None else Settings(), services)
 
+    def streams(self, command: Invoke) -> bool:
+        """Whether the connector of a call takes large values as they are stored, and reads them piece by piece."""
+        name = command.operation.connector
+        return name in self.registry and getattr(self.registry.find(name), "streams", False)
+
     async def perform(self, command: Invoke) -> Answer:
         """Make the call once and say how it went. Raises nothing but CancelledError, which gives the call up."""
         prepared = self.prepare(command)
@@ -71,12 +81,12 @@ class Performer:
         """The call that a command asks for, or what comes of one that cannot be made."""
         operation = command.operation
         try:
+            asks = operation.webhook and not command.unsubscribes
+            if not operation.connector.startswith(MODULES):
+                return Outside(self.registry.find(operation.connector), _call(command), operation, asks)
             if is_cloud_call(operation):
                 return self._cloud_call(command)
             connector = self.registry.find(operation.connector)
-            asks = operation.webhook and not command.unsubscribes
-            if not operation.connector.startswith(MODULES):
-                return Outside(connector, _call(command), operation, asks)
             session, handlers = self.sessions.of(run_of(command)), offered_to(command)
             return Outside(connector, _call(command), operation, asks, session, handlers)
         except Exception as error:
@@ -90,10 +100,14 @@ class Performer:
         return Outside(connector, call, operation, asks=False)
 
     async def carry_out(self, prepared: Outside) -> Answer:
-        """Make the call, as `perform` does."""
+        """Make the call, as `perform` does. Raises StorageError where large content could not be read or kept."""
         try:
-            services = self.services if prepared.session is None else replace(self.services, session=prepared.session)
+            services = self.services
+            if prepared.session is not None or prepared.content is not None:
+                services = replace(services, session=prepared.session, content=prepared.content)
             return _outcome(prepared, await prepared.connector.invoke(prepared.call, services))
+        except StorageError:
+            raise  # of its run, which cannot go on then: nothing that a flow could handle
         except Exception as error:
             answer = _fault(prepared.operation, error)
         if prepared.session is not None and prepared.handlers is not None:
@@ -159,24 +173,27 @@ def _call(command: Invoke) -> Call:
     operation = command.operation
     settings = operation.settings
     webhook = operation.webhook
+    path = command.path
     return drafted(
         operation.connector,
         operation.name,
         {**operation.fixed, **command.inputs} if operation.fixed else command.inputs,
-        command.key,
-        command.path,
+        command.key_at(path),
+        path,
         command.attempt,
         operation.options | _AT_ONCE if webhook else operation.options,
         settings,
         webhook,
         command.callback_url if webhook else "",
         _timeout(settings) if settings else None,
-        artifact_of(command),
+        artifact_of(command) if operation.kind == INLINE else None,
     )
 
 
 def _fault(operation: Operation, error: Exception) -> Answer:
     """What came of a call that raised this."""
+    if operation.connector.startswith(MODULES) and getattr(error, "code", "") in NOT_THERE:
+        error = refusal(operation.name) or error
     if isinstance(error, Failure):
         return _failed(error.code, error, error.outputs)
     if isinstance(error, SealflowError):

@@ -6,13 +6,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...storage import RecordNotFound, RunInfo, RunLog, Vault
+from ...storage import RecordNotFound, RunInfo, RunLog, TamperedHistory, Vault
 from ..errors import NotFound
 from ..kernel import Entry, History, Large, Record, State, from_stored
 from ..kernel.machine import machine_of
 from ..kernel.reply import failed_reply
-from ..kernel.script_interface import outputs_of
-from ..kernel.script_state import ScriptState
 from ..kernel.status import NAMES, RUNNING, SUCCEEDED, WAITING
 from .library import Library
 from .start import run_name
@@ -75,8 +73,13 @@ async def read_records(vault: Vault, run_id: bytes) -> list[Record]:
 
 
 async def load(log: RunLog, wanted: Sequence[Large]) -> dict[tuple[int, int], Any]:
-    """Large values by their names, out of durable records; the log counts from 1."""
-    return {large.at: from_stored(await log.record(large.seq + 1))[large.field] for large in wanted}
+    """Large values by their names, out of durable records."""
+    return {large.at: await log.whole(await load_part(log, large)) for large in wanted}
+
+
+async def load_part(log: RunLog, large: Large) -> Any:
+    """What the record itself holds of a large value; the log counts from 1."""
+    return from_stored(await log.record(large.seq + 1))[large.field]
 
 
 async def read_state(
@@ -95,7 +98,14 @@ async def read_state(
     state = machine.state(plan, history)
     async for record in stored_records(vault, run_id):
         machine.apply(plan, state, record)
+    if state.end is not None and info.ended_ms is None and (await run_info(vault, run_id)).ended_ms is None:
+        raise row_put_back(run_id)  # it has not ended while it was read
     return state, history
+
+
+def row_put_back(run_id: bytes) -> TamperedHistory:
+    """The error of a run whose end is in its history and not in its row: both are written in one commit."""
+    return TamperedHistory("its row is an earlier one: it says that the run goes on.", run=run_id.hex(), seq=0)
 
 
 async def run_info(vault: Vault, run_id: bytes) -> RunInfo:
@@ -128,7 +138,7 @@ def head_of(
         "error": error if end is not None and end.status != SUCCEEDED else None,
         "response": secured.response(state.response) if state.response is not None else failed_reply(state),
         "tracking": str(state.pins.get("tracking") or run_name(run_id)),
-        "outputs": outputs_of(state, masked=True) if isinstance(state, ScriptState) else None,
+        "outputs": machine_of(state.plan).outputs(state),
     }
 
 

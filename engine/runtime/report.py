@@ -16,12 +16,12 @@ from ..errors import NotFound, SealflowError
 from ..kernel import Entry, History, Plan, State
 from ..kernel.history import KEPT
 from ..kernel.machine import machine_of
-from ..kernel.script_plan import Instruction
 from ..kernel.status import FAILED, NAMES, TIMED_OUT
 from ..kernel.tally import Failure, Tally
 from ..kernel.timing import iso
+from .apart import folding_pages, whole_of
 from .library import Library
-from .reading import head_of, run_info, shown_head, stored_pages
+from .reading import head_of, run_info, shown_head
 from .start import run_name
 
 RESIDENT: Final = 16 << 20
@@ -104,7 +104,7 @@ def report_of(state: State, history: History, info: RunInfo, *, vault: Vault, fl
 
     def source(offset: int, limit: int | None, wanted: Wanted | None) -> AsyncIterator[dict[str, Any]]:
         if history.complete:
-            return _kept(history, offset, limit, wanted)
+            return _kept(vault, info.run_id, history, offset, limit, wanted)
         known = history.long | {entry.number: entry for entry in under_way}
         return _read(vault, state.plan, info.run_id, known, state.seq, offset, limit, wanted)
 
@@ -129,6 +129,7 @@ async def read_report(vault: Vault, library: Library, run_id: bytes, *, flow: st
     state = machine.state(plan, history)
     async for _ in fold(vault, run_id, state):
         pass
+    state.response = await whole_of(vault, run_id, state.response)
     return report_of(state, history, info, vault=vault, flow=flow, environment=environment)
 
 
@@ -136,7 +137,7 @@ async def fold(vault: Vault, run_id: bytes, state: State, until: int | None = No
     """The state after each page of a run's stored records, up to record `until`; large values are let go."""
     plan = state.plan
     machine = machine_of(plan)
-    async for page in stored_pages(vault, run_id):
+    async for page in folding_pages(vault, plan, run_id):
         for record in page:
             if until is not None and state.seq >= until:
                 break
@@ -162,7 +163,8 @@ async def find_action(vault: Vault, library: Library, run_id: bytes, wanted: str
     candidates = {node.index for node in plan.nodes if node.name.lower() in (name, last)}
     # A row of a script is called like its action; its path is where it stands, and when it came up.
     row = path.partition("[")[0]
-    rows = {node.index for node in plan.nodes if isinstance(node, Instruction) and node.path.lower() == row}
+    is_script = machine_of(plan).kind == "desktop"
+    rows = {node.index for node in plan.nodes if is_script and node.path.lower() == row}
     candidates |= rows
     certain = any(not node.loops and plan.path(node, None).lower() == path for node in plan.nodes)
     exact: Entry | None = None
@@ -219,12 +221,12 @@ def _counts(tally: Tally, under_way: Sequence[Entry]) -> dict[str, int]:
 
 
 async def _kept(
-    history: History, offset: int, limit: int | None, wanted: Wanted | None
+    vault: Vault, run_id: bytes, history: History, offset: int, limit: int | None, wanted: Wanted | None
 ) -> AsyncIterator[dict[str, Any]]:
-    """Actions of a history that is in memory."""
+    """Actions of a history that is in memory, with the values that are not."""
     for entry in history.entries[offset : None if limit is None else offset + limit]:
         if wanted is None or wanted(entry.path):
-            yield entry.to_json(history.secured)
+            yield await whole_of(vault, run_id, entry.to_json(history.secured))
 
 
 async def _read(
@@ -253,6 +255,6 @@ async def _read(
             if end is not None and entry.number >= end:
                 return
             if entry.number >= offset and (wanted is None or wanted(entry.path)):
-                yield told.to_json(secured)
+                yield await whole_of(vault, run_id, told.to_json(secured))
             entry.inputs = entry.outputs = None  # its frame may hold it for long
         del entries[:number]

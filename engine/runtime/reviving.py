@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 from ...storage import RecordNotFound, RunInfo
 from ..errors import NotFound, SealflowError
-from ..kernel import History, Plan, State, from_stored
-from ..kernel import records as event
+from ..kernel import History, Plan
 from ..kernel.machine import machine_of
+from ..kernel.status import WAITING
 from ..kernel.trigger import concurrency_of
-from .claims import RunElsewhereError, is_led
+from . import desktop_limits
+from .apart import folding_pages
+from .claims import RunElsewhereError, elsewhere, is_led
 from .live import LiveRun
-from .reading import is_held, load
+from .queue_pins import queue_of
+from .reading import is_held, load, row_put_back
+from .refolding import Refolding
 from .simulate import simulation_of
 from .start import run_name
 
@@ -46,7 +50,7 @@ class Reviving:
             task.cancel()
         await asyncio.gather(*self._gathered.values(), return_exceptions=True)
 
-    async def resume(self, run_id: bytes, history: History | None) -> LiveRun | None:
+    async def resume(self, run_id: bytes, history: History | None, *, ending: bool = False) -> LiveRun | None:
         """See `Executor.resume`."""
         executor = self._executor
         known = executor.live.get(run_id)
@@ -60,12 +64,16 @@ class Reviving:
             ) from None
         if info.ended_ms is not None:
             return None
+        if not ending and not await executor.queue.may_serve(run_id):
+            raise elsewhere(run_id)
         plan = await executor.library.plan(info.flow_id, info.version, info.definition_digest)
         if is_led(plan) and history is None:
             await self.gather(info.flow_id, plan)
-        return await self._resume_once(info, plan, history)
+        return await self._resume_once(info, plan, history, ending=ending)
 
-    async def _resume_once(self, info: RunInfo, plan: Plan, history: History | None) -> LiveRun | None:
+    async def _resume_once(
+        self, info: RunInfo, plan: Plan, history: History | None, *, ending: bool = False
+    ) -> LiveRun | None:
         executor = self._executor
         run_id = info.run_id
         while (under_way := self._resuming.get(run_id)) is not None:
@@ -75,7 +83,7 @@ class Reviving:
             return known
         self._resuming[run_id] = resumed = asyncio.Event()
         try:
-            return await self._resume(info, plan, history)
+            return await self._resume(info, plan, history, ending)
         finally:
             del self._resuming[run_id]
             resumed.set()
@@ -106,26 +114,30 @@ class Reviving:
                     await asyncio.sleep(_PAUSE)  # a worker that gives it back, or ends
                     info = await executor.vault.run(run_id)
 
-    async def _resume(self, info: RunInfo, plan: Plan, history: History | None) -> LiveRun | None:
+    async def _resume(self, info: RunInfo, plan: Plan, history: History | None, ending: bool) -> LiveRun | None:
         executor = self._executor
         run_id = info.run_id
         await executor.claims.own(run_id)
         if is_led(plan) and not executor.vault.workers.leads:
             raise await executor.claims.leave(run_id, info.flow_id)
-        # Waking a run costs its snapshot, not its history.
-        runlog = await executor.vault.open_run(run_id, from_snapshot=history is None)
+        # Waking a run costs its snapshot, not its history, and that is read once; twice where somebody is told of it.
+        made = Refolding(plan, executor.room)
+        folding = made if history is None else None
+        runlog = await executor.vault.open_run(run_id, from_snapshot=history is None, folding=folding)
         if runlog.ended:
             return None
-        snapshot = await runlog.load_snapshot() if history is None else None
+        if info.status != WAITING:  # no call of one that slept was under way
+            await executor.vault.sweep_values(0, run_id=run_id)  # what one had brought that was cut off by a crash
         machine = machine_of(plan)
-        state = machine.restore(plan, snapshot[1]) if snapshot is not None else None
-        if state is None:
-            state = machine.state(plan, history)
-        elif state.need:
-            machine.supply(state, await load(runlog, state.need))
-        calls: dict[str, int] = {}
+        if history is not None:
+            made.state = machine.state(plan, history)
+        elif made.waits:
+            machine.supply(made.state, await load(runlog, made.state.need))
+        state = made.state
         if state.seq + 1 < runlog.seq:  # it counts from 1
-            calls = await self._fold(run_id, plan, state)
+            async for page in folding_pages(executor.vault, plan, run_id, after_seq=state.seq):
+                made.apply(page)
+        state.response = await runlog.whole(state.response)
         if state.seq == 0:
             raise SealflowError(f"The run {run_name(run_id)} has no start record.", code="RunNotStarted")
         if state.revision not in machine.revisions:
@@ -134,6 +146,12 @@ class Reviving:
                 code="RevisionMismatch",
                 hint="Resume it with the release that started it.",
             )
+        here, late = executor.queue.serves(queue_of(state.pins)), executor.queue.late(state, executor.clock.now())
+        if not here and late is None and not (ending and is_held(state)):
+            await executor.queue.put_back(run_id, state.pins, begun=not is_held(state))
+            raise elsewhere(run_id)
+        if state.end is not None:
+            raise row_put_back(run_id)
         orphan = await executor.desktop_calls.is_orphan(info.parent, state)
         known = executor.live.get(run_id)
         if known is not None:
@@ -145,26 +163,14 @@ class Reviving:
             executor, plan, state, runlog, flow, simulation, started=state.started, held=held, status=info.status
         )
         run.parent = info.parent
+        if machine.kind == "desktop":
+            desktop_limits.apply(run, state.pins)
         executor.adopt(run)
         executor.admission.enter(info.flow_id, run, limit)
-        run.recover(machine.pending(state), machine.needs_tick(state) and not held, calls)
+        if late is not None:
+            run.feed(late)
+        elif here:
+            run.recover(machine.pending(state), machine.needs_tick(state) and not held, made.calls)
         if orphan:
             executor.desktop_calls.end_orphan(run)
         return run
-
-    async def _fold(self, run_id: bytes, plan: Plan, state: State) -> dict[str, int]:
-        """Apply what the history has beyond the state; how many results of each action that was."""
-        executor, machine = self._executor, machine_of(plan)
-        calls: dict[str, int] = {}
-        async for page in executor.vault.read_run(run_id, after_seq=state.seq):
-            for number, stored in enumerate(page.records, page.seq - 1):
-                record = from_stored(stored)
-                if number < state.seq:
-                    continue
-                if record[1] == event.RESULT:
-                    key = plan.nodes[record[2]].key
-                    calls[key] = calls.get(key, 0) + 1
-                machine.apply(plan, state, record)
-            if state.resident > executor.room:
-                machine.relieve(state, executor.room // 2)
-        return calls

@@ -18,6 +18,7 @@ from ..kernel.machine import machine_of
 from ..kernel.reply import Reply, answer_due, reply_of
 from ..kernel.status import NAMES
 from . import bundles
+from .apart import whole_of
 from .callbacks import addresses
 from .claims import RunElsewhereError
 from .keyed import keyed
@@ -27,9 +28,11 @@ from .reading import RunResult, read_state, result_of, run_info
 from .report import RESIDENT, RunReport, find_action, read_report, report_of
 from .requests import CANCEL, RESUME
 from .start import Start, run_name
+from .streaming import Part, as_bytes, part_of
 from .tracing import Trace, trace
 
 if TYPE_CHECKING:
+    from ...storage import Administration
     from .environment import Environment
 
 POLL: Final = 0.05
@@ -162,7 +165,7 @@ class Run:
         """The run as it stands now, without waiting."""
         env = self._environment
         told = self._told_to_end()
-        if told is None or not told[1].complete:
+        if told is None or not told[1].complete or told[0].apart:
             told = await read_state(env._vault, env._library, self._id)
         return result_of(*told, run_id=self._id, flow=await self.flow(), environment=env.name, version=self._version)
 
@@ -179,7 +182,23 @@ class Run:
         """
         env = self._environment
         _, entry = await find_action(env._vault, env._library, self._id, wanted)
-        return entry.to_json(entry.secured)
+        return await whole_of(env._vault, self._id, entry.to_json(entry.secured))
+
+    async def output(self, action: str, *, part: Part = "outputs", at: str | None = None) -> AsyncIterator[bytes]:
+        """What an action gave, as bytes, piece by piece where it is large: its `body` where it has one, or what stands
+        at the JSON pointer `at`; with `part` its inputs. A text comes in UTF-8, a content object as the bytes that it
+        holds, anything else as JSON.
+
+        `action` is a path, or a name where only one has it. Raises NotFound, AmbiguousActionError, and SealflowError,
+        code `ValueSecured`.
+        """
+        try:
+            env = self._environment
+            _, entry = await find_action(env._vault, env._library, self._id, action)
+            async for piece in as_bytes(env._vault, self._id, part_of(entry, part, at)):
+                yield piece
+        except (EnvironmentLocked, ExecutorLost, StoreClosed) as error:
+            raise (self._access.explained(error) or error) from error
 
     @keyed
     async def report(self) -> RunReport:
@@ -304,8 +323,18 @@ class Run:
         return True
 
     @keyed
-    async def export(self, *, plaintext: bool = False) -> bytes:
-        """The run's history as a bundle for replay, sealed to the environment unless `plaintext` is asked for."""
+    async def export(self, *, plaintext: bool = False, acts: Administration | None = None) -> bytes:
+        """The run's history as a bundle for replay, sealed to the environment unless `plaintext` is asked for.
+
+        Under a policy that is an act of a key administrator, and on record: of `acts` (see `Engine.administration`),
+        otherwise of who is named by $SEALFLOW_ACTOR, or the user of the system. Raises NotPermitted, ApprovalNeeded.
+        """
+        if plaintext:
+            async with self._environment._opening.exporting(self.id, acts):
+                return await self._exported(plaintext=True)
+        return await self._exported()
+
+    async def _exported(self, *, plaintext: bool = False) -> bytes:
         env = self._environment
         info = await run_info(env._vault, self._id)
         document = await env._library.document(info.flow_id, info.version, info.definition_digest)

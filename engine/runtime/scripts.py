@@ -1,6 +1,7 @@
 """Desktop flows as they are deployed: a script's text with its UI elements, checked, kept, and made into a plan.
 
-What is kept of one in the vault has the shape of a cloud flow's document, with `kind` desktop and `dialect` robin;
+With this file comes the whole language: it is imported where a script is at hand, never for what may not be one. What
+is kept of one in the vault has the shape of a cloud flow's document, with `kind` desktop and `dialect` robin;
 `definition` holds the text and what came with it.
 """
 
@@ -8,59 +9,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from ...connectors.desktop.modules import is_built
-from ..cloud import Source
 from ..desktop import check
 from ..desktop.actions import pure_action
 from ..desktop.culture import DEFAULT
-from ..desktop.parse import Kind, Reading, parse
+from ..desktop.parse import Reading, parse
 from ..desktop.rules import Rules
-from ..desktop.sources import decoded
 from ..errors import DefinitionError
 from ..kernel.script import SCRIPT_REVISION
 from ..kernel.script_build import build_script
 from ..kernel.script_interface import start_value
 from ..kernel.script_plan import ScriptPlan
-
-DESKTOP: Final = "desktop"
-"""What `kind` says of such a flow."""
-ROBIN: Final = "robin"
-"""What `dialect` says."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptSource:
-    """A desktop flow in a file. `repositories` are the UI elements and images that came with it.
-
-    `file` is its path in the package it came in, `aliases` further names by which other flows may call it.
-    """
-
-    name: str
-    text: str = field(repr=False)
-    repositories: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    form: Kind = "file"
-    file: str = ""
-    aliases: tuple[str, ...] = ()
-    enabled: bool = True
-    kind: str = DESKTOP
-    screenshots: bool = True
-    """Whether a picture is kept of runs that fail with a browser open."""
-
-    def read(self) -> Reading:
-        """The script, parsed, with what is wrong with it."""
-        return parse(self.text, kind=self.form, repositories=dict(self.repositories))
-
-
-FlowSource: TypeAlias = "Source | ScriptSource"
-"""A flow in a file, of either kind."""
-
-
-def source_of(data: bytes | str, name: str) -> ScriptSource:
-    """The script of a file; `name` is the flow's."""
-    return ScriptSource(name, data if isinstance(data, str) else decoded(data))
+from .script_files import DESKTOP, ROBIN, ScriptSource
 
 
 def can_run(action: str) -> bool:
@@ -88,12 +50,16 @@ def rules(*, when_reached: bool = False) -> Rules:
     return Rules(built=can_run, when_reached=when_reached)
 
 
+def reading_of(source: ScriptSource) -> Reading:
+    """The script, parsed, with what is wrong with it."""
+    return parse(source.text, kind=source.form, repositories=dict(source.repositories))
+
+
 def prepared(source: ScriptSource, *, when_reached: bool = False) -> tuple[dict[str, Any], ScriptPlan]:
     """What is kept of a script, and its plan. Raises DefinitionError with the first problem that is an error."""
-    reading = source.read()
-    faults = [
-        problem for problem in check.check(reading, rules(when_reached=when_reached)) if problem.severity == "error"
-    ]
+    reading = reading_of(source)
+    accepted = rules(when_reached=when_reached or source.when_reached)
+    faults = [problem for problem in check.check(reading, accepted) if problem.severity == "error"]
     if faults:
         first = faults[0]
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -110,14 +76,13 @@ def prepared(source: ScriptSource, *, when_reached: bool = False) -> tuple[dict[
     }
     if not source.screenshots:
         document["screenshots"] = False
+    if source.timeout is not None:
+        document["timeout"] = source.timeout
+    if source.when_reached:
+        document["whenReached"] = True
     if source.aliases:
         document["aliases"] = [alias.lower() for alias in source.aliases]
     return document, build_script(reading.script)
-
-
-def is_desktop(document: Mapping[str, Any]) -> bool:
-    """Whether what was deployed is a desktop flow."""
-    return document.get("kind") == DESKTOP
 
 
 def script_plan(document: Mapping[str, Any]) -> ScriptPlan:
@@ -126,6 +91,7 @@ def script_plan(document: Mapping[str, Any]) -> ScriptPlan:
     reading = parse(definition["script"], kind=definition["form"], repositories=definition.get("repositories", {}))
     plan = build_script(reading.script)
     plan.screenshots = document.get("screenshots", True)
+    plan.timeout = document.get("timeout")
     return plan
 
 

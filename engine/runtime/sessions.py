@@ -40,6 +40,11 @@ class Sessions:
             )
         return found
 
+    def holds(self, run_id: bytes) -> bool:
+        """Whether something of this run is open, or kept, in this process and nowhere else."""
+        session = self._sessions.get(run_id)
+        return session is not None and not session.idle
+
     def __len__(self) -> int:
         return len(self._sessions)
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..kernel import REVISION, Plan, fire, resolve, waits_for_response
 from ..kernel.reply import answer_within
-from ..kernel.script_plan import ScriptPlan
 from ..kernel.tracking import client_tracking_id
 from ..kernel.trigger import Firing
 from .library import Flow
-from .scripts import script_start
+
+if TYPE_CHECKING:
+    from ..kernel.script_plan import ScriptPlan
 
 
 class Unset:
@@ -87,7 +88,7 @@ def plan_starts(
     Raises DefinitionError for parameters that do not fit and as `fire`, ExpressionError for a trigger that cannot be
     evaluated.
     """
-    if isinstance(plan, ScriptPlan):
+    if plan.kind == "desktop":
         own = run_id if run_id is not None else new_run_id(at)
         inputs = {} if isinstance(body, Unset) or body is None else body
         return [_script_start(plan, flow, environment, own, at, inputs, simulate, parent, nested)]
@@ -122,10 +123,14 @@ def _script_start(
     nested: int,
 ) -> Start:
     """The run of a desktop flow: `inputs` are its declared inputs, by the names that callers know."""
+    from .scripts import script_start
+
     trigger, pins = script_start(
         plan, flow.name, flow.version, run=run_name(run_id), environment=environment, inputs=inputs,
         simulate=simulate, nested=nested,
     )  # fmt: skip
+    if plan.timeout is not None:
+        pins["timeout"] = plan.timeout
     return Start(run_id, flow.id, flow.name, flow.version, at, trigger, pins, parent)
 
 

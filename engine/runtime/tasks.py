@@ -98,7 +98,9 @@ class RunTasks:
         self._ended(error if isinstance(error, Exception) else None)
 
     def _call_over(self, call: Outgoing, error: Exception | None) -> None:
-        self._drop_call(call)
+        self._calls.pop(call, None)
+        if self._by_key.get(call.place) is call:
+            del self._by_key[call.place]
         self._ended(error)
 
     def _drop_call(self, call: Outgoing) -> None:

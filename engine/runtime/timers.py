@@ -45,7 +45,7 @@ class Timers:
     def __init__(self, tasks: RunTasks) -> None:
         self._tasks = tasks
         # Containers whose limit has a timer among the tasks.
-        self._lapsing: set[ActionKey] = set()
+        self.lapsing: set[ActionKey] = set()
         # Of a simulation: who sleeps until when.
         self._sleepers: list[tuple[int, int, Record]] = []
         self._slept = 0
@@ -73,15 +73,15 @@ class Timers:
         if key not in run.state.limits:
             return  # ended while its page was written
         if run.simulation is None:
-            self._lapsing.add(key)
+            self.lapsing.add(key)
         self._set(run, key, command.due, event.deadline(*key, command.attempt, command.due))
 
     def drop_limits(self, run: LiveRun) -> None:
         """Containers that have ended leave no timer."""
-        if self._lapsing:
+        if self.lapsing:
             limits = run.state.limits
-            for key in [key for key in self._lapsing if key not in limits]:
-                self._lapsing.discard(key)
+            for key in [key for key in self.lapsing if key not in limits]:
+                self.lapsing.discard(key)
                 self._tasks.give_up(key)
 
     def _set(self, run: LiveRun, key: ActionKey, due: int, wake: Record) -> None:

@@ -40,6 +40,7 @@ from ..kernel.trigger import Firing, concurrency_of, is_single, trigger_of
 from ..values import to_json
 from .library import Flow
 from .registration import Registration
+from .shared_looks import SharedLooks
 from .start import UNSET, Start, declared, plan_starts, run_name, trigger_pins
 from .subscriptions import belongs, is_stray, subscribe, unsubscribe
 
@@ -85,6 +86,7 @@ class Triggers:
         self._executor = executor
         self._locks: dict[bytes, asyncio.Lock] = {}
         self._enabled: dict[bytes, bool] = {}
+        self._stored = SharedLooks(self._is_enabled)
         self.changed: Callable[[Registration], None] | None = None
         self.fired: Callable[[Fired], None] | None = None
 
@@ -94,7 +96,7 @@ class Triggers:
         """Raises Denied `FlowDisabled`, and `TooManyWaitingRuns` where the trigger's concurrency leaves no room."""
         leads = self._executor.leads
         if flow.id not in self._enabled or not leads:  # another worker may have switched it meanwhile
-            self._enabled[flow.id] = Registration.of(flow.id, await self._executor.vault.trigger(flow.id)).enabled
+            self._enabled[flow.id] = await self._stored.at(flow.id)
         if not self._enabled[flow.id]:
             raise disabled(flow.name)
         await self._executor.gather(flow.id, plan)
@@ -104,6 +106,9 @@ class Triggers:
                 code="TooManyWaitingRuns",
                 hint="Start it again later, or raise 'maximumWaitingRuns' of the trigger's concurrency.",
             )
+
+    async def _is_enabled(self, flow_id: bytes) -> bool:
+        return Registration.of(flow_id, await self._executor.vault.trigger(flow_id)).enabled
 
     async def switch(self, flow_id: bytes, enabled: bool) -> None:
         """Enable or disable a flow; durable on return.

@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any, Final
 from ...connectors import Failure
 from ...storage import Message, NotStorable, Vault, ensure_storable
 from ..datatypes import Datum, Item, plain, restored, stored
-from ..desktop.actions.port import CONDITION
 from ..errors import DefinitionError, NotFound, SealflowError
 from ..kernel import Invoke
-from ..kernel.plan import Operation
+from ..kernel.commands import CONDITION
 from ..kernel.script_plan import ASK
 from ..kernel.status import FAILED, SUCCEEDED
 from .library import Flow, Library
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 KIND: Final = "work-queue"
 """What `kind` says of a queue where flows are listed."""
 
-_MODULE: Final = "desktop.workqueues"
 _PREFIX: Final = "queue:"
 """What the name of a queue's entry begins with."""
 _PAGE: Final = 100
@@ -55,11 +53,6 @@ _BY_NAME: Final = {name.lower(): name for name in (*STATUSES, *PRIORITIES)}
 
 _NOTHING: Final = {"triggers": {"manual": {"type": "Request", "kind": "Http"}}, "actions": {}}
 """The definition of a queue's entry."""
-
-
-def is_queue_action(operation: Operation) -> bool:
-    """Whether a call is one of these actions."""
-    return operation.connector == _MODULE
 
 
 @dataclass(frozen=True, slots=True)

@@ -512,5 +512,5 @@ def test_a_device_is_written_to_and_not_replaced(place: Place) -> None:
     os.mkfifo(pipe)
     reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
     place("runs", "export", "latest", "--out", str(pipe)).expect(0)
-    assert len(reader.communicate(timeout=30)[0]) > 500
+    assert len(reader.communicate(timeout=60)[0]) > 500
     assert pipe.is_fifo()

@@ -42,6 +42,7 @@ DETAILS: Commands = [
     ["runs", "show", "WAITING"],
 ]
 FLOWS: Commands = [["flow", "show", "f", "--version", "1"], ["flow", "show", "f"], ["flow", "show", "slow"]]
+ACTS: Commands = [["audit", "list", "--no-calls"]]
 BUNDLES: Commands = [["runs", "export", "ENDED", "--out", "bundle.json", "--plaintext"]]
 SHORT: Commands = [["runs", "follow", "WAITING", "--timeout", "0"], ["runs", "resume", "WAITING", "--timeout", "0.2"]]
 
@@ -53,8 +54,11 @@ SEALED: dict[tuple[str, str, str], Commands] = {
     ("control.db", "environment_keys", "wrapped"): LISTS,
     ("control.db", "environment_keys", "mac"): LISTS,
     ("control.db", "environments", "record"): [["env", "list"], *LISTS],
-    ("control.db", "keys", "kid"): [["env", "list"], *LISTS],
-    ("control.db", "keys", "wrapped"): [["env", "list"], *LISTS],
+    ("control.db", "keys", "kid"): [["env", "list"], *LISTS, *ACTS],
+    ("control.db", "keys", "wrapped"): [["env", "list"], *LISTS, *ACTS],
+    ("control.db", "audit", "link"): ACTS,
+    ("control.db", "audit", "record"): ACTS,
+    ("control.db", "operations", "record"): ACTS,
     ("store.db", "meta", "environment_id"): LISTS,
     ("store.db", "environment_keys", "kek"): LISTS,
     ("store.db", "environment_keys", "kid"): LISTS,
@@ -81,7 +85,7 @@ ELSEWHERE = {
 CLEAR = {
     "schema_version": {"version", "applied_ms"},
     "ids and indexes": {"scope", "environment_id", "flow_id", "run_id", "parent", "item_id", "dedupe", "name_index"}
-    | {"message_id", "partition_index", "key_id", "token_hash"},
+    | {"message_id", "partition_index", "key_id", "token_hash", "operation_id"},
 }
 
 

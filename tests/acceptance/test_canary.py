@@ -12,7 +12,6 @@ import os
 import signal
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +21,7 @@ from typing import Any
 import pytest
 from actions import after, compose, each, respond, variable, wait
 from canaries import Canaries, files, samples
-from processes import Ended, Place
+from processes import Ended, Place, until_line
 
 WHAT = (
     "the file", "the flow's description", "an action", "a scope", "an output", "an expression", "a variable",
@@ -144,7 +143,7 @@ def test_nothing_is_in_the_clear(place: Place, service: str) -> None:
 
     # A process that waits: its store, its arguments, and nothing in its environment that was not given.
     first = place.start(*arguments, "--environment", environment, stdin=body, prepare=logged())
-    shown = wait_for_pause(first.out)
+    shown = first.until("… Pause")
     found = searched(place, {"the names of open files": opened_files(first.pid)})
     assert found == []
     store_files = {path.name for path in place.stores()[0].parent.iterdir()}
@@ -152,8 +151,11 @@ def test_nothing_is_in_the_clear(place: Place, service: str) -> None:
 
     # A second process asks the first for a run, and gives up waiting; a third has a run cancelled.
     waiting = command("run", file, "--input", "@-", "--timeout", "0.3", "--json", stdin=body).expect(124)
-    latest = json.loads(command("runs", "list", "--json").expect(0).out)[0]["run"]
-    command("runs", "cancel", latest, "--reason", C["the cancel reason"], "--json").expect(0)
+    for _ in range(600):
+        runs = json.loads(command("runs", "list", "--json").expect(0).out)
+        if len(runs) > 1:  # it has been taken
+            break
+    command("runs", "cancel", runs[0]["run"], "--reason", C["the cancel reason"], "--json").expect(0)
     assert searched(place) == []
 
     # Requests that nobody takes stay in the store.
@@ -197,16 +199,6 @@ def rows(place: Place, table: str) -> int:
         return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def wait_for_pause(out: Path) -> str:
-    """What the process has shown when it comes to its pause."""
-    for _ in range(1_200):
-        text = out.read_text("utf-8") if out.exists() else ""
-        if "… Pause" in text:
-            return text
-        time.sleep(0.05)
-    raise AssertionError(f"the run did not come to its pause: {text}")
-
-
 def opened_files(pid: int) -> bytes:
     """The names of the files that a process has open: nothing lies in a place that is not searched."""
     folder = Path(f"/proc/{pid}/fd")
@@ -220,12 +212,7 @@ def test_a_process_has_no_canary_in_its_arguments(place: Place, service: str) ->
     flow = place.write("flow.json", definition(service))
     place.write("input.json", {"x": C["the input"]})
     process = place.begin("run", flow, "--input", "@input.json")
-    out = b""
-    assert process.stdout is not None
-    for line in process.stdout:
-        out += line.encode()
-        if line.startswith("… Pause"):
-            break
+    out = "\n".join(until_line(process, "… Pause")).encode()
     told = Path(f"/proc/{process.pid}")
     if not told.is_dir():
         pytest.skip("there is no /proc here")

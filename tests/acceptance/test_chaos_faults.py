@@ -19,8 +19,8 @@ import pytest
 import sealflow
 from chaos_load import RATE, Load
 from chaos_worker import Fast
-from postgres_server import PostgresServer, programs
-from processes import Place
+from postgres_server import PostgresServer, programs, shared_server
+from processes import Place, until_line
 from sealflow.engine.kernel import records
 from sealflow.storage import StoreFull, StoreNotWritable, StoreUnreachable, Vault
 from sealflow.storage.backends.sqlite import SQLiteBackend
@@ -109,9 +109,10 @@ class Jumping(Fast):
         return super().now() + self.set_by
 
 
-async def test_a_clock_that_jumps_forwards_and_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+async def test_a_clock_that_jumps_forwards_and_back(tmp_path: Path, store: str) -> None:
     clock = Jumping()
-    load = Load(tmp_path, clock)
+    load = Load(tmp_path, clock, database=shared_server().url if store == "postgres" else None)
     for jumps in ((HOUR, -2 * HOUR), (-HOUR, 3 * HOUR)):
         async with load.opened() as env:
             await env.watch_triggers()
@@ -168,8 +169,7 @@ def test_a_second_executor_is_refused_and_everything_else_works(place: Place) ->
     flow = place.flow("f", {"C": {"type": "Compose", "inputs": "@triggerBody()"}})
     place("flow", "deploy", flow).expect(0)
     first = place.begin("worker")
-    assert first.stdout is not None
-    assert "executing the environment default" in first.stdout.readline()
+    until_line(first, "executing the environment default")
     error = place("worker", "--json").expect(4).error
     assert error["code"] == "ExecutedElsewhere"
     assert "'default'" in error["message"]

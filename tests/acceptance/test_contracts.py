@@ -97,14 +97,14 @@ def test_a_lapsed_timeout_of_an_action_is_no_124(place: Place) -> None:
 
 
 def test_124_is_the_commands_own_timeout_and_the_run_is_kept(place: Place) -> None:
-    flow = place.flow("f", {"First": compose("@guid()"), "Pause": wait(1, "Second", "First")})
-    ended = place("run", flow, "--timeout", "0.5", "--json").expect(124)
+    flow = place.flow("f", {"First": compose("@guid()"), "Pause": wait(1, "Hour", "First")})
+    ended = place("run", flow, "--timeout", "0.5", "--json", prepare=[["lapse_at_pause"]]).expect(124)
     assert ended.error["code"] == "WaitTimedOut"
     (kept,) = place("runs", "list", "--json").json
     assert kept["run"] in ended.error["hint"]
     before = place("runs", "show", kept["run"], "--json").expect(0).json
     assert [action["status"] for action in before["actions"]] == ["Succeeded", "Running"]
-    resumed = place("runs", "resume", kept["run"], "--json").expect(0).json
+    resumed = place("runs", "resume", kept["run"], "--json", prepare=[["later", 7200]]).expect(0).json
     assert resumed["actions"][0] == before["actions"][0]
 
 
@@ -293,7 +293,7 @@ def test_check_writes_a_line_for_each_file(place: Place) -> None:
         place.write("text.json", "{\n  nothing}"),
         "missing.json",
     ]
-    ended = place.whole("check", *files, "--json").expect(2)
+    ended = place("check", *files, "--json").expect(2)
     for line in ended.lines:
         assert list(line) == ["file", "ok", "kind", "actions", "problems"]
         for problem in line["problems"]:

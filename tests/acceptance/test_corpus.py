@@ -31,7 +31,7 @@ def definitions() -> list[Path]:
 
 
 def test_check_reports_on_all_of_them(place: Place) -> None:
-    ended = place.whole("check", *map(str, definitions()), "--json").expect(2)
+    ended = place("check", *map(str, definitions()), "--json").expect(2)
     lines = ended.lines
     assert [line["file"] for line in lines] == [str(path) for path in definitions()]
     for line in lines:

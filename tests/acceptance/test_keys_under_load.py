@@ -142,7 +142,7 @@ async def test_nothing_is_refused_and_nothing_is_lost(tmp_path: Path, monkeypatc
         await executor.start("first")  # this process executes from now on
         load = Load(executor, other)
         going_on = asyncio.create_task(load.run())
-        async with asyncio.timeout(240 * ROUNDS):
+        async with asyncio.timeout(600 * ROUNDS):
             while len(load.expected) < 10:
                 await asyncio.sleep(0.01)
             for _ in range(ROUNDS):

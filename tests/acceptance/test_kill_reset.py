@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -53,8 +54,9 @@ async def all_gone(place: Customer) -> None:
 @pytest.mark.parametrize(
     ("number", "moment"), [(1, "after"), (4, "before"), (7, "after"), (8, "after"), (9, "after"), (10, "before")]
 )
-def test_killed_while_it_is_reset(tmp_path: Path, number: int, moment: str) -> None:
+def test_killed_while_it_is_reset(tmp_path: Path, number: int, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """At one of the commits: of the audit, of the empty store, of the assignment, of the backup, of the audit."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # who is killed leaves its temporary folder
     assert not forked(partial(covered, tmp_path))
     place = Customer(tmp_path)
     assert forked(partial(reset, place, number, moment))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sealflow
 from callers import CLOUD, Witness
-from processes import Place
+from processes import Forked, Place
 
 ANSWER = {"decision": "approve"}
 
@@ -21,11 +23,10 @@ def witness() -> Iterator[Witness]:
         yield witness
 
 
-def run(place: Place, witness: Witness, **more: Any) -> Any:
-    """The example until it waits, or dies."""
+def begin(place: Place, witness: Witness, **more: Any) -> Forked:
     service = f"service={json.dumps(witness.url)}"
     flow = str(CLOUD / "approval_webhook.json")
-    return place("run", flow, "--input", '{"purpose": "A"}', "--parameter", service, "--timeout", "1", **more)
+    return place.start("run", flow, "--input", '{"purpose": "A"}', "--parameter", service, **more)
 
 
 def call_back(place: Place, *, code: int = 0) -> None:
@@ -53,7 +54,7 @@ async def differences(place: Place) -> list[Any]:
 @pytest.mark.parametrize(("number", "moment"), [(1, "after"), (2, "before"), (2, "after")])
 def test_killed_while_it_subscribes(place: Place, witness: Witness, number: int, moment: str) -> None:
     """The callback comes while nobody executes the run, whether or not its subscription was answered."""
-    assert run(place, witness, prepare=[["die_at_commit", number, moment]]).killed
+    assert begin(place, witness, prepare=[["die_at_commit", number, moment]]).wait().killed
     call_back(place)
     call_back(place, code=1)
     place("runs", "resume", "latest", "--json").expect(0)
@@ -62,7 +63,10 @@ def test_killed_while_it_subscribes(place: Place, witness: Witness, number: int,
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_while_it_takes_its_callback_in(place: Place, witness: Witness, moment: str) -> None:
-    run(place, witness).expect(124)
+    waiting = begin(place, witness)
+    waiting.until("waits for its callback")
+    os.kill(waiting.pid, signal.SIGINT)
+    waiting.wait().expect(130)
     call_back(place)
     killed = 0
     while True:  # each of these lives for one commit: of the callback, of what comes of leaving, of the end

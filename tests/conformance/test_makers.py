@@ -108,7 +108,7 @@ async def transcript(folder: Path, acts: dict[int, list[Act]], database: str | N
 
         makers = Makers(environment, turn)
         await turn(0)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             told = await makers.run()
             for operation in await environment.keys.operations():
                 assert (await environment.keys.follow(operation)).status == SUCCEEDED

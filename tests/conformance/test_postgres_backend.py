@@ -44,8 +44,10 @@ from sealflow.storage.conformance import (
     run_row,
 )
 from sealflow.storage.key_conformance import KeyRowsConformance
+from sealflow.storage.queue_conformance import QueueConformance
 from sealflow.storage.rows import Guard, KeyStateRow, RunUpdate, SnapshotRow
 from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
+from sealflow.storage.value_conformance import LargeValuesConformance
 from sealflow.storage.worker_conformance import WorkerConformance
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
@@ -56,7 +58,10 @@ from sealflow.storage.backends.postgres import schema as tables  # noqa: E402
 OpenBackend = Callable[[], Awaitable[Backend]]
 
 
-class TestPostgres(BackendConformance, KeyRowsConformance, SealedInboxConformance, WorkerConformance):
+class TestPostgres(
+    BackendConformance, QueueConformance, KeyRowsConformance, SealedInboxConformance, WorkerConformance,
+    LargeValuesConformance
+):
     @pytest.fixture
     def open_backend(self, postgres: PostgresServer, schema: str) -> OpenBackend:
         async def open_it() -> Backend:

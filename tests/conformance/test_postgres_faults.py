@@ -174,3 +174,27 @@ async def test_a_heartbeat_keeps_the_lease_and_tells_when_it_is_lost(
     assert "taken over" in caplog.text
     await other.close()
     await backend.close()
+
+
+@pytest.mark.parametrize("where", ["stop", "leave"])
+async def test_a_close_that_is_cancelled_leaves_no_connection_open(
+    postgres: PostgresServer, schema: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the end of an event loop does it, when whoever closed the store was cancelled before."""
+    backend = await PostgresBackend.open(postgres.url, schema)
+    connection = backend._writer._connection
+    assert connection is not None
+    reached = asyncio.Event()
+
+    async def stuck(*_: object) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(backend._lease, where, stuck)
+    closing = asyncio.ensure_future(backend.close())
+    await reached.wait()
+    assert backend._ended is not None
+    backend._ended.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert connection.is_closed()

@@ -32,3 +32,24 @@ async def test_of_two_waits_in_one_commit_the_last_counts(
     assert await other.join()
     assert sorted(await other.claim(20, 0)) == (sorted(runs) if awake_last else [])
     await other.close()
+
+
+async def test_a_word_of_another_worker_is_heard_although_the_run_goes_on_at_the_same_moment(
+    postgres: PostgresServer, schema: str
+) -> None:
+    one = await PostgresBackend.open(postgres.url, schema)
+    await one.commit(first_batch())
+    two = await PostgresBackend.open(postgres.url, schema)
+    assert await one.join()
+    assert await two.join()
+    run, stays = os.urandom(16), os.urandom(16)
+    await one.commit(Batch(keys=[key_row(run), key_row(stays)], runs=[run_row(run), run_row(stays)]))
+    await two.commit(Batch(wakes=[run, stays]))
+    await one.commit(Batch(waits=[WaitRow(run, 0, False), WaitRow(stays, FOR_EVENTS, False)]))
+    assert set(await one.told()) == {run, stays}
+    assert await one.told() == []  # once
+    for wake_ms, release in ((0, False), (FOR_EVENTS, True)):
+        await one.commit(Batch(waits=[WaitRow(run, wake_ms, release)]))
+    await one.close()
+    assert await two.claim(10, 0) == [stays]  # the other one has gone on after it had heard
+    await two.close()

@@ -32,14 +32,19 @@ from sealflow.storage.conformance import (
     trigger_row,
 )
 from sealflow.storage.key_conformance import KeyRowsConformance
+from sealflow.storage.queue_conformance import QueueConformance
 from sealflow.storage.rows import FlowRow
 from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
+from sealflow.storage.value_conformance import LargeValuesConformance
 from sealflow.storage.worker_conformance import WorkerConformance
 
 OpenBackend = Callable[[], Awaitable[Backend]]
 
 
-class TestSQLite(BackendConformance, KeyRowsConformance, SealedInboxConformance, WorkerConformance):
+class TestSQLite(
+    BackendConformance, QueueConformance, KeyRowsConformance, SealedInboxConformance, WorkerConformance,
+    LargeValuesConformance
+):
     @pytest.fixture
     def open_backend(self, tmp_path: Path) -> OpenBackend:
         async def open_it() -> Backend:

@@ -10,6 +10,8 @@
     ! warning: <any>                        stderr, line by line (not compared where no line starts with !)
     ? 2                                     the exit code, 0 where nothing is said
 
+A `--timeout` is over when the run comes to its pause, and the pause is over for the next command.
+
 Placeholders: `<any>` is any text, `<time>` a clock time, `<took>` a duration, `<run>` a run's id, `<id>` another id.
 `<name:run>` remembers what it met; `{name}` in later lines and commands stands for it.
 """
@@ -24,6 +26,7 @@ from pathlib import Path
 
 import pytest
 from cli_session import Cli
+from preparations import lapse_at_pause, later
 
 ROOT = Path(__file__).resolve().parents[2]
 SESSIONS = sorted((Path(__file__).parent / "sessions").glob("*.txt"))
@@ -114,10 +117,17 @@ def test_session(
 ) -> None:
     cli = Cli(tmp_path, monkeypatch, capsys)
     known: dict[str, str] = {}
+    hours = 0
     for step in steps(session.read_text(encoding="utf-8"), cli, monkeypatch):
         program, *arguments = shlex.split(filled(step.command, known))
         assert program == "sealflow"
-        done = cli(*arguments)
+        with monkeypatch.context() as patch:
+            if "--timeout" in arguments:
+                lapse_at_pause(patch.setattr)
+            done = cli(*arguments)
+        if "--timeout" in arguments:
+            hours += 2
+            later(3600 * hours, monkeypatch.setattr)
         where = f"{session.name}:{step.line}: $ {step.command}"
         for name, got, expected in (("stdout", done.out, step.out), ("stderr", done.err, step.err)):
             if name == "stderr" and not expected:

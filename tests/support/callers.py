@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import socket
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,6 +21,40 @@ CLOUD: Final = Path(__file__).resolve().parents[2] / "examples" / "cloud"
 
 
 standin: Final[Any] = module(CLOUD / "standin.py")
+
+
+class Connections:
+    """The connections to a server that its threads have not done with."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._begin, self._serve = server.process_request, server.process_request_thread
+        self._open: set[Any] = set()
+        self._accepted: set[Any] = set()
+        self._changed = threading.Condition()
+        server.process_request, server.process_request_thread = self._accept, self._served
+
+    def until_none(self) -> None:
+        """Return when all that was sent by who is dead by now has been seen. Connections are accepted in turn."""
+        with socket.create_connection(self._server.server_address) as last:
+            mine = last.getsockname()
+        with self._changed:
+            done = self._changed.wait_for(lambda: mine in self._accepted and not self._open, timeout=60)
+        assert done, f"these callers are still there: {self._open}"
+
+    def _accept(self, request: Any, address: Any) -> None:
+        with self._changed:
+            self._accepted.add(address)
+            self._open.add(address)
+        self._begin(request, address)
+
+    def _served(self, request: Any, address: Any) -> None:
+        try:
+            self._serve(request, address)
+        finally:
+            with self._changed:
+                self._open.discard(address)
+                self._changed.notify_all()
 
 
 class Witness:
@@ -38,6 +74,7 @@ class Witness:
         self._answers: dict[str | int, Any] = {}
         self._number = 0
         self.calls: list[str] = []
+        self._open = Connections(self._stand_in._server)
 
     def kills(self, pid: int) -> None:
         """Who dies, by kill -9, when the fatal call has arrived and before it does anything."""
@@ -45,6 +82,7 @@ class Witness:
 
     def lost(self, *, durable: int) -> None:
         """The caller died, and of its calls `durable` have a durable result. What comes now is answered accordingly."""
+        self._open.until_none()
         self._number = durable
 
     @property

@@ -2,7 +2,8 @@
 
 Each round is a life: a process takes the executor's role, brings back what was under way, starts runs, and dies by
 kill -9 at a moment that the seed chose - at any time, right before or after one of its commits, or when one of its
-calls arrives at the outside. Some are asked to end instead, and hand over. Beside it clients start runs, call back and
+calls arrives at the outside. Some are asked to end instead, and hand over; where there are several workers, some are
+stopped for longer than their lease and wake up when others have taken over. Beside it clients start runs, call back and
 cancel through the store; some of them die too. In the end somebody lives long enough for every run to end, and the
 oracle says what does not hold.
 """
@@ -36,6 +37,8 @@ LONGEST_LIFE: Final = 1.5
 """Seconds after which a life that has not met its moment is killed."""
 LEASE: Final = 1.0
 """Seconds of an executor's lease in PostgreSQL: so long it takes until a dead one is missed."""
+STALL: Final = 2.0
+"""For so many leases a worker is stopped that is to be taken for dead."""
 POLL: Final = 0.004
 
 
@@ -69,6 +72,7 @@ class Report:
 
     kills: Counter[str] = field(default_factory=Counter)
     stops: int = 0
+    stalls: int = 0
     restarts: int = 0
     runs: int = 0
     effects: int = 0
@@ -123,12 +127,17 @@ class Nursery:
 
 @dataclass
 class Alive:
-    """A process of this moment. `due`: when it is killed at the latest; `gentle`: when it is asked to end."""
+    """A process of this moment. `due`: when it is killed at the latest; `gentle`: when it is asked to end.
+
+    `stalls`: when it is due, it is stopped first, and killed some time after it has gone on. `asleep` while it is.
+    """
 
     pid: int
     life: Life
     due: float
     gentle: bool
+    stalls: bool = False
+    asleep: bool = False
 
     @property
     def moment(self) -> str:
@@ -257,7 +266,9 @@ class Chaos:
             lease=lease,
         )
         gentle = executes and death is None and chance.random() < 0.2
-        return Alive(self._nursery.begin(life), life, time.monotonic() + due, gentle)
+        unbound = executes and mortal and death is None and not gentle
+        stalls = unbound and self.plan.workers > 1 and chance.random() < 0.3
+        return Alive(self._nursery.begin(life), life, time.monotonic() + due, gentle, stalls)
 
     def _next(self) -> int:
         self._numbers += 1
@@ -296,6 +307,8 @@ class Chaos:
             for each in alive:
                 code = self._nursery.reap(each.pid)
                 if code is None and time.monotonic() >= each.due:
+                    if self._stalls(each):
+                        continue
                     if each.gentle:
                         self._stop(each)
                     else:
@@ -305,6 +318,22 @@ class Chaos:
                     self._check(each, code, -signal.SIGKILL)
                     return each
             time.sleep(POLL)
+
+    def _stalls(self, process: Alive) -> bool:
+        """Stop a process for longer than its lease, or let it go on; False where neither is to be done."""
+        if process.stalls:
+            self.report.stalls += 1
+            self.memory.told.append({"what": "lost", "life": process.life.number})  # it may die before it learns of it
+            os.kill(process.pid, signal.SIGSTOP)
+            process.stalls, process.asleep = False, True
+            process.due = time.monotonic() + STALL * process.life.lease
+        elif process.asleep:
+            os.kill(process.pid, signal.SIGCONT)
+            process.asleep = False
+            process.due = time.monotonic() + process.life.lease
+        else:
+            return False
+        return True
 
     def _kill(self, process: Alive, *others: int) -> None:
         """Kill it. It may have ended before with one of the `others`."""

@@ -222,8 +222,11 @@ async def live(life: Life) -> None:
                     await env.watch_triggers()
                     break
                 except Denied:  # a client is the executor just now, or the one before is not missed yet
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), RETRY_AFTER)
+                    pass
+                except ExecutorLost:  # taken for dead before it had begun
+                    told.tell("lost")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), RETRY_AFTER)
         told.tell("ready")
         for act in asked(env, life, told):
             try:

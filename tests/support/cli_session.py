@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from command_lines import CommandLine
+from preparations import lapse_at_pause
 from sealflow.engine.hosts.cli import main
 
 S = ["Succeeded"]
@@ -36,6 +37,12 @@ class Cli:
         code = main(arguments)
         out, err = self._capsys.readouterr()
         return CommandLine(code, out, err)
+
+    def left(self, *arguments: str) -> CommandLine:
+        """A command with a --timeout that is over when its run has come to a pause of an hour."""
+        with self._monkeypatch.context() as patch:
+            lapse_at_pause(patch.setattr)
+            return self(*arguments, "--timeout", "0.1")
 
     def write(self, name: str, content: Any) -> str:
         """A file with this text or JSON; its name."""

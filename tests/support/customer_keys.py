@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from copied_places import copied
 from sealflow.storage import Keystore, Store, Vault
 from sealflow.storage.administration import Actor, Administration
 from sealflow.storage.port import KeyFacts, KeyProvider, Wrapped
@@ -100,6 +101,12 @@ async def customer(folder: Path, database: str | None = None) -> Customer:
         for key in ("one", "two"):
             await administration.create_policy(key, made.uri(key))
     return made
+
+
+async def copied_customer(folder: Path) -> Customer:
+    """The same in this folder of a test, which has no other one: made once, and copied."""
+    link, _ = await copied(folder, "customer", customer)
+    return Customer(link)
 
 
 def counted(store: Store) -> list[CountedKeys]:

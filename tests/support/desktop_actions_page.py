@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sealflow.engine.desktop.catalog import STATEMENTS, ActionSpec, actions, reason
+from sealflow.engine.desktop.catalog import STATEMENTS, ActionSpec, actions, reason, withdrawn
 from sealflow.engine.runtime.scripts import can_run
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -56,8 +56,8 @@ def rows() -> list[Row]:
         families.setdefault((spec.module, spec.name), []).append(spec)
     found = [_row(module, name, variants) for (module, name), variants in families.items()]
     for module, name, word in STATEMENTS:
-        note = "" if word else "how scripts write it is not known"
-        found.append(Row(module, name, word, "statement" if word else "not yet", note))
+        built = (word,) if can_run(word) else ()
+        found.append(Row(module, name, word, "runs" if built else "statement", "", built))
     return sorted(found, key=lambda row: (row.module.lower(), row.name.lower()))
 
 
@@ -67,7 +67,8 @@ def _row(module: str, name: str, variants: Sequence[ActionSpec]) -> Row:
     parts = [each.split(".") for each in ids]
     alike = [same[0] for same in itertools.takewhile(lambda same: len(set(same)) == 1, zip(*parts, strict=False))]
     text = ".".join(alike)
-    platform = variants[0].platform
+    platforms = {spec.platform for spec in variants}
+    platform = min(platforms)  # "windows-only" only where all of them are
     if built:
         here = "browser" if platform == "browser" else "runs"
         missing = [each.rsplit(".", 1)[-1] for each in ids if each not in built]
@@ -75,6 +76,8 @@ def _row(module: str, name: str, variants: Sequence[ActionSpec]) -> Row:
         return Row(module, name, text, here, note, built)
     if platform == "windows-only":
         return Row(module, name, text, "refused", reason(ids[0]))
+    if withdrawn(ids[0]):
+        return Row(module, name, text, "refused", withdrawn(ids[0]))
     return Row(module, name, text, "not yet", "")
 
 
@@ -122,13 +125,9 @@ def _given(node: ast.AST, parameters: Mapping[str, list[str]]) -> Iterator[tuple
         for item in node.iter.elts:
             yield from _pairs(node.target, item)
     elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.parametrize") and len(node.args) > 1:
-        names, values = node.args[0], node.args[1]
-        if (
-            isinstance(names, ast.Constant)
-            and isinstance(names.value, str)
-            and isinstance(values, (ast.List, ast.Tuple))
-        ):
-            target = ast.parse(f"({names.value})", mode="eval").body
+        names, values = ", ".join(_strings_of(node.args[0])), node.args[1]
+        if names and isinstance(values, (ast.List, ast.Tuple)):
+            target = ast.parse(f"({names})", mode="eval").body
             for item in values.elts:
                 yield from _pairs(target, item)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -141,6 +140,12 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     elif isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)):
         for one, given in zip(target.elts, value.elts, strict=False):
             yield from _pairs(one, given)
+
+
+def _strings_of(names: ast.expr) -> list[str]:
+    """The names of parameters: in one text, or one by one."""
+    parts = names.elts if isinstance(names, (ast.List, ast.Tuple)) else [names]
+    return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
 
 
 def _strings(value: ast.expr) -> Iterator[str]:
@@ -181,7 +186,8 @@ whatever is marked *runs* or *browser* is carried out by a test.
   flows](../how-to/desktop.md).
 - **browser**: where Chromium is installed besides.
 - **statement**: a word of [the language](robin.md), which [runs as described](robin-semantics.md).
-- **refused**: it needs a Windows desktop. Checking and deploying say so with the place (`WindowsOnlyAction`).
+- **refused**: it needs a Windows desktop, or a service that is no more. Checking and deploying say so with the place
+  (`WindowsOnlyAction`, `ServiceWithdrawn`).
 - **not yet**: it could run here, and does not (`NotYetSupported`).
 
 """

@@ -142,6 +142,8 @@ def load() -> None:
 
     import preparations  # noqa: F401
     from sealflow.engine.hosts.cli import main
+    from sealflow.engine.hosts.cli.app import application
+    from typer.main import get_command
 
     definition = {"triggers": {}, "actions": {"A": {"type": "Compose", "inputs": "@utcNow()", "runAfter": {}}}}
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere:
@@ -159,6 +161,7 @@ def load() -> None:
             ["runs", "show", "missing", "--json"],
             ["check", str(flow)],
             ["eval", "@add(1, 2)"],
+            *([name, "--help"] for name in get_command(application()).commands),  # type: ignore[attr-defined]
         ):
             main(arguments)
         sys.stdout, sys.stderr = kept

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from copied_places import copied
 from customer_keys import ENVIRONMENT, Customer, customer
 from sealflow.storage import Administration, Retention, Store, Vault, Verification, verify_control, verify_environment
 
@@ -113,6 +114,14 @@ def add_run(
 
 
 async def kept_store(folder: Path) -> KeptStore:
+    """One in this folder of a test, which has no other one."""
+    link, made = await copied(folder, "kept", _make)
+    kept = KeptStore(Customer(link))
+    kept.ids, kept.flow, kept.shredded = [*made.ids], made.flow, made.shredded
+    return kept
+
+
+async def _make(folder: Path) -> KeptStore:
     kept = KeptStore(await customer(folder))
     async with kept.keys.administration() as administration:
         await administration.apply("one", ENVIRONMENT)

@@ -34,6 +34,8 @@ async def fill(vault: Vault, flows: int = 3) -> list[bytes]:
             log.append([[number, "a"]])
             log.append([[number, "b"]])
             log.snapshot({"state": number})
+            if not number:  # two chunks
+                log.append([[number, f"large {ended} " * 30_000]])
             if ended:
                 log.append([[number, "end"]], status=2, ended_ms=9, summary={"s": "ended"})
             else:

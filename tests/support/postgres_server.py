@@ -13,10 +13,12 @@ import tempfile
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 _NOBODY = 65534
+_USER: dict[str, Any] = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
 _SETTINGS = {
     "fsync": "off",  # a killed server loses nothing of what it has given to the system
     "full_page_writes": "off",
@@ -54,6 +56,7 @@ class PostgresServer:
             for path in (self.folder, self._data):
                 os.chown(path, _NOBODY, _NOBODY)
         self.port = _free_port()
+        self._guard = self._guarded()
         try:
             options = "--auth=trust --username=sealflow --encoding=UTF8 --locale=C --no-sync --no-instructions"
             self._run("initdb", "-D", str(self._data), *options.split())
@@ -82,9 +85,17 @@ class PostgresServer:
         if (self._data / "postmaster.pid").exists():
             self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._guard.communicate()
+
+    def _guarded(self) -> subprocess.Popen[bytes]:
+        """A process that does what `stop` does once this one has died without: its stdin ends then."""
+        stop = f"'{self._programs / 'pg_ctl'}' stop -m immediate -D '{self._data}'; rm -rf '{self.folder}'"
+        return subprocess.Popen(
+            ["sh", "-c", f"cat; {stop}"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True, cwd="/", **_USER,
+        )  # fmt: skip
 
     def _run(self, program: str, *arguments: str) -> None:
-        root = os.getuid() == 0
         with (self.folder / "output").open("ab") as output:  # not a pipe, which the server would keep open
             done = subprocess.run(
                 [self._programs / program, *arguments],
@@ -94,9 +105,7 @@ class PostgresServer:
                 cwd="/",
                 timeout=60,
                 check=False,
-                user=_NOBODY if root else None,
-                group=_NOBODY if root else None,
-                extra_groups=[] if root else None,
+                **_USER,
             )
         if done.returncode:
             tail = (self.folder / "output").read_text("utf-8", "replace")[-500:]

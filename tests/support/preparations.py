@@ -1,6 +1,7 @@
 """What a command is prepared with before it starts: moments at which it dies, a faster clock, limits, another user.
 
-Every function is called in the command's own process, by name, with values that JSON has.
+Every function is called in the command's own process, by name, with values that JSON has. Some take what sets an
+attribute too, so that a test can prepare its own process and undo that.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 from typing import Any
 
 
@@ -36,6 +38,41 @@ def die_at_commit(number: int, moment: str) -> None:
     SQLiteBackend._commit = commit  # type: ignore[method-assign]
 
 
+def later(seconds: int, patch: Callable[[Any, str, Any], None] = setattr) -> None:
+    """The machine's clock, ahead of it by so many seconds: a pause is over at once."""
+    from sealflow.engine.kernel.timing import SECOND
+    from sealflow.engine.runtime.clock import SystemClock
+
+    patch(SystemClock, "now", lambda _: time.time_ns() // 100 + seconds * SECOND)
+
+
+def lapse_at_pause(patch: Callable[[Any, str, Any], None] = setattr) -> None:
+    """The command's --timeout is over when its run comes to a pause of an hour or more, however long that takes."""
+    import asyncio
+
+    from sealflow.engine.kernel.timing import SECOND
+    from sealflow.engine.runtime.clock import SystemClock
+
+    real_timeout, real_sleep = asyncio.timeout_at, SystemClock.sleep_until
+    begun: list[asyncio.Timeout] = []
+    paused = False
+
+    def timeout_at(_: float | None) -> asyncio.Timeout:
+        begun.append(real_timeout(0 if paused else None))
+        return begun[-1]
+
+    async def sleep_until(clock: SystemClock, due: int) -> None:
+        nonlocal paused
+        if not paused and due - clock.now() > 1800 * SECOND:
+            paused = True
+            for each in begun:
+                each.reschedule(0)
+        await real_sleep(clock, due)
+
+    patch(asyncio, "timeout_at", timeout_at)
+    patch(SystemClock, "sleep_until", sleep_until)
+
+
 def hasten(rate: int, base: int) -> None:
     """The machine's clock, `rate` times as fast since `base` (ticks), the same in all processes."""
     from asyncio import sleep
@@ -43,8 +80,8 @@ def hasten(rate: int, base: int) -> None:
     from sealflow.engine.kernel import reply
     from sealflow.engine.runtime.clock import SystemClock
 
-    # Its caller waits in the machine's time: how long it takes to start a process again is not part of the flow.
-    reply.ANSWER_WITHIN *= rate  # type: ignore[misc]
+    # Its caller waits in the machine's time: how long it takes to start processes again is not part of the flow.
+    reply.ANSWER_WITHIN *= 100 * rate  # type: ignore[misc]
 
     def now(_: SystemClock) -> int:
         return base + (time.time_ns() // 100 - base) * rate

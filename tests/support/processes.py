@@ -11,6 +11,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +55,16 @@ class Forked:
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
+
+    def until(self, shown: str) -> str:
+        """What it has written to stdout when that has come up there. One that does not come kills the process."""
+        end = time.monotonic() + PATIENCE
+        while shown not in (text := _text(self.out)):
+            if time.monotonic() > end or ") Z " in _text(Path(f"/proc/{self.pid}/stat")):
+                self.kill()
+                raise AssertionError(f"it did not come to '{shown}': {self.wait()}")
+            time.sleep(0.01)
+        return text
 
     def wait(self) -> Ended:
         code = self.server.ask({"wait": self.pid})
@@ -180,14 +192,29 @@ class Place:
 
 
 def until_line(process: subprocess.Popen[str], beginning: str) -> list[str]:
-    """The lines of the process's stdout up to the first that begins so."""
+    """The lines of the process's stdout up to the first that begins so. One that does not come kills the process."""
     assert process.stdout is not None
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        process.kill()  # which ends its stdout
+
     lines = []
-    for line in process.stdout:
-        lines.append(line.rstrip("\n"))
-        if line.startswith(beginning):
-            return lines
-    raise AssertionError(f"the process ended before a line '{beginning}': {lines}")
+    watchdog = threading.Timer(PATIENCE, give_up)
+    watchdog.start()
+    try:
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            if line.startswith(beginning):
+                return lines
+    finally:
+        watchdog.cancel()
+    what = (
+        f"no line '{beginning}' in {PATIENCE:g} seconds" if late.is_set() else f"it ended before a line '{beginning}'"
+    )
+    said = process.stderr.read() if process.stderr is not None else ""
+    raise AssertionError(f"{what}, but {lines}\n{said}")
 
 
 def _text(path: Path) -> str:

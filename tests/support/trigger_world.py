@@ -41,7 +41,7 @@ class World:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Let the event loop turn until something holds; commits happen in a thread."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not holds():
                 await asyncio.sleep(0.001)
 

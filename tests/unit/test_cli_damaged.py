@@ -174,3 +174,21 @@ def test_an_operation(cli: Cli) -> None:
     assert done.code == 1
     assert [each["kind"] for each in done.json["damaged"]] == ["operation"]
     assert len(done.json["flows"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [("policies", "Policy "), ("assignments", "The assignment of environment "), ("environments", "Environment ")],
+)
+def test_an_error_of_the_control_store_says_what_it_is_about(cli: Cli, table: str, what: str) -> None:
+    cli("key", "create", "file:keys.json#main")
+    assert cli("policy", "create", "p", "--key", "file:keys.json#main").code == 0
+    assert cli("policy", "apply", "p").code == 0
+    with closing(sqlite3.connect(cli.folder / ".sealflow" / "control.db")) as database, database:
+        database.execute(f"UPDATE {table} SET record = zeroblob(90)")
+    refused = cli("policy", "list", "--json")
+    assert (refused.code, refused.error["code"]) == (4, "NotARecord")
+    assert refused.error["message"].startswith(what)
+    found = cli("verify", "--json")
+    assert (found.code, found.json["ok"]) == (1, False)
+    assert any(each["problem"] for each in found.json["problems"])

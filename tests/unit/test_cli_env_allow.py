@@ -72,9 +72,9 @@ def test_only_who_administers_environments_allows(cli: Cli) -> None:
 
 
 def test_it_is_on_record(cli: Cli) -> None:
-    before = len(cli("audit", "list", "--json").json)
+    before = cli("audit", "list", "--no-calls", "--json").json
     cli("env", "allow", "e")
-    assert len(cli("audit", "list", "--json").json) == before
+    assert cli("audit", "list", "--no-calls", "--json").json == before
     cli("env", "allow", "e", "--map", "C:=data")
     acts = [each for each in cli("audit", "list", "--json").json if each["act"] == "environment allow"]
     assert [(each["subject"], each["status"]) for each in acts] == [("e", "Succeeded")]
@@ -117,3 +117,16 @@ def test_passwords_are_not_shown(cli: Cli) -> None:
         shown = cli(*show, "--action", *more)
         assert secret not in shown.out + shown.err, more
     assert secret not in ran.out + ran.err
+
+
+def test_what_was_allowed_is_on_record_without_answers(cli: Cli) -> None:
+    path = str(cli.folder / "data")
+    allowed = ("--folder", "data:ro", "--scripts", "python", "--answer", "Password=canary")
+    assert cli("env", "allow", "e", *allowed).code == 0
+    assert cli("env", "allow", "e", "--reset", "--map", "C:=data", "--time-zone", "Asia/Tokyo").code == 0
+    shown = cli("audit", "list", "--act", "environment allow", "--json")
+    assert [each["detail"] for each in shown.json] == [
+        {"desktop": {"folders": [f"{path}:ro"], "scripts": ["python"], "answers": ["Password"]}},
+        {"desktop": {"mapping": {"C:": path}, "timeZone": "Asia/Tokyo"}, "reset": True},
+    ]
+    assert "canary" not in shown.out

@@ -146,7 +146,7 @@ class Terminal:
         """What is printed up to and with this text."""
         seen = ""
         while wanted not in seen:
-            ready, _, _ = select.select([self.own], [], [], 20)
+            ready, _, _ = select.select([self.own], [], [], 60)
             assert ready, f"no {wanted!r} in {seen!r}"
             try:
                 seen += os.read(self.own, 4096).decode()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cli_session import Cli, S, compose, http, wait
+from preparations import later
 
 
 @pytest.fixture
@@ -26,10 +27,11 @@ def ended(cli: Cli) -> Cli:
 
 
 @pytest.fixture
-def unfinished(cli: Cli) -> Cli:
-    """A folder with one run of `slow`, left in the middle of a delay of a second."""
-    cli.flow("slow", {"A": compose(1), "Delay": wait(1, "A"), "B": compose("@add(outputs('A'), 1)", "Delay")})
-    assert cli("run", "slow.json", "--timeout", "0.1").code == 124
+def unfinished(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """A folder with one run of `slow`, left in the middle of a delay, which is over by now."""
+    cli.flow("slow", {"A": compose(1), "Delay": wait(3600, "A"), "B": compose("@add(outputs('A'), 1)", "Delay")})
+    assert cli.left("run", "slow.json").code == 124
+    later(7200, monkeypatch.setattr)
     return cli
 
 

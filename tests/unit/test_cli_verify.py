@@ -54,6 +54,24 @@ def test_every_problem_is_told_with_its_run(cli: Cli) -> None:
     assert [each["run"] for each in one.json["problems"]] == [newest]
 
 
+def test_which_environment_is_meant_where_none_is_named(cli: Cli) -> None:
+    """An anchor says so itself; otherwise the default one, or the only one."""
+    far = ("--home", "far")
+    assert cli("verify", "--write-anchor", "x", "--home", "nowhere").code == 3
+    cli("run", "f.json", "--environment", "second", *far)
+    assert cli("verify", "--write-anchor", "second.anchor", *far).code == 0
+    assert cli("runs", "delete", "latest", "--environment", "second", *far).code == 0
+    cli("env", "create", "third", *far)
+    assert cli("verify", "--anchor", "second.anchor", *far).code == 0
+    several = cli("verify", "--write-anchor", "x", *far, "--json")
+    assert (several.code, several.error["code"]) == (2, "InvalidUsage")
+    assert "second, third" in several.error["hint"]
+    elsewhere = cli("verify", "--anchor", "second.anchor", "--json")
+    assert (elsewhere.code, elsewhere.error["code"]) == (2, "InvalidAnchor")
+    cli.write("no.anchor", "{}")
+    assert cli("verify", "--anchor", "no.anchor", "--json").error["code"] == "InvalidAnchor"
+
+
 def test_an_anchor_is_written_and_compared_with(cli: Cli) -> None:
     made = cli("verify", "--write-anchor", "default.anchor", "--json")
     assert made.json["anchor"] == "default.anchor"
@@ -115,7 +133,7 @@ def test_runs_and_flows_are_deleted(cli: Cli) -> None:
     assert "Shredded flow f with all its versions, 1 run\n" in cli("flow", "delete", "f").out
     assert cli("flow", "list", "--json").json == []
     cli.flow("slow", {"W": wait(9000)})
-    assert cli("run", "slow.json", "--timeout", "0.1").code == 124
+    assert cli.left("run", "slow.json").code == 124
     assert cli("runs", "delete", "latest", "--json").json["error"]["code"] == "RunInFlight"
     assert cli("flow", "delete", "slow", "--json").json["error"]["code"] == "RunInFlight"
     assert cli("env", "delete", "default", "--yes").code != 0

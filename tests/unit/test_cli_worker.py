@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sealflow
 from cli_session import Cli, compose
 from sealflow.engine.hosts.cli import worker
+from sealflow.engine.runtime import patience
 
 DAILY = {"T": {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 1}}}
 
@@ -110,3 +113,44 @@ def test_a_dedicated_worker_has_the_keys_of_one_environment(cli: Cli, monkeypatc
 
 def test_a_worker_takes_at_least_one_run(cli: Cli) -> None:
     assert cli("worker", "--once", "--concurrency", "0").code == 2
+
+
+def test_a_worker_that_starts_while_locked_waits_and_begins(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli("flow", "deploy", cli.flow("daily", {"a": compose(1)}, triggers=DAILY))
+    assert cli("env", "lock").code == 0
+    assert cli("worker", "--once", "--json").error["code"] == "EnvironmentLocked"
+    unlocking = threading.Thread(target=asyncio.run, args=(_unlock(),))
+    waiting, begin = worker._Log.waiting, worker._Log.begin
+
+    def waits(log: Any, error: Any) -> None:
+        waiting(log, error)
+        unlocking.start()
+
+    def begins(log: Any, environment: str) -> None:
+        begin(log, environment)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(patience, "PERIOD", 0.01)
+    monkeypatch.setattr(worker._Log, "waiting", waits)
+    monkeypatch.setattr(worker._Log, "begin", begins)
+    done = cli("worker", "--json", "--grace", "60")
+    unlocking.join()
+    assert done.code == 0
+    assert done.err.splitlines()[:2] == [
+        "The environment default is locked (by an administrator). The worker waits.",
+        "  next: An administrator unlocks it: sealflow env unlock default",
+    ]
+    assert "executing the environment default" in done.err
+    assert {run["flow"] for run in cli("runs", "list", "--json").json} <= {"daily"}
+
+
+def test_a_signal_ends_a_worker_that_waits(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli("env", "create", "default").code == 0
+    assert cli("env", "lock").code == 0
+    monkeypatch.setattr(worker._Log, "waiting", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    assert cli("worker").code == 0
+
+
+async def _unlock() -> None:
+    async with sealflow.open() as engine:
+        await engine.administration("maria").unlock("default")

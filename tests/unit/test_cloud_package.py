@@ -28,7 +28,7 @@ from packages import (
     workflow,
 )
 from sealflow.engine.cloud import check
-from sealflow.engine.cloud.arm import Deployment
+from sealflow.engine.cloud.arm_deployment import Deployment
 from sealflow.engine.cloud.package import Connection, Package, open_package
 from sealflow.engine.cloud.package_files import read_xml
 from sealflow.engine.cloud.package_variables import typed

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packages import child, template, workflow
 from sealflow.engine.cloud import check
-from sealflow.engine.cloud.arm import Deployment, Resolver
+from sealflow.engine.cloud.arm import Resolver
+from sealflow.engine.cloud.arm_deployment import Deployment
 from sealflow.engine.cloud.arm_template import workflows_of
 from sealflow.engine.cloud.package import open_package
 from sealflow.engine.cloud.problem import Problem

@@ -14,6 +14,7 @@ from sealflow.connectors import Call, Failure, HttpConnector, Recovery, Registry
 from sealflow.connectors.answers import as_value
 from sealflow.connectors.conformance import StoppedClock
 from sealflow.connectors.desktop import modules as desktop
+from sealflow.connectors.late import BUILT_IN, LateConnector
 
 SERVICES = Services(StoppedClock())
 
@@ -110,8 +111,18 @@ def test_the_standard_registry() -> None:
     assert {each.partition(".")[0] for each in modules} == {"desktop"}
     assert set(registry.ids) == modules | {"artifacts", "flat-file", "http", "inline-code", "liquid", "xml", "xslt"}
     assert registry.ids == sorted(registry.ids)
-    assert isinstance(registry.find("Http"), HttpConnector)
-    assert registry.find("http").recovery == "keyed"
+    assert registry.find("Http").recovery == "keyed"
+
+
+async def test_a_built_in_connector_is_loaded_when_it_is_called_first() -> None:
+    for id, (_, name, recovery) in BUILT_IN.items():
+        late = LateConnector(id)
+        await late.aclose()  # nothing was called
+        assert type(late.loaded()).__name__ == name
+        assert late.loaded() is late.loaded()
+        assert late.recovery == late.loaded().recovery == recovery
+        await late.aclose()
+    assert isinstance(LateConnector("http").loaded(), HttpConnector)
 
 
 # ---- answers

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.engine.errors import ExpressionError
-from sealflow.engine.expressions.dotnet import FormatError, Moment, culture, format_moment, parse_exact, parse_moment
-from sealflow.engine.expressions.dotnet.cultures import _tables
-from sealflow.engine.expressions.dotnet.moment import DAY, LAST_TICK
+from sealflow.engine.expressions.dotnet.cultures import _tables, culture
+from sealflow.engine.expressions.dotnet.date_format import format_moment
+from sealflow.engine.expressions.dotnet.date_parse import parse_moment
+from sealflow.engine.expressions.dotnet.date_parse_exact import parse_exact
+from sealflow.engine.expressions.dotnet.faults import FormatError
+from sealflow.engine.expressions.dotnet.moment import DAY, LAST_TICK, Moment
 from sealflow.engine.expressions.dotnet.windows_zones import WINDOWS_ZONES
 from sealflow.engine.expressions.dotnet.zones import from_utc, to_utc, zone
 from sealflow.engine.expressions.functions import dates

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.engine.errors import ExpressionError
 from sealflow.engine.expressions import CONTEXT_FUNCTIONS, FUNCTIONS, Family, FunctionTable, evaluate_text
+from sealflow.engine.expressions.functions import _FAMILIES
+from sealflow.engine.expressions.table import LateFamily
 
 # The 125 documented functions ("Reference guide to expression functions"), apart from what a scope provides.
 DOCUMENTED = [
@@ -203,13 +205,20 @@ def test_a_table_finds_names_whatever_their_case_and_knows_the_nearest() -> None
         """Lower case."""
         return value.lower()
 
-    table = FunctionTable(family.functions)
+    table = FunctionTable([family])
     assert table["TOLOWER"].implementation is to_lower
     assert sorted(table) == ["lower", "tolower"]
     assert table.nearest("tolowr") == "toLower"
     assert table.nearest("zzz") is None
     with pytest.raises(ValueError):
-        FunctionTable([*family.functions, *family.functions])
+        FunctionTable([family, family])
+
+
+def test_a_family_that_is_loaded_late_has_the_functions_it_is_known_by() -> None:
+    late = [family for family in _FAMILIES if isinstance(family, LateFamily)]
+    assert late
+    for family in late:
+        assert sorted(family.names) == sorted(family.load().names)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.engine.errors import ExpressionError
-from sealflow.engine.expressions.dotnet import FormatError, culture, format_number, parse_float
+from sealflow.engine.expressions.dotnet.cultures import culture
+from sealflow.engine.expressions.dotnet.faults import FormatError
+from sealflow.engine.expressions.dotnet.number_format import format_number
+from sealflow.engine.expressions.dotnet.number_parse import parse_float
 from sealflow.engine.expressions.functions import numbers_format
 
 FUNCTIONS = {function.name: function.implementation for function in numbers_format.FAMILY.functions}

@@ -10,7 +10,7 @@ import pytest
 import sealflow
 from sealflow.engine.errors import NotFound, SealflowError
 from sealflow.engine.runtime.administration import actor_name, policy_limit
-from sealflow.storage import AlreadyThere, NotPermitted
+from sealflow.storage import AlreadyThere, ApprovalNeeded, NotPermitted
 from sealflow.storage.providers.file import create_key
 
 FLOW = {
@@ -104,3 +104,48 @@ async def test_the_connections_of_an_environment(engine: sealflow.Engine) -> Non
     assert caught.value.code == "InvalidApiProperties"
     await env.connections.delete("desk")
     assert await env.connections.all() == []
+
+
+async def test_a_plaintext_export_is_an_act_in_a_program_too(engine: sealflow.Engine, tmp_path: Path) -> None:
+    env = await engine.environment("contoso")
+    [run] = await env.start(await env.deploy("f", FLOW))
+    await run.result()
+    acts, other = engine.administration("maria"), engine.administration("omar")
+    nobody = engine.administration(sealflow.Actor("eve", key_administrator=False))
+    assert b'"x"' in await run.export(plaintext=True, acts=nobody)  # no policy: it is nobody's affair
+    await acts.create_policy("one", f"file:{tmp_path}/c.json#main")
+    await acts.create_policy("guarded", f"file:{tmp_path}/c.json#main", approvals=2)
+    await acts.apply("one", "contoso")
+    with pytest.raises(NotPermitted):
+        await run.export(plaintext=True, acts=nobody)
+    assert b'"x"' not in await run.export()
+    assert b'"x"' in await run.export(plaintext=True, acts=acts)
+
+    with pytest.raises(ApprovalNeeded):
+        await acts.apply("guarded", "contoso")
+    await other.approve((await acts.requests.all())[0].id.hex())
+    await acts.apply("guarded", "contoso")
+    with pytest.raises(ApprovalNeeded):
+        await run.export(plaintext=True, acts=acts)
+    waiting = next(each for each in await acts.requests.all() if each.waits)
+    await other.approve(waiting.id.hex())
+    assert b'"x"' in await run.export(plaintext=True, acts=acts)
+    with pytest.raises(ApprovalNeeded):  # once
+        await run.export(plaintext=True, acts=acts)
+    told = [(act.actor, act.status) async for act in acts.audit.acts() if act.kind == "plaintext export"]
+    assert told == [("maria", "Running"), ("maria", "Succeeded")] * 2
+
+
+async def test_who_exports_where_nobody_is_named(
+    engine: sealflow.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = await engine.environment("contoso")
+    [run] = await env.start(await env.deploy("f", FLOW))
+    await run.result()
+    acts = engine.administration("maria")
+    await acts.create_policy("one", f"file:{tmp_path}/c.json#main")
+    await acts.apply("one", "contoso")
+    monkeypatch.setenv("SEALFLOW_ACTOR", "ann")
+    await run.export(plaintext=True)
+    told = [(act.actor, act.status) async for act in acts.audit.acts() if act.kind == "plaintext export"]
+    assert told == [("ann", "Running"), ("ann", "Succeeded")]

@@ -156,14 +156,14 @@ async def test_a_worker_releases_by_itself(place: Place) -> None:
         fired: asyncio.Queue[Any] = asyncio.Queue()
         await env.watch_triggers(fired=fired.put_nowait)
         await sent(env, 1, 2, 3)
-        told = await asyncio.wait_for(fired.get(), 20)
+        told = await asyncio.wait_for(fired.get(), 60)
         assert (told.flow, told.told["status"]) == ("receiver", "Succeeded")
         place.clock.advance(60 * MINUTE)
-        await asyncio.wait_for(fired.get(), 20)
+        await asyncio.wait_for(fired.get(), 60)
         assert contents(await got(env)) == [[1, 2], [3]]
         await env.deploy("receiver", receiver(messageCount=1))
         await sent(env, 4)
-        await asyncio.wait_for(fired.get(), 20)
+        await asyncio.wait_for(fired.get(), 60)
         assert contents(await got(env))[2:] == [[4]]
         assert await waiting(env) == 0
 
@@ -209,7 +209,7 @@ async def test_a_batch_waits_where_the_trigger_limits_runs(place: Place) -> None
         fired: asyncio.Queue[Any] = asyncio.Queue()
         await env.watch_triggers(fired=fired.put_nowait)
         await sent(env, 1, 2)
-        await asyncio.wait_for(fired.get(), 20)
+        await asyncio.wait_for(fired.get(), 60)
         assert await waiting(env) == 1
         while not fired.qsize():
             place.clock.advance(MINUTE)

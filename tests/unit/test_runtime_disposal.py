@@ -83,6 +83,7 @@ class Hours:
     def __init__(self) -> None:
         self.ticks = 5 * PERIOD
         self.applied: list[int] = []
+        self.swept = 0
         self.busy = False
 
     def now(self) -> int:
@@ -93,6 +94,10 @@ class Hours:
             raise StoreBusy("busy")
         self.applied.append(now_ms)
         return 1
+
+    async def sweep_values(self, before_ms: int) -> int:
+        self.swept = before_ms
+        return 0
 
     async def finish_shredding(self) -> str:
         return "done"

@@ -38,7 +38,7 @@ async def test_a_child_of_a_customers_run_is_the_customers(tmp_path: Path) -> No
         await env.deploy("new", CALLS)
         for name in ("child", "old", "new"):
             (run,) = await env.start(name, {"n": 1})
-            assert await run.wait(timeout=30) == "Succeeded"
+            assert await run.wait(timeout=60) == "Succeeded"
         assert domains(place) == [1, 1, 1, 2, 2]
 
 
@@ -55,5 +55,5 @@ async def test_who_becomes_the_executor_knows_what_was_moved_before(tmp_path: Pa
             await env.keys.follow(await env.keys.begin_migration())
             await env.idle()
         (run,) = await waiting.start(deployed)
-        assert await run.wait(timeout=30) == "Succeeded"
+        assert await run.wait(timeout=60) == "Succeeded"
         assert domains(place) == [2, 2]

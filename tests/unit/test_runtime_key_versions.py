@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from customer_keys import CountedKeys, counted
 from makers import compose, flow
-from revocable import HandClock, Revocable, change, revocable
+from revocable import NAME, HandClock, Revocable, change, revocable
 from sealflow.engine.runtime.keywatch import FOLLOW
-from sealflow.storage.providers.file import add_version, disable_key
+from sealflow.storage import KeyUnavailable
+from sealflow.storage.providers.file import FileKeys, add_version, create_key, disable_key, uri_of
 
 
 def wrapped_by(world: Revocable) -> set[bytes]:
@@ -94,6 +95,47 @@ async def test_who_does_not_execute_changes_nothing_and_a_refusal_is_the_probe_s
         await world.env._watch._quietly(world.env._watch.follow)
         assert wrapped_by(world) == first
         assert not world.env._access.locked
+
+
+async def test_a_recovery_key_that_is_not_given_stands_in_no_new_version_s_way(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with revocable(tmp_path) as world:
+        create_key(world.keys, "spare")
+        await world.admin.create_policy("safe", uri_of(world.keys, "main"), recovery=uri_of(world.keys, "spare"))
+        await world.admin.apply("safe", NAME)
+        await world.look()
+        await world.after(0)
+        await ran(world)
+        first = wrapped_by(world)
+        disable_key(world.keys, "spare")
+        add_version(world.keys, "main")
+        await world.env._watch.follow()
+        assert wrapped_by(world).isdisjoint(first)
+        assert "recovery copies were not made anew: their key is not given (KeyDenied)" in caplog.text
+
+
+async def test_a_rotation_that_fails_is_told_of_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with revocable(tmp_path) as world:
+        await ran(world)
+        first = wrapped_by(world)
+        add_version(world.keys, "main")
+
+        async def unavailable(*_: Any) -> Any:
+            raise KeyUnavailable("No answer.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(FileKeys, "wrap", unavailable)
+            await world.env._watch.follow()
+        assert wrapped_by(world) == first
+        assert "could not go over to a new version of the key above: KeyUnavailable" in caplog.text
+        operation = (await world.engine.environment_status(NAME)).operations[-1]
+        assert (operation.kind, operation.status, operation.error) == ("rotate", "Failed", "KeyUnavailable")
+        assert not world.env._access.locked
+        await world.env._watch.follow()
+        assert wrapped_by(world).isdisjoint(first)
 
 
 async def test_it_happens_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 import sealflow
 from sealflow.engine.hosts.cli.migrating import OperationProgress, progress_text
 from sealflow.engine.runtime.key_work import Keys
+from sealflow.engine.runtime.retrying import LAST, Retries
 from sealflow.storage import Operation, RecordNotFound, StoreBusy, Vault
 from sealflow.storage.providers.file import create_key
 
@@ -116,6 +117,7 @@ async def test_a_fault_of_the_store_reaches_whoever_waits_and_leaves_the_rest_on
     async def busy(self: Vault, progress: Callable[[Operation], None] = lambda operation: None) -> None:
         raise StoreBusy("busy")
 
+    monkeypatch.setattr(Retries, "after", lambda *_: LAST)  # not by itself while this looks
     async with opened(covered) as (engine, env):
         with monkeypatch.context() as patched:
             patched.setattr(Vault, "migrate", busy)
@@ -126,6 +128,28 @@ async def test_a_fault_of_the_store_reaches_whoever_waits_and_leaves_the_rest_on
         again = await env.keys.begin_migration()
         assert again.id == operation.id
         assert (await env.keys.follow(again)).status == "Succeeded"
+        assert await moved(engine)
+
+
+async def test_what_has_stopped_is_tried_again_by_itself(covered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = 0
+    migrate = Vault.migrate
+
+    async def busy(self: Vault, progress: Callable[[Operation], None] = lambda operation: None) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            raise StoreBusy("busy")
+        await migrate(self, progress)
+
+    monkeypatch.setattr(Vault, "migrate", busy)
+    monkeypatch.setattr(Retries, "after", lambda *_: 0)
+    async with opened(covered) as (engine, env):
+        await env.keys.begin_migration()
+        async with asyncio.timeout(60):
+            while [each.status for each in await env.keys.operations()] != ["Succeeded"]:
+                await asyncio.sleep(0.01)  # the executor looks by itself
+        assert attempts == 3
         assert await moved(engine)
 
 

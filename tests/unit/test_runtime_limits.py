@@ -99,7 +99,7 @@ async def test_a_container_that_ends_in_time_leaves_no_timer(tmp_path: Any) -> N
         )
         (run,) = await env.start("f")
         await world.called.wait()
-        assert run._live._timers._lapsing == set()
+        assert run._live._timers.lapsing == set()
         assert clock.next_due is None
         world.gate.set()
         assert statuses(await run.result()) == {

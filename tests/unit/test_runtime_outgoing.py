@@ -53,7 +53,7 @@ async def begun(world: Revocable, service: Service) -> Any:
 
 async def kept(world: Revocable, items: int) -> None:
     """Return when so many items are in the locked environment's inbox."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while change(world, "SELECT count(*) FROM sealed_inbox") != [(items,)]:
             await asyncio.sleep(0.01)
 

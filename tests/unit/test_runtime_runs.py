@@ -217,10 +217,7 @@ async def test_a_long_delay_is_marked_as_waiting_and_leaves_a_snapshot(tmp_path:
     async with opened(tmp_path, clock=clock) as (_, env):
         await env.deploy("f", definition(actions))
         (run,) = await env.start("f")
-        await env._vault.flush()
-        await asyncio.sleep(0.05)
-        await env._vault.flush()
-        assert [each.status for each in await env.runs()] == ["Waiting"]
+        await _marked_as_waiting(env)
     clock = sealflow.VirtualClock(START + 10_000_000)
     async with opened(tmp_path, clock=clock) as (_, env):
         live = await (await env._execute()).resume(bytes.fromhex(run.id.replace("-", "")))
@@ -476,14 +473,14 @@ async def test_two_stores_open_at_once_the_second_asks_the_first(tmp_path: Any) 
         async with opened(tmp_path, clock=sealflow.SystemClock()) as (_, other):
             assert await other._execute() is None
             (run,) = await other.start("f", 5)
-            result = await run.result(timeout=20)
+            result = await run.result(timeout=60)
             assert result.actions[0]["inputs"]["parameters"] == {"n": 5}
             world.gate = asyncio.Event()
             (run,) = await other.start("f", 6)
             while len(world.calls) < 2:
                 await asyncio.sleep(0.01)
             assert await run.cancel("from outside")
-            assert (await run.result(timeout=20)).status == "Cancelled"
+            assert (await run.result(timeout=60)).status == "Cancelled"
 
 
 # ---- bundles
@@ -581,7 +578,7 @@ async def test_waiting_for_a_run_of_an_earlier_process_takes_it_up(tmp_path: Any
         await env.start("f")
     world.gate = None
     async with opened(tmp_path, world) as (_, env):
-        assert (await (await env.run("latest")).result(timeout=20)).status == "Succeeded"
+        assert (await (await env.run("latest")).result(timeout=60)).status == "Succeeded"
 
 
 async def test_a_child_that_had_answered_answers_again_after_a_restart(tmp_path: Any) -> None:
@@ -631,11 +628,13 @@ async def test_a_delay_behind_a_call_is_marked_as_waiting_too(tmp_path: Any) -> 
     async with opened(tmp_path, World(), clock=sealflow.VirtualClock(START)) as (_, env):
         await env.deploy("f", definition({"a": call("x"), "w": wait(5, "a")}))
         await env.start("f")
-        for _ in range(100):
-            await asyncio.sleep(0.01)
-            if [each.status for each in await env.runs()] == ["Waiting"]:
-                return
-    raise AssertionError("the run is not waiting")
+        await _marked_as_waiting(env)
+
+
+async def _marked_as_waiting(env: Any) -> None:
+    async with asyncio.timeout(60):
+        while [each.status for each in await env.runs()] != ["Waiting"]:
+            await asyncio.sleep(0.001)
 
 
 async def test_a_crash_while_a_value_is_loaded_leaves_a_turn_that_goes_on(tmp_path: Any) -> None:
@@ -680,7 +679,7 @@ async def test_the_run_of_a_client_goes_on_when_its_executor_ends(tmp_path: Any)
             await env.deploy("f", flow)
             assert await env._execute() is not None
             (run,) = await second.start("f")
-            waiting = asyncio.ensure_future(run.result(timeout=20))
+            waiting = asyncio.ensure_future(run.result(timeout=60))
             while not world.calls:
                 await asyncio.sleep(0.01)
         world.gate.set()

@@ -15,6 +15,8 @@ from cli_session import compose, wait
 from sealflow.engine.kernel.timing import SECOND
 from sealflow.engine.runtime.environment import Environment
 from sealflow.engine.runtime.live import LiveRun
+from sealflow.engine.runtime.retrying import Retries
+from sealflow.storage import StoreBusy
 
 START = 17_000_000_000_000_000
 HOUR = 3600 * SECOND
@@ -61,13 +63,13 @@ def live(env: Environment) -> dict[bytes, LiveRun]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.001)
 
 
 async def statuses(env: Environment, expected: set[str]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while {run.status for run in await env.runs(limit=100)} != expected:
             await asyncio.sleep(0.001)
 
@@ -155,7 +157,7 @@ async def test_a_parent_sleeps_while_its_child_does(world: World) -> None:
         await until(lambda: not live(env))
         await statuses(env, {"Waiting"})
         world.clock.advance(HOUR)
-        async with asyncio.timeout(30):  # nobody asks for it: the child's answer wakes it
+        async with asyncio.timeout(60):  # nobody asks for it: the child's answer wakes it
             while (await run.snapshot()).status != "Succeeded":
                 await asyncio.sleep(0.001)
         assert (await run.snapshot()).actions[-1]["outputs"] == "late"
@@ -201,7 +203,7 @@ async def test_what_is_ready_is_brought_back_a_few_at_a_time(world: World) -> No
         most = len(live(env))
         assert most == 2
         world.clock.advance(HOUR)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while {run.status for run in await env.runs(limit=100)} != {"Succeeded"}:
                 most = max(most, len(live(env)))
                 await asyncio.sleep(0)
@@ -254,3 +256,51 @@ async def test_who_calls_back_after_the_longest_duration_is_told_so(world: World
         assert (await env.callback(url)).status == 410
         assert not await run.cancel()
         assert (await run.result()).status == "TimedOut"
+
+
+async def test_a_run_that_cannot_be_brought_back_is_tried_again_by_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store that is busy for a moment must not keep it until the process is started again."""
+    async with world.open() as env:
+        await env.deploy("f", flow(w=wait(3600), c=compose(1, "w")))
+        await env.start("f")
+        await until(lambda: not live(env))
+        vault, attempts = env._vault, 0
+        real = vault.open_run
+
+        async def busy(*arguments: Any, **named: Any) -> Any:
+            nonlocal attempts
+            attempts += 1
+            if attempts < 4:
+                raise StoreBusy("The store is in use.")
+            return await real(*arguments, **named)
+
+        monkeypatch.setattr(vault, "open_run", busy)
+        world.clock.advance(HOUR)
+        for failed, seconds in ((1, 1), (2, 2), (3, 4)):
+            await until(lambda failed=failed: attempts == failed)  # type: ignore[misc]
+            executor = env._executor
+            assert executor is not None
+            await until(lambda: not executor.claims._turn.locked())
+            await vault.flush()
+            assert {run.status for run in await env.runs()} == {"Waiting"}
+            world.clock.advance(seconds * SECOND - 1)
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert attempts == failed
+            world.clock.advance(1)
+        await statuses(env, {"Succeeded"})
+        assert executor is not None
+        assert executor.claims._retries._failed == {}
+    assert "cannot be resumed: StoreBusy" in caplog.text
+
+
+async def test_what_never_comes_back_is_tried_ever_less_often() -> None:
+    retries = Retries()
+    pauses = [retries.after(b"run") // SECOND for _ in range(20)]
+    assert pauses[:4] == [1, 2, 4, 8]
+    assert pauses[-1] == HOUR // SECOND
+    assert retries.after(b"other") == SECOND
+    retries.over(b"run")
+    assert retries.after(b"run") == SECOND

@@ -13,7 +13,19 @@ from sealflow.engine.desktop.culture import INVARIANT, culture_of
 from sealflow.engine.desktop.faults import LogicError
 from sealflow.engine.errors import DefinitionError
 
-NAMES = ["en-US", "en-GB", "de-DE", "de-CH", "fr-FR", "sv-SE", "ja-JP", "nl-NL", ""]
+NAMES = [
+    *("en-US", "en-GB", "de-DE", "de-CH", "fr-FR", "sv-SE", "ja-JP", "nl-NL", ""),
+    *(
+        "es-ES",
+        "pl-PL",
+        "el-GR",
+        "ko-KR",
+        "da-DK",
+        "bg-BG",
+        "hu-HU",
+        "ms-MY",
+    ),  # marks and halves of the day of their own
+]
 
 
 @settings(deadline=None)
@@ -54,7 +66,26 @@ def test_an_unknown_culture_is_refused() -> None:
     with pytest.raises(DefinitionError) as error:
         culture_of("xx-YY")
     assert error.value.code == "UnknownCulture"
+    with pytest.raises(DefinitionError):
+        culture_of("th-TH")  # whose years are others
     assert culture_of("EN_us").name == "en-US"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("en-US", "3/5/2024 4:07:09 PM"),
+        ("en-GB", "05/03/2024 16:07:09"),
+        ("es-ES", "5/3/2024 16:07:09"),
+        ("pl-PL", "5.03.2024 16:07:09"),
+        ("nl-NL", "05-03-2024 16:07:09"),
+        ("el-GR", "5/3/2024 4:07:09 μ.μ."),
+        ("ja-JP", "2024/03/05 16:07:09"),
+        ("", "03/05/2024 16:07:09"),
+    ],
+)
+def test_datetimes_are_written_as_dotnet_does(name: str, text: str) -> None:
+    assert culture_of(name).moment(datetime(2024, 3, 5, 16, 7, 9)) == text
 
 
 @pytest.mark.parametrize("text", ["2024-13-01", "30/30/2024", "13:00 PM", "2024", "yesterday", "1/2/2024 25:00"])

@@ -7,9 +7,10 @@ from robin_run import NOW, SECOND, ScriptRun, plan_of
 from sealflow.engine.cloud import parse
 from sealflow.engine.kernel import Invoke, MismatchError, Sleep, build, script, script_delta, script_snapshot
 from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.machine import CLOUD, SCRIPT, machine_of
+from sealflow.engine.kernel.machine import CLOUD, machine_of
 from sealflow.engine.kernel.records import DONE, SCHEDULED, from_stored
 from sealflow.engine.kernel.script_history import ScriptHistory
+from sealflow.engine.kernel.script_machine import SCRIPT
 from sealflow.engine.kernel.script_state import ScriptState
 from sealflow.engine.kernel.status import CANCELLED, FAILED, SUCCEEDED
 from sealflow.storage.codec import pack, unpack

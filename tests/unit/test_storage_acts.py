@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer
 from sealflow.storage import KeyDenied, Keystore, Operation, Store, environment_status, reset_environment
 from sealflow.storage.acts import MOST, PATIENCE_MS
 from sealflow.storage.providers.file import disable_key, enable_key
@@ -16,7 +16,7 @@ from sealflow.storage.providers.file import disable_key, enable_key
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    return await customer(tmp_path)
+    return await copied_customer(tmp_path)
 
 
 async def operations(place: Customer, later_ms: int = 0) -> list[Operation]:

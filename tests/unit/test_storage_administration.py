@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, counted, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer, counted
 from key_changes import acts, filled, same_as_ever
 from sealflow.storage import (
     AlreadyThere,
@@ -32,7 +32,7 @@ from sealflow.storage.purposes import Domain, Kind
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    return await customer(tmp_path)
+    return await copied_customer(tmp_path)
 
 
 async def key_domain(vault: Vault, kind: Kind, scope: bytes) -> tuple[int, int]:
@@ -106,24 +106,51 @@ async def test_health(place: Customer) -> None:
 
 async def test_what_new_data_keys_leave_to_be_done_is_on_record_with_them(place: Customer) -> None:
     """Whoever dies right after the rotation leaves an operation that goes on with the next executor."""
-    async with place.vault() as vault:
-        made = await vault.put_flow("hello", {})
     async with place.administration() as administration:
         await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            made = await vault.put_flow("hello", {})
         await administration.rotate(ENVIRONMENT)
         async with place.vault() as vault:
             assert await vault.operations() == []
         await administration.rotate(ENVIRONMENT, data_keys=True)
         async with place.vault() as vault:
             (operation,) = await vault.operations()
-            assert (operation.kind, operation.status, operation.done) == ("migrate", "Running", 0)
+            assert (operation.kind, operation.status, operation.done) == ("rotate --data-keys", "Running", 0)
             assert operation.total >= 1
-            assert await vault.begin_migration() == operation
             assert await vault.try_become_executor()
             await vault.migrate()
             assert [each.status for each in await vault.operations()] == ["Succeeded"]
             assert [flow.flow_id for flow in await vault.flows()] == [made.flow_id]
         assert len(await administration.retire(ENVIRONMENT)) == 1
+
+
+async def test_new_data_keys_move_nothing_to_the_customer(place: Customer) -> None:
+    """What a policy found stays under the service's key until it is migrated, whatever else is done to keys."""
+    async with place.vault() as vault:
+        old = await vault.put_flow("old", {})
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+        async with place.vault() as vault:
+            new = await vault.put_flow("new", {})
+        await administration.rotate(ENVIRONMENT, data_keys=True)
+        async with place.vault() as vault:
+            assert await vault.try_become_executor()
+            await vault.migrate()
+            (operation,) = await vault.operations()
+            assert (operation.status, operation.done) == ("Succeeded", operation.total)
+        status = await environment_status(administration.store, ENVIRONMENT)
+        live = {each.domain: each.key_id for each in status.keys if each.live}
+        assert {flow.id: (flow.domain, flow.key_id) for flow in status.flows} == {
+            old.flow_id: (1, live[1]), new.flow_id: (2, live[2]),
+        }  # fmt: skip
+        await administration.retire(ENVIRONMENT)
+        async with place.vault() as vault:
+            assert await vault.try_become_executor()
+            await vault.begin_migration()
+            await vault.migrate()
+        status = await environment_status(administration.store, ENVIRONMENT)
+        assert {flow.domain for flow in status.flows} == {2}
 
 
 async def test_a_policy_that_covers_something_is_not_deleted(place: Customer) -> None:
@@ -167,7 +194,11 @@ async def test_each_role_may_do_its_own_acts_only(place: Customer) -> None:
                 await refused
         await administration.grant("one", "eve")
         assert (await administration.grant("one", "eve")).readers == ("eve",)
+        await administration.grant("two", "eve")
     async with place.administration(environments) as administration:
+        assert (await administration.apply("one", ENVIRONMENT)).cover is not None
+        with pytest.raises(NotPermitted, match="another policy"):  # whose key would be needed no longer
+            await administration.apply("two", ENVIRONMENT)
         assert (await administration.apply("one", ENVIRONMENT)).cover is not None
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer
 from key_changes import acts
 from sealflow.storage import (
     ApprovalNeeded,
@@ -32,7 +32,7 @@ ADA, BOB = Actor("ada"), Actor("bob")
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
     """Policies `one` and `two` of before, and `four` on the key of `one`, whose acts take two."""
-    made = await customer(tmp_path)
+    made = await copied_customer(tmp_path)
     async with made.administration() as ada:
         await ada.create_policy("four", made.uri("one"), approvals=2, readers=("*",))
     return made

@@ -15,6 +15,7 @@ SEALED = {
     "runs.head",
     "runs.summary",
     "pages.record",
+    "chunks.record",
     "snapshots.record",
     "inbox.record",
     "triggers.record",

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer
 from sealflow.storage import AlreadyThere, InvalidName, NotStorable, RecordNotFound, Vault
 
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    return await customer(tmp_path)
+    return await copied_customer(tmp_path)
 
 
 async def make(vault: Vault, name: str, *, oauth: bool = True) -> None:

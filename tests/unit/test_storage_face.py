@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pkgutil import iter_modules
+
 import sealflow.storage as storage
 from sealflow.storage import errors
 
@@ -9,6 +11,12 @@ from sealflow.storage import errors
 def test_everything_promised_is_there() -> None:
     assert [name for name in storage.__all__ if not hasattr(storage, name)] == []
     assert storage.__all__ == sorted(storage.__all__)
+
+
+def test_no_name_of_the_face_is_that_of_a_file() -> None:
+    """Names are loaded when they are first used; a file of the same name would be taken for what is in it."""
+    files = {module.name for module in iter_modules(storage.__path__)}
+    assert files.isdisjoint(storage.__all__)
 
 
 def test_every_error_is_exported_with_a_code_of_its_own() -> None:

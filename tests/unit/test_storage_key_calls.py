@@ -1,14 +1,15 @@
-"""What customers' key stores were asked is on record: each call, probes in sums, and no byte of a key."""
+"""What key stores were asked is on record: each call, probes in sums, and no byte of a key."""
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, customer
-from sealflow.storage import KeyDenied, KeyUnavailable, StoreFull
+from customer_keys import ENVIRONMENT, Customer, copied_customer
+from sealflow.storage import EnvironmentLocked, KeyDenied, KeyMissing, KeyUnavailable, StoreFull
 from sealflow.storage.audit import Act
 from sealflow.storage.key_calls import CALLS, SUMMARY_MS, KeyCalls
 from sealflow.storage.port import KeyFacts, Wrapped
@@ -17,12 +18,14 @@ from sealflow.storage.providers.file import disable_key
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    return await customer(tmp_path)
+    return await copied_customer(tmp_path)
 
 
-async def calls(place: Customer) -> list[Act]:
+async def calls(place: Customer, *, service: bool = False) -> list[Act]:
+    """What the customer's key store was asked, or the service's."""
     async with place.administration() as administration:
-        return [act async for act in administration.audit.acts() if act.kind in CALLS]
+        told = [act async for act in administration.audit.acts() if act.kind in CALLS]
+    return [act for act in told if (act.detail["key"] == "service:") == service]
 
 
 async def test_each_wrap_and_unwrap_is_on_record(place: Customer) -> None:
@@ -44,6 +47,51 @@ async def test_each_wrap_and_unwrap_is_on_record(place: Customer) -> None:
     assert not any(
         str(secret)[2:-1] in str(act.detail) or secret.hex() in str(act.detail) for secret in held for act in told
     )
+
+
+async def test_what_the_services_keystore_is_asked_is_on_record(place: Customer) -> None:
+    before = await calls(place, service=True)
+    assert [(act.actor, act.kind, act.status, act.detail["calls"]) for act in before] == [
+        ("sealflow", "key wrap", "Succeeded", 1),  # the environment was made
+    ]
+    async with place.vault():
+        pass
+    async with place.administration() as administration:
+        await administration.rotate(ENVIRONMENT)
+    told = (await calls(place, service=True))[1:]
+    assert [(act.actor, act.kind, act.subject, act.status, act.detail["calls"]) for act in told] == [
+        ("sealflow", "key unwrap", ENVIRONMENT, "Succeeded", 1),
+        ("ada", "key unwrap", ENVIRONMENT, "Succeeded", 1),
+        ("ada", "key wrap", ENVIRONMENT, "Succeeded", 1),
+    ]
+
+
+async def test_a_key_that_the_services_keystore_lacks_is_on_record(place: Customer) -> None:
+    document = json.loads(place.keystore.read_text())
+    async with place.administration() as administration:
+        environment = (await administration.store.environment(ENVIRONMENT)).id.hex()
+    del document["keys"][environment]
+    place.keystore.write_text(json.dumps(document))
+    with pytest.raises(KeyMissing):
+        async with place.vault():
+            pass
+    last = (await calls(place, service=True))[-1]
+    assert (last.kind, last.status, last.detail["code"]) == ("key unwrap", "Failed", "KeyMissing")
+
+
+async def test_looking_at_a_locked_environment_again_and_again_is_a_record_an_hour(place: Customer) -> None:
+    async with place.administration() as administration:
+        await administration.lock(ENVIRONMENT)
+    looks = 50
+    store = await place.store()
+    try:
+        for _ in range(looks):
+            with pytest.raises(EnvironmentLocked):
+                await store.open_vault(ENVIRONMENT)
+    finally:
+        await store.close()
+    told = [act.detail["calls"] for act in await calls(place, service=True) if act.actor == "sealflow"]
+    assert told == [1, 1, looks - 1]  # it was made, it was looked at, and the rest at the end
 
 
 async def test_a_refusal_is_on_record(place: Customer) -> None:

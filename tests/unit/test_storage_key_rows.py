@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from copied_places import copied
 from customer_keys import ENVIRONMENT, Customer, customer
 from sealflow.storage import IntegrityError, KeyDenied, StorageError, StoreRolledBack, WrongKey, verify_environment
 from sealflow.storage import migration as migration_module
@@ -42,9 +43,14 @@ NEWEST = {
 
 @pytest.fixture
 async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Customer:
-    """A policy, a swap, new data keys, a migration, a lock that was taken away, and a connection of each class."""
     monkeypatch.setattr(migration_module, "_PAUSE", 0.0)
-    made = await customer(tmp_path)
+    link, _ = await copied(tmp_path, "key-rows", made_place)
+    return Customer(link)
+
+
+async def made_place(folder: Path) -> None:
+    """A policy, a swap, new data keys, a migration, a lock that was taken away, and a connection of each class."""
+    made = await customer(folder)
     async with made.administration() as administration, made.vault() as vault:
         assert await vault.try_become_executor()
         await administration.apply("one", ENVIRONMENT)
@@ -56,7 +62,6 @@ async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Customer:
         await vault.migrate()
         await administration.lock(ENVIRONMENT)
         await administration.unlock(ENVIRONMENT)
-    return made
 
 
 def edit(place: Customer, file: str, *statements: str, parameters: tuple[object, ...] = ()) -> None:
@@ -177,7 +182,8 @@ async def test_the_audit_tells_every_act(place: Customer) -> None:
     async with place.administration() as administration:
         on_record = [act async for act in administration.audit.acts()]
         assert [act.number for act in on_record] == list(range(1, len(on_record) + 1))
-        acts = [act for act in on_record if act.kind not in CALLS]
+        made, *acts = [act for act in on_record if act.kind not in CALLS]
+        assert (made.kind, made.subject, made.status) == ("environment create", ENVIRONMENT, SUCCEEDED)
         assert {act.actor for act in acts} == {"ada"}
         kinds = [act.kind for act in acts if act.status == SUCCEEDED]
         assert kinds == [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, counted, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer, counted
 from sealflow.storage import EnvironmentLocked, IntegrityError, KeyDenied, StaleKeys
 from sealflow.storage.keyring import Keyring
 from sealflow.storage.providers.file import add_version, disable_key
@@ -16,7 +16,7 @@ from sealflow.storage.rows import KeyRow, KeyStateRow
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    return await customer(tmp_path)
+    return await copied_customer(tmp_path)
 
 
 async def test_keys_that_change_while_they_are_read_are_read_again(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer
 from key_changes import acts, filled, same_as_ever
 from sealflow.storage import (
     Batch,
@@ -22,7 +22,7 @@ from sealflow.storage.providers.file import create_key, disable_key, enable_key
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    return await customer(tmp_path)
+    return await copied_customer(tmp_path)
 
 
 async def test_a_lock_refuses_every_commit_at_once(place: Customer) -> None:

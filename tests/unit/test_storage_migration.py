@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer
 from key_changes import CHANGES, change, content, fill, migrated, stray
 from sealflow.storage import Vault
 from sealflow.storage import migration as migration_module
@@ -21,7 +21,7 @@ from sealflow.storage.purposes import Kind
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    return await customer(tmp_path)
+    return await copied_customer(tmp_path)
 
 
 @pytest.fixture(autouse=True)

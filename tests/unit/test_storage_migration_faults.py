@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from customer_keys import Customer, customer
+from customer_keys import Customer, copied_customer
 from key_changes import change, content, fill, migrated, stray
 from sealflow.storage import Batch, IntegrityError, StoreFull, TamperedHistory
 from sealflow.storage import migration as migration_module
@@ -19,7 +19,7 @@ from sealflow.storage.purposes import Kind
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    return await customer(tmp_path)
+    return await copied_customer(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from customer_keys import Customer, customer
+from customer_keys import Customer, copied_customer
 from key_changes import change, migrated, stray
 from sealflow.storage import Batch, StoreFull, Vault
 from sealflow.storage import migration as migration_module
@@ -24,7 +24,7 @@ PAGES = 40
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    return await customer(tmp_path)
+    return await copied_customer(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ async def test_what_it_wrote_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     run = b"r" * 16
     async with place.vault() as vault:
         with monkeypatch.context() as patch:
-            for name in ("seal", "open", "link"):  # put back at the end
+            for name in ("seal", "open", "link", "seal_page"):  # put back at the end
                 patch.setattr(ScopeKey, name, getattr(ScopeKey, name))
             import_module("null_cipher").install()
             flow = await vault.put_flow("in the clear", {"v": 1})

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer
 from key_changes import acts, fill
 from sealflow.storage import (
     InvalidPolicy,
@@ -16,7 +16,7 @@ from sealflow.storage import (
     Store,
     StoreBusy,
     delete_overdue,
-    overdue,
+    find_overdue,
 )
 from sealflow.storage.administration import Actor, Administration
 from sealflow.storage.providers.file import disable_key, enable_key
@@ -34,7 +34,7 @@ class Calendar:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    made = await customer(tmp_path)
+    made = await copied_customer(tmp_path)
     async with made.administration() as administration:
         await administration.create_policy("brief", made.uri("one"), delete_after=7)
     return made
@@ -58,10 +58,10 @@ async def test_seven_days_after_the_lock_it_is_deleted(place: Customer) -> None:
         disable_key(place.file, "one")
         await ada.lock(ENVIRONMENT, "denied")
         now.ms += 7 * DAY - 1
-        assert await overdue(ada) == []
+        assert await find_overdue(ada) == []
         assert await delete_overdue(ada, ENVIRONMENT) is None
         now.ms += 1
-        assert await overdue(ada) == [ENVIRONMENT]
+        assert await find_overdue(ada) == [ENVIRONMENT]
         deleted = await delete_overdue(ada, ENVIRONMENT)
         assert deleted is not None
         assert deleted.runs == 2
@@ -81,12 +81,12 @@ async def test_not_while_the_key_is_given_or_out_of_reach(place: Customer) -> No
         await ada.apply("brief", ENVIRONMENT)
         await ada.lock(ENVIRONMENT)
         now.ms += 400 * DAY
-        assert await overdue(ada) == []
+        assert await find_overdue(ada) == []
         place.file.rename(place.file.with_suffix(".away"))
         assert await delete_overdue(ada, ENVIRONMENT) is None
         place.file.with_suffix(".away").rename(place.file)
         disable_key(place.file, "one")
-        assert await overdue(ada) == [ENVIRONMENT]
+        assert await find_overdue(ada) == [ENVIRONMENT]
         enable_key(place.file, "one")
         assert await delete_overdue(ada, ENVIRONMENT) is None
         await ada.unlock(ENVIRONMENT)
@@ -103,7 +103,7 @@ async def test_never_unless_the_policy_says_so(place: Customer) -> None:
             await ada.lock(name)
         disable_key(place.file, "one")
         now.ms += 10_000 * DAY
-        assert await overdue(ada) == []
+        assert await find_overdue(ada) == []
         for name in (ENVIRONMENT, "free"):
             assert await delete_overdue(ada, name) is None
         with pytest.raises(InvalidPolicy, match="1 at least"):

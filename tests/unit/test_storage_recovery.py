@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, counted, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer, counted
 from key_changes import acts, filled, same_as_ever
 from sealflow.storage import (
     ApprovalNeeded,
@@ -19,14 +19,14 @@ from sealflow.storage import (
 )
 from sealflow.storage.administration import Actor, Administration
 from sealflow.storage.keystate import KeyState
-from sealflow.storage.providers.file import add_version, create_key, disable_key, enable_key
+from sealflow.storage.providers.file import add_version, create_key, disable_key, enable_key, uri_of
 from sealflow.storage.status import ACTIVE
 
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
     """An environment under a policy with the key `one` and the recovery key `spare`, and something in it."""
-    made = await customer(tmp_path)
+    made = await copied_customer(tmp_path)
     create_key(made.file, "spare")
     async with made.administration() as administration:
         await administration.create_policy("safe", made.uri("one"), recovery=made.uri("spare"))
@@ -143,6 +143,49 @@ async def test_copies_stay_true(place: Customer) -> None:
         await administration.lock(ENVIRONMENT)
         await administration.unlock(ENVIRONMENT)
         assert [call for each in made if each.uri == place.uri("spare") for call in each.calls] == []
+        disable_key(place.file, "one")
+        await administration.recover(ENVIRONMENT)
+    await same_as_ever(place)
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_keys_go_over_to_a_new_version_while_the_recovery_key_is_not_given(place: Customer, away: bool) -> None:
+    """The copies that there are open the same keys, so they stay until the recovery key is given again."""
+    code, spare = ("KeyUnavailable", place.file.with_name("spare.json")) if away else ("KeyDenied", place.file)
+    uri = place.uri("spare")
+    if away:  # in a file of its own
+        create_key(spare, "spare")
+        uri = uri_of(spare, "spare")
+        async with place.administration() as administration:
+            await administration.create_policy("apart", place.uri("one"), recovery=uri)
+            await administration.apply("apart", ENVIRONMENT)
+    before = await copies(place)
+    if away:
+        spare.rename(spare.with_suffix(".away"))
+    else:
+        disable_key(spare, "spare")
+    async with place.administration() as administration:
+        add_version(place.file, "one")
+        await administration.rotate(ENVIRONMENT)
+        assert await copies(place) == before
+        newest = (await place.provider("one").facts()).version
+        status = await environment_status(administration.store, ENVIRONMENT)
+        assert {use.kek for use in status.keys if use.domain > 1} == {newest.hex()}
+        last = [act async for act in administration.audit.acts() if act.kind == "key rotate"][-1]
+        assert (last.status, last.detail["recoveryCopies"]) == ("Succeeded", code)
+        # A new key has no copy yet: that takes the recovery key, and the error says so.
+        with pytest.raises(KeyUnavailable if away else KeyDenied, match="recovery key is not given"):
+            await administration.rotate(ENVIRONMENT, data_keys=True)
+        assert (await environment_status(administration.store, ENVIRONMENT)).operations[-1].status == "Failed"
+        if away:
+            spare.with_suffix(".away").rename(spare)
+        else:
+            enable_key(spare, "spare")
+        add_version(spare, "spare")
+        await administration.rotate(ENVIRONMENT)
+        assert set((await copies(place)).values()).isdisjoint(before.values())
+        last = [act async for act in administration.audit.acts() if act.kind == "key rotate"][-1]
+        assert "recoveryCopies" not in last.detail
         disable_key(place.file, "one")
         await administration.recover(ENVIRONMENT)
     await same_as_ever(place)

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer, customer
 from key_changes import acts, fill, filled
 from postgres_server import shared_server
 from sealflow.storage import (
@@ -31,7 +31,7 @@ from sealflow.storage.rows import Batch
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
     """An environment under the policy `one`, with one of everything, and a run that goes on."""
-    made = await customer(tmp_path)
+    made = await copied_customer(tmp_path)
     async with made.administration() as administration:
         await administration.apply("one", ENVIRONMENT)
     async with made.vault() as vault:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from customer_keys import ENVIRONMENT, Customer, customer
+from customer_keys import ENVIRONMENT, Customer, copied_customer
 from key_changes import content, fill, migrated
 from sealflow.storage import (
     Conflict,
@@ -33,7 +33,7 @@ COPIED = ("flows", "documents", "by name", "connections")
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Customer:
-    return await customer(tmp_path)
+    return await copied_customer(tmp_path)
 
 
 async def filled(place: Customer, *policies: str | None) -> dict[str, Any]:

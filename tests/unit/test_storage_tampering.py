@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from copied_places import copied
 from sealflow.storage import (
     IntegrityError,
     Keystore,
@@ -104,7 +105,10 @@ class Place:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> Place:
-    return await Place(tmp_path).build()
+    link, made = await copied(tmp_path, "tampering", lambda folder: Place(folder).build())
+    place = Place(link)
+    place.ids, place.flow = [*made.ids], made.flow
+    return place
 
 
 async def test_nothing_changed_is_accepted(place: Place) -> None:

@@ -182,8 +182,8 @@ async def test_deploying_from_two_processes_at_once(store: Store, vault: Vault) 
 
 async def test_a_run(vault: Vault) -> None:
     parent = os.urandom(16)
+    assert not await vault.run_exists(os.urandom(16))
     log = new_run(vault, {"name": "x"}, parent=parent, status=1)
-    assert not await vault.run_exists(log.run_id)
     assert log.seq == log.durable_seq == 1
     durable: list[int] = []
     log.append([["start", 1], ("second", 2.5)], on_durable=lambda: durable.append(log.durable_seq))

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sealflow.storage import NotARecord, codec, envelope
 from sealflow.storage.purposes import Domain, Index, Kind, Purpose, Role
 from sealflow.storage.references import Referrer, Resolver
+from sealflow.storage.stored_values import TEXT, StoredValue
+from sealflow.storage.value_writing import chunk_row
 from sealflow.storage.zipping import unzipped
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
@@ -74,11 +76,14 @@ def record_vectors() -> list[dict[str, Any]]:
     return vectors
 
 
-def page_vector() -> dict[str, Any]:
-    """A page of codec 2, by hand: the second record refers to the first one's value."""
+def page_vector(*, crc: bool = False) -> dict[str, Any]:
+    """A page of codec 2, by hand: the second record refers to the first one's value, with a digest of the record or, as
+    it was before, its CRC.
+    """
     text = b"\xda\x01\x2c" + b"x" * 300
     first = b"\x93\x01\x01" + b"\x81\xa4body" + text
-    back_and_way = b"\x93\x01" + b"\x92\x02\xa4body" + b"\xce" + zlib.crc32(first).to_bytes(4, "big")
+    mark = b"\xce" + zlib.crc32(first).to_bytes(4, "big") if crc else b"\xc4\x10" + hashlib.sha256(first).digest()[:16]
+    back_and_way = b"\x93\x01" + b"\x92\x02\xa4body" + mark
     second = b"\x93\x01\x02" + b"\x81\xa4sent" + b"\xc7" + bytes([len(back_and_way), 6]) + back_and_way
     page = b"\x92" + b"\xc5" + len(first).to_bytes(2, "big") + first + b"\xc4" + bytes([len(second)]) + second
     kid = hkdf_expand(KEY, lp(b"sealflow/1", b"kid", ENVIRONMENT, n(1), RUN), 32)
@@ -95,6 +100,31 @@ def page_vector() -> dict[str, Any]:
         "plaintext": page.hex(),
         "records": [[1, 1, {"body": "x" * 300}], [1, 2, {"sent": "x" * 300}]],
         "record": record.hex(),
+    }
+
+
+def large_value_vector() -> dict[str, Any]:
+    """The chunks of a large value, and its name in a record, by hand."""
+    value_id, pieces = bytes(range(0x30, 0x40)), [b"x" * 100, "ä".encode()]
+    kid = hkdf_expand(KEY, lp(b"sealflow/1", b"kid", ENVIRONMENT, n(1), RUN), 32)
+    header = bytes([0x57, 1, 1, 4]) + kid
+    cipher = AESGCM(hkdf_expand(KEY, lp(b"sealflow/1", b"enc|chain"), 64)[:32])
+    chunks = []
+    for number, piece in enumerate(pieces, 1):
+        last = int(number == len(pieces))
+        associated = lp(header, ENVIRONMENT, n(11), value_id, n(number), n(last))
+        chunks.append((header + NONCE + cipher.encrypt(NONCE, piece, associated)).hex())
+    data = b"".join(pieces)
+    fields = b"\x95" + b"\xc4\x10" + value_id + b"\x02\x02\x66" + b"\xc4\x20" + hashlib.sha256(data).digest()
+    return {
+        "scope_key": KEY.hex(),
+        "environment": ENVIRONMENT.hex(),
+        "scope": RUN.hex(),
+        "nonce": NONCE.hex(),
+        "value": value_id.hex(),
+        "name": (b"\xc7" + bytes([len(fields), 7]) + fields).hex(),
+        "chunks": chunks,
+        "text": data.decode(),
     }
 
 
@@ -172,7 +202,9 @@ def test_the_vector_files_are_what_the_specification_says() -> None:
     assert json.loads((VECTORS / "sealed_record_1.json").read_text()) == record_vectors()
     assert json.loads((VECTORS / "keys_1.json").read_text()) == key_vectors()
     assert json.loads((VECTORS / "codec_1.json").read_text()) == codec_vectors()
-    assert json.loads((VECTORS / "page_2.json").read_text()) == page_vector()
+    assert json.loads((VECTORS / "page_2.json").read_text()) == page_vector(crc=True)
+    assert json.loads((VECTORS / "page_2_digest.json").read_text()) == page_vector()
+    assert json.loads((VECTORS / "large_value_1.json").read_text()) == large_value_vector()
 
 
 @pytest.mark.usefixtures("fixed_nonce")
@@ -210,7 +242,7 @@ def test_keys() -> None:
 
 @pytest.mark.usefixtures("fixed_nonce")
 def test_a_page_of_records_that_refer_to_others() -> None:
-    vector = json.loads((VECTORS / "page_2.json").read_text())
+    vector = json.loads((VECTORS / "page_2_digest.json").read_text())
     key = envelope.ScopeKey(KEY, ENVIRONMENT, Kind.RUN, RUN)
     text = "x" * 300
     referrer = Referrer()
@@ -224,6 +256,39 @@ def test_a_page_of_records_that_refer_to_others() -> None:
     assert Resolver().open(key.open(place, vector["seq"], 0, record), vector["seq"]) == vector["records"]
     with pytest.raises(NotARecord):  # the codec is part of what is authenticated
         key.open(key.place(Purpose.PAGE, RUN), vector["seq"], 0, record[:3] + b"\x01" + record[4:])
+
+
+def test_a_page_whose_references_have_a_checksum() -> None:
+    """Written by earlier versions, and read for ever."""
+    vector = json.loads((VECTORS / "page_2.json").read_text())
+    key = envelope.ScopeKey(KEY, ENVIRONMENT, Kind.RUN, RUN)
+    place = key.place(Purpose.PAGE, RUN, envelope.REFERRING)
+    page = key.open(place, vector["seq"], 0, bytes.fromhex(vector["record"]))
+    assert Resolver().open(page, vector["seq"]) == vector["records"]
+    said = zlib.crc32(b"").to_bytes(4, "big")
+    start = page.index(b"\xce", page.index(b"sent"))
+    with pytest.raises(NotARecord, match="another record"):
+        Resolver().open(page[: start + 1] + said + page[start + 5 :], vector["seq"])
+
+
+@pytest.mark.usefixtures("fixed_nonce")
+def test_a_large_value() -> None:
+    vector = json.loads((VECTORS / "large_value_1.json").read_text())
+    key = envelope.ScopeKey(KEY, ENVIRONMENT, Kind.RUN, RUN)
+    name = codec.unpack(bytes.fromhex(vector["name"]))
+    assert name == StoredValue(
+        bytes.fromhex(vector["value"]), TEXT, 2, 102, hashlib.sha256(vector["text"].encode()).digest()
+    )
+    assert codec.pack(name).hex() == vector["name"]
+    data = vector["text"].encode()
+    pieces = [data[:100], data[100:]]
+    for number, (piece, chunk) in enumerate(zip(pieces, vector["chunks"], strict=True), 1):
+        row = chunk_row(key, name.id, number, int(number == 2), envelope.PIECE, piece)
+        assert row.record.hex() == chunk
+        place = key.place(Purpose.CHUNK, name.id, envelope.PIECE)
+        assert key.open(place, number, int(number == 2), bytes.fromhex(chunk)) == piece
+        with pytest.raises(NotARecord):
+            key.open(place, number, int(number != 2), bytes.fromhex(chunk))
 
 
 def test_a_compressed_page() -> None:

@@ -11,22 +11,14 @@ from functools import lru_cache
 
 from ...errors import ExpressionError
 from ...values import Value
-from ..dotnet import (
-    Culture,
-    FormatError,
-    Moment,
-    culture,
-    format_time_span,
-    from_utc,
-    parse_exact,
-    parse_moment,
-    parse_time_span,
-    round_trip,
-    to_utc,
-    writer,
-    zone,
-)
-from ..dotnet.moment import DAY, HOUR, LAST_TICK, MINUTE, SECOND
+from ..dotnet.cultures import Culture, culture
+from ..dotnet.date_format import round_trip, writer
+from ..dotnet.date_parse import parse_moment
+from ..dotnet.date_parse_exact import parse_exact
+from ..dotnet.faults import FormatError
+from ..dotnet.moment import DAY, HOUR, LAST_TICK, MINUTE, SECOND, Moment
+from ..dotnet.time_span import format_time_span, parse_time_span
+from ..dotnet.zones import from_utc, to_utc, zone
 from ..table import DESIGNER, Family
 from .arguments import fault, integer, mismatch, text
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ...values import Value
-from ..dotnet import INVARIANT, Culture, FormatError, culture, format_number, is_integer, parse_float
+from ..dotnet.cultures import INVARIANT, Culture, culture
+from ..dotnet.faults import FormatError
+from ..dotnet.number_format import format_number
+from ..dotnet.number_parse import is_integer, parse_float
 from ..table import Family
 from .arguments import bounded, fault, number, text, wrong
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...values import Value, content_bytes, is_content, make_content
-from ..dotnet import FormatError
+from ..dotnet.faults import FormatError
 from ..dotnet.xml_document import MAXIMUM_NODES, Document, Element, read_document, write
 from ..dotnet.xml_json import decode_name, encode_name, from_json, to_json
 from ..table import DESIGNER, Family

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import shlex
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from .session import opened
+from .session import again, opened, wait_for
 
 if TYPE_CHECKING:
     from ....storage import Administration
     from ..embedded import Engine
+
+T = TypeVar("T")
 
 
 class RoleChoice(StrEnum):
@@ -49,11 +52,20 @@ class Acting:
     role: RoleChoice | None = None
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[tuple[Engine, Administration]]:
-        """The engine, and the acts of this administrator on its store."""
+    async def opened(self, environment: str | None = None) -> AsyncIterator[tuple[Engine, Administration]]:
+        """The engine, and the acts of this administrator on its store. `environment` is the one that is meant, for
+        the error where there is no store at all.
+        """
         from ....storage import Actor
+        from ...errors import NotFound
         from ...runtime.administration import actor_name
+        from ..embedded import home_folder
 
+        if environment is not None and not (home_folder(self.home) / "control.db").exists():
+            raise NotFound(
+                f"There is no store in {home_folder(self.home)} yet, and no environment '{environment}'.",
+                hint=f"Make both: {again(f'env create {shlex.quote(environment)}', home=self.home)}",
+            )
         actor = Actor(
             actor_name() if self.name is None else self.name,
             key_administrator=self.role is not RoleChoice.environment_administrator,
@@ -61,3 +73,12 @@ class Acting:
         )
         async with opened(self.home) as engine:
             yield engine, engine.administration(actor)
+
+    def do(self, act: Callable[[Administration], Awaitable[T]]) -> T:
+        """Carries out one act, and gives what comes of it."""
+
+        async def work() -> T:
+            async with self.opened() as (_, administration):
+                return await act(administration)
+
+        return wait_for(work())

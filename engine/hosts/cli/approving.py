@@ -62,11 +62,7 @@ def approve(
     It takes the role of a key administrator. With --json as one of `policy requests`.
     """
 
-    async def work() -> Request:
-        async with Acting(home, who, role).opened() as (_, acts):
-            return await acts.approve(request)
-
-    decided = wait_for(work())
+    decided = Acting(home, who, role).do(lambda acts: acts.approve(request))
     if json:
         say_json(_request_json(decided))
     else:
@@ -84,11 +80,7 @@ def refuse(
     With --json as one of `policy requests`.
     """
 
-    async def work() -> Request:
-        async with Acting(home, who, role).opened() as (_, acts):
-            return await acts.refuse(request)
-
-    decided = wait_for(work())
+    decided = Acting(home, who, role).do(lambda acts: acts.refuse(request))
     if json:
         say_json(_request_json(decided))
     else:

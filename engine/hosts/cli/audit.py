@@ -27,14 +27,20 @@ def list_(
         str | None,
         typer.Option("--act", metavar="TEXT", help="Only acts that begin like this, as 'policy'.", show_default=False),
     ] = None,
+    calls: Annotated[
+        bool, typer.Option("--calls/--no-calls", help="With what key stores were asked: wraps, unwraps, probes.")
+    ] = True,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """List what administrators did, and what customers' key stores were asked, the newest last. Each is verified.
+    """List what administrators did, and what key stores were asked, the newest last. Each is verified.
 
     With --json: [{"number","time","actor","act","subject","status","detail"}].
     """
-    acts = [each for each in wait_for(_acts(Acting(home))) if each.kind.startswith(act or "")][-limit:]
+    from ....storage.key_calls import CALLS
+
+    told = [each for each in wait_for(_acts(Acting(home))) if calls or each.kind not in CALLS]
+    acts = [each for each in told if each.kind.startswith(act or "")][-limit:]
     if json:
         say_json([_act_json(each) for each in acts])
         return OK

@@ -77,7 +77,7 @@ def _sarif(reports: list[dict[str, Any]], texts: list[str]) -> dict[str, Any]:
 def _report(file: str, when_reached: bool) -> tuple[dict[str, Any], str]:
     """The report of a file and its text, "" where it cannot be read."""
     from ...cloud.check import report
-    from ...desktop.sources import decoded, is_script
+    from ...desktop.recognised import decoded, is_script
 
     try:
         text = read_file(file)

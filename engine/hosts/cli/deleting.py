@@ -123,11 +123,7 @@ def delete_environment(
             f"This deletes the environment {name} for good.", hint=f"If that is meant: sealflow env delete {name} --yes"
         )
 
-    async def work() -> Shredded:
-        async with Acting(home, who).opened() as (_, administration):
-            return await administration.delete_environment(name)
-
-    _tell(wait_for(work()), f"environment {name}, ", json)
+    _tell(Acting(home, who).do(lambda acts: acts.delete_environment(name)), f"environment {name}, ", json)
     return OK
 
 

@@ -80,11 +80,11 @@ def allow(
 
 
 async def _allow(acting: Acting, environment: str, given: dict[str, Any]) -> dict[str, Any]:
-    from ...runtime.desktop_settings import DESKTOP, changed
+    from ...runtime.desktop_settings import DESKTOP, changed, told
 
-    async with acting.opened() as (engine, acts):
+    async with acting.opened(environment) as (engine, acts):
         if any(given.values()):
-            info = await acts.allow(environment, lambda kept: changed(kept, **given))
+            info = await acts.allow(environment, lambda kept: changed(kept, **given), told=told(**given))
         else:
             env = await engine.environment(environment, create=False)
             info = next(each for each in await engine.environments() if each.name == env.name)

@@ -15,13 +15,13 @@ from . import options
 from .administering import Acting, Role, Who
 from .damage import damaged_error, damaged_id, exit_code, say_damaged
 from .errors import OK
+from .hints import for_home
 from .migrating import operation_json, operation_line
 from .output import one_line, paint, say, say_json
-from .session import DEFAULT_ENVIRONMENT, again, opened, wait_for
+from .session import DEFAULT_ENVIRONMENT, again, opened, other_home, wait_for
 
 if TYPE_CHECKING:
     from ....storage import Damaged, EnvironmentStatus
-    from ....storage.keystate import KeyState
 
 Name = Annotated[str, typer.Argument(metavar="[NAME]", help="The environment's name.")]
 
@@ -54,7 +54,7 @@ def status(name: Name = "default", json: options.Json = False, home: options.Hom
         say(line)
     say_damaged(found.damaged, home=home, environment=name)
     for warning in told:
-        say(f"{paint('warning:', 'yellow')} {one_line(warning)}")
+        say(f"{paint('warning:', 'yellow')} {one_line(for_home(warning, other_home(home)))}")
     return exit_code(found.damaged)
 
 
@@ -66,11 +66,7 @@ def lock(
     With --json: {"environment","state"}.
     """
 
-    async def work() -> KeyState:
-        async with Acting(home, who, role).opened() as (_, acts):
-            return await acts.lock(name)
-
-    wait_for(work())
+    Acting(home, who, role).do(lambda acts: acts.lock(name))
     return _tell_lock(name, "locked", json, f"next: {env_command('unlock', name, home)}")
 
 

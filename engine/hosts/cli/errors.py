@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ...errors import Denied, ExpressionError, NotFound, SealflowError
+from .hints import for_home
 from .output import note, one_line, paint, printable, say_json
 
 OK: Final = 0
@@ -79,9 +80,13 @@ def about(file: str) -> Iterator[None]:
         raise
 
 
-def report(error: BaseException, *, as_json: bool) -> int:
-    """Tell of an error on stderr, and with `as_json` as the last line of stdout too; the exit code."""
+def report(error: BaseException, *, as_json: bool, home: str | None = None) -> int:
+    """Tell of an error on stderr, and with `as_json` as the last line of stdout too; the exit code. `home` is what the
+    command line said: the commands of the hint say it too.
+    """
     told = _known(error)
+    if home is not None and told.hint:
+        told.hint = for_home(told.hint, home)
     for line in _lines(told):
         note(line)
     if told.code == "InternalError" and os.environ.get("SEALFLOW_DEBUG"):

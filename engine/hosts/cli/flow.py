@@ -16,7 +16,7 @@ from .session import again, environment, wait_for
 if TYPE_CHECKING:
     from ....storage import Damaged
     from ...runtime.library import Flow
-    from ...runtime.scripts import FlowSource
+    from ...runtime.script_files import FlowSource
     from ...runtime.summaries import FlowDetail, FlowSummary
     from ...runtime.trigger_info import TriggerInfo
 
@@ -155,6 +155,7 @@ def deploy(
     flow: options.OfPackage = None,
     dialect: options.Dialect = options.DialectChoice.auto,
     artifacts: options.Artifacts = None,
+    when_reached: options.WhenReached = False,
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
@@ -165,13 +166,15 @@ def deploy(
 
     With --json: {"flow","id","version","created","dialect","kind","environment"}.
     """
-    from .run import read_flow, with_artifacts
+    from .run import failing_when_reached, read_flow, with_artifacts
 
     if name is not None and not name.strip():
         raise UsageError("--name needs a name.")
     source = read_flow(file, flow)
     if artifacts is not None:
         source = with_artifacts(source, artifacts)
+    if when_reached:
+        source = failing_when_reached(source)
     deployed, where = wait_for(_deploy(home, environment, file, source, name, dialect.value))
     if json:
         say_json(

@@ -129,7 +129,7 @@ def import_(
     "problems"}]}. An error follows as a line of
     its own.
     """
-    from ...cloud.arm import Deployment
+    from ...cloud.arm_deployment import Deployment
     from . import import_desktop
 
     parts = {

@@ -12,7 +12,7 @@ from . import options
 from .administering import Acting, Role, Who
 from .env_status import domain_label, key_json
 from .errors import OK, UsageError
-from .migrating import migrate, operation_json, operation_line
+from .migrating import followed, operation_json, operation_line
 from .moments import clock_ms, iso_ms
 from .output import note, one_line, say, say_json, say_table
 from .session import again, opened, wait_for
@@ -170,7 +170,8 @@ def rotate(
     """Wrap an environment's keys by the newest version of the key above them.
 
     Nothing is sealed anew. With --data-keys a new environment key seals what is new, and the keys of runs, flows and
-    connections are wrapped by it; that goes on after an interruption with `policy migrate`.
+    connections are wrapped by it; after an interruption that goes on with whoever executes the environment next, as
+    `sealflow worker --once`. Under a policy, what is still under the service's key stays there: see `policy migrate`.
 
     With --json: {"environment","policy","domain","operation"}.
     """
@@ -185,7 +186,9 @@ def rotate(
             state = await acts.rotate(environment, data_keys=data_keys, service=service)
             if not data_keys:
                 return state, None
-            return state, await migrate(engine, acts, environment, full=False, detach=False, as_json=json)
+            env = await engine.environment(environment, create=False)
+            left = await env.keys.pick_up()
+            return state, None if left is None else await followed(env, left, as_json=json)
 
     state, operation = wait_for(work())
     if json:
@@ -252,11 +255,7 @@ def retire(
     With --json: {"environment","retired":[{"number","version"}]}.
     """
 
-    async def work() -> list[tuple[int, int]]:
-        async with Acting(home, who, role).opened() as (_, acts):
-            return await acts.retire(environment)
-
-    gone = wait_for(work())
+    gone = Acting(home, who, role).do(lambda acts: acts.retire(environment))
     if json:
         retired = [{"number": number, "version": version} for number, version in gone]
         say_json({"environment": environment, "retired": retired})

@@ -14,7 +14,7 @@ from .output import coloured, write
 
 if TYPE_CHECKING:
     from ....storage import Administration, Operation
-    from ..embedded import Engine
+    from ..embedded import Engine, Environment
 
 PLAIN_PERIOD: Final = 2.0
 """Seconds between two lines of progress where they are not drawn over each other."""
@@ -75,21 +75,22 @@ async def migrate(
     engine: Engine, administration: Administration, name: str, *, full: bool, detach: bool, as_json: bool
 ) -> Operation:
     """Begin a migration and wait for its end, unless `detach`ed. Raises OperationFailedError."""
-    import asyncio
-
     env = await engine.environment(name, create=False)
     async with administration.migrating(env.name, full=full):
         operation = await env.keys.begin_migration(full=full)
-    if detach:
-        return operation
+    return operation if detach else await followed(env, operation, as_json=as_json)
+
+
+async def followed(env: Environment, operation: Operation, *, as_json: bool) -> Operation:
+    """Wait for the end of an operation, and show how far it is. Raises OperationFailedError."""
+    import asyncio
+
     progress = OperationProgress(sys.stderr if as_json else sys.stdout)
     progress.show(operation)
     try:
         ended = await env.keys.follow(operation, progress.show)
     except asyncio.CancelledError:
-        raise InterruptedRunError(
-            "Interrupted. What is left stays on record.", hint="The same command again goes on with it."
-        ) from None
+        raise InterruptedRunError("Interrupted. What is left stays on record.", hint=_going_on(operation)) from None
     finally:
         progress.end()
     if ended.error is not None:
@@ -98,6 +99,12 @@ async def migrate(
             hint="The same command again goes on with what is left.",
         )
     return ended
+
+
+def _going_on(operation: Operation) -> str:
+    if operation.kind.startswith("migrate"):
+        return "The same command again goes on with it."
+    return "It goes on with the next process that executes the environment: sealflow worker --once"
 
 
 def operation_json(operation: Operation) -> dict[str, Any]:

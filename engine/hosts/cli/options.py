@@ -50,6 +50,11 @@ Timeout = Annotated[
         show_default=False,
     ),
 ]
+WhenReached = Annotated[
+    bool,
+    typer.Option("--when-reached", help="Desktop flows: actions that cannot run here fail when they are reached."),
+]
+
 Artifacts = Annotated[
     Path | None,
     typer.Option(

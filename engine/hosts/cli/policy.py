@@ -204,11 +204,7 @@ def grant(
     With --json: {"policy","readers"}.
     """
 
-    async def work() -> Policy:
-        async with Acting(home, who, role).opened() as (_, acts):
-            return await acts.grant(name, reader)
-
-    policy = wait_for(work())
+    policy = Acting(home, who, role).do(lambda acts: acts.grant(name, reader))
     if json:
         say_json({"policy": policy.name, "readers": list(policy.readers)})
     else:
@@ -223,11 +219,7 @@ def health(name: Name, json: options.Json = False, home: options.Home = None) ->
     With --json: {"policy","health":"healthy|denied|unavailable","detail"}.
     """
 
-    async def work() -> str:
-        async with Acting(home).opened() as (_, acts):
-            return await acts.health(name)
-
-    state, _, detail = wait_for(work()).partition(": ")
+    state, _, detail = Acting(home).do(lambda acts: acts.health(name)).partition(": ")
     if json:
         say_json({"policy": name, "health": state, "detail": detail or None})
     else:
@@ -252,11 +244,7 @@ def apply(
     With --json: {"environment","policy","domain"}.
     """
 
-    async def work() -> KeyState:
-        async with Acting(home, who, role).opened() as (_, acts):
-            return await acts.apply(name, environment)
-
-    state = wait_for(work())
+    state = Acting(home, who, role).do(lambda acts: acts.apply(name, environment))
     if json:
         say_json(_cover_json(environment, state))
     else:
@@ -280,11 +268,7 @@ def remove(
     "domain"}.
     """
 
-    async def work() -> KeyState:
-        async with Acting(home, who, role).opened() as (_, acts):
-            return await acts.remove(environment)
-
-    state = wait_for(work())
+    state = Acting(home, who, role).do(lambda acts: acts.remove(environment))
     if json:
         say_json(_cover_json(environment, state))
     else:

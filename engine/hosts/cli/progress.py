@@ -9,17 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import SealflowError
 from ...kernel import Entry, Node
 from ...kernel.notes import CONDITION
 from ...kernel.plan import FOREACH, IF, SCOPE, SWITCH, UNTIL, WAIT
-from ...kernel.script_history import LogRow
 from ...kernel.status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, WAITING
 from ...kernel.timing import SECOND, from_iso, later
 from .output import one_line
 from .script_progress import ScriptLines
+
+if TYPE_CHECKING:
+    from ...kernel.script_history import LogRow
 
 SHOWN_FAILURES: Final = 5
 """Failures inside of one loop that get their own line."""
@@ -90,7 +92,7 @@ class Progress:
 
     def take(self, entry: Entry | LogRow) -> list[Line]:
         """The lines that this change of an action is worth."""
-        if isinstance(entry, LogRow):
+        if entry.kind == "desktop":
             return self._script(entry)
         if entry.node.loops and entry.it is not None:
             return self._inside(entry)

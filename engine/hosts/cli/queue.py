@@ -14,9 +14,12 @@ from .output import one_line, say, say_json
 from .session import environment, wait_for
 
 if TYPE_CHECKING:
+    from ...runtime.desktop_queue import QueuedRun
     from ...runtime.work_queues import QueueItem
 
-app = typer.Typer(help="Work queues of desktop flows: items that wait to be processed.", no_args_is_help=True)
+app = typer.Typer(
+    help="Work queues of desktop flows, and the desktop flows that wait for a machine.", no_args_is_help=True
+)
 
 Queue = Annotated[str, typer.Argument(metavar="QUEUE", help="A work queue's name or id.")]
 
@@ -123,6 +126,43 @@ async def _names(home: Path | None, where: str) -> list[str]:
 async def _items(home: Path | None, where: str, queue: str, status: str | None) -> list[QueueItem]:
     async with environment(home, where) as env:
         return await env.queues.items(queue, status=status)
+
+
+@app.command("runs")
+def runs(
+    group: Annotated[
+        str | None, typer.Argument(metavar="[GROUP]", help="A machine group's name.", show_default=False)
+    ] = None,
+    environment: options.Environment = "default",
+    json: options.Json = False,
+    home: options.Home = None,
+) -> int:
+    """Show the desktop flows that wait for a machine of their group, or run on one, in their order.
+
+    With --json: [{"run","flow","group","state","priority","status","requestedTime","parent"}]; `state` is Running,
+    NextToRun or Queued.
+    """
+    from .moments import clock_ms
+
+    found = wait_for(_runs(home, environment, group))
+    if json:
+        say_json([_shown_run(each) for each in found])
+    for each in [] if json else found:
+        what = f"{one_line(each.flow)} {each.run}"
+        say(f"{each.state:10} {each.priority:7} {clock_ms(each.requested_ms)} {one_line(each.group)}: {what}")
+    return OK
+
+
+async def _runs(home: Path | None, where: str, group: str | None) -> list[QueuedRun]:
+    async with environment(home, where) as env:
+        return await env.machines.runs(group)
+
+
+def _shown_run(run: QueuedRun) -> dict[str, Any]:
+    from .moments import iso_ms
+
+    shown = {name: getattr(run, name) for name in ("run", "flow", "group", "state", "priority", "status")}
+    return {**shown, "requestedTime": iso_ms(run.requested_ms), "parent": run.parent}
 
 
 def _shown(item: QueueItem) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import typer
 from . import options
 from .administering import Acting, Who
 from .errors import OK, UsageError
+from .hints import for_home
 from .output import note, one_line, say, say_json
-from .session import wait_for
+from .session import other_home, wait_for
 
 if TYPE_CHECKING:
     from ....storage import Reset, Shredded
@@ -55,7 +56,8 @@ def reset(
     for file, reason in found.left:
         say(f"not destroyed: {one_line(file)}: {one_line(reason)}")
     if found.left:
-        say("next: destroy these by hand, and say so: sealflow backup expire ID (sealflow backup list shows them)")
+        text = "next: destroy these by hand, and say so: sealflow backup expire ID (sealflow backup list shows them)"
+        say(for_home(text, other_home(home)))
     return OK
 
 
@@ -72,10 +74,10 @@ def sweep(
     """
 
     async def work() -> tuple[list[str], list[str]]:
-        from ....storage import delete_overdue, overdue
+        from ....storage import delete_overdue, find_overdue
 
         async with Acting(home, who).opened() as (_, administration):
-            found, deleted = await overdue(administration), list[str]()
+            found, deleted = await find_overdue(administration), list[str]()
             for each in found if yes else []:
                 shredded: Shredded | None = await delete_overdue(administration, each)
                 deleted += [] if shredded is None else [each]
@@ -90,5 +92,5 @@ def sweep(
     for each in found:
         say(f"{'Deleted' if each in deleted else 'overdue:'} {one_line(each)}")
     if found and not yes:
-        say("next: sealflow env sweep --yes")
+        say(for_home("next: sealflow env sweep --yes", other_home(home)))
     return OK

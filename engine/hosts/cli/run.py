@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...runtime.environment import Environment
     from ...runtime.library import Flow
     from ...runtime.run import Run
-    from ...runtime.scripts import FlowSource
+    from ...runtime.script_files import FlowSource
     from .watching import Watch
 
 
@@ -61,6 +61,7 @@ def run(
     flow: options.OfPackage = None,
     dialect: options.Dialect = options.DialectChoice.auto,
     artifacts: options.Artifacts = None,
+    when_reached: options.WhenReached = False,
     timeout: options.Timeout = None,
     full: options.Full = False,
     json: options.Json = False,
@@ -105,6 +106,10 @@ def run(
         if source is None:
             raise UsageError("--artifacts needs a flow's file: a deployed flow has its own.")
         source = with_artifacts(source, artifacts)
+    if when_reached:
+        if source is None:
+            raise UsageError("--when-reached needs a flow's file: a deployed flow was deployed with it, or without.")
+        source = failing_when_reached(source)
     return wait_for(_run(file, source, dialect.value, arguments, watch))
 
 
@@ -181,7 +186,7 @@ def with_artifacts(source: FlowSource, folder: Path) -> FlowSource:
     """The flow with the maps and schemas of a folder, on top of those that came with it."""
     from ...cloud.artifacts import read_artifacts
     from ...runtime.packages import read_package
-    from ...runtime.scripts import ScriptSource
+    from ...runtime.script_files import ScriptSource
 
     if isinstance(source, ScriptSource):
         raise UsageError("--artifacts is for cloud flows: a desktop flow has no maps and schemas.")
@@ -189,6 +194,15 @@ def with_artifacts(source: FlowSource, folder: Path) -> FlowSource:
         given = read_artifacts(read_package(folder))
     own = source.artifacts or {}
     return replace(source, artifacts={kind: {**own.get(kind, {}), **texts} for kind, texts in given.items()})
+
+
+def failing_when_reached(source: FlowSource) -> FlowSource:
+    """The desktop flow, whose actions that cannot run here are to fail when they are reached."""
+    from ...runtime.script_files import ScriptSource
+
+    if not isinstance(source, ScriptSource):
+        raise UsageError("--when-reached is for desktop flows: a cloud flow is refused as a whole.")
+    return replace(source, when_reached=True)
 
 
 async def _target(env: Environment, file: str, source: FlowSource | None, dialect: str, watch: Watch) -> _Target:

@@ -429,10 +429,7 @@ async def _export(acting: Acting, name: str, run_id: str, plaintext: bool) -> tu
         async with environment(acting.home, name) as env:
             found = await env.run(run_id)
             return found.id, await found.export()
-    from ....storage import exporting
-
     async with acting.opened() as (engine, acts):
         env = await engine.environment(name, create=False)
         found = await env.run(run_id)
-        async with exporting(acts, env.name, found.id):
-            return found.id, await found.export(plaintext=True)
+        return found.id, await found.export(plaintext=True, acts=acts)

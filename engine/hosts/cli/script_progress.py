@@ -5,10 +5,12 @@ A loop's thousandth turn is not worth a line: of a row that came up often only e
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ...kernel.script_history import LogRow
 from ...kernel.status import FAILED
+
+if TYPE_CHECKING:
+    from ...kernel.script_history import LogRow
 
 _OFTEN: Final = 20
 """Turns of one row that are told of each."""

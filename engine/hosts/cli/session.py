@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,16 +29,28 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
 
 @asynccontextmanager
 async def opened(
-    home: Path | None, *, create: bool = False, resume: bool = False, concurrency: int | None = None
+    home: Path | None,
+    *,
+    create: bool = False,
+    resume: bool = False,
+    concurrency: int | None = None,
+    machine: Sequence[str] | None = None,
 ) -> AsyncIterator[Engine]:
     """The engine on the store of this command.
 
-    Unfinished runs stay as they are: only `runs resume` moves them on, and a worker, which opens it with `resume`.
+    Unfinished runs stay as they are: only `runs resume` moves them on, and a worker, which opens it with `resume`; one
+    that is a `machine` of these groups executes `concurrency` desktop flows at once.
     """
     from ..embedded import open as open_engine
 
     async with open_engine(
-        home, resume=resume, create=create, passphrase=_ask_passphrase, concurrency=concurrency
+        home,
+        resume=resume,
+        create=create,
+        passphrase=_ask_passphrase,
+        concurrency=concurrency if machine is None else None,
+        machine_groups=machine,
+        sessions=concurrency if machine is not None else None,
     ) as engine:
         yield engine
 
@@ -65,9 +77,14 @@ def again(command: str, *, home: Path | None, environment: str = DEFAULT_ENVIRON
     parts = [f"sealflow {command}"]
     if environment != DEFAULT_ENVIRONMENT:
         parts.append(f"--environment {shlex.quote(environment)}")
-    if home is not None and str(home) != os.environ.get("SEALFLOW_HOME"):
-        parts.append(f"--home {shlex.quote(str(home))}")
+    if (other := other_home(home)) is not None:
+        parts.append(f"--home {shlex.quote(other)}")
     return " ".join(parts)
+
+
+def other_home(home: Path | None) -> str | None:
+    """The store that the next command has to be told of; None where it finds it by itself."""
+    return None if home is None or str(home) == os.environ.get("SEALFLOW_HOME") else str(home)
 
 
 def _ask_passphrase() -> str:

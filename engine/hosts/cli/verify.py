@@ -15,7 +15,7 @@ from .redrawn import RedrawnLine
 from .session import DEFAULT_ENVIRONMENT, opened, wait_for
 
 if TYPE_CHECKING:
-    from ....storage import Verification
+    from ....storage import EnvironmentInfo, Verification
 
 
 def verify(
@@ -43,18 +43,19 @@ def verify(
 ) -> int:
     """Verify what is stored: every run, flow, key and act. Exits with 1 where anything is wrong.
 
-    Of several environments, one whose key is not given is a problem of its own; the others are verified.
-    An anchor, kept away from the store, also finds what was put back to an earlier state or removed with its key.
+    Without --environment all are verified; an anchor says of which it is, and a new one, or a run, is of the
+    environment default, or of the only one. Of several environments, one whose key is not given is a problem of its
+    own; the others are verified. An anchor, kept away from the store, also finds what was put back to an earlier state
+    or removed with its key.
     With --json: {"ok","checked","problems":[{"run","at","problem"}]}; with --write-anchor also "anchor".
     """
-    if environment is None and (run or anchor or write_anchor):
-        environment = DEFAULT_ENVIRONMENT
     if run and write_anchor:
         raise UsageError("An anchor is of a whole environment: leave --run out.")
     given = _read(anchor) if anchor is not None else None
     progress = RedrawnLine()
     try:
-        found = wait_for(_verify(home, environment, _run_id(run), given, write_anchor is not None, progress))
+        one = bool(run or anchor or write_anchor)
+        found = wait_for(_verify(home, environment, one, _run_id(run), given, write_anchor is not None, progress))
     finally:
         progress.end()
     problems = [problem for name, result in found for problem in _problems(name, result)]
@@ -68,6 +69,7 @@ def verify(
 async def _verify(
     home: Path | None,
     environment: str | None,
+    one: bool,
     run_id: bytes | None,
     anchor: bytes | None,
     new_anchor: bool,
@@ -75,6 +77,7 @@ async def _verify(
 ) -> list[tuple[str, Verification]]:
     from ....storage import (
         EnvironmentLocked,
+        IntegrityError,
         KeyDenied,
         KeyMissing,
         KeyUnavailable,
@@ -88,13 +91,22 @@ async def _verify(
         line.show(f"{checked:,} verified, now {what}")
 
     async with opened(home) as engine:
+        if environment is None and one:
+            environment = _which(await engine.environments(), anchor)
         if environment is not None:
             result = await verify_environment(
                 engine.store, environment, run_id=run_id, anchor=anchor, new_anchor=new_anchor, progress=progress
             )
             return [("", result)]
-        found = [("control store", await verify_control(engine.store, progress=progress))]
-        for info in await engine.environments():
+        control = await verify_control(engine.store, progress=progress)
+        found = [("control store", control)]
+        try:
+            environments = await engine.environments()
+        except IntegrityError as error:  # it is told already which of them is damaged
+            if control.ok:
+                control.findings.append(Finding(None, "environments", error.message))
+            return found
+        for info in environments:
             try:
                 result = await verify_environment(engine.store, info.name, progress=progress)
             except (EnvironmentLocked, KeyDenied, KeyMissing, KeyUnavailable) as error:
@@ -103,6 +115,27 @@ async def _verify(
                 result = Verification(findings=[Finding(None, "environment", problem)])
             found.append((info.name, result))
         return found
+
+
+def _which(environments: list[EnvironmentInfo], anchor: bytes | None) -> str:
+    """The one environment that is meant where none is named. Raises UsageError, InvalidAnchor."""
+    from ....storage import InvalidAnchor
+    from ....storage.anchor import environment_of
+
+    if anchor is not None:
+        wanted = environment_of(anchor)
+        for each in environments:
+            if each.id == wanted:
+                return each.name
+        raise InvalidAnchor(f"The anchor is of an environment that is not here: {wanted.hex()}.")
+    names = [each.name for each in environments]
+    if DEFAULT_ENVIRONMENT in names or not names:
+        return DEFAULT_ENVIRONMENT
+    if len(names) > 1:
+        raise UsageError(
+            "There are several environments, and none is the default.", hint=f"--environment NAME: {', '.join(names)}"
+        )
+    return names[0]
 
 
 def _problems(name: str, result: Verification) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options
-from .errors import OK
-from .output import note, one_line, paint, say, say_json
+from .errors import OK, UsageError
+from .output import note, one_line, paint, printable, say, say_json
 from .session import opened, tell_first_run, wait_for
 
 if TYPE_CHECKING:
     import asyncio
 
+    from ....storage import EnvironmentLocked
     from ...runtime.environment import Environment
     from ...runtime.triggers import Fired
+    from ..embedded import Engine
 
 _COLOURS = {"Succeeded": "green", "Skipped": "dim"}
 
@@ -37,12 +39,20 @@ def worker(
             "--concurrency",
             metavar="N",
             min=1,
-            help="With how many runs in memory to take no more of those that are ready. Default: 1000.",
+            help="With how many runs in memory to take no more of those that are ready. Default: 1000; with --desktop"
+            " how many desktop flows at once, by default as many as the machine group says: 1.",
         ),
     ] = None,
     dedicated: Annotated[
         bool, typer.Option("--dedicated", help="Refuse a keystore that has the keys of other environments.")
     ] = False,
+    desktop: Annotated[
+        bool, typer.Option("--desktop", help="Be a machine: execute desktop flows that wait for one, and nothing else.")
+    ] = False,
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", metavar="NAME", help="With --desktop: of this machine group only. Repeatable."),
+    ] = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
@@ -51,16 +61,29 @@ def worker(
     It works until SIGINT or SIGTERM. Then nothing fires any more, and runs get --grace seconds to end; what is left
     goes on with another worker, or when one starts again. A second signal ends it at once.
 
+    While the environment is locked or suspended it waits: it begins when the key is given and an administrator has
+    unlocked the environment, and does not have to be started again. With --once it is refused then.
+
     An environment in PostgreSQL can have any number of workers, on any number of machines. With --dedicated this
     process can open no other environment: the keystore has to be one that `sealflow key export` has made.
+
+    With --desktop it is a machine of the environment's machine groups (`sealflow env group`): it takes the desktop
+    flows that wait for one, by priority and then in their order. That needs a store in PostgreSQL; the one worker of a
+    store in a file executes desktop flows as well.
 
     One line for each trigger that fired and each run that ended. With --json these are
     {"event":"fired","flow","version","time","scheduledTime","status","code","runs","message"?} and
     {"event":"ended","run","flow","status"}.
 
-    Exit codes: 0 done, 3 not found, 4 locked or denied (another process executes the environment).
+    Exit codes: 0 done, 2 cannot be a machine here, 3 not found, 4 locked or denied (another process executes the
+    environment).
     """
-    return wait_for(_work(home, environment, _Log(json), grace, once, concurrency, dedicated))
+    if group and not desktop:
+        raise UsageError("--group goes with --desktop.")
+    if once and desktop:
+        raise UsageError("--once fires triggers, which a machine does not.", hint="Leave out --once, or --desktop.")
+    machine = tuple(group or ()) if desktop else None
+    return wait_for(_work(home, environment, _Log(json), grace, once, concurrency, dedicated, machine))
 
 
 class _Log:
@@ -72,6 +95,16 @@ class _Log:
     def begin(self, environment: str) -> None:
         text = f"executing the environment {one_line(environment)}; Ctrl-C ends it"
         (note if self._as_json else say)(text)
+
+    def begin_as_machine(self, environment: str, groups: Sequence[str]) -> None:
+        what = ", ".join(map(one_line, groups))
+        text = f"executing desktop flows of {what} in the environment {one_line(environment)}; Ctrl-C ends it"
+        (note if self._as_json else say)(text)
+
+    def waiting(self, error: EnvironmentLocked) -> None:
+        note(f"{printable(error.message)} The worker waits.")
+        if error.hint:
+            note(f"  next: {printable(error.hint)}")
 
     def fired(self, fired: Fired) -> None:
         told = fired.told
@@ -96,23 +129,52 @@ def _count(runs: int) -> str:
 
 
 async def _work(
-    home: Path | None, where: str, log: _Log, grace: float, once: bool, concurrency: int | None, dedicated: bool
+    home: Path | None,
+    where: str,
+    log: _Log,
+    grace: float,
+    once: bool,
+    concurrency: int | None,
+    dedicated: bool,
+    machine: tuple[str, ...] | None,
 ) -> int:
-    async with opened(home, resume=True, concurrency=concurrency) as engine:
+    async with opened(home, resume=True, concurrency=concurrency, machine=machine) as engine:
         if dedicated:
             await engine.dedicate(where)
-        env = await engine.environment(where, create=False)
-        tell_first_run(engine)
         if once:
+            env = await engine.environment(where, create=False)
+            tell_first_run(engine)
             await env.fire_due(fired=log.fired, ended=log.ended)
             await env.keys.finish()
             return OK
         with _signals() as told:
-            await env.watch_triggers(fired=log.fired, ended=log.ended)
-            log.begin(env.name)
+            given = await _given(engine, where, log, told)
+            if given is None:
+                return OK
+            tell_first_run(engine)
+            await given.watch_triggers(fired=log.fired, ended=log.ended)
+            if machine is None:
+                log.begin(given.name)
+            else:
+                log.begin_as_machine(given.name, given.machines.names(machine))
             await told.get()
-            await _drain(env, grace, told)
+            await _drain(given, grace, told)
     return OK
+
+
+async def _given(engine: Engine, where: str, log: _Log, told: asyncio.Queue[None]) -> Environment | None:
+    """The environment as soon as its key is given; None where a signal comes first."""
+    import asyncio
+
+    opening = asyncio.ensure_future(engine.environment_when_given(where, told=log.waiting))
+    signal = asyncio.ensure_future(told.get())
+    try:
+        await asyncio.wait((opening, signal), return_when=asyncio.FIRST_COMPLETED)
+        return None if signal.done() else opening.result()
+    finally:
+        for each in (opening, signal):
+            each.cancel()
+        await asyncio.gather(opening, signal, return_exceptions=True)
 
 
 async def _drain(env: Environment, grace: float, told: asyncio.Queue[None]) -> None:

@@ -1,0 +1,54 @@
+"""Built-in connectors whose files are imported with their first call: a flow that calls nothing loads none of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from .port import Call, Connector, Recovery, Reply, Services, Subscribed
+
+BUILT_IN: Final[dict[str, tuple[str, str, Recovery]]] = {
+    "http": ("http", "HttpConnector", "keyed"),
+    "inline-code": ("inline", "JavaScriptConnector", "rerun"),
+    "xslt": ("inline", "XsltConnector", "rerun"),
+    "liquid": ("inline", "LiquidConnector", "rerun"),
+    "xml": ("inline", "XmlConnector", "rerun"),
+    "flat-file": ("inline", "FlatFileConnector", "rerun"),
+    "artifacts": ("inline", "ArtifactConnector", "rerun"),
+}
+"""By their ids: the file, the class in it, and what it says of interrupted calls, which is asked before any call."""
+
+
+STREAMING: Final = frozenset({"http"})
+"""Those that say `streams`, which is asked before any call too."""
+
+
+class LateConnector:
+    """The built-in connector with this id."""
+
+    def __init__(self, id: str) -> None:
+        self._file, self._name, self._recovery = BUILT_IN[id]
+        self._connector: Connector | None = None
+        self.streams = id in STREAMING
+
+    @property
+    def recovery(self) -> Recovery:
+        """As the connector has it."""
+        return self._recovery
+
+    async def invoke(self, call: Call, services: Services) -> Reply | Subscribed:
+        """Make the call. Raises what the connector raises."""
+        return await self.loaded().invoke(call, services)
+
+    def loaded(self) -> Connector:
+        """The connector itself."""
+        if self._connector is None:
+            made: Connector = getattr(import_module(f".{self._file}", __package__), self._name)()
+            self._connector = made
+        return self._connector
+
+    async def aclose(self) -> None:
+        """Close what it holds, if there was a call."""
+        close = getattr(self._connector, "aclose", None)
+        if close is not None:
+            await close()

@@ -1,0 +1,40 @@
+"""How often Python looks for garbage that only cycles keep, while this process drives runs.
+
+Steps leave nothing of the kind behind, but make many small objects, and Python looks whenever some hundred more were
+made than were given back. So it looks less often as long as there is an executor: once for 10,000 objects. A host that
+has set thresholds of its own keeps them. For one event loop, like everything here; keys and runs are not held longer by
+this, since whoever drops them has a full look taken (`access`).
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Final
+
+USUAL: Final = (700, 10, 10)
+"""Python's thresholds where nobody has changed them."""
+
+SELDOM: Final = (10_000, 10, 10)
+
+
+class Collecting:
+    """Counts who drives runs in this process."""
+
+    def __init__(self) -> None:
+        self._drivers = 0
+
+    def begin(self) -> None:
+        """Somebody drives runs from now on."""
+        self._drivers += 1
+        if gc.get_threshold() == USUAL:
+            gc.set_threshold(*SELDOM)
+
+    def end(self) -> None:
+        """Somebody does no more; the last one puts back what the first one found."""
+        self._drivers -= 1
+        if not self._drivers and gc.get_threshold() == SELDOM:
+            gc.set_threshold(*USUAL)
+
+
+COLLECTING: Final = Collecting()
+"""Python has one collector for the whole process."""

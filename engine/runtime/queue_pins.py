@@ -1,0 +1,17 @@
+"""What the start record of a desktop flow's run says of the machines that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+GROUP: Final = "machineGroup"
+"""The pin of a run that is for the machines of a group, and of what that run calls: {"id", "name"}, and of one that was
+put into the queue "priority" and "until" (ticks) too.
+"""
+
+
+def queue_of(pins: Mapping[str, Any]) -> bytes | None:
+    """The queue that a run is of, by its pins."""
+    kept = pins.get(GROUP)
+    return bytes.fromhex(kept["id"]) if isinstance(kept, dict) else None

@@ -1,0 +1,325 @@
+"""What is asked of PostgreSQL for a list, a claim or a commit is found by an index: no question walks through rows that
+are not its answer, however many there are.
+
+The plans are those that the server carried out, also inside of its functions (`auto_explain`), with the rows that
+they touched. The statistics are those of a store in which nothing is under way, and whatever is asked is asked often
+enough to have its plan kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from postgres_server import PostgresServer
+from sealflow.storage import Backend, Batch, ExecutorLost
+from sealflow.storage.conformance import ALL, first_batch, inbox_row, key_row, page_row, run_row
+from sealflow.storage.rows import Guard, RunUpdate, SnapshotRow, WaitRow
+from thorough import LONG
+
+asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
+
+from sealflow.storage.backends.postgres import PostgresBackend  # noqa: E402
+
+RUNS = 1_000_000 if LONG else 8_000
+"""Runs that have ended, pages of one of them, children of one."""
+SLEEPING = RUNS // 4
+LIMIT = 20
+MOST = 25 * LIMIT
+"""Rows that one question may touch."""
+OFTEN = 7
+"""A plan of its own is made for the first five times."""
+
+BIG = {"runs", "pages", "keys", "inbox", "messages", "triggers"}
+FLOW, OTHER, PARENT = (letter * 16 for letter in (b"F", b"G", b"P"))
+
+Ask = Callable[[Backend], Awaitable[object]]
+
+
+def _ended(number: int) -> bytes:
+    """The id of a run that has ended, and of other rows."""
+    return number.to_bytes(16, "big")
+
+
+def _asleep(number: int) -> bytes:
+    """The id of a run that sleeps."""
+    return b"\xff" + number.to_bytes(15, "big")
+
+
+ENDED = """
+INSERT INTO runs (run_id, flow_id, version, domain, status, started_ms, ended_ms, parent,
+    head_version, head, summary_version, summary)
+    SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), CASE WHEN n % 100 = 0 THEN {other} ELSE {flow} END, 1, 1,
+        CASE WHEN n <= 10 THEN 2 ELSE 1 END, n, n, CASE WHEN n % 2 = 0 THEN {parent} END, 1, 'head', 1, 'summary'
+    FROM generate_series(1, {runs}) AS n;
+INSERT INTO keys (kind, scope, generation, domain, key_version, kid, wrapped)
+    SELECT 1, run_id, 1, 1, 1, 'kid', 'wrapped' FROM runs;
+INSERT INTO pages (run, seq, link, record)
+    SELECT (SELECT id FROM runs WHERE run_id = {first}), n, 'link', 'record' FROM generate_series(1, {runs}) AS n;
+INSERT INTO triggers (flow_id, due_ms, row_version, record)
+    SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), 1000 + n, 1, 'r' FROM generate_series(1, {runs} / 4) AS n;
+INSERT INTO messages (message_id, flow_id, partition_index, size, created_ms, record)
+    SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), {flow}, decode(lpad(to_hex(n % 4), 32, '0'), 'hex'), 1, 1, 'r'
+    FROM generate_series(1, {runs} / 4) AS n;
+ANALYZE;
+"""
+UNDER_WAY = """
+INSERT INTO runs (run_id, flow_id, version, domain, status, started_ms,
+    head_version, head, summary_version, summary, wake_ms)
+    SELECT decode('ff' || lpad(to_hex(n), 30, '0'), 'hex'), {flow}, 1, 1, 6, n, 1, 'head', 1, 'summary', 1000000 + n
+    FROM generate_series(1, {sleeping}) AS n;
+INSERT INTO inbox (item_id, kind, run_id, created_ms, record)
+    SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), 1, decode('ff' || lpad(to_hex(n), 30, '0'), 'hex'), 1, 'r'
+    FROM generate_series(1, {sleeping}) AS n;
+"""
+
+
+class _Alone:
+    """A pool of one connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Any]:
+        async with self._turn:
+            yield self._connection
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+@dataclass
+class Watched:
+    """A backend, and the plans that its questions were answered by."""
+
+    backend: PostgresBackend
+    plans: list[dict[str, Any]] = field(default_factory=list)
+
+    async def watch(self) -> None:
+        """Through one reader: one that goes back into a pool may have nobody listening."""
+        writer, target = self.backend._writer._connection, self.backend._target
+        assert writer is not None
+        reader = await asyncpg.connect(**target.options())
+        for connection in (reader, writer):
+            await connection.execute("LOAD 'auto_explain'")
+            settings = ("log_min_duration = 0", "log_analyze = on", "log_timing = off", "log_nested_statements = on")
+            for setting in (*settings, "log_format = json", "log_level = notice"):
+                await connection.execute(f"SET auto_explain.{setting}")
+            connection.add_log_listener(self._told)
+        await self.backend._readers.close()
+        self.backend._readers = _Alone(reader)  # type: ignore[assignment]
+
+    def _told(self, connection: Any, message: Any) -> None:
+        text = str(message.message)
+        if "plan:" in text and "typeinfo_tree" not in text:  # what the driver asks for types of values
+            self.plans.append(json.loads(text.partition("plan:")[2]))
+
+    async def costs(self, ask: Callable[[], Awaitable[object]]) -> tuple[int, set[str]]:
+        """The rows that a question touches at most when it is asked again and again, and the tables that it walks
+        through.
+        """
+        most, walked = 0, set()
+        for _ in range(OFTEN):
+            self.plans.clear()
+            await ask()
+            assert self.plans, "no plan was told"
+            touched = 0
+            for plan in self.plans:
+                for node in _nodes(plan["Plan"]):
+                    touched += _touched(node)
+                    if node["Node Type"] == "Seq Scan" and node["Relation Name"] in BIG:
+                        walked.add(node["Relation Name"])
+            most = max(most, touched)
+        return most, walked
+
+
+def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for each in plan.get("Plans", ()) for node in _nodes(each))]
+
+
+def _touched(node: dict[str, Any]) -> int:
+    """Rows that a node reads from a table or an index, or compares in vain."""
+    removed = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Join Filter", "Index Recheck"))
+    read = node["Actual Rows"] if "Relation Name" in node or "Index Name" in node else 0
+    touched: int = round((read + removed) * node["Actual Loops"])
+    return touched
+
+
+@pytest.fixture(scope="module")
+def filled(postgres: PostgresServer) -> Iterator[str]:
+    """A schema with very many rows."""
+    schema = f"sealflow_{os.urandom(16).hex()}"
+    named = {"flow": FLOW, "other": OTHER, "parent": PARENT, "first": _ended(1)}
+    values = {name: f"'\\x{value.hex()}'::bytea" for name, value in named.items()}
+    values |= {"runs": str(RUNS), "sleeping": str(SLEEPING)}
+
+    async def fill() -> None:
+        admin = await asyncpg.connect(postgres.url)
+        try:
+            await admin.execute("LOAD 'auto_explain'")
+            backend = await PostgresBackend.open(postgres.url, schema)
+            await backend.commit(first_batch())
+            await backend.close()
+            await admin.execute(f'SET search_path = "{schema}"')
+            for part in (ENDED, UNDER_WAY):
+                await admin.execute(part.format(**values), timeout=600)
+        finally:
+            await admin.close()
+
+    try:
+        asyncio.run(fill())
+    except asyncpg.UndefinedFileError as error:
+        pytest.skip(f"PostgreSQL was installed without auto_explain: {error}")
+    yield schema
+    asyncio.run(_drop(postgres, schema))
+
+
+async def _drop(postgres: PostgresServer, schema: str) -> None:
+    backend = await PostgresBackend.open(postgres.url, schema)
+    await backend.drop()
+    await backend.close()
+
+
+@pytest.fixture
+async def watched(postgres: PostgresServer, filled: str) -> AsyncIterator[Watched]:
+    backend = await PostgresBackend.open(postgres.url, filled)
+    assert await backend.join()
+    watched = Watched(backend)
+    await watched.watch()
+    yield watched
+    await backend.close()
+
+
+def _list(
+    flow_id: bytes | None = None,
+    statuses: Sequence[int] | None = None,
+    parent: bytes | None = None,
+    before: bytes | None = None,
+) -> Ask:
+    return lambda backend: backend.runs(flow_id=flow_id, statuses=statuses, parent=parent, limit=LIMIT, before=before)
+
+
+LISTS: dict[str, Ask] = {
+    "the newest runs": _list(),
+    "a page further on": _list(before=_ended(RUNS // 2)),
+    "of a flow": _list(OTHER),
+    "of a flow, further on": _list(OTHER, before=_ended(RUNS // 2)),
+    "of a rare status": _list(statuses=[2]),
+    "of a frequent status": _list(statuses=[1]),
+    "of none": _list(statuses=[4]),
+    "of several statuses": _list(statuses=[2, 4, 5, 0]),
+    "of a flow and a rare status": _list(FLOW, [2]),
+    "of a flow and a status that it does not have": _list(OTHER, [2, 6]),
+    "of a flow and a status, further on": _list(FLOW, [1], before=_ended(RUNS // 2)),
+    "of a parent": _list(parent=PARENT),
+    "of a parent and a status, further on": _list(parent=PARENT, statuses=[1], before=_ended(RUNS // 2)),
+}
+READS: dict[str, Ask] = {
+    "a run": lambda backend: backend.run(_ended(7)),
+    "run ids": lambda backend: backend.run_ids(RUNS // 2, LIMIT),
+    "a long history": lambda backend: backend.pages(_ended(1), 1, LIMIT, ALL),
+    "a long history, further on": lambda backend: backend.pages(_ended(1), RUNS // 2, LIMIT, ALL),
+    "a few bytes of a long history": lambda backend: backend.pages(_ended(1), RUNS // 2, 3 * LIMIT, 100),
+    "a snapshot": lambda backend: backend.snapshot(_ended(1)),
+    "keys": lambda backend: backend.keys(1, [_ended(number) for number in range(1, LIMIT)]),
+    "generations of a key": lambda backend: backend.key_generations(1, _ended(7)),
+    "keys of a version": lambda backend: backend.keys_of(1, 1, LIMIT, 0),
+    "what may not be removed": lambda backend: backend.needed_runs([_ended(number) for number in range(1, LIMIT)]),
+    "unfinished runs of a flow": lambda backend: backend.unfinished_of(OTHER),
+    "a trigger": lambda backend: backend.trigger(_ended(7)),
+    "triggers that are due": lambda backend: backend.due_triggers(1_000 + LIMIT, LIMIT),
+    "messages": lambda backend: backend.messages(FLOW, None, LIMIT, RUNS // 8),
+    "messages of a partition": lambda backend: backend.messages(FLOW, [_ended(1)], LIMIT, 0),
+    "a message": lambda backend: backend.message(_ended(7)),
+    "the inbox": lambda backend: backend.inbox(LIMIT, SLEEPING // 2),
+    "a request": lambda backend: backend.inbox_item(_ended(7)),
+}
+WORK: dict[str, Ask] = {
+    "runs that are ready: none": lambda backend: backend.claim(LIMIT, 0),
+    "runs that are ready": lambda backend: backend.claim(LIMIT, 2_000_000, [OTHER]),
+    "this very run": lambda backend: backend.claim_run(_asleep(SLEEPING)),
+    "a run that has ended": lambda backend: backend.claim_run(_ended(9)),
+    "runs that were told something": lambda backend: backend.told(),
+    "when one is due": lambda backend: backend.next_wake(),
+    "to give runs back": lambda backend: backend.release([_asleep(SLEEPING), _ended(9)]),
+    "requests for this worker": lambda backend: backend.inbox_here(LIMIT, SLEEPING // 2, [OTHER]),
+    "whose lease has ended": lambda backend: backend.lead(),
+    "queued runs": lambda backend: backend.queued([b"q" * 16], LIMIT),
+    "queued runs to take": lambda backend: backend.claim_queued([b"q" * 16], LIMIT, 2_000_000),
+    "the queue of a run": lambda backend: backend.queue_of(_asleep(3)),
+}
+
+
+@pytest.mark.parametrize("asked", [*LISTS, *READS, *WORK])
+async def test_what_is_asked_touches_few_rows(watched: Watched, asked: str) -> None:
+    ask = {**LISTS, **READS, **WORK}[asked]
+    touched, walked = await watched.costs(lambda: ask(watched.backend))
+    assert not walked
+    assert touched <= MOST
+
+
+def _batches() -> list[Batch]:
+    """What becomes of some runs: they start, go on, sleep, are told something, and end."""
+    runs = [os.urandom(16) for _ in range(LIMIT)]
+    batches = [
+        Batch(keys=[key_row(run) for run in runs], runs=[run_row(run) for run in runs]),
+        Batch(pages=[page_row(run, 1) for run in runs]),
+        Batch(snapshots={run: SnapshotRow(run, 2, b"snapshot") for run in runs}),
+        Batch(waits=[WaitRow(run, 5_000_000, False) for run in runs]),
+        Batch(wakes=runs),
+        Batch(inbox=[inbox_row() for _ in runs]),
+        Batch(
+            pages=[page_row(run, 2) for run in runs],
+            run_updates=[RunUpdate(run, 1, 9, 2, b"head", 1, b"summary") for run in runs],
+        ),
+        Batch(pages=[page_row(run, 3) for run in runs]),  # as when keys are exchanged
+        Batch(removed_runs=runs),
+    ]
+    for batch in batches:
+        batch.guard = Guard(0)
+    return batches
+
+
+@pytest.mark.parametrize("number", range(len(_batches())))
+async def test_a_commit_touches_few_rows(watched: Watched, number: int) -> None:
+    backend = watched.backend
+
+    async def one() -> None:
+        for each in (batches := _batches())[: number + 1]:
+            watched.plans.clear()  # those of the commits before it
+            await backend.commit(each)
+        await backend.commit(batches[-1]) if number == len(batches) - 2 else None
+
+    touched, walked = await watched.costs(one)
+    assert not walked
+    assert touched <= MOST
+
+
+async def test_who_dies_gives_its_runs_back_without_a_walk_through_those_of_others(
+    watched: Watched, postgres: PostgresServer, filled: str
+) -> None:
+    """By its own end, and by a takeover when its lease has ended."""
+    admin = await asyncpg.connect(postgres.url)
+    for _ in range(2):
+        dead = await PostgresBackend.open(postgres.url, filled)
+        assert await dead.join(lead=False)
+        runs = [os.urandom(16) for _ in range(LIMIT)]
+        await dead.commit(Batch(keys=[key_row(run) for run in runs], runs=[run_row(run) for run in runs]))
+        await admin.execute(f"UPDATE \"{filled}\".workers SET expires = '-infinity' WHERE NOT lead")
+        watched.plans.clear()
+        claimed = await watched.backend.claim(1_000, 0)  # those that other tests have left too
+        assert set(runs) <= set(claimed)
+        touched = sum(_touched(node) for plan in watched.plans for node in _nodes(plan["Plan"]))
+        assert touched <= MOST + 10 * len(claimed)
+        with pytest.raises(ExecutorLost):
+            await dead.commit(Batch(pages=[page_row(runs[0], 1)]))
+        await dead.close()
+    await admin.close()

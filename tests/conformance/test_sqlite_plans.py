@@ -1,0 +1,209 @@
+"""What is asked of SQLite for a list, a claim or a commit is found by an index: no question walks through rows that are
+not its answer, however many there are.
+
+What a question costs is counted in steps of SQLite's own machine: reading one row takes some. Nobody has gathered
+statistics for the planner, as in a store that is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+import pytest
+from sealflow.storage import Batch
+from sealflow.storage.backends.sqlite import SQLiteBackend
+from sealflow.storage.conformance import ALL, first_batch, inbox_row, key_row, page_row, run_row
+from sealflow.storage.rows import RunUpdate, SnapshotRow, WaitRow
+from thorough import LONG
+
+RUNS = 1_000_000 if LONG else 20_000
+"""Runs that have ended, pages of one of them, children of one."""
+SLEEPING = RUNS // 4
+LIMIT = 20
+MOST = 400 * LIMIT
+"""Steps of one question. To walk through the rows of one table takes more than ten times as many."""
+OFTEN = 10
+"""Steps between two counts."""
+FLOW, OTHER, PARENT, QUEUE = (letter * 16 for letter in (b"F", b"G", b"P", b"Q"))
+
+Ask = Callable[[SQLiteBackend], Awaitable[object]]
+
+
+def _ended(number: int) -> bytes:
+    """The id of a run that has ended, and of other rows."""
+    return number.to_bytes(16, "big")
+
+
+def _asleep(number: int) -> bytes:
+    """The id of a run that sleeps."""
+    return b"\xff" + number.to_bytes(15, "big")
+
+
+NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {}) "
+ENDED = """INSERT INTO runs (run_id, flow_id, version, domain, status, started_ms, ended_ms, parent,
+    head_version, head, summary_version, summary)
+    SELECT numbered(n), CASE WHEN n % 100 = 0 THEN :other ELSE :flow END, 1, 1, CASE WHEN n <= 10 THEN 2 ELSE 1 END,
+        n, n, CASE WHEN n % 2 = 0 THEN :parent END, 1, 'head', 1, 'summary' FROM numbers"""
+KEYS = """INSERT INTO keys (kind, scope, generation, domain, key_version, kid, wrapped)
+    SELECT 1, numbered(n), 1, 1, 1, 'kid', 'wrapped' FROM numbers"""
+PAGES = "INSERT INTO pages (run, seq, link, record) SELECT 1, n, x'00', x'00' FROM numbers"
+TRIGGERS = (
+    "INSERT INTO triggers (flow_id, due_ms, row_version, record) SELECT numbered(n), 1000 + n, 1, x'00' FROM numbers"
+)
+MESSAGES = """INSERT INTO messages (message_id, flow_id, partition_index, size, created_ms, record)
+    SELECT numbered(n), :flow, numbered(n % 4), 1, 1, x'00' FROM numbers"""
+INBOX = """INSERT INTO inbox (item_id, kind, run_id, created_ms, record)
+    SELECT numbered(n), 1, asleep(n), 1, x'00' FROM numbers"""
+SLEEPERS = """INSERT INTO runs (run_id, flow_id, version, domain, status, started_ms, head_version, head,
+    summary_version, summary, wake_ms) SELECT asleep(n), :flow, 1, 1, 6, n, 1, 'head', 1, 'summary', 1000000 + n
+    FROM numbers"""
+FILLING = {ENDED: RUNS, KEYS: RUNS, PAGES: RUNS, TRIGGERS: SLEEPING, MESSAGES: SLEEPING, INBOX: SLEEPING}
+FILLING[SLEEPERS] = SLEEPING
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with very many rows."""
+    path = tmp_path_factory.mktemp("plans") / "store.db"
+
+    async def make() -> None:
+        backend = await SQLiteBackend.open(path)
+        await backend.commit(first_batch())
+        await backend.close()
+
+    asyncio.run(make())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_function("numbered", 1, _ended, deterministic=True)
+        connection.create_function("asleep", 1, _asleep, deterministic=True)
+        values = {"flow": FLOW, "other": OTHER, "parent": PARENT}
+        for statement, count in FILLING.items():
+            connection.execute(NUMBERS.format(count) + statement, values)
+        connection.commit()
+    return path
+
+
+class Counted:
+    """A backend, and the steps that its connections take."""
+
+    def __init__(self, backend: SQLiteBackend) -> None:
+        self.backend = backend
+        self.steps = 0
+
+    def _step(self) -> int:
+        self.steps += OFTEN
+        return 0
+
+    async def watch(self) -> None:
+        for thread in (self.backend._connection, self.backend._reader):
+            connection: Any = thread._conn
+            await thread._execute(connection.set_progress_handler, self._step, OFTEN)  # type: ignore[no-untyped-call]
+
+    async def cost(self, ask: Ask) -> int:
+        self.steps = 0
+        await ask(self.backend)
+        return self.steps
+
+
+@pytest.fixture
+async def counted(filled: Path, tmp_path: Path) -> AsyncIterator[Counted]:
+    path = tmp_path / "store.db"
+    copyfile(filled, path)
+    backend = await SQLiteBackend.open(path)
+    assert await backend.join()
+    counted = Counted(backend)
+    await counted.watch()
+    yield counted
+    await backend.close()
+
+
+def _list(
+    flow_id: bytes | None = None,
+    statuses: Sequence[int] | None = None,
+    parent: bytes | None = None,
+    before: bytes | None = None,
+) -> Ask:
+    return lambda backend: backend.runs(flow_id=flow_id, statuses=statuses, parent=parent, limit=LIMIT, before=before)
+
+
+async def _claims(backend: SQLiteBackend) -> None:
+    """As an executor does: what is ready when it comes, what is due then, nothing, and when it has to look again."""
+    assert await backend.claim(LIMIT, 0) == []
+    assert len(await backend.claim(LIMIT, 1_000_000 + LIMIT)) == LIMIT
+    assert await backend.claim(LIMIT, 0) == []
+    assert await backend.next_wake() == 1_000_000 + LIMIT + 1
+
+
+QUESTIONS: dict[str, Ask] = {
+    "the newest runs": _list(),
+    "a page further on": _list(before=_ended(RUNS // 2)),
+    "of a flow": _list(OTHER),
+    "of a flow, further on": _list(OTHER, before=_ended(RUNS // 2)),
+    "of a rare status": _list(statuses=[2]),
+    "of a frequent status": _list(statuses=[1]),
+    "of none": _list(statuses=[4]),
+    "of several statuses": _list(statuses=[2, 4, 5, 0]),
+    "of a flow and a rare status": _list(FLOW, [2]),
+    "of a flow and a status that it does not have": _list(OTHER, [2, 6]),
+    "of a flow and a status, further on": _list(FLOW, [1], before=_ended(RUNS // 2)),
+    "of a parent": _list(parent=PARENT),
+    "of a parent and a status, further on": _list(parent=PARENT, statuses=[1], before=_ended(RUNS // 2)),
+    "a run": lambda backend: backend.run(_ended(7)),
+    "run ids": lambda backend: backend.run_ids(RUNS // 2, LIMIT),
+    "a long history": lambda backend: backend.pages(_ended(1), 1, LIMIT, ALL),
+    "a long history, further on": lambda backend: backend.pages(_ended(1), RUNS // 2, LIMIT, ALL),
+    "a snapshot": lambda backend: backend.snapshot(_ended(1)),
+    "keys": lambda backend: backend.keys(1, [_ended(number) for number in range(1, LIMIT)]),
+    "generations of a key": lambda backend: backend.key_generations(1, _ended(7)),
+    "keys of a version": lambda backend: backend.keys_of(1, 1, LIMIT, 0),
+    "what may not be removed": lambda backend: backend.needed_runs([_ended(number) for number in range(1, LIMIT)]),
+    "unfinished runs of a flow": lambda backend: backend.unfinished_of(OTHER),
+    "large values of a run": lambda backend: backend.large_values(_ended(7)),
+    "large values of nobody": lambda backend: backend.unsettled_values(RUNS, LIMIT),
+    "a trigger": lambda backend: backend.trigger(_ended(7)),
+    "triggers that are due": lambda backend: backend.due_triggers(1_000 + LIMIT, LIMIT),
+    "messages": lambda backend: backend.messages(FLOW, None, LIMIT, RUNS // 8),
+    "messages of a partition": lambda backend: backend.messages(FLOW, [_ended(1)], LIMIT, 0),
+    "a message": lambda backend: backend.message(_ended(7)),
+    "the inbox": lambda backend: backend.inbox(LIMIT, SLEEPING // 2),
+    "a request": lambda backend: backend.inbox_item(_ended(7)),
+    "queued runs": lambda backend: backend.queued([QUEUE], LIMIT),
+    "queued runs to take": lambda backend: backend.claim_queued([QUEUE], LIMIT, 2_000_000),
+    "the queue of a run": lambda backend: backend.queue_of(_asleep(3)),
+    "when one is due": lambda backend: backend.next_wake(),
+    "what is ready, and due": _claims,
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_a_question_takes_few_steps(counted: Counted, question: str) -> None:
+    assert 0 < await counted.cost(QUESTIONS[question]) <= MOST
+
+
+async def test_to_walk_through_a_table_is_noticed(counted: Counted) -> None:
+    assert await counted.cost(lambda backend: backend.run_counts()) > MOST * 3
+
+
+async def test_a_commit_takes_few_steps(counted: Counted) -> None:
+    """Of all that becomes of some runs: they start, go on, sleep, are told something, and end."""
+    runs = [os.urandom(16) for _ in range(LIMIT)]
+    for batch in (
+        Batch(keys=[key_row(run) for run in runs], runs=[run_row(run) for run in runs]),
+        Batch(pages=[page_row(run, 1) for run in runs]),
+        Batch(snapshots={run: SnapshotRow(run, 2, b"snapshot") for run in runs}),
+        Batch(waits=[WaitRow(run, 5_000_000, False) for run in runs]),
+        Batch(wakes=runs),
+        Batch(inbox=[inbox_row() for _ in runs]),
+        Batch(
+            pages=[page_row(run, 2) for run in runs],
+            run_updates=[RunUpdate(run, 1, 9, 2, b"head", 1, b"summary") for run in runs],
+        ),
+        Batch(removed_runs=runs),
+    ):
+        assert 0 < await counted.cost(lambda backend, batch=batch: backend.commit(batch)) <= MOST  # type: ignore[misc]

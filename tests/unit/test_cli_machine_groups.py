@@ -1,0 +1,84 @@
+"""`env group`, `queue runs` and `worker --desktop`, as somebody uses them who has never seen them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_session import Cli
+from desktop_callers import GREETING, calling
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(tmp_path, monkeypatch, capsys)
+
+
+def test_before_there_is_a_store_both_commands_say_how_to_make_it(cli: Cli) -> None:
+    for command in ("allow", "group"):
+        missing = cli("env", command, "prod", "--json")
+        assert (missing.code, missing.json["error"]["code"]) == (3, "NotFound")
+        assert "sealflow env create prod" in missing.json["error"]["hint"]
+
+
+def test_groups_are_made_changed_shown_and_removed(cli: Cli) -> None:
+    assert cli("env", "create", "prod").code == 0
+    assert cli("env", "group", "prod").out.splitlines()[1:] == ["  none: desktop flows run where they are called"]
+    assert cli("env", "group", "prod", "Robots").code == 0
+    made = cli("env", "group", "prod", "Finance", "--connection", "c1", "--machine", "PC-7", "--queue-timeout", "60")
+    assert made.out.splitlines()[1:] == [
+        "  Robots",
+        "  Finance: connection c1, machine PC-7, waits for 60 minutes at most",
+    ]
+    changed = cli("env", "group", "prod", "finance", "--sessions", "2", "--queue-timeout", "0", "--json").json
+    finance = changed["groups"][1]
+    assert {key: value for key, value in finance.items() if key != "id"} == {
+        "name": "Finance",
+        "sessions": 2,
+        "connections": ["c1"],
+        "machines": ["PC-7"],
+    }
+    assert cli("env", "group", "prod", "--json").json == changed
+    assert cli("env", "group", "prod", "Robots", "--remove").out.splitlines()[1:] == [
+        "  Finance: 2 at once, connection c1, machine PC-7"
+    ]
+    acts = [each["detail"] for each in cli("audit", "list", "--act", "environment allow", "--json").json]
+    assert {"group": "Robots", "removed": True} in acts
+    assert {"group": "Finance", "connections": ["c1"], "machines": ["PC-7"], "minutes": 60} in acts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (("env", "group", "prod", "--remove"), 2, "InvalidUsage"),
+        (("env", "group", "prod", "Other", "--remove"), 3, "NotFound"),
+        (("env", "group", "prod", "Other", "--connection", "robots"), 2, "InvalidSetting"),
+        (("env", "group", "prod", "Other", "--sessions", "0"), 2, "InvalidUsage"),
+        (("queue", "runs", "Other", "--environment", "prod"), 3, "NotFound"),
+        (("worker", "--group", "Robots", "--environment", "prod"), 2, "InvalidUsage"),
+        (("worker", "--desktop", "--once", "--environment", "prod"), 2, "InvalidUsage"),
+        (("worker", "--desktop", "--environment", "none"), 2, "NoMachineGroup"),
+        (("worker", "--desktop", "--group", "Other", "--environment", "prod"), 3, "NotFound"),
+        (("worker", "--desktop", "--environment", "prod"), 2, "NeedsDatabase"),
+    ],
+)
+def test_what_is_wrong_is_said(cli: Cli, arguments: tuple[str, ...], code: int, error: str) -> None:
+    assert cli("env", "create", "none").code == 0
+    assert cli("env", "create", "prod").code == 0
+    assert cli("env", "group", "prod", "Robots").code == 0
+    refused = cli(*arguments, "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (code, error)
+
+
+def test_a_call_runs_through_the_queue_of_a_store_in_a_file(cli: Cli) -> None:
+    (cli.folder / "greet.robin").write_text(GREETING)
+    (cli.folder / "caller.json").write_text(json.dumps(calling({"uiFlowId": "greet", "item/Who": "Ada"})))
+    assert cli("env", "create", "default").code == 0
+    assert cli("env", "group", "default", "Robots").code == 0
+    assert cli("flow", "deploy", "greet.robin").code == 0
+    ran = cli("run", "caller.json", "--json")
+    assert ran.json["response"]["body"]["greeting"] == "Hello Ada"
+    assert cli("queue", "runs", "--json").json == []
+    assert cli("queue", "runs").out == ""
+    assert cli("env", "group", "default", "Robots", "--remove").code == 0
