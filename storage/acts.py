@@ -12,6 +12,7 @@ from typing import Final
 
 from .administration import APPLY, DELETE, RECOVER, REMOVE, RETIRE, ROTATE
 from .audit import FAILED, RUNNING, SUCCEEDED, Act, Audit
+from .key_calls import CALLS
 from .operations import Operation
 from .reset import RESET
 from .views import EnvironmentInfo
@@ -25,7 +26,10 @@ MOST: Final = 20
 """Acts on one environment that are told of."""
 
 _LOOKED_AT: Final = 5_000
-"""Acts on record that are looked at for them, of the whole store."""
+"""Acts on record that are looked at for them, of the whole store, calls of key stores aside."""
+
+_READ: Final = 20_000
+"""Records that are read for them: each process that opens an environment leaves some."""
 
 _NAMES: Final = {
     APPLY: "apply",
@@ -43,13 +47,16 @@ ACTS: Final = frozenset({*_NAMES.values(), _SWAP})
 
 
 async def recent_acts(audit: Audit, info: EnvironmentInfo, now_ms: int) -> list[Operation]:
-    """The newest acts on an environment's keys, oldest first: of the newest 5,000 on record. Raises IntegrityError."""
+    """The newest acts on an environment's keys, oldest first: of the newest 5,000 acts, and 20,000 records. Raises
+    IntegrityError.
+    """
     found: list[Operation] = []
     ends: dict[tuple[str, str], list[Act]] = {}
-    looked_at = 0
+    looked_at = read = 0
     async for act in audit.latest():  # the newest first: the end of an act comes before its beginning
-        looked_at += 1
-        if looked_at > _LOOKED_AT or len(found) == MOST or act.at_ms < info.created_ms:
+        read += 1
+        looked_at += act.kind not in CALLS
+        if looked_at > _LOOKED_AT or read > _READ or len(found) == MOST or act.at_ms < info.created_ms:
             break
         if act.subject != info.name or act.kind not in _NAMES:
             continue

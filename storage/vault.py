@@ -171,9 +171,7 @@ class Vault(OpenKeys):
     async def prepare_run(
         self, run_id: bytes, flow_id: bytes, value: Value, *, zips: bool, parent_domain: int | None = None
     ) -> Prepared:
-        """Writes what is large in the value that a new run is to begin with, before it is made: in commits of bounded
-        size, which others share. Raises NotStorable, ValueTooLarge.
-        """
+        """Writes what is large of the value that a new run begins with, before that is made. Raises NotStorable."""
         domain = self._keyring.domain_of_child(self._definitions.domain(flow_id), parent_domain)
         return await self._runs.prepare(run_id, value, domain=domain, zips=zips)
 
@@ -201,8 +199,8 @@ class Vault(OpenKeys):
         return await self._runs.reader(run_id, lambda: self._fresh(lambda: self._runs.keys(run_id)), apart=apart)
 
     async def sweep_values(self, before_ms: int, *, run_id: bytes | None = None) -> int:
-        """Removes the large values that no record names, and gives how many there were: of one run, before anything of
-        it goes on in this process, or of all that are not in flight, made before that time. For the executor.
+        """Removes the large values that no record names, and gives how many: of one run, before it goes on here, or of
+        all that are not in flight, made before that time.
         """
         return await self._runs.sweep_values(before_ms, run_id)
 

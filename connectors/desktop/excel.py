@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from functools import wraps
 from typing import Any, Final
 
 from ...engine.datatypes import DataTable, Datum
@@ -203,6 +204,7 @@ def read_formula(arguments: Arguments, session: Session) -> Outputs:
 def on_its_sheet(work: Callable[[Arguments, Session], Outputs]) -> Callable[[Arguments, Session], Outputs]:
     """The action, after which the sheet is active that was: a name may stand for cells of another one."""
 
+    @wraps(work)
     def carried_out(arguments: Arguments, session: Session) -> Outputs:
         book = book_of(arguments, session)
         back = book.book.active

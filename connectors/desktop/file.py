@@ -51,9 +51,12 @@ def _glob(pattern: str) -> str:
     return pattern.replace("[", "[[]")
 
 
-def _existing(paths: list[Path], session: Session) -> list[Path]:
+def _existing(paths: list[Path], session: Session, no_folder: str) -> list[Path]:
+    """The files. Raises Fault FileNotFoundError, and `no_folder` (a display name) where their folder is not there."""
     for path in paths:
         if not path.is_file():
+            if not path.parent.is_dir():
+                raise fault(no_folder, f"There is no folder '{session.folders.shown(path.parent)}'.")
             raise fault("File not found", f"There is no file '{session.folders.shown(path)}'.")
     return paths
 
@@ -80,7 +83,7 @@ def _transfer(
     how: Callable[[Folders, Path, Path], object], word: str, arguments: Arguments, session: Session
 ) -> list[Datum]:
     moves = word == "move"
-    files = _existing(paths_of(arguments, "Files", session, write=moves), session)
+    files = _existing(paths_of(arguments, "Files", session, write=moves), session, "Source folder doesn't exist")
     target = resolved(arguments.get("Destination"), session, write=True)
     if not target.is_dir():
         raise fault("Destination folder doesn't exist", f"There is no folder '{session.folders.shown(target)}'.")
@@ -123,7 +126,7 @@ def _move(folders: Folders, source: Path, target: Path) -> None:
 
 def delete(arguments: Arguments, session: Session) -> Outputs:
     """File.Delete."""
-    for path in _existing(paths_of(arguments, "Files", session, write=True), session):
+    for path in _existing(paths_of(arguments, "Files", session, write=True), session, "File path doesn't exist"):
         try:
             removed(session.folders, path)
         except OSError as error:
@@ -133,7 +136,7 @@ def delete(arguments: Arguments, session: Session) -> Outputs:
 
 def rename(arguments: Arguments, session: Session) -> Outputs:
     """File.RenameFiles.*"""
-    files = _existing(paths_of(arguments, "Files", session, write=True), session)
+    files = _existing(paths_of(arguments, "Files", session, write=True), session, "Directory not found")
     overwrite = arguments.choice("IfFileExists", ("DoNothing", "Overwrite"), "DoNothing") == "overwrite"
     done: list[Datum] = []
     for number, path in enumerate(files):
@@ -244,6 +247,9 @@ def path_part(arguments: Arguments, session: Session) -> Outputs:
         "Directory": folder.replace("\\", slashes),
         "FileName": name,
         "FileNameWithoutExtension": stem if dot else name,
+        # Older texts have these two.
+        "Name": name,
+        "NameWithoutExtension": stem if dot else name,
         "Extension": f".{extension}" if dot else "",
     }
 

@@ -85,7 +85,7 @@ async def _arrive(tab: Tab, url: str, until: Literal["commit", "load"], timeout:
 async def launch(arguments: Arguments, session: Session) -> Outputs:
     """WebAutomation.LaunchEdge.*, LaunchChrome.*, LaunchFirefox.*: all are the one browser that is here."""
     module = arguments.action.split(".")[1].removeprefix("Launch")
-    display = f"Failed to launch {'Microsoft Edge' if module == 'Edge' else module}"
+    display = f"Failed to launch {module}"
     url = _url(arguments) if arguments.text("Url", "") else "about:blank"
     browsers = browsers_of(session)
     try:
@@ -110,7 +110,7 @@ async def attach(arguments: Arguments, session: Session) -> Outputs:
         if wanted_title in title and wanted_url in page.url.casefold():
             return {"BrowserInstance": instance(Tab(page), session)}
     module = arguments.action.split(".")[1].removeprefix("Launch")
-    display = f"Failed to launch {'Microsoft Edge' if module == 'Edge' else module}"
+    display = f"Failed to launch {module}"
     raise fault(display, "This run has no page open that is meant.")
 
 
@@ -418,16 +418,18 @@ def _act(display: str, work: Callable[[Any, Arguments, Tab], Awaitable[None]], *
     return Operation(_on_element(display, work, state=state))
 
 
-_POPULATE: Final = _act("Failed to populate text field", _populate)
+_POPULATE: Final = _act("Failed to write in text field", _populate)
 _PRESS: Final = _act("Failed to click web page button", _press)
-_DROP: Final = _act("Failed to set dropdown list value", _drop_down, state="attached")
+_DROP: Final = _act("Failed to set selected option(s)", _drop_down, state="attached")
 _LAUNCHES: Final = {"Edge": "LaunchEdge", "Chrome": "LaunchChrome", "Firefox": "LaunchFirefox"}
 
 TABLE: Table = {
     **{
         name: operation
         for browser, base in _LAUNCHES.items()
-        for name, operation in _variants(f"Launch{browser}", base, Operation(launch)).items()
+        for driver in ("", "WithDriver")
+        for name, operation in _variants(f"Launch{browser}", f"{base}{driver}", Operation(launch)).items()
+        for name in (name, f"{name}CustomProfile")
     },
     **{
         f"WebAutomation.Launch{browser}.{way}": reads(attach)

@@ -24,11 +24,10 @@ from typing import TYPE_CHECKING, Final
 from ...storage.stored_values import CHUNK_BYTES, MOST_BYTES
 from ..errors import NotFound, SealflowError
 from ..runtime.clock import BootClock, SystemBootClock
-from ..runtime.desktop_queue import Serving
 from ..runtime.environment import Environment
 from ..runtime.expiry import in_ticks
 from ..runtime.locked_inbox import LockedInbox
-from ..runtime.machine_groups import groups_of
+from ..runtime.machine_groups import Serving, groups_of
 from ..runtime.opening import Opening
 from ..runtime.start import UNSET, Unset
 

@@ -31,7 +31,7 @@ from .perform import Performer
 if TYPE_CHECKING:
     from ...connectors import Registry
     from .clock import Clock
-    from .desktop_queue import Serving
+    from .machine_groups import Serving
     from .triggers import Fired
 
 log = logging.getLogger("sealflow")

@@ -12,28 +12,26 @@ record, and it is compared.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import RecordNotFound, pack_record
+from ...storage import pack_record
 from ..errors import SealflowError
 from ..kernel import Plan, State
 from ..kernel import records as event
-from ..kernel.status import NAMES, TIMED_OUT, WAITING
+from ..kernel.status import TIMED_OUT, WAITING
 from ..kernel.timing import SECOND
 from .claims import RunElsewhereError
-from .machine_groups import MachineGroup, named
+from .machine_groups import MachineGroup, Serving, named
 from .queue_pins import GROUP, queue_of
-from .start import Start, run_name
+from .start import Start
 
 if TYPE_CHECKING:
-    from ...storage import Vault
     from .executor import Executor
     from .live import LiveRun
 
 HIGH: Final = "High"
 NORMAL: Final = "Normal"
-_RANKS: Final = {HIGH: 0, NORMAL: 1}
+RANKS: Final = {HIGH: 0, NORMAL: 1}
 
 TOO_LONG: Final = "QueueTimeout"
 """The code of a run that no machine has taken in time; its status is TimedOut. (Decided here.)"""
@@ -41,48 +39,6 @@ TOO_LONG: Final = "QueueTimeout"
 _MINUTE: Final = 60 * SECOND
 _TICKS_PER_MS: Final = 10_000
 _LISTED: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """A process that is a machine: it executes the desktop runs of these groups (None: of all) and nothing else,
-    `sessions` at once (None: as many as each group says).
-    """
-
-    groups: tuple[str, ...] | None = None
-    sessions: int | None = None
-
-    def check(self, groups: Sequence[MachineGroup], environment: str, database: str | None) -> None:
-        """Raises NotFound for a group that is not there, and SealflowError `NoMachineGroup` or `NeedsDatabase`."""
-        for name in self.groups or ():
-            named(groups, name)
-        if not groups:
-            raise SealflowError(
-                f"The environment '{environment}' has no machine group: its desktop flows run where they are called.",
-                code="NoMachineGroup",
-                hint=f"Make one: sealflow env group {environment} NAME",
-            )
-        if database is None:
-            raise SealflowError(
-                f"The store of '{environment}' is a file, which has one worker: it executes desktop flows too.",
-                code="NeedsDatabase",
-                hint="Start `sealflow worker` without --desktop; machines of their own need a store in PostgreSQL, see"
-                " `sealflow env move`.",
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedRun:
-    """A run of a queue as lists show it. `state` is Running, NextToRun or Queued."""
-
-    run: str
-    flow: str
-    group: str
-    state: str
-    priority: str
-    status: str
-    requested_ms: int
-    parent: str | None
 
 
 class DesktopQueue:
@@ -146,7 +102,7 @@ class DesktopQueue:
         run.zips = not plan.secretive
         run.append([record], head=True, packed=packed)
         vault.workers.put_in_queue(
-            start.run_id, group.id, _RANKS[priority], -(-until // _TICKS_PER_MS) if until is not None else None
+            start.run_id, group.id, RANKS[priority], -(-until // _TICKS_PER_MS) if until is not None else None
         )
         await vault.flush()
         if vault.workers.shared:
@@ -264,7 +220,7 @@ class DesktopQueue:
             vault.workers.put_in_queue(
                 run_id,
                 bytes.fromhex(kept["id"]),
-                _RANKS.get(kept.get("priority"), 1),
+                RANKS.get(kept.get("priority"), 1),
                 -(-until // _TICKS_PER_MS) if until is not None else None,
             )
         await vault.flush()
@@ -273,53 +229,6 @@ class DesktopQueue:
 def priority_of(given: object) -> str:
     """`High` or `Normal`, as a call may write it. Raises SealflowError, code InvalidPriority."""
     name = str(given or NORMAL).strip().capitalize()
-    if name not in _RANKS:
+    if name not in RANKS:
         raise SealflowError(f"'{given}' is no priority.", code="InvalidPriority", hint="It is High or Normal.")
     return name
-
-
-class MachineQueues:
-    """The queues of one environment as a host shows them."""
-
-    def __init__(self, vault: Vault, groups: Sequence[MachineGroup]) -> None:
-        self._vault = vault
-        self.groups = tuple(groups)
-
-    def names(self, chosen: Sequence[str] = ()) -> list[str]:
-        """The names of these groups, as they are written there; of all without any. Raises NotFound."""
-        return [named(self.groups, each).name for each in chosen] or [group.name for group in self.groups]
-
-    async def runs(self, group: str | None = None) -> list[QueuedRun]:
-        """The runs of one group, or of all, that have not ended: in the order in which they are taken. Raises
-        NotFound.
-        """
-        chosen = self.groups if group is None else (named(self.groups, group),)
-        names = {each.id: each.name for each in chosen}
-        if not names:
-            return []
-        found: list[QueuedRun] = []
-        next_of: set[bytes] = set()
-        for row in await self._vault.workers.queued(list(names), _LISTED):
-            try:
-                info = await self._vault.run(row.run_id)
-            except RecordNotFound:
-                continue  # it was deleted since
-            if info.ended_ms is not None:
-                continue
-            state = "Running"
-            if row.rank >= 0:
-                state = "Queued" if row.queue in next_of else "NextToRun"
-                next_of.add(row.queue)
-            found.append(
-                QueuedRun(
-                    run_name(info.run_id),
-                    str(info.summary.get("flow", "")),
-                    names[row.queue],
-                    state,
-                    HIGH if row.rank in (_RANKS[HIGH], _RANKS[HIGH] - 2) else NORMAL,
-                    NAMES[info.status],
-                    info.started_ms,
-                    run_name(info.parent) if info.parent is not None else None,
-                )
-            )
-        return found

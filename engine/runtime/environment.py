@@ -53,7 +53,8 @@ from .triggers import Fired, disabled
 if TYPE_CHECKING:
     from ...connectors import Registry
     from ...connectors.desktop import Settings
-    from .desktop_queue import MachineQueues, Serving
+    from .machine_groups import Serving
+    from .machine_queues import MachineQueues
     from .work_queues import WorkQueues
 
 
@@ -435,7 +436,7 @@ class Environment:
     @property
     def machines(self) -> MachineQueues:
         """The machine groups of this environment, and the runs of desktop flows that are for them."""
-        from .desktop_queue import MachineQueues
+        from .machine_queues import MachineQueues
 
         return MachineQueues(self._vault, self._access.groups)
 

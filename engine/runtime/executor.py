@@ -13,11 +13,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ...storage import ValueTooLarge, Vault, pack_record
-from ...storage.stored_values import CHUNK_BYTES
 from ..errors import NotFound, SealflowError
 from ..kernel import History, Invoke, Plan, Record
 from ..kernel import records as event
-from ..kernel.large import rough_size
 from ..kernel.machine import machine_of
 from ..kernel.status import CANCELLED, RUNNING, WAITING
 from ..kernel.trigger import concurrency_of
@@ -32,12 +30,14 @@ from .claims import CONCURRENCY, Claims, Pins, RunElsewhereError
 from .clock import Clock
 from .collecting import COLLECTING
 from .desktop_calls import DesktopCalls
-from .desktop_queue import DesktopQueue, Serving
+from .desktop_queue import DesktopQueue
 from .disposal import Upkeep
 from .expiry import RUN_DURATION, Expiry
+from .heavy import prepared
 from .key_work import KeyWork
 from .library import Library
 from .live import LiveRun
+from .looking import Looking
 from .outgoing import Underway
 from .perform import Answer, Performer
 from .reviving import Reviving
@@ -48,7 +48,7 @@ from .triggers import Triggers
 
 if TYPE_CHECKING:
     from ...storage.runs import Prepared
-    from .machine_groups import MachineGroup
+    from .machine_groups import MachineGroup, Serving
     from .work_queues import QueueActions
 
 log = logging.getLogger("sealflow")
@@ -149,17 +149,8 @@ class Executor:
         plan = await self.library.plan(start.flow_id, start.version)
         digest = await self.library.digest(start.flow_id, start.version)
         await self.gather(start.flow_id, plan)
-        prepared = None
-        if rough_size([start.trigger], CHUNK_BYTES) > CHUNK_BYTES:
-            parent = self.live.get(start.parent) if start.parent is not None else None
-            prepared = await self.vault.prepare_run(
-                start.run_id,
-                start.flow_id,
-                start.trigger,
-                zips=not plan.secretive,
-                parent_domain=parent.log.domain if parent is not None else None,
-            )
-        return self.begin(start, plan, digest, history=history, prepared=prepared)
+        ready = await prepared(self, start, plan)
+        return self.begin(start, plan, digest, history=history, ready=ready)
 
     def begin(
         self,
@@ -168,9 +159,9 @@ class Executor:
         digest: bytes,
         *,
         history: History | None = None,
-        prepared: Prepared | None = None,
+        ready: Prepared | None = None,
     ) -> LiveRun:
-        """As `start`, in one go: the run's first page is in the same commit as whatever is queued with it. `prepared`:
+        """As `start`, in one go: the run's first page is in the same commit as whatever is queued with it. `ready`:
         what is large of the trigger is stored already.
         """
         known = self.live.get(start.run_id)
@@ -180,7 +171,7 @@ class Executor:
         held = self.admission.holds(start.flow_id, limit)
         record = event.start(start.at, start.trigger, {**start.pins, "held": True} if held else start.pins)
         packed = pack_record(record)  # before anything is made: what cannot be stored starts nothing
-        if len(packed) > self.vault.most_value_bytes and prepared is None:
+        if len(packed) > self.vault.most_value_bytes and ready is None:
             most = self.vault.most_value_bytes
             raise ValueTooLarge(f"What starts the run is larger than {most:,} bytes, which is what one value may have.")
         parent = self.live.get(start.parent) if start.parent is not None else None
@@ -194,14 +185,14 @@ class Executor:
             parent=start.parent,
             parent_domain=parent.log.domain if parent is not None else None,
             definition_digest=digest,
-            prepared=prepared,
+            prepared=ready,
         )
         simulation = simulation_of(start.pins)
         state = machine_of(plan).state(plan, history)
         run = LiveRun(self, plan, state, runlog, start.flow, simulation, started=start.at, held=held)
         run.parent = start.parent
-        if prepared is not None and runlog.names_values:
-            run.light = (*record[:3], prepared.value, *record[4:])
+        if ready is not None and runlog.names_values:
+            run.light = (*record[:3], ready.value, *record[4:])
         self.queue.adopted(start.run_id, start.pins)
         if run.machine.kind == "desktop":
             desktop_limits.apply(run, start.pins)
@@ -375,6 +366,7 @@ class Executor:
             self._inbox_task = asyncio.get_running_loop().create_task(self._watch_inbox())
 
     async def _watch_inbox(self) -> None:
+        looking = Looking()
         while True:
             self._hinted.clear()
             try:
@@ -385,8 +377,9 @@ class Executor:
             except Exception as error:
                 log.warning("the inbox could not be read: %s", type(error).__name__)
             with suppress(TimeoutError):
-                async with asyncio.timeout(INBOX_PERIOD):
+                async with asyncio.timeout(looking.pause(INBOX_PERIOD, hinted=self.vault.workers.shared)):
                     await self._hinted.wait()
+            looking.looked(busy=bool(self.live) or self._hinted.is_set())
 
     def hint(self) -> None:
         """Let the other workers look."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from ...storage import EnvironmentLocked, NotStorable, RunLog, ValueTooLarge, pack_record
@@ -29,15 +29,15 @@ from ..kernel import (
     State,
 )
 from ..kernel import records as event
-from ..kernel.large import LARGE, rough_size
+from ..kernel.large import LARGE
 from ..kernel.machine import machine_of
-from ..kernel.memory import name_parts
 from ..kernel.state import CALLING
 from ..kernel.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from . import expiry
 from .answering import answer_of_call, goes_outside
 from .contents import RunContent
 from .draining import expect_callbacks
+from .heavy import is_heavy, told_of
 from .outgoing import Outgoing, answer_in, before
 from .perform import Answer
 from .reading import load, load_part, stored_records
@@ -190,21 +190,21 @@ class LiveRun:
             if records:
                 if self.light is not None:  # the start of a run whose large values were stored before
                     records[0], packed, self.light = self.light, None, None
-                    self._name_parts(1, records[:1])
+                    told_of(state, 1, records[:1])
                 elif packed is not None and records[0] is not record:
                     packed = None
-                if self._is_heavy(records, packed):
+                if is_heavy(state, records, packed):
                     self._hold()
                     if records[0][1] == event.START:  # it comes at once, with whatever is queued with it
                         self.log.append(records[:1], packed=packed)
-                        self._name_parts(*self.log.take_beside())
+                        told_of(state, *self.log.take_beside())
                         records = records[1:]
                     self._heavy = True
                     self._tasks.spawn(self._write_heavy(records, commands, record, room))
                     return
                 self._write(records, commands, packed)
                 if packed is not None and len(packed) > CHUNK_BYTES:
-                    self._name_parts(*self.log.take_beside())
+                    told_of(state, *self.log.take_beside())
             if state.ready and machine.unfinished(state):
                 self._hold()
                 self._tasks.spawn(self._go_on_with_turn(room))
@@ -215,22 +215,6 @@ class LiveRun:
             self._tasks.spawn(self._end_unstorable(error, record))
         except Exception as error:
             self._broken(error)
-
-    def _is_heavy(self, records: list[Record], packed: bytes | None) -> bool:
-        """Whether values are to be stored apart before these records are written, or those behind the run's start."""
-        if packed is not None and len(packed) > CHUNK_BYTES and records[0][1] != event.START:
-            return True
-        if self.state.produced > CHUNK_BYTES:
-            return any(rough_size([*r], CHUNK_BYTES) > CHUNK_BYTES for r in records if r[1] != event.START)
-        last = records[-1]
-        body = last[5].get("body") if last[1] == event.SCHEDULED and last[5].__class__ is dict else None
-        return body.__class__ is str and len(body) > CHUNK_BYTES
-
-    def _name_parts(self, seq: int, records: Sequence[Sequence[Any]]) -> None:
-        """Records were stored as these, the first of them as number `seq` of the log, which counts from 1."""
-        if self.machine.kind == "cloud":
-            for number, record in enumerate(records, seq - 1):
-                name_parts(self.state, number, record)
 
     async def _write_heavy(self, records: list[Record], commands: list[Command], cause: Record, room: int) -> None:
         """As `_write`, with large values in commits before it: nobody else waits for them. Then what was held back."""
@@ -243,7 +227,7 @@ class LiveRun:
             self._heavy = False
         if self.failure is not None or self.aside:
             return
-        self._name_parts(self.log.seq, light)
+        told_of(self.state, self.log.seq, light)
         self._write(light, commands)
         if self.machine.unfinished(self.state):
             await self._go_on_with_turn(room)
@@ -433,7 +417,7 @@ class LiveRun:
         node, it, attempt = command.node.index, command.it, command.attempt
         if isinstance(command.inputs, Large):
             command.inputs = await load_part(self.log, command.inputs)
-        if self.state.apart and not self.executor.performer.streams(command):
+        if self.state.apart and (self.simulation is not None or not self.executor.performer.streams(command)):
             command.inputs = await self.log.whole(command.inputs)
         if goes_outside(self, command):
             self._make(command)

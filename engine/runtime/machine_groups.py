@@ -9,7 +9,7 @@ Sources: desktop flows, "Manage machine groups"; "Monitor desktop flow queues" (
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +48,34 @@ class MachineGroup:
         """Whether a call that names this - a connection, a machine, a group - goes to this group."""
         wanted = name.lower()
         return any(wanted == each.lower() for each in (self.name, *self.connections, *self.machines))
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A process that is a machine: it executes the desktop runs of these groups (None: of all) and nothing else,
+    `sessions` at once (None: as many as each group says).
+    """
+
+    groups: tuple[str, ...] | None = None
+    sessions: int | None = None
+
+    def check(self, groups: Sequence[MachineGroup], environment: str, database: str | None) -> None:
+        """Raises NotFound for a group that is not there, and SealflowError `NoMachineGroup` or `NeedsDatabase`."""
+        for name in self.groups or ():
+            named(groups, name)
+        if not groups:
+            raise SealflowError(
+                f"The environment '{environment}' has no machine group: its desktop flows run where they are called.",
+                code="NoMachineGroup",
+                hint=f"Make one: sealflow env group {environment} NAME",
+            )
+        if database is None:
+            raise SealflowError(
+                f"The store of '{environment}' is a file, which has one worker: it executes desktop flows too.",
+                code="NeedsDatabase",
+                hint="Start `sealflow worker` without --desktop; machines of their own need a store in PostgreSQL, see"
+                " `sealflow env move`.",
+            )
 
 
 def groups_of(settings: Mapping[str, Any] | None) -> tuple[MachineGroup, ...]:

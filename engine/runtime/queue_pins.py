@@ -15,3 +15,11 @@ def queue_of(pins: Mapping[str, Any]) -> bytes | None:
     """The queue that a run is of, by its pins."""
     kept = pins.get(GROUP)
     return bytes.fromhex(kept["id"]) if isinstance(kept, dict) else None
+
+
+def shown_pins(pins: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How a desktop flow was called, as far as its start record says it: run mode, group of machines, priority."""
+    kept = pins.get(GROUP)
+    group = kept if isinstance(kept, dict) else {}
+    said = {"runMode": pins.get("runMode"), "machineGroup": group.get("name"), "priority": group.get("priority")}
+    return {name: value for name, value in said.items() if value} or None

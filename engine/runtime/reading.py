@@ -13,6 +13,7 @@ from ..kernel.machine import machine_of
 from ..kernel.reply import failed_reply
 from ..kernel.status import NAMES, RUNNING, SUCCEEDED, WAITING
 from .library import Library
+from .queue_pins import shown_pins
 from .start import run_name
 
 
@@ -35,6 +36,8 @@ class RunResult:
     tracking: str
     actions: list[dict[str, Any]]
     outputs: dict[str, Any] | None = None
+    desktop: dict[str, Any] | None = None
+    """Of a desktop flow that was called: `runMode`, `machineGroup` and `priority`, as far as they were said."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `sealflow run --json` prints; with `tracking` only where that says more than the run's id."""
@@ -45,7 +48,8 @@ class RunResult:
 def shown_head(told: Any, names: Sequence[str]) -> dict[str, Any]:
     """These fields of a run as it is shown: `tracking` where it is not the run's id, `outputs` where it has any."""
     found = {name: getattr(told, name) for name in names if name != "tracking" or told.tracking != told.run}
-    return found if told.outputs is None else {**found, "outputs": told.outputs}
+    more = {"outputs": told.outputs, "desktop": told.desktop}
+    return found | {name: value for name, value in more.items() if value is not None}
 
 
 async def stored_pages(vault: Vault, run_id: bytes) -> AsyncIterator[Iterator[Record]]:
@@ -139,6 +143,7 @@ def head_of(
         "response": secured.response(state.response) if state.response is not None else failed_reply(state),
         "tracking": str(state.pins.get("tracking") or run_name(run_id)),
         "outputs": machine_of(state.plan).outputs(state),
+        "desktop": shown_pins(state.pins),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from ...storage import RunInfo, Vault
@@ -23,6 +24,7 @@ from .apart import folding_pages, whole_of
 from .library import Library
 from .reading import head_of, run_info, shown_head
 from .start import run_name
+from .streaming import json_pieces
 
 RESIDENT: Final = 16 << 20
 """Bytes of large values that a reading holds."""
@@ -66,9 +68,13 @@ class RunReport:
     failures: tuple[Failure, ...]
     failed_paths: tuple[str, ...]
     outputs: dict[str, Any] | None
+    desktop: dict[str, Any] | None
     _source: Callable[[int, int | None, Wanted | None], AsyncIterator[dict[str, Any]]] = field(
         repr=False, compare=False
     )
+    """Actions with names of large values in them, which the other two read."""
+    _whole: Callable[[AsyncIterator[dict[str, Any]]], AsyncIterator[dict[str, Any]]] = field(repr=False, compare=False)
+    _pieces: Callable[[Any, Callable[[Any], str]], AsyncIterator[str]] = field(repr=False, compare=False)
 
     @property
     def total(self) -> int:
@@ -88,7 +94,20 @@ class RunReport:
 
         Read from the store where there are many, with memory for a few thousand of them.
         """
-        return self._source(offset, limit, wanted)
+        return self._whole(self._source(offset, limit, wanted))
+
+    async def actions_json(
+        self, encode: Callable[[Any], str], offset: int = 0, limit: int | None = None
+    ) -> AsyncIterator[str]:
+        """The same actions as the members of a JSON array, in pieces of its text; large values are never in memory as a
+        whole. `encode` writes a value.
+        """
+        between = ""
+        async for action in self._source(offset, limit, None):
+            yield between
+            async for piece in self._pieces(action, encode):
+                yield piece
+            between = ","
 
     def head(self) -> dict[str, Any]:
         """The object that `sealflow run --json` prints, but for `actions`."""
@@ -104,7 +123,7 @@ def report_of(state: State, history: History, info: RunInfo, *, vault: Vault, fl
 
     def source(offset: int, limit: int | None, wanted: Wanted | None) -> AsyncIterator[dict[str, Any]]:
         if history.complete:
-            return _kept(vault, info.run_id, history, offset, limit, wanted)
+            return _kept(history, offset, limit, wanted)
         known = history.long | {entry.number: entry for entry in under_way}
         return _read(vault, state.plan, info.run_id, known, state.seq, offset, limit, wanted)
 
@@ -117,7 +136,16 @@ def report_of(state: State, history: History, info: RunInfo, *, vault: Vault, fl
         failures=tuple(tally.failures),
         failed_paths=tuple(tally.failed_paths),
         _source=source,
+        _whole=partial(_whole, vault, info.run_id),
+        _pieces=partial(json_pieces, vault, info.run_id),
     )
+
+
+async def _whole(
+    vault: Vault, run_id: bytes, actions: AsyncIterator[dict[str, Any]]
+) -> AsyncIterator[dict[str, Any]]:
+    async for action in actions:
+        yield await whole_of(vault, run_id, action)
 
 
 async def read_report(vault: Vault, library: Library, run_id: bytes, *, flow: str, environment: str) -> RunReport:
@@ -221,12 +249,12 @@ def _counts(tally: Tally, under_way: Sequence[Entry]) -> dict[str, int]:
 
 
 async def _kept(
-    vault: Vault, run_id: bytes, history: History, offset: int, limit: int | None, wanted: Wanted | None
+    history: History, offset: int, limit: int | None, wanted: Wanted | None
 ) -> AsyncIterator[dict[str, Any]]:
-    """Actions of a history that is in memory, with the values that are not."""
+    """Actions of a history that is in memory."""
     for entry in history.entries[offset : None if limit is None else offset + limit]:
         if wanted is None or wanted(entry.path):
-            yield await whole_of(vault, run_id, entry.to_json(history.secured))
+            yield entry.to_json(history.secured)
 
 
 async def _read(
@@ -255,6 +283,6 @@ async def _read(
             if end is not None and entry.number >= end:
                 return
             if entry.number >= offset and (wanted is None or wanted(entry.path)):
-                yield await whole_of(vault, run_id, told.to_json(secured))
+                yield told.to_json(secured)
             entry.inputs = entry.outputs = None  # its frame may hold it for long
         del entries[:number]

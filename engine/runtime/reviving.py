@@ -12,7 +12,6 @@ from ...storage import RecordNotFound, RunInfo
 from ..errors import NotFound, SealflowError
 from ..kernel import History, Plan
 from ..kernel.machine import machine_of
-from ..kernel.status import WAITING
 from ..kernel.trigger import concurrency_of
 from . import desktop_limits
 from .apart import folding_pages
@@ -126,8 +125,7 @@ class Reviving:
         runlog = await executor.vault.open_run(run_id, from_snapshot=history is None, folding=folding)
         if runlog.ended:
             return None
-        if info.status != WAITING:  # no call of one that slept was under way
-            await executor.vault.sweep_values(0, run_id=run_id)  # what one had brought that was cut off by a crash
+        await executor.vault.sweep_values(0, run_id=run_id)  # what a call had brought that was cut off by a crash
         machine = machine_of(plan)
         if history is not None:
             made.state = machine.state(plan, history)

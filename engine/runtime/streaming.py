@@ -81,9 +81,7 @@ async def as_bytes(vault: Vault, run_id: bytes, value: Any) -> AsyncIterator[byt
             yield text.encode("utf-8", "surrogatepass")
 
 
-async def json_pieces(
-    vault: Vault, run_id: bytes, value: Any, encode: Callable[[Any], str]
-) -> AsyncIterator[str]:
+async def json_pieces(vault: Vault, run_id: bytes, value: Any, encode: Callable[[Any], str]) -> AsyncIterator[str]:
     """The JSON of a value with names of large ones in it, in pieces; `encode` writes a value that has none."""
     named = dict.fromkeys(found_in([value]))
     if not named:

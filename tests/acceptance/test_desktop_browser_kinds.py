@@ -41,6 +41,10 @@ async def test_every_browser_is_the_one_that_is_here(desk: tuple[World, str]) ->
     for launch, attach in (
         ("WebAutomation.LaunchEdge.LaunchEdge", "WebAutomation.LaunchEdge.AttachToEdgeByUrl"),
         ("WebAutomation.LaunchFirefox.LaunchFirefox", "WebAutomation.LaunchFirefox.AttachToFirefoxByUrl"),
+        (
+            "WebAutomation.LaunchEdge.LaunchEdgeWithDriverNoWaitCustomProfile",
+            "WebAutomation.LaunchEdge.AttachToTheForegroundEdge",
+        ),
     ):
         first = (await world.do(launch, Url=f"{url}/{launch}"))["BrowserInstance"]
         again = (await world.do(attach, TabUrl=launch, AttachTimeout=5))["BrowserInstance"]

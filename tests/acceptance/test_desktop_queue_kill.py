@@ -10,19 +10,17 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sealflow
 from desktop_callers import deploy
 from postgres_server import PostgresServer, shared_server
 from processes import Place
-from sealflow.engine.kernel.timing import SECOND, from_iso
-from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.kernel.timing import SECOND
 from thorough import LONG
+from worker_fleet import WorkerFleet, fleet_of
 
 ITEMS = 4
 CONSUMER = """@OUTPUT Done : { 'Description': '', 'FriendlyName': 'Done', 'Type': 'List' }
@@ -99,36 +97,6 @@ def test_a_producer_that_is_killed_adds_each_item_once(desk: Place) -> None:
 # ---- several workers
 
 
-class Workers:
-    """An environment in PostgreSQL, and its workers."""
-
-    def __init__(self, folder: Path, postgres: PostgresServer, stack: AsyncExitStack) -> None:
-        self.folder, self.postgres, self.stack = folder, postgres, stack
-        self.clock = sealflow.VirtualClock(from_iso("2026-03-28T12:00:00Z"))
-
-    async def join(self) -> Environment:
-        first = not (self.folder / "home").exists()
-        engine = sealflow.open(self.folder / "home", keystore=self.folder / "keys.json", clock=self.clock)
-        await self.stack.enter_async_context(engine)
-        if first:
-            await engine.create_environment("prod", database=self.postgres.url)
-        env = await engine.environment("prod")
-        await env._execute()
-        return env
-
-    async def dies(self, env: Environment) -> None:
-        """As if its process were stopped, and not heard of for longer than its lease."""
-        import asyncpg
-
-        backend: Any = env._vault._backend
-        admin = await asyncpg.connect(self.postgres.url)
-        await admin.execute(
-            f"UPDATE \"sealflow_{env.id}\".workers SET expires = clock_timestamp() - interval '1 s' WHERE worker = $1",
-            backend._lease.role.worker,
-        )
-        await admin.close()
-
-
 @pytest.fixture(scope="module")
 def postgres() -> PostgresServer:
     pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
@@ -136,18 +104,12 @@ def postgres() -> PostgresServer:
 
 
 @pytest.fixture
-async def workers(tmp_path: Path, postgres: PostgresServer) -> AsyncIterator[Workers]:
-    async with AsyncExitStack() as stack:
-        yield Workers(tmp_path, postgres, stack)
+async def workers(tmp_path: Path, postgres: PostgresServer) -> AsyncIterator[WorkerFleet]:
+    async with fleet_of(WorkerFleet, tmp_path, postgres) as fleet:
+        yield fleet
 
 
-async def _until(so: Any) -> None:
-    async with asyncio.timeout(60):
-        while not await so():
-            await asyncio.sleep(0.005)
-
-
-async def test_two_workers_share_a_queue_and_one_goes_on_for_the_other(workers: Workers, tmp_path: Path) -> None:
+async def test_two_workers_share_a_queue_and_one_goes_on_for_the_other(workers: WorkerFleet, tmp_path: Path) -> None:
     first, second = await workers.join(), await workers.join()
     await first.queues.create("Orders")
     await deploy(first, tmp_path, "producer", PRODUCER)
@@ -160,7 +122,7 @@ async def test_two_workers_share_a_queue_and_one_goes_on_for_the_other(workers: 
     async def both_have_one() -> bool:
         return len(await first.queues.items("Orders", status="Processing")) == 2
 
-    await _until(both_have_one)
+    await workers.until(both_have_one)
     await workers.dies(first)
 
     async def all_done() -> bool:
@@ -168,7 +130,7 @@ async def test_two_workers_share_a_queue_and_one_goes_on_for_the_other(workers: 
         await asyncio.sleep(0.01)
         return len(await second.queues.items("Orders", status="Processed")) == 2 * ITEMS
 
-    await _until(all_done)
+    await workers.until(all_done)
     results: list[Any] = [await (await second.run(run.id)).result() for run in consumers]
     done = [name for result in results for name in result.outputs["Done"]]
     assert Counter(done) == dict.fromkeys(NAMES, 2)

@@ -7,66 +7,38 @@ work of their group, take over from each other, and leave everything else alone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sealflow
 from desktop_callers import GREETING, calling, deploy
 from gate import Gate
 from postgres_server import PostgresServer, shared_server
 from processes import PATIENCE, Place, until_line
-from sealflow.engine.kernel.timing import SECOND, from_iso
+from sealflow.engine.kernel.timing import SECOND
 from sealflow.engine.runtime.environment import Environment
 from sealflow.engine.runtime.machine_groups import changed
+from worker_fleet import WorkerFleet, expire, fleet_of
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 
-START = from_iso("2026-03-28T12:00:00Z")
 ENDLESS = "LOOP WHILE (1) = (1)\n    WAIT 20\nEND\n"
 SHORT = "SET x TO 1\n"
 
 
-class Fleet:
-    """An environment with the machine groups Robots and Finance, a worker that leads, and machines."""
-
-    def __init__(self, folder: Path, postgres: PostgresServer, stack: AsyncExitStack) -> None:
-        self.folder = folder
-        self.postgres = postgres
-        self.stack = stack
-        self.clock = sealflow.VirtualClock(START)
+class Fleet(WorkerFleet):
+    """With the machine groups Robots and Finance, a worker that leads, and machines."""
 
     async def begin(self) -> Environment:
         engine = await self.open()
-        await engine.create_environment("prod", database=self.postgres.url)
         acts = engine.administration()
         await acts.allow("prod", lambda kept: changed(kept, "Robots", minutes=30))
         await acts.allow("prod", lambda kept: changed(kept, "Finance", connections=["finance"]))
-        return await self._executing(engine)
+        return await self.join(engine)
 
     async def machine(self, *groups: str, sessions: int | None = None) -> Environment:
-        return await self._executing(await self.open(machine_groups=groups, sessions=sessions))
-
-    async def open(self, **options: Any) -> sealflow.Engine:
-        engine = sealflow.open(self.folder / "home", keystore=self.folder / "keys.json", clock=self.clock, **options)
-        return await self.stack.enter_async_context(engine)
-
-    async def _executing(self, engine: sealflow.Engine) -> Environment:
-        env = await engine.environment("prod")
-        await env._execute()
-        return env
-
-    async def dies(self, env: Environment) -> None:
-        """As if its process were stopped, and not heard of for longer than its lease."""
-        backend: Any = env._vault._backend
-        await _expire(self.postgres, env.id, backend._lease.role.worker)
-
-    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(60):
-            while not await holds():
-                await asyncio.sleep(0.005)
+        return await self.join(await self.open(machine_groups=groups, sessions=sessions))
 
     async def runs_on(self, machine: Environment, count: int = 1) -> None:
         """Until a machine has this many runs."""
@@ -75,15 +47,6 @@ class Fleet:
             return len(_live(machine)) == count
 
         await self.until(now)
-
-
-async def _expire(postgres: PostgresServer, environment: str, worker: bytes) -> None:
-    admin = await asyncpg.connect(postgres.url)
-    await admin.execute(
-        f"UPDATE \"sealflow_{environment}\".workers SET expires = clock_timestamp() - interval '1 s' WHERE worker = $1",
-        worker,
-    )
-    await admin.close()
 
 
 def _live(env: Environment) -> list[str]:
@@ -99,8 +62,8 @@ def postgres() -> PostgresServer:
 
 @pytest.fixture
 async def fleet(tmp_path: Path, postgres: PostgresServer) -> AsyncIterator[Fleet]:
-    async with AsyncExitStack() as stack:
-        yield Fleet(tmp_path, postgres, stack)
+    async with fleet_of(Fleet, tmp_path, postgres) as fleet:
+        yield fleet
 
 
 async def test_a_call_is_executed_by_a_machine_of_its_group(fleet: Fleet, tmp_path: Path) -> None:
@@ -236,26 +199,26 @@ Web.InvokeWebService.InvokeWebServicePost Url: $'''URL''' Accept: $'''*/*''' Con
         machines[0].wait(PATIENCE)
         machines.append(place.begin("worker", "--desktop", "--group", "robots", "--environment", "prod"))
         until_line(machines[1], "executing desktop flows of Robots")
-        _expire_all_but_the_newest(postgres, place)
+        _its_lease_ends(postgres, place)
         assert until_line(machines[1], "run ")[-1].endswith(" of ask ended: Succeeded")
         out, err = command.communicate(timeout=PATIENCE)
         assert (command.returncode, '"greeting":1' in out.replace(" ", "")) == (0, True), out + err
 
 
-def _expire_all_but_the_newest(postgres: PostgresServer, place: Place) -> None:
+def _its_lease_ends(postgres: PostgresServer, place: Place) -> None:
     """As if the lease of the process that was killed had run out."""
     environment = place("env", "show", "prod", "--json").json["id"]
 
-    async def expire() -> None:
+    async def after_death() -> None:
         admin = await asyncpg.connect(postgres.url)
         schema = f'"sealflow_{environment}"'
         dead = await admin.fetchval(
             f"SELECT worker FROM {schema}.runs WHERE queue IS NOT NULL AND ended_ms IS NULL AND worker IS NOT NULL"
         )
         await admin.close()
-        await _expire(postgres, environment, dead)
+        await expire(postgres, environment, dead)
 
-    asyncio.run(expire())
+    asyncio.run(after_death())
 
 
 def test_whoever_is_killed_around_the_queue_starts_one_run_and_gets_its_answer(place: Place) -> None:

@@ -11,16 +11,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from postgres_server import PostgresServer
-from sealflow.storage import Backend, Batch, ExecutorLost
-from sealflow.storage.conformance import ALL, first_batch, inbox_row, key_row, page_row, run_row
+from sealflow.storage import Batch, ExecutorLost
+from sealflow.storage.conformance import first_batch, inbox_row, key_row, page_row, run_row
 from sealflow.storage.rows import Guard, RunUpdate, SnapshotRow, WaitRow
+from store_questions import FLOW, LIMIT, OTHER, PARENT, Ask, asleep, ended, lists, reads
 from thorough import LONG
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
@@ -30,26 +31,12 @@ from sealflow.storage.backends.postgres import PostgresBackend  # noqa: E402
 RUNS = 1_000_000 if LONG else 8_000
 """Runs that have ended, pages of one of them, children of one."""
 SLEEPING = RUNS // 4
-LIMIT = 20
 MOST = 25 * LIMIT
 """Rows that one question may touch."""
 OFTEN = 7
 """A plan of its own is made for the first five times."""
 
 BIG = {"runs", "pages", "keys", "inbox", "messages", "triggers"}
-FLOW, OTHER, PARENT = (letter * 16 for letter in (b"F", b"G", b"P"))
-
-Ask = Callable[[Backend], Awaitable[object]]
-
-
-def _ended(number: int) -> bytes:
-    """The id of a run that has ended, and of other rows."""
-    return number.to_bytes(16, "big")
-
-
-def _asleep(number: int) -> bytes:
-    """The id of a run that sleeps."""
-    return b"\xff" + number.to_bytes(15, "big")
 
 
 ENDED = """
@@ -157,7 +144,7 @@ def _touched(node: dict[str, Any]) -> int:
 def filled(postgres: PostgresServer) -> Iterator[str]:
     """A schema with very many rows."""
     schema = f"sealflow_{os.urandom(16).hex()}"
-    named = {"flow": FLOW, "other": OTHER, "parent": PARENT, "first": _ended(1)}
+    named = {"flow": FLOW, "other": OTHER, "parent": PARENT, "first": ended(1)}
     values = {name: f"'\\x{value.hex()}'::bytea" for name, value in named.items()}
     values |= {"runs": str(RUNS), "sleeping": str(SLEEPING)}
 
@@ -198,63 +185,20 @@ async def watched(postgres: PostgresServer, filled: str) -> AsyncIterator[Watche
     await backend.close()
 
 
-def _list(
-    flow_id: bytes | None = None,
-    statuses: Sequence[int] | None = None,
-    parent: bytes | None = None,
-    before: bytes | None = None,
-) -> Ask:
-    return lambda backend: backend.runs(flow_id=flow_id, statuses=statuses, parent=parent, limit=LIMIT, before=before)
-
-
-LISTS: dict[str, Ask] = {
-    "the newest runs": _list(),
-    "a page further on": _list(before=_ended(RUNS // 2)),
-    "of a flow": _list(OTHER),
-    "of a flow, further on": _list(OTHER, before=_ended(RUNS // 2)),
-    "of a rare status": _list(statuses=[2]),
-    "of a frequent status": _list(statuses=[1]),
-    "of none": _list(statuses=[4]),
-    "of several statuses": _list(statuses=[2, 4, 5, 0]),
-    "of a flow and a rare status": _list(FLOW, [2]),
-    "of a flow and a status that it does not have": _list(OTHER, [2, 6]),
-    "of a flow and a status, further on": _list(FLOW, [1], before=_ended(RUNS // 2)),
-    "of a parent": _list(parent=PARENT),
-    "of a parent and a status, further on": _list(parent=PARENT, statuses=[1], before=_ended(RUNS // 2)),
-}
-READS: dict[str, Ask] = {
-    "a run": lambda backend: backend.run(_ended(7)),
-    "run ids": lambda backend: backend.run_ids(RUNS // 2, LIMIT),
-    "a long history": lambda backend: backend.pages(_ended(1), 1, LIMIT, ALL),
-    "a long history, further on": lambda backend: backend.pages(_ended(1), RUNS // 2, LIMIT, ALL),
-    "a few bytes of a long history": lambda backend: backend.pages(_ended(1), RUNS // 2, 3 * LIMIT, 100),
-    "a snapshot": lambda backend: backend.snapshot(_ended(1)),
-    "keys": lambda backend: backend.keys(1, [_ended(number) for number in range(1, LIMIT)]),
-    "generations of a key": lambda backend: backend.key_generations(1, _ended(7)),
-    "keys of a version": lambda backend: backend.keys_of(1, 1, LIMIT, 0),
-    "what may not be removed": lambda backend: backend.needed_runs([_ended(number) for number in range(1, LIMIT)]),
-    "unfinished runs of a flow": lambda backend: backend.unfinished_of(OTHER),
-    "a trigger": lambda backend: backend.trigger(_ended(7)),
-    "triggers that are due": lambda backend: backend.due_triggers(1_000 + LIMIT, LIMIT),
-    "messages": lambda backend: backend.messages(FLOW, None, LIMIT, RUNS // 8),
-    "messages of a partition": lambda backend: backend.messages(FLOW, [_ended(1)], LIMIT, 0),
-    "a message": lambda backend: backend.message(_ended(7)),
-    "the inbox": lambda backend: backend.inbox(LIMIT, SLEEPING // 2),
-    "a request": lambda backend: backend.inbox_item(_ended(7)),
-}
+LISTS, READS = lists(RUNS), reads(RUNS, SLEEPING)
 WORK: dict[str, Ask] = {
     "runs that are ready: none": lambda backend: backend.claim(LIMIT, 0),
     "runs that are ready": lambda backend: backend.claim(LIMIT, 2_000_000, [OTHER]),
-    "this very run": lambda backend: backend.claim_run(_asleep(SLEEPING)),
-    "a run that has ended": lambda backend: backend.claim_run(_ended(9)),
+    "this very run": lambda backend: backend.claim_run(asleep(SLEEPING)),
+    "a run that has ended": lambda backend: backend.claim_run(ended(9)),
     "runs that were told something": lambda backend: backend.told(),
     "when one is due": lambda backend: backend.next_wake(),
-    "to give runs back": lambda backend: backend.release([_asleep(SLEEPING), _ended(9)]),
+    "to give runs back": lambda backend: backend.release([asleep(SLEEPING), ended(9)]),
     "requests for this worker": lambda backend: backend.inbox_here(LIMIT, SLEEPING // 2, [OTHER]),
     "whose lease has ended": lambda backend: backend.lead(),
     "queued runs": lambda backend: backend.queued([b"q" * 16], LIMIT),
     "queued runs to take": lambda backend: backend.claim_queued([b"q" * 16], LIMIT, 2_000_000),
-    "the queue of a run": lambda backend: backend.queue_of(_asleep(3)),
+    "the queue of a run": lambda backend: backend.queue_of(asleep(3)),
 }
 
 

@@ -10,40 +10,27 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
-from shutil import copyfile
 from typing import Any
 
 import pytest
 from sealflow.storage import Batch
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.conformance import ALL, first_batch, inbox_row, key_row, page_row, run_row
+from sealflow.storage.conformance import first_batch, inbox_row, key_row, page_row, run_row
 from sealflow.storage.rows import RunUpdate, SnapshotRow, WaitRow
+from store_questions import FLOW, LIMIT, OTHER, PARENT, Ask, asleep, ended, lists, reads
 from thorough import LONG
 
 RUNS = 1_000_000 if LONG else 20_000
 """Runs that have ended, pages of one of them, children of one."""
 SLEEPING = RUNS // 4
-LIMIT = 20
 MOST = 400 * LIMIT
 """Steps of one question. To walk through the rows of one table takes more than ten times as many."""
 OFTEN = 10
 """Steps between two counts."""
-FLOW, OTHER, PARENT, QUEUE = (letter * 16 for letter in (b"F", b"G", b"P", b"Q"))
-
-Ask = Callable[[SQLiteBackend], Awaitable[object]]
-
-
-def _ended(number: int) -> bytes:
-    """The id of a run that has ended, and of other rows."""
-    return number.to_bytes(16, "big")
-
-
-def _asleep(number: int) -> bytes:
-    """The id of a run that sleeps."""
-    return b"\xff" + number.to_bytes(15, "big")
+QUEUE = b"Q" * 16
 
 
 NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {}) "
@@ -80,8 +67,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     asyncio.run(make())
     with closing(sqlite3.connect(path)) as connection:
-        connection.create_function("numbered", 1, _ended, deterministic=True)
-        connection.create_function("asleep", 1, _asleep, deterministic=True)
+        connection.create_function("numbered", 1, ended, deterministic=True)
+        connection.create_function("asleep", 1, asleep, deterministic=True)
         values = {"flow": FLOW, "other": OTHER, "parent": PARENT}
         for statement, count in FILLING.items():
             connection.execute(NUMBERS.format(count) + statement, values)
@@ -112,24 +99,13 @@ class Counted:
 
 
 @pytest.fixture
-async def counted(filled: Path, tmp_path: Path) -> AsyncIterator[Counted]:
-    path = tmp_path / "store.db"
-    copyfile(filled, path)
-    backend = await SQLiteBackend.open(path)
+async def counted(filled: Path) -> AsyncIterator[Counted]:
+    backend = await SQLiteBackend.open(filled)
     assert await backend.join()
     counted = Counted(backend)
     await counted.watch()
     yield counted
     await backend.close()
-
-
-def _list(
-    flow_id: bytes | None = None,
-    statuses: Sequence[int] | None = None,
-    parent: bytes | None = None,
-    before: bytes | None = None,
-) -> Ask:
-    return lambda backend: backend.runs(flow_id=flow_id, statuses=statuses, parent=parent, limit=LIMIT, before=before)
 
 
 async def _claims(backend: SQLiteBackend) -> None:
@@ -140,42 +116,14 @@ async def _claims(backend: SQLiteBackend) -> None:
     assert await backend.next_wake() == 1_000_000 + LIMIT + 1
 
 
-QUESTIONS: dict[str, Ask] = {
-    "the newest runs": _list(),
-    "a page further on": _list(before=_ended(RUNS // 2)),
-    "of a flow": _list(OTHER),
-    "of a flow, further on": _list(OTHER, before=_ended(RUNS // 2)),
-    "of a rare status": _list(statuses=[2]),
-    "of a frequent status": _list(statuses=[1]),
-    "of none": _list(statuses=[4]),
-    "of several statuses": _list(statuses=[2, 4, 5, 0]),
-    "of a flow and a rare status": _list(FLOW, [2]),
-    "of a flow and a status that it does not have": _list(OTHER, [2, 6]),
-    "of a flow and a status, further on": _list(FLOW, [1], before=_ended(RUNS // 2)),
-    "of a parent": _list(parent=PARENT),
-    "of a parent and a status, further on": _list(parent=PARENT, statuses=[1], before=_ended(RUNS // 2)),
-    "a run": lambda backend: backend.run(_ended(7)),
-    "run ids": lambda backend: backend.run_ids(RUNS // 2, LIMIT),
-    "a long history": lambda backend: backend.pages(_ended(1), 1, LIMIT, ALL),
-    "a long history, further on": lambda backend: backend.pages(_ended(1), RUNS // 2, LIMIT, ALL),
-    "a snapshot": lambda backend: backend.snapshot(_ended(1)),
-    "keys": lambda backend: backend.keys(1, [_ended(number) for number in range(1, LIMIT)]),
-    "generations of a key": lambda backend: backend.key_generations(1, _ended(7)),
-    "keys of a version": lambda backend: backend.keys_of(1, 1, LIMIT, 0),
-    "what may not be removed": lambda backend: backend.needed_runs([_ended(number) for number in range(1, LIMIT)]),
-    "unfinished runs of a flow": lambda backend: backend.unfinished_of(OTHER),
-    "large values of a run": lambda backend: backend.large_values(_ended(7)),
+QUESTIONS: dict[str, Any] = {
+    **lists(RUNS),
+    **reads(RUNS, SLEEPING),
+    "large values of a run": lambda backend: backend.large_values(ended(7)),
     "large values of nobody": lambda backend: backend.unsettled_values(RUNS, LIMIT),
-    "a trigger": lambda backend: backend.trigger(_ended(7)),
-    "triggers that are due": lambda backend: backend.due_triggers(1_000 + LIMIT, LIMIT),
-    "messages": lambda backend: backend.messages(FLOW, None, LIMIT, RUNS // 8),
-    "messages of a partition": lambda backend: backend.messages(FLOW, [_ended(1)], LIMIT, 0),
-    "a message": lambda backend: backend.message(_ended(7)),
-    "the inbox": lambda backend: backend.inbox(LIMIT, SLEEPING // 2),
-    "a request": lambda backend: backend.inbox_item(_ended(7)),
     "queued runs": lambda backend: backend.queued([QUEUE], LIMIT),
     "queued runs to take": lambda backend: backend.claim_queued([QUEUE], LIMIT, 2_000_000),
-    "the queue of a run": lambda backend: backend.queue_of(_asleep(3)),
+    "the queue of a run": lambda backend: backend.queue_of(asleep(3)),
     "when one is due": lambda backend: backend.next_wake(),
     "what is ready, and due": _claims,
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
+import sealflow
 from cli_session import Cli
 from desktop_callers import GREETING, calling
+from sealflow.engine.runtime.script_files import ScriptSource
 
 
 @pytest.fixture
@@ -81,4 +84,30 @@ def test_a_call_runs_through_the_queue_of_a_store_in_a_file(cli: Cli) -> None:
     assert ran.json["response"]["body"]["greeting"] == "Hello Ada"
     assert cli("queue", "runs", "--json").json == []
     assert cli("queue", "runs").out == ""
+    assert cli("env", "group", "default", "Robots", "--remove").code == 0
+
+
+async def _queued(text: str) -> None:
+    """Leave a run in the queue, as a process does that ends."""
+    async with sealflow.open() as engine:
+        env = await engine.environment()
+        await env.deploy("long", ScriptSource("long", text))
+        await env.start(await env.deploy("caller", calling({"uiFlowId": "long", "runPriority": "High"})))
+        async with asyncio.timeout(20):
+            while not await env.machines.runs():
+                await asyncio.sleep(0)
+
+
+def test_a_group_that_something_is_for_is_not_removed(cli: Cli) -> None:
+    assert cli("env", "create", "default").code == 0
+    assert cli("env", "group", "default", "Robots").code == 0
+    asyncio.run(_queued("LOOP WHILE (1) = (1)\n    WAIT 20\nEND\n"))
+    (queued,) = cli("queue", "runs", "Robots", "--json").json
+    assert (queued["flow"], queued["group"], queued["priority"]) == ("long", "Robots", "High")
+    assert queued["run"] in cli("queue", "runs").out
+    refused = cli("env", "group", "default", "Robots", "--remove", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (2, "GroupInUse")
+    for run in (queued["run"], queued["parent"]):
+        assert cli("runs", "cancel", run).code == 0
+    assert cli("queue", "runs", "--json").json == []
     assert cli("env", "group", "default", "Robots", "--remove").code == 0

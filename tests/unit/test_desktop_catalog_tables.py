@@ -15,24 +15,7 @@ from sealflow.engine.desktop.catalog.secret_arguments import is_secret
 UNKNOWN = frozenset(
     {
         "FlowControl.IfSafeStop",  # which the catalogue has among the words of the language
-        # Written by scripts or documented, but by no script that the catalogue was made of.
-        "File.ConvertFromBinary",
-        "Word.LaunchWord.LaunchAndOpen",
-        "Word.WriteToWord.WriteEndOfDocument",
-        "Word.SaveWord.Save",
-        "Word.SaveWord.SaveAs",
-        "Word.CloseWord.CloseAndSave",
-        "Word.CloseWord.CloseAndSaveAs",
-        "WebAutomation.LaunchEdge.AttachToForegroundEdge",
-        "WebAutomation.LaunchChrome.AttachToTheForegroundChrome",
-        "WebAutomation.LaunchFirefox.AttachToTheForegroundFirefox",
-        # The latest designers name the method at the end.
-        *(
-            f"Web.InvokeWebService.InvokeWebService{auth}{to}{how}"
-            for auth in ("", "UseAuth")
-            for to in ("", "SaveToFile", "SaveToFolder")
-            for how in ("Post", "Put")
-        ),
+        "WebAutomation.LaunchEdge.AttachToForegroundEdge",  # as the two other browsers had it once
     }
 )
 MADE_UP = frozenset({"BooleanValue", "DateTimeValue", "NumericValue", "TextValue"})

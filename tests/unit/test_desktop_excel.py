@@ -123,7 +123,9 @@ async def test_the_active_cell_selections_and_the_clipboard(world: World) -> Non
     excel = await opened(world)
     await fill(world, excel, [DataRow(("a", "b"), (1, 2)), DataRow(("a", "b"), (3, 4))])
     await world.do("Excel.ActivateCellInExcel.ActivateCell", Instance=excel, Column="B", Row=3)
-    await world.do("Excel.ActivateCellInExcel.ActivateCellRelativeTo", Instance=excel, Direction="Above", OffsetFromActiveCell=1)
+    await world.do(
+        "Excel.ActivateCellInExcel.ActivateCellRelativeTo", Instance=excel, Direction="Above", OffsetFromActiveCell=1
+    )
     assert await world.do("Excel.GetActiveCell", Instance=excel) == {
         "ActiveCellColumnIndex": 2,
         "ActiveCellRowIndex": 2,

@@ -130,6 +130,13 @@ async def test_copying_moving_and_deleting(world: World) -> None:
     assert sorted(os.listdir(world.folder)) == ["to"]
     await world.fails("FileNotFoundError", "File.Delete", Files="C:\\a.txt")
     await world.fails("FileNotFoundError", "File.Copy", Files="C:\\a.txt", Destination="C:\\to")
+    for code, action, more in (
+        ("SourceFolderDoesntExistError", "File.Copy", {"Destination": "C:\\to"}),
+        ("SourceFolderDoesntExistError", "File.Move", {"Destination": "C:\\to"}),
+        ("FilePathDoesntExistError", "File.Delete", {}),
+        ("DirectoryNotFoundError", "File.RenameFiles.Rename", {"NewName": "b"}),
+    ):
+        await world.fails(code, action, Files="C:\\no folder\\a.txt", **more)
     world.file("a.txt")
     await world.fails("DestinationFolderDoesntExistError", "File.Copy", Files="C:\\a.txt", Destination="C:\\none")
 

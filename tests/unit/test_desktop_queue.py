@@ -49,6 +49,14 @@ async def call_of(run: Any) -> dict[str, Any]:
     return found
 
 
+async def test_the_store_tells_nothing_of_groups(tmp_path: Path) -> None:
+    async with opened(tmp_path, connections=["canary"], machines=["canary too"]) as env:
+        assert env.machines.names() == ["Robots"]
+    stored = b"".join(each.read_bytes() for each in sorted((tmp_path / "home").rglob("*.db*")))
+    assert b"canary" not in stored
+    assert b"Robots" not in stored
+
+
 async def test_a_call_goes_through_the_queue_and_answers(tmp_path: Path) -> None:
     async with opened(tmp_path) as env:
         await deploy(env, tmp_path, "greet", GREETING)
@@ -56,8 +64,11 @@ async def test_a_call_goes_through_the_queue_and_answers(tmp_path: Path) -> None
         result = await run.result()
         assert result.response["body"]["greeting"] == "Hello Ada"
         child = await first_of(env, "greet")
-        state = (await child.report()).status
-        assert (state, await states(env)) == ("Succeeded", [])
+        report = await child.report()
+        assert (report.status, await states(env)) == ("Succeeded", [])
+        called = {"runMode": "unattended", "machineGroup": "Robots", "priority": "Normal"}
+        assert report.head()["desktop"] == (await child.result()).to_json()["desktop"] == called
+        assert "desktop" not in result.to_json()
         summary = next(each for each in await env.runs(flow="greet"))
         assert summary.parent == run.id
 
@@ -99,6 +110,23 @@ async def test_a_machine_has_as_many_sessions_as_its_group_says(tmp_path: Path) 
         for _ in range(3):
             await env.start(flow)
         await until(env, ["a Running Normal"] * 2 + ["a NextToRun Normal"])
+
+
+async def test_a_run_that_sleeps_leaves_its_session_to_the_next_and_comes_back(tmp_path: Path) -> None:
+    clock = sealflow.VirtualClock(START)
+    async with opened(tmp_path, clock) as env:
+        await deploy(env, tmp_path, "sleeps", "WAIT 3600\n")
+        await deploy(env, tmp_path, "short", "SET x TO 1\n")
+        (sleeper,) = await env.start(await env.deploy("first", calling({"uiFlowId": "sleeps"})))
+        await first_of(env, "sleeps")
+        (other,) = await env.start(await env.deploy("second", calling({"uiFlowId": "short"})))
+        assert (await other.result()).status == "Succeeded"
+        assert await states(env) == ["sleeps Running Normal"]
+        async with asyncio.timeout(20):
+            while env._executor.live:
+                await asyncio.sleep(0)
+        clock.advance(3600 * SECOND)
+        assert (await call_of(sleeper))["status"] == "Succeeded"
 
 
 async def test_cancelling_the_caller_takes_the_run_out_of_the_queue(tmp_path: Path) -> None:

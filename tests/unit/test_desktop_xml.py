@@ -9,8 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import sealflow
 from desktop_world import World
 from sealflow.engine.datatypes import Datum, Item
+from sealflow.engine.runtime.script_files import ScriptSource
 
 ORDERS = '<orders xmlns:x="urn:x"><o id="1" paid="true">12.5</o><o id="2"><x:n>b</x:n></o>tail</orders>'
 
@@ -106,3 +108,28 @@ async def test_hashes(world: World) -> None:
     done = await world.do("Cryptography.HashFromFileWithKey", FileToHash="C:\\a.bin", HashKey="k", Encoding="UTF8")
     assert done["HashedText"] == hmac.new(b"k", b"\x00\x01", "sha256").hexdigest()
     await world.fails("FailedToHashTextError", "Cryptography.HashText", TextToHash="a", HashAlgorithm="MD5")
+
+
+SCRIPT = """@OUTPUT Out : { 'Description': '', 'FriendlyName': 'Out', 'Type': 'String' }
+SET Text TO $'''<a><b k=\\"1\\" l=\\"2\\">x</b><c>gone</c></a>'''
+XML.ExecuteXPathQuery.ExecuteXPathAndGetFirstValueOnly XmlDocument: Text XPathQuery: $'''/a''' XPathResult=> Doc
+XML.ExecuteXPathQuery.ExecuteXPathAndGetFirstValueOnly XmlDocument: $'''<d>in</d>''' XPathQuery: $'''/d''' \
+XPathResult=> D
+XML.SetElementValue Document: Doc XPathQuery: $'''/a/b''' ElementValue: $'''new'''
+XML.SetElementAttribute Document: Doc XPathQuery: $'''/a/b''' AttributeName: $'''k''' AttributeValue: $'''5'''
+XML.RemoveElementAttribute Document: Doc XPathQuery: $'''/a/b''' AttributeName: $'''l'''
+XML.RemoveElement Document: Doc XPathQuery: $'''/a/c'''
+XML.InsertElement Document: Doc XPathQuery: $'''/a''' Element: D
+XML.GetXmlElementValue.GetElementValue Document: Doc XPathQuery: $'''/a/b''' TextValue=> V
+XML.GetXmlElementAttribute.GetElementAttributeAsNumeric Document: Doc AttributeName: $'''k''' XPathQuery: $'''/a/b''' \
+NumericValue=> K
+SET Out TO $'''%V% %K + 1% %Doc%'''
+"""
+
+
+async def test_what_is_changed_is_the_document_of_the_variable(tmp_path: Path) -> None:
+    async with sealflow.open(tmp_path / "home") as engine:
+        env = await engine.environment()
+        (run,) = await env.start(await env.deploy("flow", ScriptSource("flow", SCRIPT)), {})
+        result = await run.result()
+    assert result.outputs == {"Out": 'new 6 <a><b k="5">new</b><d>in</d></a>'}, result.error

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
+import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +19,8 @@ import sealflow
 from http_server import Seen, Serve, as_json, raw, serving
 from sealflow.connectors import late
 from sealflow.engine.errors import NotFound, SealflowError
-from sealflow.engine.runtime import contents, executor, live
+from sealflow.engine.runtime import contents, heavy, live
+from sealflow.engine.values import to_json
 from sealflow.storage import Batch, StoredValue, run_log, value_writing
 from sealflow.storage.stored_values import found_in
 from sealflow.storage.value_reading import ValueReader
@@ -31,7 +34,7 @@ Open = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of 20 KB."""
-    for module in (run_log, value_writing, live, executor):
+    for module in (run_log, value_writing, live, heavy):
         monkeypatch.setattr(module, "CHUNK_BYTES", CHUNK)
     monkeypatch.setattr(contents.RunContent, "least", CHUNK)
     monkeypatch.setattr(run_log, "PAGE_BYTES", CHUNK // 2)
@@ -162,7 +165,7 @@ async def test_nothing_of_it_changes_what_a_flow_does(
     results, bodies, replies = [], [], []
     for apart in (True, False):
         if not apart:
-            for module in (run_log, value_writing, live, executor):
+            for module in (run_log, value_writing, live, heavy):
                 monkeypatch.setattr(module, "CHUNK_BYTES", 1 << 30)
             monkeypatch.setattr(late, "STREAMING", frozenset())
         async with opened(tmp_path / str(apart)) as env:
@@ -416,3 +419,59 @@ async def test_secured_outputs_are_not_given(tmp_path: Path, serve: Serve) -> No
         with pytest.raises(SealflowError) as refused:
             _ = [piece async for piece in started.output("get")]
         assert refused.value.code == "ValueSecured"
+
+
+@pytest.mark.parametrize("kind", ["text", "bytes", "json"])
+async def test_the_json_of_a_run_comes_in_pieces(
+    tmp_path: Path, serve: Serve, whole: list[StoredValue], kind: str
+) -> None:
+    server = await serve(answering([]))
+    async with opened(tmp_path) as env:
+        await env.deploy("f", passing(server.url, kind))
+        (started,) = await env.start("f", 'quotes " and \\ and \n' * 2_000)
+        assert await started.wait(60) == "Succeeded"
+        report = await started.report()
+        pieces = [piece async for piece in report.actions_json(to_json)]
+        assert len(whole) == 0 or kind == "json"
+        assert max(map(len, pieces)) < 2 * CHUNK or kind == "json"
+        assert json.loads(f"[{''.join(pieces)}]") == (await started.snapshot()).actions
+        assert "".join([piece async for piece in report.actions_json(to_json, 1, 1)]).startswith('{"path":"/put"')
+
+
+async def test_a_simulated_call_sees_the_value(tmp_path: Path, serve: Serve) -> None:
+    async with opened(tmp_path) as env:
+        await env.deploy(
+            "f", flow(put=post("https://example.org/", "@triggerBody()"), end=compose("@body('put')", "put"))
+        )
+        (started,) = await env.start(
+            "f", TEXT, simulate=sealflow.Simulation({"put": {"outputs": {"statusCode": 200, "body": "x"}}})
+        )
+        result = await started.result(60)
+        assert result.status == "Succeeded"
+        assert result.actions[0]["inputs"]["body"] == TEXT
+
+
+@pytest.mark.parametrize("form", ["in chunks", "compressed"])
+async def test_an_answer_that_comes_in_another_way_is_kept_all_the_same(
+    tmp_path: Path, serve: Serve, whole: list[StoredValue], form: str
+) -> None:
+    seen: list[Seen] = []
+    body = os.urandom(60_000).hex().encode()
+
+    def answer(request: Seen) -> bytes:
+        seen.append(request)
+        if request.method == "POST":
+            return as_json({})
+        if form == "compressed":
+            return raw(200, gzip.compress(body), Content_Type="text/plain", Content_Encoding="gzip")
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n"
+        cut = [body[at : at + 7_000] for at in range(0, len(body), 7_000)]
+        return head + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in [*cut, b""])
+
+    server = await serve(answer)
+    async with opened(tmp_path) as env:
+        await env.deploy("f", passing(server.url, "any"))
+        (started,) = await env.start("f")
+        assert await started.wait(60) == "Succeeded"
+        assert seen[-1].body == body
+        assert whole == []

@@ -282,7 +282,7 @@ async def test_a_run_that_cannot_be_brought_back_is_tried_again_by_itself(
             await until(lambda failed=failed: attempts == failed)  # type: ignore[misc]
             executor = env._executor
             assert executor is not None
-            await until(lambda: not executor.claims._turn.locked())
+            await until(lambda turn=executor.claims._turn: not turn.locked())  # type: ignore[misc]
             await vault.flush()
             assert {run.status for run in await env.runs()} == {"Waiting"}
             world.clock.advance(seconds * SECOND - 1)

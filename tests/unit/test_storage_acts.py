@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from customer_keys import ENVIRONMENT, Customer, copied_customer
-from sealflow.storage import KeyDenied, Keystore, Operation, Store, environment_status, reset_environment
+from sealflow.storage import KeyDenied, Keystore, Operation, Store, acts, environment_status, reset_environment
 from sealflow.storage.acts import MOST, PATIENCE_MS
 from sealflow.storage.providers.file import disable_key, enable_key
 
@@ -94,6 +94,19 @@ async def test_the_history_is_bounded(place: Customer) -> None:
     assert len(found) == MOST
     assert found[-1].kind == "apply"
     assert [each.created_ms for each in found] == sorted(each.created_ms for each in found)
+
+
+async def test_calls_of_key_stores_push_no_act_out_of_sight(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every process that opens an environment leaves some; how many are read has a bound of its own."""
+    monkeypatch.setattr(acts, "_LOOKED_AT", 3)
+    async with place.administration() as administration:
+        await administration.apply("one", ENVIRONMENT)
+    for _ in range(5):
+        async with place.vault():
+            pass
+    assert [each.kind for each in await operations(place)] == ["apply"]
+    monkeypatch.setattr(acts, "_READ", 3)
+    assert await operations(place) == []
 
 
 async def test_an_environment_of_that_name_which_is_gone_has_left_nothing(place: Customer) -> None:

@@ -471,7 +471,7 @@ async def test_a_backup_keeps_the_keys_of_a_policy_that_was_taken_away(place: Cu
         await administration.apply("one", ENVIRONMENT)
         backup = await create_backup(administration, ENVIRONMENT, place.folder / "b", expires_days=None)
         await administration.remove(ENVIRONMENT)
-        with pytest.raises(Conflict, match="1 backups"):
+        with pytest.raises(Conflict, match="1 backup of contoso needs"):
             await administration.retire(ENVIRONMENT)
         await expire_backup(administration, backup)
         assert await administration.retire(ENVIRONMENT) == [(2, 1)]

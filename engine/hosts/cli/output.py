@@ -80,14 +80,12 @@ def say_json_object(members: Mapping[str, Any]) -> None:
     write(sys.stdout, "}" if members else "{}")
 
 
-async def say_json_with(members: Mapping[str, Any], name: str, items: AsyncIterable[Any]) -> None:
-    """An object as `say_json` writes it, and one member more: a list, written item by item as these come."""
+async def say_json_with(members: Mapping[str, Any], name: str, pieces: AsyncIterable[str]) -> None:
+    """An object as `say_json` writes it, and one member more: a list, whose JSON is written as it comes."""
     head = json_text(dict(members))
     write(sys.stdout, f"{head[:-1]}{',' if members else ''}{json_text(name)}:[", end="")
-    between = ""
-    async for item in items:
-        write(sys.stdout, f"{between}{json_text(item)}", end="")
-        between = ","
+    async for piece in pieces:
+        write(sys.stdout, piece, end="")
     write(sys.stdout, "]}")
 
 

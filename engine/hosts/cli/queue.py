@@ -14,7 +14,7 @@ from .output import one_line, say, say_json
 from .session import environment, wait_for
 
 if TYPE_CHECKING:
-    from ...runtime.desktop_queue import QueuedRun
+    from ...runtime.machine_queues import QueuedRun
     from ...runtime.work_queues import QueueItem
 
 app = typer.Typer(

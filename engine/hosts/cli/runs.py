@@ -14,7 +14,19 @@ from .administering import Acting, Role, Who
 from .arguments import write_file
 from .damage import damaged_error, damaged_id, exit_code, say_damaged
 from .errors import FAILED, OK, UsageError
-from .output import note, one_line, paint, printable, say, say_json, say_json_object, say_json_with, shown, table
+from .output import (
+    json_text,
+    note,
+    one_line,
+    paint,
+    printable,
+    say,
+    say_json,
+    say_json_object,
+    say_json_with,
+    shown,
+    table,
+)
 from .session import again, environment, wait_for
 
 if TYPE_CHECKING:
@@ -212,7 +224,7 @@ async def _show_json(
         if page is not None:
             end = report.total if limit is None else offset + limit
             head |= {"total": report.total, "next": end if end < report.total else None}
-        await say_json_with(head, "actions", report.actions(offset, limit))
+        await say_json_with(head, "actions", report.actions_json(json_text, offset, limit))
 
 
 async def _show_run(home: Path | None, name: str, run_id: str, full: bool, page: tuple[int, int] | None) -> None:

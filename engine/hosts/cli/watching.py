@@ -14,7 +14,7 @@ from ...kernel import Entry
 from ...kernel.timing import from_iso
 from .display import Display, PlainLines, display_on
 from .errors import FAILED, OK, InterruptedRunError, WaitTimeoutError
-from .output import flush, note, one_line, paint, printable, say, say_json_with, shown
+from .output import flush, json_text, note, one_line, paint, printable, say, say_json_with, shown
 from .progress import Progress, duration_text
 from .session import DEFAULT_ENVIRONMENT, again
 
@@ -151,7 +151,7 @@ class Watch:
         """A run's result: for people its status, counts, causes, response and outputs; for programs its JSON."""
         if self.as_json:
             note(f"{mark}{last_line(result, sys.stderr)}")
-            await say_json_with(result.head(), "actions", result.actions())
+            await say_json_with(result.head(), "actions", result.actions_json(json_text))
             return
         say(f"{mark}{last_line(result, sys.stdout)}")
         for line in causes(result):
