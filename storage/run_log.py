@@ -215,7 +215,7 @@ class RunLog:
                 self._settle_values(records)
             for count, page in parts:
                 seq, place = self.seq, self._place
-                if self.zips and (small := zipped(page, first=seq == 1)) is not None:
+                if self.zips and (small := zipped(page)) is not None:
                     page, place = small, self._zipped_place
                 record, link = seal(place, seq, page, self._link)
                 self._link, self.seq = link, seq + count

@@ -38,6 +38,20 @@ async def test_a_program_whose_pipes_are_kept_open_by_another() -> None:
         await _killed(other)
 
 
+async def test_who_waits_for_the_end_and_is_cancelled_goes_when_it_has_come() -> None:
+    process = await asyncio.create_subprocess_exec("sleep", "600", stdin=PIPE, stdout=PIPE)
+    waiting = asyncio.ensure_future(ended(process))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        waiting.cancel()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    process.kill()
+    await asyncio.wait({waiting}, timeout=60)
+    assert waiting.cancelled()
+    assert process.returncode == -signal.SIGKILL
+
+
 async def _killed(number: int) -> None:
     killing = await asyncio.create_subprocess_exec("/bin/kill", "-9", str(number))
     await killing.wait()
