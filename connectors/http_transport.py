@@ -102,9 +102,7 @@ class Transport:
         finally:
             _ours.reset(token)
 
-    async def _send(
-        self, request: Request, seconds: float, limit: int, decode: bool, keeper: Keeper | None
-    ) -> Answer:
+    async def _send(self, request: Request, seconds: float, limit: int, decode: bool, keeper: Keeper | None) -> Answer:
         url = httpx.URL(request.url)
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         headers = [(name.encode("ascii"), _wire(value)) for name, value in request.headers]

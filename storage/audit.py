@@ -75,7 +75,12 @@ class Audit:
                 await self._refuse_emptied()
             now = self._now_ms()
             key, new = await self._series.key()
-            batch.audit = await self._series.next(key, now, [[actor, kind, subject, status, detail]])
+            try:
+                batch.audit = await self._series.next(key, now, [[actor, kind, subject, status, detail]])
+            except NotARecord:
+                if new is None or attempt == _ATTEMPTS - 1:
+                    raise
+                continue  # the first act has come in this moment, and with it the key
             batch.operations = [*others, self._sealed_head(key, batch.audit[0])]
             batch.keys = [each for each in batch.keys if each.kind != Kind.AUDIT] + ([] if new is None else [new])
             try:
@@ -160,7 +165,9 @@ class Audit:
         if head.number < number:
             raise IntegrityError(f"The head of the audit is an earlier one: of act {head.number}, not of {number}.")
         if head.number > number:
-            raise IntegrityError(f"The audit ends with act number {number}; {head.number} were put on record.")
+            last = await self._series.last()
+            if last is None or last.number < head.number:  # otherwise they came in this moment, and the head with them
+                raise IntegrityError(f"The audit ends with act number {number}; {head.number} were put on record.")
 
     async def _refuse_emptied(self) -> None:
         """Raises IntegrityError where there were acts: their key or head is there, or what they have made."""

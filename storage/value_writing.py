@@ -126,9 +126,7 @@ class ValueWriter:
             raise StorageError("A part of a large value was lost with a commit that failed.")
 
 
-async def put_apart(
-    values: Sequence[tuple[int, Any]], writer_of: Callable[[int], ValueWriter]
-) -> list[StoredValue]:
+async def put_apart(values: Sequence[tuple[int, Any]], writer_of: Callable[[int], ValueWriter]) -> list[StoredValue]:
     """Writes values that were taken out, one after the other, and gives their names; durable on return."""
     names = []
     for form, value in values:

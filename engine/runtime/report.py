@@ -141,9 +141,7 @@ def report_of(state: State, history: History, info: RunInfo, *, vault: Vault, fl
     )
 
 
-async def _whole(
-    vault: Vault, run_id: bytes, actions: AsyncIterator[dict[str, Any]]
-) -> AsyncIterator[dict[str, Any]]:
+async def _whole(vault: Vault, run_id: bytes, actions: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
     async for action in actions:
         yield await whole_of(vault, run_id, action)
 

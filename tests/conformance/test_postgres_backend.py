@@ -59,8 +59,12 @@ OpenBackend = Callable[[], Awaitable[Backend]]
 
 
 class TestPostgres(
-    BackendConformance, QueueConformance, KeyRowsConformance, SealedInboxConformance, WorkerConformance,
-    LargeValuesConformance
+    BackendConformance,
+    QueueConformance,
+    KeyRowsConformance,
+    SealedInboxConformance,
+    WorkerConformance,
+    LargeValuesConformance,
 ):
     @pytest.fixture
     def open_backend(self, postgres: PostgresServer, schema: str) -> OpenBackend:

@@ -42,8 +42,12 @@ OpenBackend = Callable[[], Awaitable[Backend]]
 
 
 class TestSQLite(
-    BackendConformance, QueueConformance, KeyRowsConformance, SealedInboxConformance, WorkerConformance,
-    LargeValuesConformance
+    BackendConformance,
+    QueueConformance,
+    KeyRowsConformance,
+    SealedInboxConformance,
+    WorkerConformance,
+    LargeValuesConformance,
 ):
     @pytest.fixture
     def open_backend(self, tmp_path: Path) -> OpenBackend:

@@ -112,6 +112,24 @@ async def test_a_machine_has_as_many_sessions_as_its_group_says(tmp_path: Path) 
         await until(env, ["a Running Normal"] * 2 + ["a NextToRun Normal"])
 
 
+async def test_a_full_group_goes_on_when_a_session_is_free_whatever_the_other_groups_have(tmp_path: Path) -> None:
+    clock = sealflow.VirtualClock(START)
+    async with sealflow.open(tmp_path / "home", clock=clock, resume=True) as engine:
+        await engine.create_environment("default")
+        acts = engine.administration()
+        await acts.allow("default", lambda kept: changed(kept, "Robots"))
+        await acts.allow("default", lambda kept: changed(kept, "Idle", connections=["other"]))
+        env = await engine.environment()
+        await deploy(env, tmp_path, "a", WAITING)
+        flow = await env.deploy("caller", calling({"uiFlowId": "a"}))
+        (first,), (second,) = await env.start(flow), await env.start(flow)
+        await until(env, ["a Running Normal", "a NextToRun Normal"])
+        clock.advance(20 * SECOND)
+        await until(env, ["a Running Normal"])
+        clock.advance(20 * SECOND)
+        assert [(await call_of(run))["status"] for run in (first, second)] == ["Succeeded"] * 2
+
+
 async def test_a_run_that_sleeps_leaves_its_session_to_the_next_and_comes_back(tmp_path: Path) -> None:
     clock = sealflow.VirtualClock(START)
     async with opened(tmp_path, clock) as env:
