@@ -157,13 +157,13 @@ class Access:
             if opened.executor is None and await opened.vault.workers.join(lead=self._leads):
                 await opened.vault.look_again()
                 self._still(opened)
+                await self._underway.look(opened.vault.sealed_items.kept)
+                self._still(opened)
                 performer = Performer(self._connectors, Services(clock=self.clock), self._desktop)
                 executor = Executor(
                     opened.vault, opened.library, self.clock, performer, self._underway, self._run_duration,
                     self._concurrency, self.pins, self.groups, self._serving,
                 )  # fmt: skip
-                await self._underway.look(opened.vault.sealed_items.kept)
-                self._still(opened)
                 opened.executor = executor
                 self._executes = True
                 self._tell(executor)

@@ -22,18 +22,22 @@ class Collecting:
 
     def __init__(self) -> None:
         self._drivers = 0
+        self._changed = False
 
     def begin(self) -> None:
         """Somebody drives runs from now on."""
         self._drivers += 1
         if gc.get_threshold() == USUAL:
             gc.set_threshold(*SELDOM)
+            self._changed = True
 
     def end(self) -> None:
         """Somebody does no more; the last one puts back what the first one found."""
         self._drivers -= 1
-        if not self._drivers and gc.get_threshold() == SELDOM:
-            gc.set_threshold(*USUAL)
+        if not self._drivers and self._changed:
+            self._changed = False
+            if gc.get_threshold() == SELDOM:
+                gc.set_threshold(*USUAL)
 
 
 COLLECTING: Final = Collecting()

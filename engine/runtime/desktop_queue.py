@@ -11,6 +11,7 @@ record, and it is compared.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,7 +55,9 @@ class DesktopQueue:
         self._chosen = self.groups if wanted is None else tuple(named(self.groups, name) for name in wanted)
         # Of a process that takes nothing by itself: what it has put into a queue.
         self._own: list[bytes] = []
-        self._full = False
+        self._own_turn = asyncio.Lock()
+        # Queues of which nothing can be taken until a session is free.
+        self._full: set[bytes] = set()
         self.wanted = True
         """Whether something may be there to be taken."""
 
@@ -138,39 +141,46 @@ class DesktopQueue:
         """Take what may begin, as far as there are sessions, and bring it back; whether there was a reason to look."""
         if not self.served or not (self.wanted or self._executor.vault.workers.shared):
             return False
-        self.wanted = self._full = False
+        self.wanted = False
         serving = self._serving
-        if serving is not None and serving.sessions is not None:
-            await self._take([group.id for group in self.served], serving.sessions)
-            return True
-        for group in self.served:
-            await self._take([group.id], group.sessions)
+        try:
+            if serving is not None and serving.sessions is not None:
+                await self._take([group.id for group in self.served], serving.sessions)
+                return True
+            for group in self.served:
+                await self._take([group.id], group.sessions)
+        except BaseException:
+            self.wanted = True
+            raise
         return True
 
     async def _take_own(self) -> None:
-        await self.take()
+        async with self._own_turn:
+            await self.take()
 
     async def _take(self, queues: list[bytes], sessions: int) -> None:
+        self._full.update(queues)  # before anything is waited for: whoever leaves meanwhile has another look taken
+        tried: list[bytes] = []
+        while (room := sessions - self._used(queues)) > 0:  # again, where one has not begun: it takes no session
+            found = await self._next(queues, room, [*self._executor.live, *tried])
+            for run_id in found:
+                await self._begin(run_id)
+            if len(found) < room:
+                self._full.difference_update(queues)
+                return
+            tried += found
+
+    async def _next(self, queues: list[bytes], room: int, here: list[bytes]) -> list[bytes]:
         executor = self._executor
-        room = sessions - self._used(queues)
-        if room <= 0:
-            self._full = True
-            return
-        here = list(executor.live)
         if executor.claims.active:
             now_ms = executor.clock.now() // _TICKS_PER_MS
-            found = await executor.vault.workers.claim_queued(queues, room, now_ms, here)
-            self._full = len(found) == room
-        else:
-            rows = await executor.vault.workers.queued(queues, _LISTED)
-            own = [row.run_id for row in rows if row.run_id in self._own and row.run_id not in here]
-            found, self._full = own[:room], len(own) >= room
-        for run_id in found:
-            await self._begin(run_id)
+            return await executor.vault.workers.claim_queued(queues, room, now_ms, here)
+        rows = await executor.vault.workers.queued(queues, _LISTED)
+        return [row.run_id for row in rows if row.run_id in self._own and row.run_id not in here][:room]
 
     async def _begin(self, run_id: bytes) -> None:
         try:
-            run = await self._executor.resume(run_id)
+            await self._executor.resume(run_id)
         except RunElsewhereError:
             return
         except Exception as error:
@@ -178,8 +188,6 @@ class DesktopQueue:
             return
         if run_id in self._own:
             self._own.remove(run_id)
-        if run is None:
-            self.wanted = True
 
     def _used(self, queues: Sequence[bytes]) -> int:
         """How many sessions are taken: what a run calls on the same machine takes none."""
@@ -190,12 +198,12 @@ class DesktopQueue:
 
     def left(self, run: LiveRun) -> None:
         """A run has ended, or left memory: there may be a session for the next."""
-        if self._full and queue_of(run.state.pins) is not None:
+        if queue_of(run.state.pins) in self._full:
             self.look_soon()
 
     def with_room(self) -> list[bytes]:
         """The queues that something could be taken of: the others are looked at when a session is free."""
-        return [] if self._full else [group.id for group in self.served]
+        return [group.id for group in self.served if group.id not in self._full]
 
     # ---- too late, or in the wrong place
 

@@ -464,6 +464,9 @@ class Executor:
 
         `patience`: seconds that calls which are given up, of triggers too, and unsubscribe requests may still take.
         """
+        if self._collecting:  # first: closing may be cut short
+            self._collecting = False
+            COLLECTING.end()
         if self.scheduler is not None:
             await self.scheduler.close(patience)
             self.scheduler = None
@@ -492,6 +495,3 @@ class Executor:
             for task in self._partings:
                 task.cancel()
         await self.performer.sessions.aclose()
-        if self._collecting:
-            self._collecting = False
-            COLLECTING.end()

@@ -111,7 +111,8 @@ class LiveRun:
         self._unwritten: deque[list[Command]] = deque()
         self.light: Record | None = None
         """The record that starts it, as it is stored, where that only names its large values."""
-        self._heavy = False  # large values are being written before the records that name them
+        # What a turn has decided is not queued yet: large values are written before, or it is stored otherwise.
+        self._heavy = False
         # While a turn pauses: events that came meanwhile.
         self._loading = False
         self._quiet = asyncio.Event()
@@ -212,6 +213,7 @@ class LiveRun:
                 machine.relieve(state, room // 2)
         except NotStorable as error:
             self._hold()
+            self._heavy = True
             self._tasks.spawn(self._end_unstorable(error, record))
         except Exception as error:
             self._broken(error)
@@ -330,6 +332,7 @@ class LiveRun:
         self.state = state
         code = error.code if isinstance(error, ValueTooLarge) else "ValueNotStorable"
         stop, _ = self.machine.decide(self.plan, state, event.stop(self.now(), FAILED, code, str(error)))
+        self._heavy = False
         self._write(records + stop, [])
         self._quiet.set()
 

@@ -124,10 +124,40 @@ async def test_a_full_group_goes_on_when_a_session_is_free_whatever_the_other_gr
         flow = await env.deploy("caller", calling({"uiFlowId": "a"}))
         (first,), (second,) = await env.start(flow), await env.start(flow)
         await until(env, ["a Running Normal", "a NextToRun Normal"])
-        clock.advance(20 * SECOND)
-        await until(env, ["a Running Normal"])
-        clock.advance(20 * SECOND)
+        async with asyncio.timeout(20):
+            while await states(env):
+                clock.advance(20 * SECOND)
+                await asyncio.sleep(0)
         assert [(await call_of(run))["status"] for run in (first, second)] == ["Succeeded"] * 2
+
+
+async def test_one_that_cannot_be_brought_back_takes_no_session_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = sealflow.VirtualClock(START)
+    async with opened(tmp_path, clock) as env:
+        await deploy(env, tmp_path, "a", "SET x TO 1\n")
+        flow = await env.deploy("caller", calling({"uiFlowId": "a"}))
+        executor = await env._execute()
+        resume, failed = executor.resume, list[bytes]()
+
+        async def resumed(run_id: bytes, **given: Any) -> Any:
+            if not failed or (run_id in failed[:1] and len(failed) < 3):
+                failed.append(run_id)
+                raise OSError
+            return await resume(run_id, **given)
+
+        monkeypatch.setattr(executor, "resume", resumed)
+        (first,), (second,) = await env.start(flow), await env.start(flow)
+        done = {run.id: asyncio.ensure_future(run.result()) for run in (first, second)}
+        async with asyncio.timeout(20):
+            await asyncio.wait(done.values(), return_when=asyncio.FIRST_COMPLETED)
+            assert len(failed) == 1
+            while not all(each.done() for each in done.values()):
+                clock.advance(SECOND)
+                await asyncio.sleep(0)
+        assert len(failed) == 3
+        assert [run["status"] for run in [await call_of(first), await call_of(second)]] == ["Succeeded"] * 2
 
 
 async def test_a_run_that_sleeps_leaves_its_session_to_the_next_and_comes_back(tmp_path: Path) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import sealflow
+from sealflow.engine.runtime import executor as executor_file
 from sealflow.engine.runtime.collecting import SELDOM, USUAL, Collecting
 
 
 @pytest.fixture(autouse=True)
-def thresholds() -> Iterator[None]:
+def thresholds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(executor_file, "COLLECTING", Collecting())  # other tests leave engines open
     before = gc.get_threshold()
     gc.set_threshold(*USUAL)
     yield
@@ -35,6 +40,45 @@ def test_thresholds_of_the_host_are_left_alone() -> None:
     assert gc.get_threshold() == (123, 4, 5)
     collecting.end()
     assert gc.get_threshold() == (123, 4, 5)
+
+
+def test_thresholds_of_the_host_are_left_alone_even_if_they_are_the_same() -> None:
+    gc.set_threshold(*SELDOM)
+    collecting = Collecting()
+    collecting.begin()
+    collecting.end()
+    assert gc.get_threshold() == SELDOM
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_engines_put_them_back_in_whatever_order_they_close(tmp_path: Path, first: int) -> None:
+    engines = [sealflow.open(tmp_path / name) for name in ("one", "two")]
+    for engine in engines:
+        await engine.__aenter__()
+        await (await engine.environment())._execute()
+        assert gc.get_threshold() == SELDOM
+    await engines[first].__aexit__(None, None, None)
+    assert gc.get_threshold() == SELDOM
+    await engines[1 - first].__aexit__(None, None, None)
+    assert gc.get_threshold() == USUAL
+
+
+async def test_an_engine_puts_them_back_where_closing_is_cut_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sealflow.open(tmp_path / "home") as engine:
+        executor = await (await engine.environment())._execute()
+        assert executor is not None
+        close = executor.claims.close
+
+        async def cut() -> None:
+            raise asyncio.CancelledError
+
+        monkeypatch.setattr(executor.claims, "close", cut)
+        with pytest.raises(asyncio.CancelledError):
+            await executor.close()
+        assert gc.get_threshold() == USUAL
+        monkeypatch.setattr(executor.claims, "close", close)
 
 
 def test_what_the_host_sets_meanwhile_stays() -> None:

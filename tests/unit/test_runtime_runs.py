@@ -532,6 +532,17 @@ async def test_a_value_that_cannot_be_stored_ends_its_run_and_no_other(tmp_path:
         assert (await (await env.run(bad.id)).snapshot()).code == "ValueNotStorable"
 
 
+async def test_it_ends_its_run_also_where_that_had_ended_and_earlier_pages_are_still_written(tmp_path: Any) -> None:
+    deep = "[" * 450 + "]" * 450
+    loop = {"type": "Foreach", "foreach": "@range(0, 400)", "actions": {"c": {"type": "Compose", "inputs": 1}}}
+    actions = {"a": loop, "b": {"type": "Compose", "inputs": "@json(triggerBody())", "runAfter": {"a": S}}}
+    async with opened(tmp_path, World()) as (_, env):
+        await env.deploy("f", definition(actions))
+        (run,) = await env.start("f", deep)
+        result = await run.result()
+        assert (result.status, result.code) == ("Failed", "ValueNotStorable")
+
+
 async def test_a_start_that_cannot_be_stored_starts_nothing(tmp_path: Any) -> None:
     deep: Any = []
     for _ in range(500):

@@ -53,8 +53,16 @@ async def _copy_table(connection: Connection, table: str, target: sqlite3.Connec
     target.execute("BEGIN")
     cursor = await connection.cursor(f"SELECT {names} FROM {table}{where}")  # noqa: S608 (names of the schema)
     while rows := await cursor.fetch(_at_a_time(table)):
-        await asyncio.to_thread(target.executemany, insert, [tuple(row) for row in rows])
+        await asyncio.to_thread(_insert, target, insert, [tuple(row) for row in rows])
     target.execute("COMMIT")
+
+
+def _insert(target: sqlite3.Connection, insert: str, rows: list[tuple[object, ...]]) -> None:
+    """The cursor ends in the thread that used it: one that is thrown away later, beside the next one of the same
+    statement in another thread, resets that statement under it.
+    """
+    with closing(target.cursor()) as cursor:
+        cursor.executemany(insert, rows)
 
 
 async def copy_from(connection: Connection, path: Path, with_keys: Path) -> None:
