@@ -197,17 +197,22 @@ class RunLog:
         if self._closed or self._error is not None or journal.error is not None:
             self._alive()
         parts: Sequence[tuple[int, bytes]] = ()
-        if records:
-            if self._referrer is not None:
-                data = self._referrer.pack(records, self.seq, packed)
-            elif packed is not None:
-                data = [packed, *map(pack, records[1:])]
-            else:
-                data = [*map(pack, records)]
-            parts = pack_pages(data, PAGE_BYTES)
-        sealed_summary = pack(summary) if summary is not None else None
-        if parts and (len(parts) > 1 or len(parts[0][1]) > CHUNK_BYTES):
-            parts = self._with_values_beside(records, parts)
+        try:
+            if records:
+                if self._referrer is not None:
+                    data = self._referrer.pack(records, self.seq, packed)
+                elif packed is not None:
+                    data = [packed, *map(pack, records[1:])]
+                else:
+                    data = [*map(pack, records)]
+                parts = pack_pages(data, PAGE_BYTES)
+            sealed_summary = pack(summary) if summary is not None else None
+            if parts and (len(parts) > 1 or len(parts[0][1]) > CHUNK_BYTES):
+                parts = self._with_values_beside(records, parts)
+        except BaseException:
+            if self._referrer is not None:  # what it has just packed is written nowhere
+                self._referrer.forget()
+            raise
         written = 0
         if parts:
             seal, queue, passed = self._key.seal_page, journal.batch.pages, self._marks.passed

@@ -77,4 +77,4 @@ def _passing(evaluate: Evaluator, part: Part, way: list[str]) -> Evaluator:
 
 def _trigger_part(frame: Frame) -> Any:
     large = frame.state.trigger_large
-    return None if large is None or large.part is None else large.part.get("outputs")
+    return large.part.get("outputs") if large is not None and large.part.__class__ is dict else None

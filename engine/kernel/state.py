@@ -362,7 +362,8 @@ class State:
         """What the trigger gave; raises NeedValues, with the part that is at hand, while it is only stored."""
         trigger = self.trigger
         if trigger.__class__ is Large:
-            raise NeedValues([trigger], trigger.part.get("outputs") if trigger.part is not None else None)
+            part = trigger.part  # where it is stored apart as a whole, that is no object
+            raise NeedValues([trigger], part.get("outputs") if part.__class__ is dict else None)
         return trigger.get("outputs")
 
     def callback_url(self, path: str) -> str:

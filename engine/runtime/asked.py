@@ -5,9 +5,18 @@ and by the one that leads where it is about none.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ...storage import InboxItem
+from ...storage import (
+    EnvironmentLocked,
+    ExecutorLost,
+    InboxItem,
+    KeyUnavailable,
+    StoreBusy,
+    StoreClosed,
+    StoreFull,
+    StoreNotWritable,
+)
 from .callbacks import Address
 from .claims import RunElsewhereError
 from .draining import drain
@@ -20,15 +29,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("sealflow")
 
+_NOT_NOW: Final = (
+    EnvironmentLocked, ExecutorLost, KeyUnavailable, StoreBusy, StoreClosed, StoreFull, StoreNotWritable,
+)  # fmt: skip
+"""Faults of the store or its keys: what was asked for is still to be done when they are over."""
+
 
 async def take_inbox(executor: Executor) -> int:
-    """Carry out what was asked for, and what came while the environment was locked; how many requests there were."""
+    """Carry out what was asked for, and what came while the environment was locked; how many requests there were.
+
+    Raises the store's errors, after which the rest is still there.
+    """
     vault = executor.vault
     taken = await drain(executor) if vault.workers.leads else 0
     after = 0
     while items := await vault.inbox(here=True, without=executor.claims.without, after=after):
         for item in items:
-            if await _take(executor, item):
+            try:
+                done = await _take(executor, item)
+            except _NOT_NOW:
+                await vault.flush()  # what came before it is not done again
+                raise
+            if done:
                 taken += 1
                 # Consumed in the same commit that holds what it led to.
                 vault.consume(item.id)
@@ -44,6 +66,8 @@ async def _take(executor: Executor, item: InboxItem) -> bool:
         await _carry_out(executor, item)
     except RunElsewhereError:
         return False
+    except _NOT_NOW:
+        raise
     except Exception as error:
         log.warning("a request for run %s failed: %s", _named(item.run_id), type(error).__name__)
     return True

@@ -38,6 +38,9 @@ _AT_ONCE: Final = 8
 
 _TICKS_PER_MS: Final = 10_000
 
+_AGAIN_MS: Final = 50
+"""After so long there is another look for what was due and could not be taken."""
+
 _FAR_MS: Final = 28 * 86_400_000
 """What is due later than that has no timer, the regular look finds it: a run that only expires then keeps no clock that
 jumps to the next sleeper from standing still.
@@ -147,8 +150,12 @@ class Claims:
             if workers.paused:
                 await self._hand_over()
             elif looked:
+                self._more = self._more or not self._room  # what is due then is looked for when a run has left
                 self._meanwhile = None
-                self._set(_sooner(await self._next_due(), self._meanwhile))
+                due = _sooner(await self._next_due(), self._meanwhile)
+                if due is not None and workers.shared:  # what is due already is another worker's to take
+                    due = max(due, self._executor.clock.now() // _TICKS_PER_MS + _AGAIN_MS)
+                self._set(due)
 
     async def _take_ready(self) -> bool:
         """Take what any worker may have; whether the store was asked for it."""
@@ -239,7 +246,7 @@ class Claims:
 
     def look_soon(self) -> None:
         """Have a look taken: something may be ready."""
-        self._more = True
+        self._more = self._executor.queue.wanted = True
         task = asyncio.get_running_loop().create_task(self._quietly())
         self._looks.add(task)
         task.add_done_callback(self._looks.discard)
@@ -317,6 +324,7 @@ class Claims:
     def forget(self, run_id: bytes) -> None:
         """Nobody waits for news of this run."""
         self._told.pop(run_id, None)
+        self._retries.over(run_id)  # it was here, so it had been brought back
 
     def tell(self, run_id: bytes) -> None:
         """With the current commit: tell a run something, wherever it is."""

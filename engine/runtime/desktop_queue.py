@@ -198,7 +198,7 @@ class DesktopQueue:
 
     def left(self, run: LiveRun) -> None:
         """A run has ended, or left memory: there may be a session for the next."""
-        if queue_of(run.state.pins) in self._full:
+        if self._full and queue_of(run.state.pins) in self._full:
             self.look_soon()
 
     def with_room(self) -> list[bytes]:

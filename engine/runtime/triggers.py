@@ -95,9 +95,12 @@ class Triggers:
     async def refuse(self, flow: Flow, plan: Plan) -> None:
         """Raises Denied `FlowDisabled`, and `TooManyWaitingRuns` where the trigger's concurrency leaves no room."""
         leads = self._executor.leads
-        if flow.id not in self._enabled or not leads:  # another worker may have switched it meanwhile
-            self._enabled[flow.id] = await self._stored.at(flow.id)
-        if not self._enabled[flow.id]:
+        enabled = self._enabled.get(flow.id) if leads else None  # another worker may have switched it meanwhile
+        if enabled is None:
+            enabled = await self._stored.at(flow.id)
+            if leads:  # where it was switched meanwhile, that counts
+                enabled = self._enabled.setdefault(flow.id, enabled)
+        if not enabled:
             raise disabled(flow.name)
         await self._executor.gather(flow.id, plan)
         if self._executor.admission.full(flow.id, concurrency_of(plan)):

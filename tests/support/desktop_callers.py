@@ -65,7 +65,7 @@ async def deploy(env: Any, tmp_path: Path, name: str, text: str) -> Any:
 
 
 async def first_of(env: Any, flow: str) -> Any:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not (found := await env.runs(flow=flow)):
             await asyncio.sleep(0)
     return await env.run(found[0].id)

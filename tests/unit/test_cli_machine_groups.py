@@ -93,7 +93,7 @@ async def _queued(text: str) -> None:
         env = await engine.environment()
         await env.deploy("long", ScriptSource("long", text))
         await env.start(await env.deploy("caller", calling({"uiFlowId": "long", "runPriority": "High"})))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not await env.machines.runs():
                 await asyncio.sleep(0)
 

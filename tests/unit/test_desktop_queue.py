@@ -22,11 +22,16 @@ WAITING = "WAIT 20\n"
 
 @asynccontextmanager
 async def opened(
-    tmp_path: Path, clock: sealflow.VirtualClock | None = None, *, resume: bool = True, **group: Any
+    tmp_path: Path,
+    clock: sealflow.VirtualClock | None = None,
+    *,
+    resume: bool = True,
+    concurrency: int | None = None,
+    **group: Any,
 ) -> AsyncIterator[Any]:
     """An environment with one machine group."""
     clock = clock if clock is not None else sealflow.VirtualClock(START)
-    async with sealflow.open(tmp_path / "home", clock=clock, resume=resume) as engine:
+    async with sealflow.open(tmp_path / "home", clock=clock, resume=resume, concurrency=concurrency) as engine:
         if not await engine.environments():
             await engine.create_environment("default")
             await engine.administration().allow("default", lambda kept: changed(kept, "Robots", **group))
@@ -38,7 +43,7 @@ async def states(env: Any) -> list[str]:
 
 
 async def until(env: Any, expected: list[str]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await states(env) != expected:
             await asyncio.sleep(0)
 
@@ -124,7 +129,7 @@ async def test_a_full_group_goes_on_when_a_session_is_free_whatever_the_other_gr
         flow = await env.deploy("caller", calling({"uiFlowId": "a"}))
         (first,), (second,) = await env.start(flow), await env.start(flow)
         await until(env, ["a Running Normal", "a NextToRun Normal"])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while await states(env):
                 clock.advance(20 * SECOND)
                 await asyncio.sleep(0)
@@ -150,7 +155,7 @@ async def test_one_that_cannot_be_brought_back_takes_no_session_and_is_tried_aga
         monkeypatch.setattr(executor, "resume", resumed)
         (first,), (second,) = await env.start(flow), await env.start(flow)
         done = {run.id: asyncio.ensure_future(run.result()) for run in (first, second)}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await asyncio.wait(done.values(), return_when=asyncio.FIRST_COMPLETED)
             assert len(failed) == 1
             while not all(each.done() for each in done.values()):
@@ -170,11 +175,62 @@ async def test_a_run_that_sleeps_leaves_its_session_to_the_next_and_comes_back(t
         (other,) = await env.start(await env.deploy("second", calling({"uiFlowId": "short"})))
         assert (await other.result()).status == "Succeeded"
         assert await states(env) == ["sleeps Running Normal"]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while env._executor.live:
                 await asyncio.sleep(0)
         clock.advance(3600 * SECOND)
         assert (await call_of(sleeper))["status"] == "Succeeded"
+
+
+async def test_runs_that_sleep_wake_although_what_a_queue_gave_left_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = sealflow.VirtualClock(START)
+    async with opened(tmp_path, clock, concurrency=1) as env:
+
+        async def waits(seconds: int) -> Any:
+            wait = {"type": "Wait", "inputs": {"interval": {"count": seconds, "unit": "Second"}}}
+            return await env.start(await env.deploy(f"waits {seconds}", {**calling({}), "actions": {"W": wait}}))
+
+        await waits(3600)
+        executor = await env._execute()
+        async with asyncio.timeout(20):
+            while executor.live:
+                await asyncio.sleep(0)
+
+            async def take() -> bool:
+                return bool(await waits(20))
+
+            with monkeypatch.context() as patched:
+                patched.setattr(executor.queue, "take", take)
+                executor.claims._more = True
+                await executor.claims.look()
+            assert len(executor.live) == 1
+            while executor.live:
+                clock.advance(20 * SECOND)
+                await asyncio.sleep(0)
+            while len(await env.runs(status="Succeeded")) < 2:
+                clock.advance(3600 * SECOND)
+                await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("sessions", [1, 2])
+async def test_one_that_sleeps_while_another_desktop_flow_goes_on_wakes_when_that_has_ended(
+    tmp_path: Path, sessions: int
+) -> None:
+    clock = sealflow.VirtualClock(START)
+    async with opened(tmp_path, clock, sessions=sessions) as env:
+        await deploy(env, tmp_path, "inner", "WAIT 3600\n")
+        await deploy(env, tmp_path, "outer", "External.RunFlow FlowId: $'''inner'''\n")
+        await env.start(await env.deploy("caller", calling({"uiFlowId": "outer"})))
+        executor = await env._execute()
+        async with asyncio.timeout(20):
+            while executor.live or len(await env.runs()) < 3:
+                await asyncio.sleep(0)
+            clock.advance(3600 * SECOND)
+            while await states(env):
+                await asyncio.sleep(0)
+        assert [each.status for each in await env.runs(flow="outer")] == ["Succeeded"]
 
 
 async def test_cancelling_the_caller_takes_the_run_out_of_the_queue(tmp_path: Path) -> None:
@@ -263,7 +319,7 @@ async def test_a_call_of_another_connection_runs_where_it_is_made(tmp_path: Path
         flow = await env.deploy("caller", calling({"uiFlowId": "a"}))
         for _ in range(2):
             await env.start(flow)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while [each.status for each in await env.runs(flow="a")] != ["Running"] * 2:
                 await asyncio.sleep(0)
         assert await states(env) == []
@@ -288,7 +344,7 @@ async def test_a_connection_of_the_environment_names_a_machine(tmp_path: Path) -
         caller = calling({"uiFlowId": "a"})
         caller["actions"]["Call"]["inputs"]["host"]["connectionName"] = "other"
         await env.start(await env.deploy("elsewhere", caller))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while len(await env.runs(flow="a")) < 2:
                 await asyncio.sleep(0)
         assert await states(env) == ["a Running Normal"]

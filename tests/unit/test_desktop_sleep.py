@@ -27,7 +27,7 @@ Excel.CloseExcel.Close Instance: Book
 
 
 async def until(so: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not so():
             await asyncio.sleep(0)
 

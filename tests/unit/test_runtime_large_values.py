@@ -260,6 +260,24 @@ async def test_a_run_that_slept_passes_on_what_it_had(
         assert whole == []
 
 
+async def test_a_run_that_slept_reads_parts_of_what_started_it(tmp_path: Path, serve: Serve) -> None:
+    """Of many small values, which are stored apart as a whole: the record holds no part of them."""
+    seen: list[Seen] = []
+    server = await serve(answering(seen))
+    clock = sealflow.VirtualClock(START)
+    async with opened(tmp_path, clock=clock) as env:
+        wait = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}}
+        actions = {"wait": wait, "name": {**compose("@triggerBody()['name']"), **after("wait")}}
+        actions["put"] = post(f"{server.url}/put", "@triggerBody()['name']", "name")
+        await env.deploy("f", flow(**actions))
+        (started,) = await env.start("f", {"name": "a name", "rows": [{"n": number} for number in range(5_000)]})
+        await until(lambda: not env._executor.live)
+        clock.advance(HOUR)
+        assert await started.wait(60) == "Succeeded"
+        assert (await started.result()).actions[1]["outputs"] == "a name"
+        assert seen[-1].body == b"a name"
+
+
 async def test_another_attempt_sends_it_again(tmp_path: Path, serve: Serve, whole: list[StoredValue]) -> None:
     seen: list[Seen] = []
     answer = answering(seen)

@@ -72,6 +72,9 @@ class _Store:
         await self.let.wait()
         return found
 
+    async def told(self) -> list[bytes]:
+        return []
+
     async def next_wake(self) -> int | None:
         found = self.next
         self.asked_next.set()
@@ -102,6 +105,8 @@ class _Executor:
 
     async def take(self) -> bool:
         return False
+
+    wanted = False
 
     def with_room(self) -> list[bytes]:
         return []
@@ -139,4 +144,21 @@ async def test_who_falls_asleep_during_a_look_is_not_forgotten() -> None:
     executor.store.let_next.set()
     await look
     assert claims._next == START // 10_000 + 60_000
+    await claims.close()
+
+
+async def test_what_only_another_worker_may_take_is_not_asked_for_again_and_again() -> None:
+    executor = _Executor()
+    executor.store.shared, executor.store.next = True, START // 10_000 - 1
+    executor.store.let.set()
+    executor.store.let_next.set()
+    claims = Claims(executor, 10, Pins())  # type: ignore[arg-type]
+    await claims.begin()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert executor.store.looks == 1
+    executor.clock.advance(SECOND)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert executor.store.looks == 2
     await claims.close()

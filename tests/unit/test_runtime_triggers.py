@@ -482,3 +482,27 @@ async def test_a_single_instance_is_skipped_while_a_run_goes_on(tmp_path: Path) 
         await world.until(lambda: world.ended == ["Succeeded"])
         await world.pass_to(START + 3 * HOUR, 3)
         assert world.fired == [("Succeeded", "OK"), ("Skipped", "WorkflowRunInProgress"), ("Succeeded", "OK")]
+
+
+async def test_a_flow_that_is_disabled_while_its_first_start_looks_stays_disabled(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        flow = await world.env.deploy("f", recurring(HOURLY))
+        executor: Any = await world.env._execute()
+        executor.triggers._enabled.clear()  # as in a process that has just begun
+        looked, go_on, read = asyncio.Event(), asyncio.Event(), executor.triggers._stored._look
+
+        async def slow(flow_id: bytes) -> bool:
+            found = await read(flow_id)
+            looked.set()
+            await go_on.wait()
+            return bool(found)
+
+        executor.triggers._stored._look = slow
+        start = asyncio.create_task(world.env.start("f"))
+        await looked.wait()
+        await world.env.disable("f")
+        go_on.set()
+        with pytest.raises(Denied, match="disabled"):
+            await start
+        with pytest.raises(Denied, match="disabled"):
+            await world.env.start(flow)

@@ -168,6 +168,21 @@ async def test_a_record_is_read_alone_with_what_it_refers_to(vault: Vault) -> No
     log.close()
 
 
+@pytest.mark.parametrize("fault", [{}, {"summary": {"n": object()}}], ids=["a value", "the summary"])
+async def test_what_was_refused_is_named_by_nothing(vault: Vault, fault: dict[str, Any]) -> None:
+    vault._journal.values = type(vault._journal.values)(300_000)
+    log = await begun(vault)
+    value = {"outputs": {"body": BODY}}
+    refused = [[1, 1, value]] if fault else [[1, 1, ["x" * 300_001]], [1, 1, value]]
+    with pytest.raises(NotStorable):
+        log.append(refused, **fault)
+    written: list[Any] = [[1, 3, "another"], [1, 2, value], [1, 2, value]]
+    log.append(written)
+    await vault.flush()
+    assert await history(vault) == written
+    log.close()
+
+
 async def test_reading_from_a_snapshot_needs_nothing_before_it(vault: Vault) -> None:
     log = await begun(vault)
     value = {"outputs": {"body": BODY}}

@@ -426,7 +426,7 @@ def export(
     elif out != "-":
         kind = "plaintext" if plaintext else "sealed to its environment"
         say(f"Wrote {one_line(out)} ({len(data):,} bytes, {kind})")
-        say(f"next: {again(f'replay {_quoted(out)}', home=home, environment=environment)}")
+        say(f"next: {again(f'replay {_quoted(out)}', home=home)}")
     return OK
 
 

@@ -23,7 +23,7 @@ from ..reading import Reads
 from ..rows import checked, identifier, of_run
 from .batches import SQL
 from .commits import Patience, Role, Writer
-from .connection import Connection, Target, connect, mapped
+from .connection import WORK_SECONDS, Connection, Target, connect, mapped
 from .copies import copy_from, copy_to
 from .hints import Listener
 from .lease import LEASE_SECONDS, Lease
@@ -106,7 +106,7 @@ class PostgresBackend(Reads):
         self._check_open()
         with mapped(self._target):
             async with self._readers.acquire() as connection:
-                await connection.execute(f'DROP SCHEMA "{self._target.schema}" CASCADE', timeout=None)
+                await connection.execute(f'DROP SCHEMA "{self._target.schema}" CASCADE', timeout=WORK_SECONDS)
 
     # --- who executes
 

@@ -28,6 +28,8 @@ from ..database_url import place
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """After which a server that says nothing counts as lost."""
+WORK_SECONDS = 7 * 86_400.0
+"""The same, for what takes as long as there is much. To the driver None is no limit of its own: the one above."""
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

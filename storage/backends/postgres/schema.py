@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...errors import RecordNotFound, StoreCorrupt, StoreTooNew
 from .. import sql_files
-from .connection import Connection, Target
+from .connection import WORK_SECONDS, Connection, Target
 
 HERE = Path(__file__).parent
 
@@ -32,7 +32,8 @@ async def prepare(connection: Connection, target: Target, *, create: bool) -> No
         return
     async with connection.transaction():
         # Whoever comes second waits here, and finds everything done.
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", target.schema, timeout=None)
+        lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+        await connection.execute(lock, target.schema, timeout=WORK_SECONDS)
         version = await _version(connection, target)
         if version is None:
             if not create:
@@ -46,7 +47,7 @@ async def prepare(connection: Connection, target: Target, *, create: bool) -> No
             await connection.execute(f"CREATE TABLE schema_version ({columns})")
         for number, script in steps:
             if number > version:
-                await connection.execute(script, timeout=None)
+                await connection.execute(script, timeout=WORK_SECONDS)
                 await connection.execute(
                     "INSERT INTO schema_version VALUES ($1, extract(epoch FROM clock_timestamp()) * 1000)", number
                 )
