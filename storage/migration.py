@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .connections import Connections
@@ -105,7 +105,7 @@ class Migration:
         self._stays = operation.kind == NEW_DATA_KEYS
         try:
             for _ in range(_ROUNDS):
-                await self._move_connections()
+                operation = replace(operation, done=operation.done + await self._move_connections())
                 operation = await self._move_flows(operation, progress)
                 operation = await self._move_scopes(operation, progress)
                 if await self.remaining() <= len(self._damaged):
@@ -129,21 +129,21 @@ class Migration:
 
     # --- the steps
 
-    async def _move_connections(self) -> None:
+    async def _move_connections(self) -> int:
+        """How many that were."""
         while True:
             batch = Batch(guard=self._keyring.deciding)
             try:
                 await self._connections.resealed(self._source.state, batch)
             except IntegrityError as error:
                 self._skip(self._keyring.environment, "a connection of environment", error)
-                return
-            if not batch.connections:
-                return
-            try:
-                await self._backend.commit(batch)
-            except Conflict:  # one was removed at the same moment
-                continue
-            return
+                return 0
+            if batch.connections:
+                try:
+                    await self._backend.commit(batch)
+                except Conflict:  # one was removed at the same moment
+                    continue
+            return len(batch.connections)
 
     async def _move_flows(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:
         domain = self._source.state.domain
@@ -171,8 +171,7 @@ class Migration:
                 continue
             break
         self._definitions.moved(flow_id, domain)
-        await self._triggers.move(flow_id, domain)
-        return moved
+        return replace(moved, done=moved.done + await self._triggers.move(flow_id, domain))
 
     async def _move_scopes(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:
         domain = self._source.state.domain
@@ -206,8 +205,7 @@ class Migration:
                 return await self._move_run(row, target, batch)
             if row.kind == Kind.TRIGGER and target != row.domain:
                 # Fired for the first time since its flow was moved.
-                await self._triggers.move(row.scope, target)
-                return 0
+                return int(await self._triggers.move(row.scope, target))
             moved = self._keyring.rewrap_scope(row, target)
             if row.kind == Kind.MESSAGE:
                 await self._messages.reindex(row, target, batch)

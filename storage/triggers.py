@@ -115,8 +115,10 @@ class Triggers:
         self._journal.after_commit(lambda: self._written(flow_id, version), lambda: self._lost(flow_id))
         return version
 
-    async def move(self, flow_id: bytes, domain: int) -> None:
-        """Seals a flow's trigger by a fresh key of another domain, if it has a state; durable on return."""
+    async def move(self, flow_id: bytes, domain: int) -> bool:
+        """Seals a flow's trigger by a fresh key of another domain, if it has a state; durable on return. Whether it
+        has one.
+        """
         while True:
             row = await self._backend.trigger(flow_id)
             stored = await self._backend.keys(Kind.TRIGGER, [flow_id])
@@ -127,7 +129,7 @@ class Triggers:
             if row is None or not stored:
                 if known is not None:
                     known.domain = domain
-                return
+                return False
             if known is not None and row.row_version != known.durable:
                 continue  # it was written between the two looks
             break
@@ -145,6 +147,7 @@ class Triggers:
         self._known[flow_id] = _Known(domain, new, generation, row.row_version, row.row_version)
         self._journal.after_commit(lambda: None, lambda: self.forget(flow_id))
         await self._journal.flush()
+        return True
 
     def forget(self, flow_id: bytes) -> None:
         """The flow was shredded, or what was queued is lost."""

@@ -198,11 +198,11 @@ class Vault(OpenKeys):
         """
         return await self._runs.reader(run_id, lambda: self._fresh(lambda: self._runs.keys(run_id)), apart=apart)
 
-    async def sweep_values(self, before_ms: int, *, run_id: bytes | None = None) -> int:
+    async def sweep_values(self, older_ms: int = 0, *, run_id: bytes | None = None) -> int:
         """Removes the large values that no record names, and gives how many: of one run, before it goes on here, or of
-        all that are not in flight, made before that time.
+        all that are not in flight and older than this. Their age is told by the clock that they are dated by.
         """
-        return await self._runs.sweep_values(before_ms, run_id)
+        return await self._runs.sweep_values(self._now_ms() - older_ms, run_id)
 
     async def read_run(self, run_id: bytes, after_seq: int = 0, *, apart: bool = False) -> AsyncIterator[Page]:
         """The history behind record `after_seq`, page by page. Everything before is verified as well; `reader` follows

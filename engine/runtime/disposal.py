@@ -90,7 +90,7 @@ class Upkeep:
         try:
             if gone := await self._vault.apply_retention(now // 10_000):
                 log.info("%d runs were over their retention", gone)
-            await self._vault.sweep_values((now - PERIOD) // 10_000)
+            await self._vault.sweep_values(PERIOD // 10_000)
             await self._vault.finish_shredding()
         except StorageError as error:
             log.warning("the retention could not be applied: %s", error.code)

@@ -125,7 +125,7 @@ class Reviving:
         runlog = await executor.vault.open_run(run_id, from_snapshot=history is None, folding=folding)
         if runlog.ended:
             return None
-        await executor.vault.sweep_values(0, run_id=run_id)  # what a call had brought that was cut off by a crash
+        await executor.vault.sweep_values(run_id=run_id)  # what a call had brought that was cut off by a crash
         machine = machine_of(plan)
         if history is not None:
             made.state = machine.state(plan, history)

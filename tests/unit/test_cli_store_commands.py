@@ -193,6 +193,15 @@ def test_export_is_sealed_unless_plaintext_is_asked_for(ended: Cli) -> None:
     assert ended("runs", "export", "latest", "--out", "-", "--plaintext").out.startswith("{")
 
 
+def test_export_says_what_to_type_next(cli: Cli) -> None:
+    cli("env", "create", "other")
+    cli.flow("f", {"A": compose(1)})
+    cli("run", "f.json", "--environment", "other")
+    said = cli("runs", "export", "latest", "--out", "b", "--environment", "other").out
+    (again,) = [line.removeprefix("next: sealflow ") for line in said.splitlines() if line.startswith("next: ")]
+    assert cli(*again.split()).code == 0
+
+
 def test_replay_the_same(ended: Cli) -> None:
     ended("runs", "export", "latest", "--out", "b.sealed")
     ended("runs", "export", "latest", "--out", "b.json", "--plaintext")

@@ -95,8 +95,8 @@ class Hours:
         self.applied.append(now_ms)
         return 1
 
-    async def sweep_values(self, before_ms: int) -> int:
-        self.swept = before_ms
+    async def sweep_values(self, older_ms: int) -> int:
+        self.swept = older_ms
         return 0
 
     async def finish_shredding(self) -> str:
@@ -116,4 +116,5 @@ async def test_upkeep_is_done_once_an_hour_and_survives_a_busy_store() -> None:
     hours.busy = False
     hours.ticks += PERIOD
     await upkeep.look()
+    assert hours.swept == 3_600_000  # whatever its clock says
     assert hours.applied == [5 * PERIOD // 10_000, 7 * PERIOD // 10_000]
