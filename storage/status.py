@@ -152,8 +152,8 @@ class _Reading:
             acts = await recent_acts(self._audit, self._info, self._now_ms())
         except IntegrityError as error:
             acts, audit_problem = [], error.message
-        operations = sorted(
-            [*(each for each in operations if each.status == RUNNING), *_ended(operations), *acts],
+        operations = sorted(  # within a millisecond: an act, then what it has begun
+            [*acts, *(each for each in operations if each.status == RUNNING), *_ended(operations)],
             key=lambda each: each.created_ms,
         )
         condition = LOCKED if state.lock is not None else (SUSPENDED if keyring.locked else ACTIVE)

@@ -129,3 +129,14 @@ async def test_an_environment_that_is_not_there(store: Store) -> None:
 async def test_no_name_is_in_its_repr(store: Store) -> None:
     shown = repr(await environment_status(store, "e"))
     assert [name for name in ("old", "new oauth") if f"'{name}'" in shown] == []
+
+
+async def test_within_a_millisecond_an_act_stands_before_what_it_has_begun(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "home", Keystore(tmp_path / "keys.json"), now_ms=lambda: 1_700_000_000_000)
+    try:
+        await store.create_environment("e")
+        await Administration(store, Actor("ann")).rotate("e", data_keys=True)
+        found = await environment_status(store, "e")
+        assert [each.kind for each in found.operations if each.kind != "environment create"] == ["rotate", "migrate"]
+    finally:
+        await store.close()
