@@ -57,15 +57,7 @@ class Callers:
             if waiting and not self._coming:  # for the rest, should this call wait
                 self._coming = True
                 asyncio.get_running_loop().call_soon(self._look)
-            try:  # as `_make` does
-                await call.make()
-            except asyncio.CancelledError:
-                call.finished(None)
-                raise
-            except Exception as error:
-                call.finished(error)
-            else:
-                call.finished(None)
+            await _make(call)
             if call.apart or task.cancelling() or copy_context() != before:
                 break
         if waiting:
