@@ -11,7 +11,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PACKAGE = ("__init__.py", "py.typed", "engine", "storage", "connectors")
+PACKAGE = ("__init__.py", "__main__.py", "py.typed", "engine", "storage", "connectors")
 
 
 class EditableLinks(BuildHookInterface):  # type: ignore[type-arg]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shlex
 import sys
 import tempfile
@@ -29,6 +30,9 @@ from examples.cloud.standin import StandIn  # noqa: E402
 
 FLOW = ROOT / "examples" / "cloud" / "order_fanout.json"
 SCRIPT = ROOT / "examples" / "desktop" / "invoices_to_workbook.robin"
+COMMAND = shlex.quote(os.path.relpath(Path(sys.executable).with_name("sealflow")))
+"""The command of the environment that runs this, as a path from the current folder."""
+
 CUSTOMER = "Wilhelmina Quadflieg, Tulip Lane 7"
 INVOICES = """\
 Number,Customer,Date,Net,Rate
@@ -143,8 +147,8 @@ async def first_run(home: Path, keystore: Path, files_of_flow: Path) -> int:
         "\nWithout the key the store cannot be read; lose it and the data is lost."
         "\n\nNext:"
         f"\n  export SEALFLOW_HOME={shlex.quote(str(home))} SEALFLOW_KEYSTORE={shlex.quote(str(keystore))}"
-        f"\n  ./dev sh sealflow runs show {run.id} --environment first-run"
-        '\n  ./dev sh sealflow run examples/cloud/hello.json --input \'{"name": "Ada"}\''
+        f"\n  {COMMAND} runs show {run.id} --environment first-run"
+        f'\n  {COMMAND} run examples/cloud/hello.json --input \'{{"name": "Ada"}}\''
         "\n  docs/tutorial.md"
     )
     return 0

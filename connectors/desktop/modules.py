@@ -42,10 +42,20 @@ _FILES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 EXTRA: Final = "desktop"
-"""The extra that has the libraries of the modules."""
+"""The extra that installs the libraries of all modules."""
 
-_EXTRAS: Final[dict[str, str]] = {"aws": "aws"}
-"""Of modules that have another."""
+_EXTRAS: Final[dict[str, str]] = {
+    "aws": "aws",
+    "database": "database",
+    "excel": "excel",
+    "ftp": "ftp",
+    "ocr": "documents",
+    "pdf": "documents",
+    "powerpoint": "documents",
+    "webautomation": "browser",
+    "word": "documents",
+}
+"""The smaller extra of a module that has one of its own."""
 
 
 def module_names() -> tuple[str, ...]:
