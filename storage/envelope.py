@@ -151,7 +151,15 @@ class _NoCipher:
     decrypt = encrypt
 
 
+class _NoHash:
+    """Stands where a keyed hash was that has been dropped."""
+
+    def copy(self) -> _Hash:
+        raise _locked()
+
+
 _NO_CIPHER: Final = _NoCipher()
+_NO_HASH: Final = _NoHash()
 
 
 def _locked() -> EnvironmentLocked:
@@ -190,14 +198,14 @@ class ScopeKey(_Secret):
         self._aead: AESGCM | _NoCipher = AESGCM(both[:32])
         # HMAC with its two padded blocks hashed in advance: a link then hashes its 136 bytes and nothing else.
         block = both[32:].ljust(64, b"\0")
-        self._inner: _Hash | None = hashlib.sha256(block.translate(_INNER))
-        self._outer: _Hash | None = hashlib.sha256(block.translate(_OUTER))
+        self._inner: _Hash | _NoHash = hashlib.sha256(block.translate(_INNER))
+        self._outer: _Hash | _NoHash = hashlib.sha256(block.translate(_OUTER))
         self._rest = self.kid + lp(environment)
 
     def forget(self) -> None:
-        """From now on this key opens, seals and links nothing: EnvironmentLocked."""
+        """From now on this key opens, seals and links nothing: EnvironmentLocked. Safe to call from another thread."""
         self._aead = _NO_CIPHER
-        self._inner = self._outer = None
+        self._inner = self._outer = _NO_HASH
 
     def place(self, purpose: int, record_id: bytes, codec: int = CODEC) -> bytes:
         """The constant part of the associated data of all records of one purpose, id and codec. It begins with their
@@ -221,8 +229,6 @@ class ScopeKey(_Secret):
         self.seals = seals = self.seals + 1
         if seals > MAX_SEALS:
             raise SealLimit("This scope key has sealed as many records as it may.")
-        if self._inner is None or self._outer is None:
-            raise _locked()
         nonce = urandom(NONCE_BYTES)
         body = place[4:_HEADER_END] + nonce
         sealed = self._aead.encrypt(nonce, plaintext, place + _SEQ_AND_VERSION.pack(8, seq, 8, 0))
@@ -255,13 +261,20 @@ class ScopeKey(_Secret):
 
         The ciphertext itself is bound through its tag, so the link costs the same for any size.
         """
-        if self._inner is None or self._outer is None:
-            raise _locked()
         inner = self._inner.copy()
         inner.update(previous + seq.to_bytes(8, "big") + record[:_BODY] + record[-TAG_BYTES:])
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.digest()
+
+
+def _members(given: WeakSet[ScopeKey]) -> list[ScopeKey]:
+    """The keys of a set that another thread may be adding to."""
+    while True:
+        try:
+            return list(given)
+        except RuntimeError:  # its size changed meanwhile
+            continue
 
 
 def codec_of(record: bytes) -> int:
@@ -303,7 +316,7 @@ class EnvironmentKey(_Secret):
         """
         key = random_key()
         scope_key = ScopeKey(key, self.environment, kind, scope, domain=self.domain)
-        self._given.add(scope_key)
+        self._give(scope_key)
         nonce = urandom(NONCE_BYTES)
         context = self._wrap_context(kind, scope, generation, scope_key.kid)
         return scope_key, nonce + self._wrap.encrypt(nonce, key, context)
@@ -312,8 +325,14 @@ class EnvironmentKey(_Secret):
         """The scope key of a key row. Raises IntegrityError for a row that was altered or moved."""
         key = self._unwrap(kind, scope, generation, kid, wrapped)
         scope_key = ScopeKey(key, self.environment, kind, scope, expected=kid, domain=self.domain)
-        self._given.add(scope_key)
+        self._give(scope_key)
         return scope_key
+
+    def _give(self, scope_key: ScopeKey) -> None:
+        self._given.add(scope_key)
+        if self._key is None:  # forgotten by another thread meanwhile: after this check, `forget` finds it
+            scope_key.forget()
+            raise _locked()
 
     def rewrap_scope(
         self, kind: int, scope: bytes, generation: int, kid: bytes, wrapped: bytes, by: EnvironmentKey
@@ -338,16 +357,15 @@ class EnvironmentKey(_Secret):
 
     def take_over(self, other: EnvironmentKey) -> None:
         """From now on `forget` drops what the other one gave out as well."""
-        self._given.update(other._given)
+        self._given.update(_members(other._given))
 
     def forget(self) -> None:
-        """Drops this key and every scope key that it gave out and somebody still holds."""
-        for scope_key in list(self._given):
-            scope_key.forget()
-        self._given.clear()
-        self._key = None
+        """Drop this key and every scope key that it gave out. Safe to call from another thread."""
+        self._key = None  # first: no scope key is given out afterwards
         self._wrap = _NO_CIPHER
         self._index = self._mac = b""
+        for scope_key in _members(self._given):
+            scope_key.forget()
 
     def _wrap_context(self, kind: int, scope: bytes, generation: int, kid: bytes) -> bytes:
         # Every column of the row: one that was changed opens nothing, whatever it is used for some day.

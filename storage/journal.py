@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -69,6 +69,7 @@ class Journal:
     def __init__(self, backend: Backend, guard: Callable[[], Guard | None] = lambda: None) -> None:
         self._backend = backend
         self._guard = guard
+        self.fence: Callable[[], Awaitable[None] | None] = lambda: None
         self.values = LargeValues()
         self.batch = Batch()  # what the next commit carries; filled by the logs
         self.pending_bytes = 0
@@ -179,6 +180,9 @@ class Journal:
                     self._behind.pop(source, None)
             rows = batch.rows()
             if rows:
+                answer = self.fence()
+                if answer is not None:
+                    await answer
                 batch.guard = self._guard()
                 await self._commit(batch)
         except StorageError as error:

@@ -66,6 +66,10 @@ class KeyCalls:
         """The provider, whose calls are noted."""
         return _Watched(provider, self._note)
 
+    def watched_aside(self, provider: KeyProvider, post: Callable[[Callable[[], None]], None]) -> KeyProvider:
+        """The same, for probes from another thread: `post` has them noted by this one."""
+        return _Watched(provider, lambda call, uri, code: post(lambda: self._note_probe(uri, code)))
+
     def probing(self, probing: bool) -> None:
         """Whether what is unwrapped now is only asked to know whether the key is given."""
         self._probing = probing

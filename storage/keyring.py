@@ -75,7 +75,11 @@ class Keyring:
         for place, key in self._keys.items():
             other._keys.get(place, other._live_key(Domain.SERVICE)).take_over(key)
         for name in self.__slots__:
-            setattr(self, name, getattr(other, name))
+            if name != "_forgotten":
+                setattr(self, name, getattr(other, name))
+        if self._forgotten:  # by another thread, in between
+            self.forget()
+            raise _locked()
 
     def domain_of_child(self, own: int, parent: int | None) -> int:
         """The domain of a run that another one starts: its flow's, but never less than its parent's."""
@@ -83,12 +87,18 @@ class Keyring:
 
     @property
     def guard(self) -> Guard:
-        """What every commit takes for granted: nobody has locked the environment."""
+        """What every commit takes for granted: nobody has locked the environment. Raises EnvironmentLocked after
+        `forget`, so what was sealed before it and not written yet is never written.
+        """
+        if self._forgotten:
+            raise _locked()
         return Guard(self.lock_epoch)
 
     @property
     def deciding(self) -> Guard:
         """The same for a commit that decides a domain: nobody has changed policy or keys either."""
+        if self._forgotten:
+            raise _locked()
         return Guard(self.lock_epoch, self.epoch)
 
     @property
@@ -240,12 +250,15 @@ class Keyring:
             )
 
     def forget(self) -> None:
-        """Drops every key, and what scope keys it gave out: they open and seal nothing any more."""
-        for key in self._keys.values():
+        """Drop every key, and the scope keys that it gave out: they open and seal nothing any more.
+
+        Safe to call from another thread, whatever the thread that uses the keys is doing.
+        """
+        self.locked = self._forgotten = True
+        for key in list(self._keys.values()):
             key.forget()
         self._keys.clear()
         self._live.clear()
-        self.locked = self._forgotten = True
 
     # --- scopes
 

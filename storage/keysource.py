@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from .errors import EnvironmentLocked, StaleKeys
 from .key_calls import KeyCalls
+from .key_probe import KeyProbe
 from .keyring import Keyring, unwrapped
 from .keystate import Floor, KeyState, open_state
 from .port import Backend, KeyProvider
@@ -123,16 +124,28 @@ class KeySource:
         row = await self._backend.key_state()
         if row is not None and row.lock_epoch != keyring.lock_epoch:
             raise EnvironmentLocked("The environment was locked.")
-        newest = {key.domain: key for key in keyring.rows}
-        # One of each version of the customer's key that wraps something here.
-        asked = {(key.domain, key.kek): key for key in keyring.rows if key.domain in self.state.covers}
-        asked.update({(key.domain, key.kek): key for key in newest.values() if key.domain in self.state.covers})
         self.calls.probing(True)
         try:
-            for (domain, _), key in asked.items():
-                await unwrapped(self._environment, Role.ENVIRONMENT, self.provider(domain), key)
+            for uri, key in self.questions(keyring):
+                await unwrapped(self._environment, Role.ENVIRONMENT, self.customer(uri), key)
         finally:
             self.calls.probing(False)
+
+    def questions(self, keyring: Keyring) -> list[tuple[str, EnvironmentKeyRow]]:
+        """What a probe asks: one environment key for each version of the customer's key that wraps something here,
+        with the address of that key.
+        """
+        covers, rows = self.state.covers, keyring.rows
+        newest = {key.domain: key for key in rows}
+        asked = {(key.domain, key.kek): key for key in rows if key.domain in covers}
+        asked.update({(key.domain, key.kek): key for key in newest.values() if key.domain in covers})
+        return [(covers[domain].uri, key) for (domain, _), key in asked.items()]
+
+    def aside(self, keyring: Keyring, post: Callable[[Callable[[], None]], None]) -> KeyProbe:
+        """Asks whether the keys of this keyring are still given, from another thread. `post` has something done by the
+        thread of this source.
+        """
+        return KeyProbe(self._environment, self._backend.observer(), keyring, self, self._customers, post)
 
     async def aclose(self) -> None:
         """Closes the customers' providers."""

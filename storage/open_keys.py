@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from .errors import EnvironmentLocked, IntegrityError, StaleKeys
+from .key_probe import KeyProbe
 from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import KeyState
@@ -102,6 +103,19 @@ class OpenKeys:
         cannot be opened), EnvironmentLocked (another process has locked the environment).
         """
         await self._source.probe(self._keyring)
+
+    def key_probe(self, post: Callable[[Callable[[], None]], None]) -> KeyProbe:
+        """Asks the same as `key_epochs` and `probe_keys`, from the event loop of another thread. `post` has something
+        done by the thread of this vault.
+        """
+        return self._source.aside(self._keyring, post)
+
+    def forget_keys(self) -> None:
+        """Forget every key at once, those in use included: nothing is sealed, opened or written any more.
+
+        Safe to call from another thread, whatever this vault's thread is doing.
+        """
+        self._keyring.forget()
 
     async def tell_key_calls(self) -> None:
         """Puts on record what customers' key stores were asked, where it is to be there by now."""

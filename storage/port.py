@@ -44,6 +44,23 @@ from .rows import (
 )
 
 
+class Observer(Protocol):
+    """What another thread sees of a store while the thread that has the backend open is busy.
+
+    Made by `Backend.observer`; its methods belong to one event loop, of any thread.
+    """
+
+    async def key_epochs(self) -> tuple[int, int]:
+        """Epoch and lock epoch of the store as it is now."""
+        ...
+
+    async def keep_lease(self) -> None:
+        """Renew the lease that the backend holds, where it holds one and its time has come."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 class Backend(Protocol):
     """Stores rows. Every method raises the errors of errors.py only.
 
@@ -61,6 +78,10 @@ class Backend(Protocol):
     """
 
     async def close(self) -> None: ...
+
+    def observer(self) -> Observer:
+        """A way to look at the store from another thread."""
+        ...
 
     async def identity(self) -> bytes | None: ...
 

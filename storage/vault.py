@@ -462,6 +462,10 @@ class Vault(OpenKeys):
         """How many rows those batches had."""
         return self._journal.rows
 
+    def hold_commits(self, fence: Callable[[], Awaitable[None] | None]) -> None:
+        """Before each commit wait for what this gives, where it gives something."""
+        self._journal.fence = fence
+
     async def flush(self) -> None:
         """Returns when everything queued so far is durable. Raises the error of the commit that failed."""
         await self._journal.flush()

@@ -223,6 +223,7 @@ class Access:
         opened, self._opened = self._opened, None
         if opened is None:
             return
+        opened.vault.forget_keys()
         for holder in list(self._holders):
             holder.let_go()
         executor = opened.executor

@@ -2,8 +2,9 @@
 environment was locked, its keys changed, or its runs taken over, by somebody else.
 
 Idle or not, every process so drops what the key has opened within the policy's interval and two seconds of a
-revocation, and within two seconds of a lock. What an answer means is said by `storage.health`, what is dropped by
-`access`.
+revocation, and within two seconds of a lock. While the event loop is busy, `keyguard` does the same in a thread of its
+own, and a commit that comes when a question is overdue waits for the answer. What an answer means is said by
+`storage.health`, what is dropped by `access`.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from math import inf
 from typing import Any, Final, TypeVar
 
 from ...storage import EnvironmentLocked, KeyUnavailable, StorageError, Vault, taken_over
-from ...storage.health import Answer, Decision, Health, answer_of, judge
-from .access import Access
+from ...storage.health import CONFIRM, Answer, Decision, Health, Verdict, answer_of, judge
+from .access import Access, Dropped
+from .clock import SystemBootClock
+from .keyguard import GUARDS, PATIENCE, PERIOD, KeyGuard, LoopClosed
 from .opening import Opening
 
 log = logging.getLogger("sealflow")
-
-PERIOD: Final = 1.0
-"""Seconds between two looks at the store."""
 
 BREATH: Final = 0.05
 """Seconds between two questions, however late the second is."""
@@ -32,9 +32,6 @@ SWEEP: Final = 3600.0
 
 FOLLOW: Final = 3600.0
 """Seconds between two looks at whether the customer's key has a new version."""
-
-PATIENCE: Final = 20.0
-"""Seconds after which a key store that does not answer counts as out of reach."""
 
 T = TypeVar("T")
 
@@ -54,6 +51,12 @@ class KeyWatch:
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._retaking: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._dropping = asyncio.Event()
+        self._asking: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
+        self.looked = self._clock.now()
+        self.guard = KeyGuard(self, self._clock, self._post)
         self._open_since(self._clock.now(), access.vault)
         access.doubt = self._doubt
 
@@ -62,9 +65,13 @@ class KeyWatch:
         self._spawn(self._repeat(self.look, lambda: self._clock.now() + PERIOD))
         self._spawn(self._repeat(self.ask, self._next_question))
         self._spawn(self._repeat(self.follow, lambda: self._clock.now() + FOLLOW))
+        if isinstance(self._clock, SystemBootClock):
+            GUARDS.add(self.guard)
 
     async def close(self) -> None:
         """Watch no more."""
+        self._due = inf
+        await GUARDS.remove(self.guard)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -74,6 +81,12 @@ class KeyWatch:
 
     async def look(self) -> None:
         """Look at the store: was the environment locked or unlocked, were its keys changed?"""
+        try:
+            await self._look()
+        finally:
+            self.looked = self._clock.now()
+
+    async def _look(self) -> None:
         async with self._turn:
             if self._gone:
                 return
@@ -85,7 +98,7 @@ class KeyWatch:
                 return
             if self._access.vault.executor_lost:
                 # What is in memory is of the past. Everything is read again, by a process that executes nothing.
-                await self._access.drop(taken_over())
+                await self._drop(taken_over())
                 await self._try_again()
                 return
             epoch, lock_epoch = await self._access.vault.key_epochs()
@@ -134,16 +147,27 @@ class KeyWatch:
             log.info("an environment's keys are wrapped by a new version of the key above them")
 
     async def _judge(self, answer: Answer, code: str, at: float) -> None:
+        await self._carry_out(self.judged(answer, at), answer, code)
+
+    def judged(self, answer: Answer, at: float) -> Verdict:
+        """Take in the answer to a question that was asked at `at`, and say what it means."""
         verdict = judge(self._health, answer, at, probe=self._probe, grace=self._grace)
         self._health, self._due = verdict.health, verdict.due
+        return verdict
+
+    async def _carry_out(self, verdict: Verdict, answer: Answer, code: str) -> None:
         if verdict.decision is Decision.LOCK:
-            await self._access.drop(self._opening.locked())
+            await self._drop(self._opening.locked())
             if await self._opening.lock():
                 log.error("an environment is locked: its key was denied twice")
                 await self._now_locked(self._opening.locked())
         elif verdict.decision is Decision.SUSPEND:
-            await self._access.drop(self._opening.suspended(answer))
+            await self._drop(self._opening.suspended(answer))
             await self._tell_suspended(answer, code)
+
+    async def _drop(self, error: Dropped) -> None:
+        self._dropping.set()
+        await self._access.drop(error)
 
     async def _try_again(self) -> None:
         """Nothing is open: open it if the key is given and nobody has locked the environment."""
@@ -176,7 +200,7 @@ class KeyWatch:
     async def _now_locked(self, error: EnvironmentLocked) -> None:
         """From now on it is for an administrator to unlock it; what the key store said before counts no more."""
         self._locked, self._health, self._due = True, Health(), inf
-        await self._access.drop(error)
+        await self._drop(error)
 
     async def _delete_overdue(self) -> None:
         """A worker's duty, every hour while the environment is locked."""
@@ -186,7 +210,7 @@ class KeyWatch:
         self._sweep = now + SWEEP
         if self._access.executes and await self._opening.delete_overdue():
             self._gone = True
-            await self._access.drop(self._opening.deleted())
+            await self._drop(self._opening.deleted())
 
     async def _tell_suspended(self, answer: Answer, code: str) -> None:
         if answer is Answer.CORRUPT:
@@ -203,12 +227,76 @@ class KeyWatch:
         now = self._clock.now()
         return min(max(self._due, now + BREATH), now + PERIOD)
 
+    # ---- what the guard and the journal see
+
+    @property
+    def due(self) -> float:
+        """When the key is to be asked for."""
+        return self._due
+
+    @property
+    def denied(self) -> bool:
+        """Whether a denial is to be confirmed: never asked early."""
+        return self._health.denied is not None
+
+    @property
+    def open_vault(self) -> Vault | None:
+        """What is open now."""
+        return self._access.vault if self._access.lock_epoch is not None else None
+
+    def _post(self, work: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(work)
+        except RuntimeError:
+            raise LoopClosed from None
+
+    def dropped_aside(self, vault: Vault, verdict: Verdict | None, answer: Answer, code: str) -> None:
+        """The guard has forgotten the keys of this vault: drop what they have opened."""
+        self._following = self._spawn(self._quietly(lambda: self._after_guard(vault, verdict, answer, code)))
+
+    async def _after_guard(self, vault: Vault, verdict: Verdict | None, answer: Answer, code: str) -> None:
+        async with self._turn:
+            if self.open_vault is not vault:
+                return  # the watch has seen it itself
+            if verdict is not None:
+                await self._carry_out(verdict, answer, code)
+                return
+            await self._drop(self._opening.suspended(Answer.UNAVAILABLE))
+            await self._try_again()
+
+    def _fence(self) -> Awaitable[None] | None:
+        """What a commit has to wait for: the answer to a question that is overdue by more than a denial may take."""
+        if self._clock.now() <= self._due + (0 if self._health.denied is not None else CONFIRM):
+            return None
+        return self._answered()
+
+    async def _answered(self) -> None:
+        while not self._dropping.is_set():
+            if self._asking is None or self._asking.done():
+                self._asking = self._spawn(self._quietly(self.ask))
+            await self._unless_dropped(self._asking)
+            if self._health.denied is None:
+                return
+            await self._unless_dropped(self._spawn(self._clock.sleep_until(self._due)))
+
+    async def _unless_dropped(self, task: asyncio.Task[None]) -> None:
+        dropping = self._spawn(self._until_dropped())
+        try:
+            await asyncio.wait({task, dropping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            dropping.cancel()
+
+    async def _until_dropped(self) -> None:
+        await self._dropping.wait()
+
     # ---- what the policy says
 
     def _open_since(self, at: float, vault: Vault) -> None:
         self._health = Health(given=at)
         self._read_policy(vault)
         self._due = at + self._probe
+        self._dropping.clear()
+        vault.hold_commits(self._fence)
 
     def _read_policy(self, vault: Vault) -> None:
         covers = vault.keys.covers.values()

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from ...storage import EnvironmentLocked, EnvironmentSuspended
-from .keywatch import PERIOD, SWEEP
+from .keyguard import PERIOD
+from .keywatch import SWEEP
 from .opening import Opening
 
 FIRST: Final = 5.0

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -172,6 +173,39 @@ async def test_a_heartbeat_keeps_the_lease_and_tells_when_it_is_lost(
     assert heartbeat is not None
     await heartbeat
     assert "taken over" in caplog.text
+    await other.close()
+    await backend.close()
+
+
+async def test_a_thread_of_its_own_renews_the_lease_of_a_busy_loop(postgres: PostgresServer, schema: str) -> None:
+    now = [0.0]
+    backend = await PostgresBackend.open(postgres.url, schema, lease_seconds=600)
+    assert await backend.try_become_executor()
+    other = await asyncpg.connect(postgres.url)
+
+    async def until() -> object:
+        return await other.fetchval(f'SELECT expires FROM "{schema}".executor')
+
+    async def renew() -> None:
+        observer = backend.observer()
+        observer._now = lambda: now[0]
+        await observer.keep_lease()
+        await observer.keep_lease()  # not yet again
+        await observer.close()
+
+    def while_busy() -> None:
+        thread = threading.Thread(target=lambda: asyncio.run(renew()))
+        thread.start()
+        thread.join()
+
+    first = await until()
+    while_busy()
+    second = await until()
+    assert second > first  # type: ignore[operator]
+    assert not backend.executor_lost
+    await other.execute(f"UPDATE \"{schema}\".executor SET worker = '\\x01', epoch = epoch + 1")
+    while_busy()
+    assert backend.executor_lost
     await other.close()
     await backend.close()
 

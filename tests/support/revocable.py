@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -90,6 +91,28 @@ class Revocable:
         if (retaking := self.env._watch._retaking) is not None:
             await retaking
 
+    def while_busy(self, *steps: float) -> None:
+        """Hold the event loop, as a long computation does, and let the guard's thread do what is due after each of
+        these seconds.
+        """
+
+        async def tend() -> None:
+            guard = self.env._watch.guard
+            for seconds in steps:
+                self.clock.at += seconds
+                await guard.tend()
+            await guard.close()
+
+        thread = threading.Thread(target=lambda: asyncio.run(tend()))
+        thread.start()
+        thread.join()
+
+    async def noticed(self) -> None:
+        """Return when the event loop has done what follows from the guard's work."""
+        await asyncio.sleep(0)
+        if (following := self.env._watch._following) is not None:
+            await following
+
     async def refused(self, work: Any, kind: type[EnvironmentLocked] = EnvironmentLocked) -> None:
         """The work is refused by exactly this error."""
         with pytest.raises(EnvironmentLocked) as caught:
@@ -112,7 +135,9 @@ def change(world: Revocable, sql: str, *values: Any) -> list[Any]:
 
 
 @asynccontextmanager
-async def revocable(folder: Path, connectors: dict[str, Any] | None = None, **options: Any) -> AsyncIterator[Revocable]:
+async def revocable(
+    folder: Path, connectors: dict[str, Any] | None = None, *, database: str | None = None, **options: Any
+) -> AsyncIterator[Revocable]:
     """An environment that was put under a policy before it had flows."""
     keys = folder / "customer.json"
     create_key(keys, "main")
@@ -122,7 +147,7 @@ async def revocable(folder: Path, connectors: dict[str, Any] | None = None, **op
         clock = HandClock()
         engine.boot_clock = clock
         admin = engine.administration("maria")
-        await engine.create_environment(NAME)
+        await engine.create_environment(NAME, database=database)
         await admin.create_policy("main", uri_of(keys, "main"), probe=PROBE, grace=GRACE)
         await admin.apply("main", NAME)
         yield Revocable(engine, await engine.environment(NAME), clock, keys)

@@ -27,6 +27,7 @@ from .connection import WORK_SECONDS, Connection, Target, connect, mapped
 from .copies import copy_from, copy_to
 from .hints import Listener
 from .lease import LEASE_SECONDS, Lease
+from .observer import PostgresObserver
 from .schema import prepare
 
 _READERS = 3
@@ -107,6 +108,9 @@ class PostgresBackend(Reads):
         with mapped(self._target):
             async with self._readers.acquire() as connection:
                 await connection.execute(f'DROP SCHEMA "{self._target.schema}" CASCADE', timeout=WORK_SECONDS)
+
+    def observer(self) -> PostgresObserver:
+        return PostgresObserver(self._target, self._lease)
 
     # --- who executes
 

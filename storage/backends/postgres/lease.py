@@ -39,6 +39,7 @@ class Lease:
 
     def __init__(self, ask: Callable[..., Awaitable[Any]], seconds: float) -> None:
         self._ask = ask
+        self.seconds = seconds
         self._time = timedelta(seconds=seconds)
         self._worker = os.urandom(16)
         self._heartbeat: asyncio.Task[None] | None = None
@@ -93,6 +94,12 @@ class Lease:
             if kept is None:
                 self.lose()
                 return
+
+    def keeping(self) -> tuple[str, Role, timedelta] | None:
+        """The query that renews the lease, with its parameters; None without a role."""
+        if self.role is None or self.lost:
+            return None
+        return SQL["keep_worker" if self.shared else "keep_alone"], self.role, self._time
 
     def lose(self) -> None:
         """Somebody has taken over."""

@@ -29,6 +29,7 @@ from .administration import check_guard, write, write_first, write_flow
 from .connection import BUSY_SECONDS, connect, mapped, system_error
 from .copies import copy_from, copy_to
 from .lock import ExecutorLock
+from .observer import SQLiteObserver
 from .pace import Pace
 from .queries import named_queries
 from .queues import add_message, add_to_inbox, consume, consume_message, reindex_item, reindex_message
@@ -99,6 +100,9 @@ class SQLiteBackend(Reads):
             connection.close()
         finally:
             self._lock.release()
+
+    def observer(self) -> SQLiteObserver:
+        return SQLiteObserver(self.path)
 
     async def try_become_executor(self) -> bool:
         try:
