@@ -78,7 +78,7 @@ def test_messages_are_cut_unless_full() -> None:
 def test_control_characters_never_reach_the_terminal() -> None:
     evil = "A\x1b]0;owned\x07\nfake ✓ line"
     (line,) = watched({evil: http()}, lambda command, number: (2, "Bad\x1b[2J", None, {"message": "\x9b31m\u202e"}))
-    assert line == r"✗ A\x1b]0;owned\x07\nfake ✓ line failed (1 s): Bad\x1b[2J: \x9b31m\x202e"
+    assert line == r"✗ A\x1b]0;owned\x07\nfake ✓ line failed (1 s): Bad\x1b[2J: \x9b31m\u202e"
 
 
 def test_containers_open_and_close_around_their_actions() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...values import from_json
 from .errors import UsageError, about, of_os_error
+from .output import raw_stdout
 
 
 def read_file(name: str) -> bytes:
@@ -25,8 +26,9 @@ def read_file(name: str) -> bytes:
 def write_file(name: str, data: bytes, *, secret: bool = False) -> None:
     """Write a file whole or not at all, `-` being stdout. A `secret` one is for its owner only."""
     if name == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        stdout = raw_stdout()
+        stdout.write(data)
+        stdout.flush()
         return
     import os
     import tempfile

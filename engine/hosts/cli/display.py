@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TextIO
 
 from ...kernel import Entry
 from .output import coloured, flush, paint, write
+from .printable import printable, styled
 from .progress import Line, Progress
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class LiveLines(_Ticking):
         else:
             from rich.text import Text
 
-            self._live.console.print(Text.from_ansi(text), soft_wrap=True)
+            self._live.console.print(Text.from_ansi(styled(text)), soft_wrap=True)
 
     def tick(self) -> None:
         lines = self._progress.current()
@@ -144,7 +145,7 @@ class LiveLines(_Ticking):
         from rich.text import Text
 
         width = shutil.get_terminal_size().columns
-        shown = [Text(str(line)[: width - 1], style=line.colour) for line in lines[:LIVE_LINES]]
+        shown = [Text(printable(str(line))[: width - 1], style=line.colour) for line in lines[:LIVE_LINES]]
         if len(lines) > LIVE_LINES:
             shown.append(Text(f"… and {len(lines) - LIVE_LINES} more", style="dim"))
         return Text("\n").join(shown)

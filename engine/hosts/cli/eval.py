@@ -13,7 +13,7 @@ from ...errors import SealflowError
 from . import options
 from .arguments import json_object, json_value
 from .errors import INVALID, OK, UsageError, error_json, of_os_error, report
-from .output import json_text, note, one_line, paint, printable, say, say_json, shown
+from .output import json_text, note, one_line, paint, say, say_json, shown
 
 
 def evaluate(
@@ -38,7 +38,8 @@ def evaluate(
     """Evaluate an expression of the cloud language.
 
     With --json: {"value":...} or {"error":{"code","message"}}, and with --trace also
-    "trace":[{"expression","value"}], innermost first. Without, the value: texts as they are, the rest as JSON.
+    "trace":[{"expression","value"}], innermost first. Without, the value: texts as they are, except that control
+    characters are written out; the rest as JSON.
     Without EXPRESSION, on a terminal, it asks for one after the other.
 
     --batch reads lines {"expression","context"?} and writes one such object for each, in order; a broken line gives
@@ -84,7 +85,7 @@ def answer(expression: str | None, context: dict[str, Any], *, trace: bool, as_j
         return OK
     _show_steps(steps)
     if isinstance(value, str):
-        say(printable(value) if sys.stdout.isatty() else value)
+        say(value)
     else:
         say(shown(value, full=True))
     return OK

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from ...errors import SealflowError
 from .errors import InterruptedRunError
 from .moments import iso_ms
-from .output import coloured, write
+from .output import coloured, redraw, write
 
 if TYPE_CHECKING:
     from ....storage import Administration, Operation
@@ -44,7 +44,7 @@ class OperationProgress:
             self._begun, self._told = (now, operation.done), now
         text = progress_text(operation, operation.done - self._begun[1], now - self._begun[0])
         if self._redrawn:
-            self._stream.write(f"\r\x1b[K{text}")
+            redraw(self._stream, text)
             self._stream.flush()
             self._open = True
         elif now - self._told >= PLAIN_PERIOD:
@@ -55,7 +55,7 @@ class OperationProgress:
     def end(self) -> None:
         """Leave the line."""
         if self._open:
-            self._stream.write("\r\x1b[K")
+            redraw(self._stream)
             self._open = False
 
 

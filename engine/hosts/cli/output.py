@@ -1,30 +1,33 @@
 """Writing: lines for people, JSON for programs, and what a terminal can take.
 
-Results go to stdout, notes and errors to stderr. Text from flows and their data passes `printable` before a terminal
-sees it, so that no value can move its cursor or change its title. Nothing here knows flows or runs.
+Results go to stdout, notes and errors to stderr. Every line passes `printable` on its way out, so that no value of a
+flow can move a cursor, change a title or reverse a line. Nothing here knows flows or runs.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
+from ...errors import SealflowError
 from ...values import to_json
+from .printable import marked, printable_json, styled
+from .printable import one_line as one_line
+from .printable import printable as printable
 
 LONGEST_VALUE: Final = 2_000
 """Characters of a value that are shown without `--full`."""
 
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_LINE_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _PLAIN_SYMBOLS: Final = str.maketrans({"✓": "+", "✗": "x", "↻": "~", "…": "...", "▸": ">", "·": "-", "→": "->"})
-_COLOURS: Final = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
 
 def write(stream: TextIO, text: str, end: str = "\n") -> None:
-    """Write one line; symbols and letters that the stream's encoding does not have are replaced, never an error."""
+    """Write one line, `printable` but for the styles of `paint`; symbols and letters that the stream's encoding does
+    not have are replaced, never an error.
+    """
+    text = styled(text) if coloured(stream) else printable(text)
     try:
         stream.write(text + end)
     except BrokenPipeError:
@@ -35,12 +38,32 @@ def write(stream: TextIO, text: str, end: str = "\n") -> None:
         stream.write(plain.encode(encoding, "backslashreplace").decode(encoding) + end)
 
 
+def redraw(stream: TextIO, text: str = "") -> None:
+    """Write over the line of a terminal that the cursor is in."""
+    stream.write("\r\x1b[K")
+    write(stream, text, end="")
+
+
 def flush(stream: TextIO) -> None:
     """What is written is out; where nobody reads any more, what follows goes nowhere, and the work goes on."""
     try:
         stream.flush()
     except BrokenPipeError:
         discard(stream)
+
+
+def raw_stdout() -> BinaryIO:
+    """Stdout for content as it is, which a file or a pipe takes and a terminal does not: it can hold escape sequences.
+
+    Raises SealflowError, code `TerminalOutput`.
+    """
+    if sys.stdout.isatty():
+        raise SealflowError(
+            "The content is not written to a terminal: it can hold control characters.",
+            code="TerminalOutput",
+            hint="Name a file in place of '-', or write it to a pipe.",
+        )
+    return sys.stdout.buffer
 
 
 def discard(stream: TextIO) -> None:
@@ -85,20 +108,15 @@ async def say_json_with(members: Mapping[str, Any], name: str, pieces: AsyncIter
     head = json_text(dict(members))
     write(sys.stdout, f"{head[:-1]}{',' if members else ''}{json_text(name)}:[", end="")
     async for piece in pieces:
-        write(sys.stdout, piece, end="")
+        write(sys.stdout, printable_json(piece), end="")
     write(sys.stdout, "]}")
 
 
 def json_text(value: Any) -> str:
-    """Compact JSON that every UTF-8 reader accepts: lone surrogates are escaped, infinite numbers are texts."""
-    import json
-
-    text = to_json(_finite(value))
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(json.loads(text), separators=(",", ":"))
-    return text
+    """Compact JSON that every UTF-8 reader accepts and a terminal can show: control characters, format characters and
+    lone surrogates are escaped, infinite numbers are texts.
+    """
+    return printable_json(to_json(_finite(value)))
 
 
 def _finite(value: Any) -> Any:
@@ -129,21 +147,6 @@ def shown(value: Any, *, full: bool = False, indent: int = 0) -> str:
     return text
 
 
-def printable(text: str) -> str:
-    """The text with control and direction characters spelled out (line ends and tabs stay)."""
-    return _CONTROL.sub(_spelled, text)
-
-
-def one_line(text: str, longest: int = 0) -> str:
-    """As `printable`, in one line, cut off after `longest` characters where that is given."""
-    text = _LINE_CONTROL.sub(_spelled, text)
-    return text if not longest or len(text) <= longest else text[: longest - 1] + "…"
-
-
-def _spelled(match: re.Match[str]) -> str:
-    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(match[0]) or f"\\x{ord(match[0]):02x}"
-
-
 def coloured(stream: TextIO) -> bool:
     """Whether the stream is a terminal that wants colour (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -153,7 +156,7 @@ def paint(text: str, colour: str, stream: TextIO | None = None) -> str:
     """The text in a colour (green, red, yellow, cyan, dim, bold) where the stream shows it."""
     if not colour or not coloured(stream if stream is not None else sys.stdout):
         return text
-    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+    return marked(printable(text), colour)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Final
 
-from .output import coloured, write
+from .output import coloured, redraw
 
 _PERIOD: Final = 0.2
 """Seconds between two drawings."""
@@ -24,10 +24,10 @@ class RedrawnLine:
         now = time.monotonic()
         if self._shown and now - self._last >= _PERIOD:
             self._last = now
-            write(sys.stderr, f"\r\x1b[K{text}", end="")
+            redraw(sys.stderr, text)
             sys.stderr.flush()
 
     def end(self) -> None:
         """Take the line away."""
         if self._last:
-            write(sys.stderr, "\r\x1b[K", end="")
+            redraw(sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from . import options
 from .errors import OK, UsageError, of_os_error
-from .output import note, one_line, say_json
+from .output import note, one_line, raw_stdout, say_json
 from .session import environment as opened
 from .session import wait_for
 
@@ -65,10 +64,11 @@ async def _written(pieces: AsyncIterator[bytes], name: str) -> int:
     """Writes a file whole or not at all, `-` being stdout, and gives its size."""
     size = 0
     if name == "-":
+        stdout = raw_stdout()
         async for piece in pieces:
-            sys.stdout.buffer.write(piece)
+            stdout.write(piece)
             size += len(piece)
-        sys.stdout.buffer.flush()
+        stdout.flush()
         return size
     part = ""
     try:

@@ -24,6 +24,9 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine to its end."""
     import asyncio
 
+    from .log_lines import safe_logging
+
+    safe_logging()
     return asyncio.run(work)
 
 
