@@ -50,6 +50,8 @@ def perform(inputs: dict[str, Any]) -> Any:
     except LiquidError as error:
         reason = str(error.args[0] if error.args else error)[:500]
         raise Fault("LiquidTemplateFailed", f"The template failed{_place(error)}: {reason}.") from None
+    except UnicodeEncodeError:
+        raise Fault("LiquidTemplateFailed", "The template failed: a text has half of a surrogate pair.") from None
     return _json(text) if kind.endswith("json") else text
 
 

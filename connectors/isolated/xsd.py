@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from lxml import etree  # type: ignore[import-untyped]
+
 from .fault import Fault
 from .xml_text import parsed, sibling
 
@@ -49,10 +51,14 @@ class Schema:
             raise Fault("InvalidSchema", "The schema is no XML Schema: its root is another element.")
         namespace = root.get("targetNamespace") or outer or ""
         root.set("{sealflow}namespace", namespace)
+        for node in root.iter(etree.Element):
+            _refuse_name(node.get("name"))
         for child in root:
             if not isinstance(child.tag, str):
                 continue
             kind = child.tag.removeprefix(XSD)
+            if kind == "element" and not child.get("name"):
+                raise Fault("InvalidSchema", "The schema declares a root element without a name.")
             if kind in _NAMED and child.get("name"):
                 self._named.setdefault((kind, _tag(namespace, child.get("name"))), child)
             elif kind in ("include", "import", "redefine") and child.get("schemaLocation"):
@@ -206,6 +212,7 @@ class Schema:
 
     def _expanded(self, node: Any, name: str) -> str:
         before, _, after = name.rpartition(":")
+        _refuse_name(after)
         namespace = node.nsmap.get(before or None)
         if namespace is None and not before:
             namespace = node.getroottree().getroot().get("{sealflow}namespace")
@@ -216,6 +223,17 @@ class Schema:
         root = node.getroottree().getroot()
         form = node.get("form") or root.get(default) or "unqualified"
         return _tag(root.get("{sealflow}namespace") if form == "qualified" else "", node.get("name") or "")
+
+
+def _refuse_name(name: str | None) -> None:
+    """Raise Fault for what is no name of an element or attribute, before a document is made with it."""
+    try:
+        if name is not None and ":" not in etree.QName(name).localname:
+            return
+    except ValueError:
+        pass
+    if name is not None:
+        raise Fault("InvalidSchema", f"The schema has a component whose name is not valid in XML: {name[:100]!r}.")
 
 
 def _tag(namespace: str | None, name: str) -> str:
