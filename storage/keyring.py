@@ -86,6 +86,11 @@ class Keyring:
         return parent if parent is not None and parent in self.covered and own not in self.covered else own
 
     @property
+    def forgotten(self) -> bool:
+        """Whether `forget` was called."""
+        return self._forgotten
+
+    @property
     def guard(self) -> Guard:
         """What every commit takes for granted: nobody has locked the environment. Raises EnvironmentLocked after
         `forget`, so what was sealed before it and not written yet is never written.

@@ -110,6 +110,11 @@ class OpenKeys:
         """
         return self._source.aside(self._keyring, post)
 
+    @property
+    def keys_forgotten(self) -> bool:
+        """Whether `forget_keys` was called."""
+        return self._keyring.forgotten
+
     def forget_keys(self) -> None:
         """Forget every key at once, those in use included: nothing is sealed, opened or written any more.
 

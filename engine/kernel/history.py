@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Final, Literal
 
+from ..revocable import Revocable
 from .large import rough_size
 from .notes import record_of
 from .plan import Node, Plan
@@ -28,8 +29,8 @@ KEPT_BYTES: Final = 8 << 20
 """The same for the bytes of their values, roughly."""
 
 
-@dataclass(slots=True)
-class Entry:
+@dataclass(slots=True, repr=False)
+class Entry(Revocable):
     """One action, in one iteration. Times are ticks; `attempts` counts the calls made, 1 for what is not a call.
     `number` is its place in the order in which actions start, from 0.
 

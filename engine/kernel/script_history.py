@@ -20,6 +20,7 @@ from ..datatypes import DataTable, Datum, Item, restored
 from ..desktop.catalog.secret_arguments import is_secret
 from ..desktop.conversions import to_text
 from ..desktop.culture import INVARIANT
+from ..revocable import Revocable
 from .records import Iteration
 from .script_plan import CALL, COUNT, DELAY, DERIVED, EACH, RETRIED_CALL, Instruction, ScriptPlan
 from .script_state import ScriptOpen, ScriptState
@@ -60,8 +61,8 @@ class LogSettings:
         return bool(message) and (level == 2 or (message == "error" or (message == "warning" and level == 3)))
 
 
-@dataclass(slots=True)
-class LogRow:
+@dataclass(slots=True, repr=False)
+class LogRow(Revocable):
     """One row of the log. Times are ticks; `inputs` and `outputs` by name: {"localizedName", "value", "variableName"}.
 
     Values are texts, as in the product's log, and long ones are cut; sensitive ones are masked already. The names are

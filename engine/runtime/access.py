@@ -13,13 +13,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from weakref import WeakSet, WeakValueDictionary
 
 from ...connectors import Services
 from ...connectors.desktop import Settings
 from ...storage import EnvironmentLocked, ExecutorLost, SealedInbox, StorageError, StoreClosed, Vault
 from ..errors import Denied
+from ..revocable import Revocable
 from .claims import CONCURRENCY, Pins, RunElsewhereError
 from .desktop_settings import settings_of
 from .executor import Executor
@@ -38,6 +39,12 @@ log = logging.getLogger("sealflow")
 
 Dropped = EnvironmentLocked | ExecutorLost
 """Why everything that was open is dropped."""
+
+
+_TURNS: Final = 10
+"""Turns of the event loop in which readings that were interrupted are closed, one inside of another."""
+
+R = TypeVar("R", bound=Revocable)
 
 
 class Holder(Protocol):
@@ -90,6 +97,7 @@ class Access:
         self._fired: Callable[[Fired], None] | None = None
         self._ended: Callable[[str, str, str], None] | None = None
         self._holders: WeakSet[Holder] = WeakSet()
+        self._given: WeakValueDictionary[int, Revocable] = WeakValueDictionary()
         self._executes = False
         self._paused: set[bytes] = set()
         self._underway = Underway(inbox)
@@ -144,6 +152,32 @@ class Access:
     def holds(self, holder: Holder) -> None:
         """Tell this one when everything is dropped."""
         self._holders.add(holder)
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether the keys were dropped, by the guard of a busy event loop too."""
+        return self._opened is None or self._opened.vault.keys_forgotten
+
+    def given(self, value: R) -> R:
+        """Empty this object, which a host gets, when the key is revoked."""
+        self._given[id(value)] = value
+        return value
+
+    def telling(self, on_change: Callable[[R], None] | None) -> Callable[[R], None] | None:
+        """The callback of a host, whose arguments are emptied when the key is revoked."""
+        return None if on_change is None else lambda value: on_change(self.given(value))
+
+    def revoked(self) -> Dropped | StoreClosed:
+        """The error of an object that was read before the key was revoked."""
+        if self._opened is None:
+            return self.refusal()
+        return EnvironmentLocked(
+            f"The environment '{self.info.name}' was locked after this had been read.", hint="Read it again."
+        )
+
+    def _revoke_given(self) -> None:
+        for value in list(self._given.values()):
+            value.revoke(self.revoked)
 
     # ---- the executor
 
@@ -208,7 +242,7 @@ class Access:
         )
 
     def _tell(self, executor: Executor) -> None:
-        executor.triggers.fired = self._fired
+        executor.triggers.fired = self.telling(self._fired)
         ended = self._ended
         if ended is not None:
             loop = asyncio.get_running_loop()
@@ -229,11 +263,17 @@ class Access:
         executor = opened.executor
         if executor is not None:
             self._paused |= executor.interrupt(error)
+        revoked = isinstance(error, EnvironmentLocked)
+        if revoked:
+            self._revoke_given()
         await opened.vault.drop_keys()
         if executor is not None:
             await executor.close(patience=0)
         del opened, executor
-        await asyncio.sleep(0)  # what has ended lets go in its next turn
+        if revoked:
+            self._revoke_given()  # what an action wrote into one while it was interrupted
+        for _ in range(_TURNS):  # what has ended lets go in its next turn
+            await asyncio.sleep(0)
         gc.collect()  # what only cycles keep
 
     def admit(self, vault: Vault) -> None:

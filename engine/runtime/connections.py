@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from ...connectors.api_properties import ApiProperties, read_api_properties
 from ...storage import ConnectionInfo, Damaged, Vault
 from ...storage.listings import split
+from ..revocable import Revocable
 from .keyed import keyed
 
 if TYPE_CHECKING:
     from .access import Access
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionDetail:
+@dataclass(frozen=True, slots=True, repr=False)
+class ConnectionDetail(Revocable):
     """A connection with its parameters by name; the value of a secured one is None here. `domain` is `service` or
     `customer:` and a policy's name.
     """
@@ -83,7 +84,8 @@ class Connections:
         stored = await self._vault.connection_values(name)
         secured = tuple(stored["secured"])
         shown = {key: None if key in secured else value for key, value in stored["values"].items()}
-        return ConnectionDetail(info, self._vault.keys.domain_name(info.domain), shown, secured)
+        detail = ConnectionDetail(info, self._vault.keys.domain_name(info.domain), shown, secured)
+        return self._access.given(detail)
 
     @keyed
     async def values(self, name: str) -> dict[str, str]:

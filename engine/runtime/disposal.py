@@ -13,9 +13,11 @@ from ...storage import Conflict, Retention, Shredded, StorageError, Vault
 from ..errors import SealflowError
 from ..kernel.timing import SECOND
 from .finding import find_run
+from .keyed import keyed
 from .registration import Registration
 
 if TYPE_CHECKING:
+    from .access import Access
     from .clock import Clock
     from .library import Library
 
@@ -28,11 +30,19 @@ PERIOD: Final = 3600 * SECOND
 class Disposal:
     """Deleting, as a host uses it. `switch` disables and enables a flow, wherever the environment is executed."""
 
-    def __init__(self, vault: Vault, library: Library, switch: Callable[[str, bool], Awaitable[None]]) -> None:
-        self._vault = vault
-        self._library = library
+    def __init__(self, access: Access, switch: Callable[[str, bool], Awaitable[None]]) -> None:
+        self._access = access
         self._switch = switch
 
+    @property
+    def _vault(self) -> Vault:
+        return self._access.vault
+
+    @property
+    def _library(self) -> Library:
+        return self._access.library
+
+    @keyed
     async def delete_runs(self, *runs: str) -> Shredded:
         """Shred runs with their histories: each by its id, or by an unambiguous beginning of it.
 
@@ -45,6 +55,7 @@ class Disposal:
         except Conflict as error:
             raise _in_flight(error) from error
 
+    @keyed
     async def delete_flow(self, name: str) -> Shredded:
         """Shred a flow with all its versions, its trigger, what waits for it, and all its runs.
 
@@ -62,10 +73,12 @@ class Disposal:
                 await self._switch(name, True)
             raise _in_flight(error) from error
 
+    @keyed
     async def retention(self, flow: str) -> Retention:
         """How long the runs of a flow are kept. Raises NotFound."""
         return await self._vault.retention((await self._library.find(flow)).id)
 
+    @keyed
     async def retain(self, flow: str, retention: Retention) -> None:
         """Say how long the runs of a flow are kept; the executor sees to it, at its start and every hour. Durable on
         return. Raises NotFound.

@@ -158,12 +158,12 @@ class Environment:
             if deployed.version == 1 and not enabled:
                 await self._switch(name, False)  # before anybody looks at its trigger
             await self._deployed(deployed.id)
-        return deployed
+        return self._access.given(deployed)
 
     @keyed
     async def flows(self, *, damaged: list[Damaged] | None = None) -> list[FlowSummary]:
         """The deployed flows. What does not open is added to `damaged`, and raises IntegrityError without that."""
-        return await list_flows(self._vault, damaged)
+        return [*map(self._access.given, await list_flows(self._vault, damaged))]
 
     @keyed
     async def flow(self, name: str, version: int | None = None) -> FlowDetail:
@@ -171,7 +171,7 @@ class Environment:
         found = await self._library.find(name, version)
         info = await self._vault.flow(found.id)
         document = await self._library.document(found.id, found.version)
-        return FlowDetail(
+        detail = FlowDetail(
             found.name,
             found.id.hex(),
             found.version,
@@ -184,6 +184,7 @@ class Environment:
             tuple(document.get("aliases", ())),
             document.get("connections", {}),
         )
+        return self._access.given(detail)
 
     # ---- triggers
 
@@ -192,7 +193,8 @@ class Environment:
         """How a flow's trigger stands: enabled or not, when it fires next, how it fired lately. Raises NotFound."""
         found = await self._library.find(flow)
         plan = await self._library.plan(found.id, found.version)
-        return info_of(Registration.of(found.id, await self._vault.trigger(found.id)), kind_of(plan))
+        info = info_of(Registration.of(found.id, await self._vault.trigger(found.id)), kind_of(plan))
+        return self._access.given(info)
 
     @keyed
     async def enable(self, flow: str) -> None:
@@ -262,10 +264,14 @@ class Environment:
         is taken in.
         """
         try:
-            return await self.start(await called_back(self._vault, address), body, headers=headers)
+            return await self.start(await self._called_back(address), body, headers=headers)
         except EnvironmentLocked:
             await keep_call(await self._opening.sealed_inbox(), address, body, headers)
             return Started(kept=True)
+
+    @keyed
+    async def _called_back(self, address: str) -> str:
+        return await called_back(self._vault, address)
 
     # ---- runs
 
@@ -297,7 +303,8 @@ class Environment:
             given = start_arguments(body, parameters, headers, queries, path)
             if await keep_start(await self._opening.sealed_inbox(), flow.id, given):
                 return Started(kept=True)
-        found = flow if isinstance(flow, Flow) else await self._library.find(flow)
+        found = await (self._library.same(flow) if isinstance(flow, Flow) else self._library.find(flow))
+        on_change = self._access.telling(on_change)
         plan = await self._library.plan(found.id, found.version)
         document = await self._library.document(found.id, found.version)
         simulation = _simulation(simulate)
@@ -362,7 +369,8 @@ class Environment:
         unknown flow.
         """
         flow_id = (await self._library.find(flow)).id if flow is not None else None
-        return await list_runs(self._vault, flow_id, status, since_ms, until_ms, limit, damaged)
+        found = await list_runs(self._vault, flow_id, status, since_ms, until_ms, limit, damaged)
+        return [*map(self._access.given, found)]
 
     @keyed
     async def resume_all(self) -> list[Run]:
@@ -426,7 +434,7 @@ class Environment:
     @property
     def disposal(self) -> Disposal:
         """What is deleted here, and how long runs are kept."""
-        return Disposal(self._vault, self._library, self._switch)
+        return Disposal(self._access, self._switch)
 
     @property
     def keys(self) -> Keys:
@@ -438,14 +446,14 @@ class Environment:
         """The machine groups of this environment, and the runs of desktop flows that are for them."""
         from .machine_queues import MachineQueues
 
-        return MachineQueues(self._vault, self._access.groups)
+        return MachineQueues(self._access)
 
     @property
     def queues(self) -> WorkQueues:
         """The work queues of desktop flows."""
         from .work_queues import WorkQueues
 
-        return WorkQueues(self._vault, self._library, self._clock)
+        return WorkQueues(self._access)
 
     # ---- for triggers
 

@@ -131,6 +131,7 @@ class Keys:
             if operation.status == RUNNING:
                 await self.follow(operation)
 
+    @keyed
     async def follow(
         self, operation: Operation, progress: Callable[[Operation], None] = lambda operation: None
     ) -> Operation:

@@ -13,15 +13,18 @@ from ...storage import FlowDocument, RecordNotFound, Vault
 from ..cloud import Definition, check, parse
 from ..errors import DefinitionError, NotFound
 from ..kernel import Plan, build, waits_for_response
+from ..revocable import Revocable
 from .aliases import Aliases
 from .script_files import DESKTOP, ROBIN, FlowSource, ScriptSource, is_desktop
 
 CACHED_PLANS: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+@dataclass(frozen=True, slots=True, repr=False)
+class Flow(Revocable):
     """One version of a deployed flow. `created` says whether deploying made it, or its content was there already."""
+
+    kept_fields = frozenset({"id", "version", "created"})
 
     id: bytes
     name: str
@@ -96,6 +99,13 @@ class Library:
                 hint="`sealflow flow list` shows the flows of an environment.",
             ) from None
         return Flow(info.flow_id, info.name, number, False, document["dialect"], document["kind"])
+
+    async def same(self, flow: Flow) -> Flow:
+        """This version of a flow, whose plain values may have been revoked meanwhile. Raises RecordNotFound."""
+        if not flow.revoked:
+            return flow
+        info, document = await self._vault.flow(flow.id), await self.document(flow.id, flow.version)
+        return Flow(flow.id, info.name, flow.version, flow.created, document["dialect"], document["kind"])
 
     async def document(self, flow_id: bytes, version: int, digest: bytes | None = None) -> dict[str, Any]:
         """What was deployed: `definition`, `dialect`, `kind`, `pointer`, `parameters`; `artifacts`, `aliases` and

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ...storage import RecordNotFound, Vault
+from ...storage import RecordNotFound
 from ..kernel.status import NAMES
+from ..revocable import Revocable
 from .desktop_queue import HIGH, NORMAL, RANKS
-from .machine_groups import MachineGroup, named
+from .keyed import keyed
+from .machine_groups import named
 from .start import run_name
+
+if TYPE_CHECKING:
+    from .access import Access
 
 _LISTED: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedRun:
+@dataclass(frozen=True, slots=True, repr=False)
+class QueuedRun(Revocable):
     """A run of a queue as lists show it. `state` is Running, NextToRun or Queued."""
 
     run: str
@@ -32,27 +37,29 @@ class QueuedRun:
 class MachineQueues:
     """The queues of one environment as a host shows them."""
 
-    def __init__(self, vault: Vault, groups: Sequence[MachineGroup]) -> None:
-        self._vault = vault
-        self.groups = tuple(groups)
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self.groups = tuple(access.groups)
 
     def names(self, chosen: Sequence[str] = ()) -> list[str]:
         """The names of these groups, as they are written there; of all without any. Raises NotFound."""
         return [named(self.groups, each).name for each in chosen] or [group.name for group in self.groups]
 
+    @keyed
     async def runs(self, group: str | None = None) -> list[QueuedRun]:
         """The runs of one group, or of all, that have not ended: in the order in which they are taken. Raises
         NotFound.
         """
+        vault = self._access.vault
         chosen = self.groups if group is None else (named(self.groups, group),)
         names = {each.id: each.name for each in chosen}
         if not names:
             return []
         found: list[QueuedRun] = []
         next_of: set[bytes] = set()
-        for row in await self._vault.workers.queued(list(names), _LISTED):
+        for row in await vault.workers.queued(list(names), _LISTED):
             try:
-                info = await self._vault.run(row.run_id)
+                info = await vault.run(row.run_id)
             except RecordNotFound:
                 continue  # it was deleted since
             if info.ended_ms is not None:
@@ -73,4 +80,4 @@ class MachineQueues:
                     run_name(info.parent) if info.parent is not None else None,
                 )
             )
-        return found
+        return [*map(self._access.given, found)]

@@ -12,13 +12,14 @@ from ..kernel import Entry, History, Large, Record, State, from_stored
 from ..kernel.machine import machine_of
 from ..kernel.reply import failed_reply
 from ..kernel.status import NAMES, RUNNING, SUCCEEDED, WAITING
+from ..revocable import Revocable
 from .library import Library
 from .queue_pins import shown_pins
 from .start import run_name
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunResult(Revocable):
     """A run with all its actions, finished or so far. `actions` are in the order of their start.
 
     `tracking` is its client tracking id: what the caller or the trigger gave, else the run's own id. `outputs` are

@@ -6,7 +6,7 @@ under way for long is known from the reading before, so that they can be told wh
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -20,6 +20,7 @@ from ..kernel.machine import machine_of
 from ..kernel.status import FAILED, NAMES, TIMED_OUT
 from ..kernel.tally import Failure, Tally
 from ..kernel.timing import iso
+from ..revocable import Revocable
 from .apart import folding_pages, whole_of
 from .library import Library
 from .reading import head_of, run_info, shown_head
@@ -43,8 +44,8 @@ class AmbiguousActionError(SealflowError):
     code = "AmbiguousAction"
 
 
-@dataclass(frozen=True, slots=True)
-class RunReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunReport(Revocable):
     """A run but for its actions, finished or so far.
 
     `counts` is how many actions have which status; `begun` and `ended` are when the first started and the last ended.
@@ -73,8 +74,12 @@ class RunReport:
         repr=False, compare=False
     )
     """Actions with names of large values in them, which the other two read."""
-    _whole: Callable[[AsyncIterator[dict[str, Any]]], AsyncIterator[dict[str, Any]]] = field(repr=False, compare=False)
+    _whole: Callable[[AsyncIterator[dict[str, Any]]], AsyncGenerator[dict[str, Any], None]] = field(
+        repr=False, compare=False
+    )
     _pieces: Callable[[Any, Callable[[Any], str]], AsyncIterator[str]] = field(repr=False, compare=False)
+    _stream: Callable[[AsyncGenerator[Any, None]], AsyncIterator[Any]] = field(repr=False, compare=False)
+    """What a host gets of a reading."""
 
     @property
     def total(self) -> int:
@@ -94,20 +99,16 @@ class RunReport:
 
         Read from the store where there are many, with memory for a few thousand of them.
         """
-        return self._whole(self._source(offset, limit, wanted))
+        return self._stream(self._whole(self._source(offset, limit, wanted)))
 
-    async def actions_json(
+    def actions_json(
         self, encode: Callable[[Any], str], offset: int = 0, limit: int | None = None
     ) -> AsyncIterator[str]:
         """The same actions as the members of a JSON array, in pieces of its text; large values are never in memory as a
         whole. `encode` writes a value.
         """
-        between = ""
-        async for action in self._source(offset, limit, None):
-            yield between
-            async for piece in self._pieces(action, encode):
-                yield piece
-            between = ","
+        pieces = self._pieces
+        return self._stream(_joined(self._source(offset, limit, None), lambda action: pieces(action, encode)))
 
     def head(self) -> dict[str, Any]:
         """The object that `sealflow run --json` prints, but for `actions`."""
@@ -115,8 +116,19 @@ class RunReport:
         return shown_head(self, names)
 
 
-def report_of(state: State, history: History, info: RunInfo, *, vault: Vault, flow: str, environment: str) -> RunReport:
-    """What a state and its history tell; `vault` is where actions are read from that the history did not keep."""
+def report_of(
+    state: State,
+    history: History,
+    info: RunInfo,
+    *,
+    vault: Vault,
+    flow: str,
+    environment: str,
+    stream: Callable[[AsyncGenerator[Any, None]], AsyncIterator[Any]],
+) -> RunReport:
+    """What a state and its history tell; `vault` is where actions are read from that the history did not keep, and
+    `stream` makes of a reading what a host gets.
+    """
     head = head_of(state, history, run_id=info.run_id, flow=flow, environment=environment, version=info.version)
     tally = history.tally
     under_way = history.under_way(state)
@@ -138,15 +150,37 @@ def report_of(state: State, history: History, info: RunInfo, *, vault: Vault, fl
         _source=source,
         _whole=partial(_whole, vault, info.run_id),
         _pieces=partial(json_pieces, vault, info.run_id),
+        _stream=stream,
     )
 
 
-async def _whole(vault: Vault, run_id: bytes, actions: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+async def _joined(
+    actions: AsyncIterator[dict[str, Any]], pieces: Callable[[Any], AsyncIterator[str]]
+) -> AsyncGenerator[str, None]:
+    between = ""
+    async for action in actions:
+        yield between
+        async for piece in pieces(action):
+            yield piece
+        between = ","
+
+
+async def _whole(
+    vault: Vault, run_id: bytes, actions: AsyncIterator[dict[str, Any]]
+) -> AsyncGenerator[dict[str, Any], None]:
     async for action in actions:
         yield await whole_of(vault, run_id, action)
 
 
-async def read_report(vault: Vault, library: Library, run_id: bytes, *, flow: str, environment: str) -> RunReport:
+async def read_report(
+    vault: Vault,
+    library: Library,
+    run_id: bytes,
+    *,
+    flow: str,
+    environment: str,
+    stream: Callable[[AsyncGenerator[Any, None]], AsyncIterator[Any]],
+) -> RunReport:
     """The report of a stored run. Raises NotFound, and storage errors for a tampered history."""
     info = await run_info(vault, run_id)
     plan = await library.plan(info.flow_id, info.version, info.definition_digest)
@@ -156,7 +190,7 @@ async def read_report(vault: Vault, library: Library, run_id: bytes, *, flow: st
     async for _ in fold(vault, run_id, state):
         pass
     state.response = await whole_of(vault, run_id, state.response)
-    return report_of(state, history, info, vault=vault, flow=flow, environment=environment)
+    return report_of(state, history, info, vault=vault, flow=flow, environment=environment, stream=stream)
 
 
 async def fold(vault: Vault, run_id: bytes, state: State, until: int | None = None) -> AsyncIterator[State]:

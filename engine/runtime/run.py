@@ -7,11 +7,12 @@ process has ended, `wait` knows without looking: it ends when that is durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from ...storage import EnvironmentLocked, ExecutorLost, Page, RunInfo, RunReader, StoreClosed
+from ...storage import Page, RunInfo, RunReader
 from ..kernel import Entry, History, State, from_stored
 from ..kernel.history import KEPT
 from ..kernel.machine import machine_of
@@ -29,6 +30,7 @@ from .report import RESIDENT, RunReport, find_action, read_report, report_of
 from .requests import CANCEL, RESUME
 from .start import Start, run_name
 from .streaming import Part, as_bytes, part_of
+from .streams import Stream
 from .tracing import Trace, trace
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Run:
 
     def let_go(self) -> None:
         """Hold nothing of the run any more: its environment's key is not given."""
-        self._live = self._history = self._followed = None
+        self._live = self._history = self._followed = self._flow = None
 
     @property
     def id(self) -> str:
@@ -167,7 +169,8 @@ class Run:
         told = self._told_to_end()
         if told is None or not told[1].complete or told[0].apart:
             told = await read_state(env._vault, env._library, self._id)
-        return result_of(*told, run_id=self._id, flow=await self.flow(), environment=env.name, version=self._version)
+        result = result_of(*told, run_id=self._id, flow=await self.flow(), environment=env.name, version=self._version)
+        return self._access.given(result)
 
     @keyed
     async def status(self) -> str:
@@ -184,7 +187,7 @@ class Run:
         _, entry = await find_action(env._vault, env._library, self._id, wanted)
         return await whole_of(env._vault, self._id, entry.to_json(entry.secured))
 
-    async def output(self, action: str, *, part: Part = "outputs", at: str | None = None) -> AsyncIterator[bytes]:
+    def output(self, action: str, *, part: Part = "outputs", at: str | None = None) -> Stream[bytes]:
         """What an action gave, as bytes, piece by piece where it is large: its `body` where it has one, or what stands
         at the JSON pointer `at`; with `part` its inputs. A text comes in UTF-8, a content object as the bytes that it
         holds, anything else as JSON.
@@ -192,13 +195,13 @@ class Run:
         `action` is a path, or a name where only one has it. Raises NotFound, AmbiguousActionError, and SealflowError,
         code `ValueSecured`.
         """
-        try:
-            env = self._environment
-            _, entry = await find_action(env._vault, env._library, self._id, action)
-            async for piece in as_bytes(env._vault, self._id, part_of(entry, part, at)):
-                yield piece
-        except (EnvironmentLocked, ExecutorLost, StoreClosed) as error:
-            raise (self._access.explained(error) or error) from error
+        return Stream(self._access, self._output(action, part, at))
+
+    async def _output(self, action: str, part: Part, at: str | None) -> AsyncGenerator[bytes, None]:
+        env = self._environment
+        _, entry = await find_action(env._vault, env._library, self._id, action)
+        async for piece in as_bytes(env._vault, self._id, part_of(entry, part, at)):
+            yield piece
 
     @keyed
     async def report(self) -> RunReport:
@@ -209,10 +212,15 @@ class Run:
         env = self._environment
         flow = await self.flow()
         told = self._told_to_end()
+        stream = partial(Stream, self._access)
         if told is None:
-            return await read_report(env._vault, env._library, self._id, flow=flow, environment=env.name)
-        info = await run_info(env._vault, self._id)
-        return report_of(*told, info, vault=env._vault, flow=flow, environment=env.name)
+            report = await read_report(
+                env._vault, env._library, self._id, flow=flow, environment=env.name, stream=stream
+            )
+        else:
+            info = await run_info(env._vault, self._id)
+            report = report_of(*told, info, vault=env._vault, flow=flow, environment=env.name, stream=stream)
+        return self._access.given(report)
 
     def _told_to_end(self) -> tuple[State, History] | None:
         """State and history of a run that has ended, where this object was told of all of it."""
@@ -222,14 +230,14 @@ class Run:
             return live.state, self._history
         return self._followed
 
-    async def follow(self) -> AsyncIterator[Entry]:
+    def follow(self) -> Stream[Entry]:
         """Each action whenever something about it is durable: started, to be tried again, ended. Ends with the run."""
-        try:
-            async for _, changed in self._states():
-                for entry in changed:
-                    yield entry
-        except (EnvironmentLocked, ExecutorLost, StoreClosed) as error:
-            raise (self._access.explained(error) or error) from error
+        return Stream(self._access, self._follow())
+
+    async def _follow(self) -> AsyncGenerator[Entry, None]:
+        async for _, changed in self._states():
+            for entry in changed:
+                yield self._access.given(entry)
 
     async def _states(self) -> AsyncIterator[tuple[State, list[Entry]]]:
         """The run's state as far as it is durable, with what has changed in its history, again and again to its end."""
@@ -279,7 +287,7 @@ class Run:
         Evaluated again from the stored history, whoever executes the run. Raises NotFound, AmbiguousActionError.
         """
         env = self._environment
-        return await trace(env._vault, env._library, self._id, action)
+        return self._access.given(await trace(env._vault, env._library, self._id, action))
 
     @keyed
     async def screenshot(self) -> bytes | None:
@@ -308,6 +316,7 @@ class Run:
         if (await run_info(env._vault, self._id)).ended_ms is not None:
             return False
         plan = await env._library.plan(self._flow_id, self._version)
+        on_change = self._access.telling(on_change)
         history = machine_of(plan).history(plan, on_change, keep=KEPT) if on_change is not None else None
         executor = await env._execute()
         if executor is None:
@@ -366,7 +375,7 @@ class Run:
                 await self._adopt()
                 live = self._live
                 if live is None:
-                    async for _ in self.follow():
+                    async for _ in self._states():
                         pass
                     return None
                 await live.ended.wait()

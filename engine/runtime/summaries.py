@@ -9,11 +9,12 @@ from typing import Any
 from ...storage import RunInfo
 from ..cloud.artifacts import Artifacts
 from ..kernel.status import NAMES, RUNNING
+from ..revocable import Revocable
 from .start import run_name
 
 
-@dataclass(frozen=True, slots=True)
-class FlowDetail:
+@dataclass(frozen=True, slots=True, repr=False)
+class FlowDetail(Revocable):
     """A flow with the definition of one of its versions. `versions` is the newest version's number.
 
     `aliases` are ids it had in the package it came in, `connections` its connection references there, by name.
@@ -32,8 +33,8 @@ class FlowDetail:
     connections: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class FlowSummary:
+@dataclass(frozen=True, slots=True, repr=False)
+class FlowSummary(Revocable):
     """A flow as lists show it."""
 
     name: str
@@ -44,8 +45,8 @@ class FlowSummary:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunSummary(Revocable):
     """A run as lists show it."""
 
     id: str

@@ -11,14 +11,15 @@ from ..kernel import Large, from_stored, relieve, supply
 from ..kernel.large import NeedValues
 from ..kernel.status import NAMES
 from ..kernel.tracing import Tracing
+from ..revocable import Revocable
 from .library import Library
 from .reading import stored_records
 from .report import RESIDENT, find_action
 from .start import run_name
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+@dataclass(frozen=True, slots=True, repr=False)
+class Trace(Revocable):
     """What the expressions of one action evaluated.
 
     Each of `expressions` has `pointer` (JSON pointer within the action), `text`, `evaluated`, `value` or `error` or

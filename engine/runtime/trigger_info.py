@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...storage import RecordNotFound, Vault
 from ..errors import NotFound, SealflowError
+from ..revocable import Revocable
 from .registration import Registration
 from .requests import SWITCH
 from .subscriptions import address, belongs
@@ -24,7 +25,7 @@ _MOST_LOOKS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
-class TriggerInfo:
+class TriggerInfo(Revocable):
     """A flow's trigger. `kind` is called, recurrence, window, batch, poll or webhook.
 
     `next_ms` is when there is something to do next, in Unix milliseconds: None where nothing is planned, or the flow
@@ -42,6 +43,8 @@ class TriggerInfo:
     callback_url: str | None = None
 
     def __repr__(self) -> str:
+        if self.revoked:
+            return "TriggerInfo(revoked)"
         return f"TriggerInfo(kind={self.kind!r}, enabled={self.enabled})"
 
 

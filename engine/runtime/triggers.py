@@ -37,6 +37,7 @@ from ..kernel.polling import (
 )
 from ..kernel.timing import SECOND, duration, iso, later
 from ..kernel.trigger import Firing, concurrency_of, is_single, trigger_of
+from ..revocable import Revocable
 from ..values import to_json
 from .library import Flow
 from .registration import Registration
@@ -56,8 +57,8 @@ It covers a restart. What is later was missed, and goes on with the next one.
 IN_PROGRESS: Final = "WorkflowRunInProgress"
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
+@dataclass(frozen=True, slots=True, repr=False)
+class Fired(Revocable):
     """One firing, or an attempt at one.
 
     `told` is what the trigger remembers of it: `{time, scheduledTime, status, code, runs, message?}`. The status is

@@ -27,11 +27,14 @@ from ..kernel import Invoke
 from ..kernel.commands import CONDITION
 from ..kernel.script_plan import ASK
 from ..kernel.status import FAILED, SUCCEEDED
+from ..revocable import Revocable
+from .keyed import keyed
 from .library import Flow, Library
 from .perform import Answer
 from .start import run_name
 
 if TYPE_CHECKING:
+    from .access import Access
     from .clock import Clock
     from .executor import Executor
     from .live import LiveRun
@@ -55,8 +58,8 @@ _NOTHING: Final = {"triggers": {"manual": {"type": "Request", "kind": "Http"}}, 
 """The definition of a queue's entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueItem:
+@dataclass(frozen=True, slots=True, repr=False)
+class QueueItem(Revocable):
     """One item. `value` is what it is about, `notes` were added one by one, `result` is the last word on it."""
 
     id: str
@@ -98,7 +101,50 @@ class QueueItem:
 
 
 class WorkQueues:
-    """The queues of one vault, as a host uses them."""
+    """The queues of one environment, as a host uses them."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    @property
+    def _open(self) -> OpenQueues:
+        return OpenQueues(self._access.vault, self._access.library, self._access.clock)
+
+    @keyed
+    async def create(self, name: str, *, id: str = "") -> str:
+        """Make a queue, or leave the one that is there; its name. `id` is the one that scripts from elsewhere know.
+
+        Raises DefinitionError, code InvalidName.
+        """
+        return await self._open.create(name, id=id)
+
+    @keyed
+    async def names(self) -> list[str]:
+        """The queues there are."""
+        return await self._open.names()
+
+    @keyed
+    async def find(self, name: str) -> Flow:
+        """A queue by its name or id. Raises NotFound, code WorkQueueNotFound."""
+        return self._access.given(await self._open.find(name))
+
+    @keyed
+    async def add(
+        self, queue: str, name: str, value: Any, *, priority: str = "Normal", id: str | None = None
+    ) -> QueueItem:
+        """Enqueue an item, durably; one with the same `id` that still waits is not added again. Raises NotFound,
+        NotStorable, DefinitionError InvalidPriority.
+        """
+        return self._access.given(await self._open.add(queue, name, value, priority=priority, id=id))
+
+    @keyed
+    async def items(self, queue: str, *, status: str | None = None) -> list[QueueItem]:
+        """The items of a queue by status and age; of one `status`, or of all. Raises NotFound."""
+        return [*map(self._access.given, await self._open.items(queue, status=status))]
+
+
+class OpenQueues:
+    """The same of a vault that is open. See `WorkQueues`."""
 
     def __init__(self, vault: Vault, library: Library, clock: Clock) -> None:
         self._vault = vault
@@ -106,10 +152,6 @@ class WorkQueues:
         self._clock = clock
 
     async def create(self, name: str, *, id: str = "") -> str:
-        """Make a queue, or leave the one that is there; its name. `id` is the one that scripts from elsewhere know.
-
-        Raises DefinitionError, code InvalidName.
-        """
         if not name.strip():
             raise DefinitionError("A work queue needs a name.", code="InvalidName")
         aliases = [each.strip("{}").lower() for each in (name, id) if each.strip("{}")]
@@ -125,11 +167,9 @@ class WorkQueues:
         return name
 
     async def names(self) -> list[str]:
-        """The queues there are."""
         return sorted(_bare(flow.name) for flow in await self._vault.flows() if flow.name.startswith(_PREFIX))
 
     async def find(self, name: str) -> Flow:
-        """A queue by its name or id. Raises NotFound, code WorkQueueNotFound."""
         for each in (_PREFIX + name, name):
             try:
                 flow = await self._library.find(each)
@@ -146,9 +186,6 @@ class WorkQueues:
     async def add(
         self, queue: str, name: str, value: Any, *, priority: str = "Normal", id: str | None = None
     ) -> QueueItem:
-        """Enqueue an item, durably; one with the same `id` that still waits is not added again. Raises NotFound,
-        NotStorable, DefinitionError InvalidPriority.
-        """
         flow = await self.find(queue)
         id = id or secrets.token_hex(16)
         item = QueueItem(id, name, value, priority=_named(priority, PRIORITIES, "InvalidPriority"))
@@ -157,7 +194,6 @@ class WorkQueues:
         return QueueItem(**kept)
 
     async def items(self, queue: str, *, status: str | None = None) -> list[QueueItem]:
-        """The items of a queue by status and age; of one `status`, or of all. Raises NotFound."""
         flow = await self.find(queue)
         wanted = STATUSES if status is None else (_named(status, STATUSES, "InvalidStatus"),)
         places = [partition for each in wanted for partition in partitions(each)]
@@ -184,7 +220,7 @@ class QueueActions:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._queues = WorkQueues(executor.vault, executor.library, executor.clock)
+        self._queues = OpenQueues(executor.vault, executor.library, executor.clock)
 
     async def answer(self, run: LiveRun, command: Invoke) -> Answer:
         """The outcome of the action; what it does to an item goes with the commit of this outcome."""

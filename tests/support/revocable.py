@@ -138,7 +138,7 @@ def change(world: Revocable, sql: str, *values: Any) -> list[Any]:
 async def revocable(
     folder: Path, connectors: dict[str, Any] | None = None, *, database: str | None = None, **options: Any
 ) -> AsyncIterator[Revocable]:
-    """An environment that was put under a policy before it had flows."""
+    """An environment that was put under a policy before it had flows; in a PostgreSQL database where one is named."""
     keys = folder / "customer.json"
     create_key(keys, "main")
     async with sealflow.open(folder / "home", keystore=folder / "keys" / "k.json", **options) as engine:

@@ -112,7 +112,7 @@ async def test_few_actions_are_in_memory(env: sealflow.Environment, monkeypatch:
         return report_of(state, history, *given, **more)
 
     monkeypatch.setattr(reports, "report_of", seen)
-    await reports.read_report(env._vault, env._library, bytes.fromhex(run.id.replace("-", "")), flow="", environment="")
+    await run.report()
     (first,) = made
     assert not first.complete
     assert first.entries == []
