@@ -11,7 +11,6 @@ from sealflow.storage import envelope
 from sealflow.storage.envelope import ScopeKey
 
 SUITE: Final = 0
-_HEADER: Final = bytes((envelope.MAGIC, envelope.FORMAT, SUITE))
 _NONCE: Final = bytes(envelope.NONCE_BYTES)
 _TAG: Final = bytes(envelope.TAG_BYTES)
 _BODY: Final = envelope.HEADER_BYTES + envelope.NONCE_BYTES
@@ -21,9 +20,8 @@ def install() -> None:
     """From now on every scope key of this process seals, opens and links nothing. Records stay as large as ever."""
 
     def seal(self: ScopeKey, place: bytes, seq: int, row_version: int, plaintext: bytes) -> bytes:
-        return (
-            _HEADER + place[7:8] + self.kid + _NONCE + plaintext + _TAG
-        )  # a place begins with the length of its header
+        header = place[4:6] + bytes((SUITE,)) + place[7:8]  # a place begins with the length of its header
+        return header + self.kid + _NONCE + plaintext + _TAG
 
     def opened(self: ScopeKey, place: bytes, seq: int, row_version: int, record: bytes) -> bytes:
         return record[_BODY : -envelope.TAG_BYTES]

@@ -2,9 +2,10 @@
 
 A sealed record is
 
-    0x57 | format=1 | suite=1 | codec | kid[32] | nonce[12] | ciphertext | tag[16]
+    0x57 | format | suite=1 | codec | kid[32] | nonce[12] | ciphertext | tag[16]
 
-which adds 64 bytes. Suite 1 is AES-256-GCM, HKDF-Expand with SHA-512 and HMAC-SHA-256.
+which adds 64 bytes. Suite 1 is AES-256-GCM, HKDF-Expand with SHA-512 and HMAC-SHA-256. In a chain, the link behind a
+record of format 2 covers the whole record, and behind one of format 1 header, nonce and tag.
 
 The primitives, and why these:
 
@@ -14,7 +15,9 @@ The primitives, and why these:
   SHA-512 is 64 bytes, so one call yields both keys of a scope.
 - A record names its key by `kid`, which is derived from the key itself. AES-GCM alone does not commit to its key;
   comparing the kid first does, and "try the next key" never happens.
-- HMAC-SHA-256 links a run's pages, certifies key rows and makes blind indexes.
+- HMAC-SHA-256 links a run's pages, certifies key rows and makes blind indexes. A link covers the ciphertext: the holder
+  of an AES-GCM key can give another plaintext with one free block the same nonce and tag, but finds no collision of
+  SHA-256. So links bind the pages of an earlier key against the holder of that key.
 - HPKE (RFC 9180) lets a locked environment take something in that it cannot read itself.
 - Argon2id (RFC 9106, second recommended choice) stretches the keystore's passphrase.
 """
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
 MAGIC: Final = 0x57
 FORMAT: Final = 1
+LINKED_FORMAT: Final = 2  # of records in a chain: the link behind one covers its ciphertext
 SUITE: Final = 1
 CODEC: Final = 1  # the typed codec, uncompressed
 REFERRING: Final = 2  # a list of values in that codec, which may refer to earlier ones: pages of runs
@@ -65,7 +69,9 @@ _SHA512_BLOCK: Final = 128
 _HEADER_END: Final = 4 + HEADER_BYTES  # of a place, which begins with the header behind its length
 _CODECS: Final = (CODEC, REFERRING, ZIPPED, PIECE, ZIPPED_PIECE)
 _BEGINNINGS: Final = {
-    codec: HEADER_BYTES.to_bytes(4, "big") + bytes((MAGIC, FORMAT, SUITE, codec)) for codec in _CODECS
+    (form, codec): HEADER_BYTES.to_bytes(4, "big") + bytes((MAGIC, form, SUITE, codec))
+    for form in (FORMAT, LINKED_FORMAT)
+    for codec in _CODECS
 }
 
 
@@ -119,8 +125,6 @@ def _expand_scope(key: bytes, identity: bytes) -> tuple[bytes, bytes]:
 
 
 _PURPOSES: Final = [lp(number(purpose)) for purpose in range(64)]
-
-
 _KID_LABEL: Final = lp(_PRODUCT, b"kid")
 _BOTH_LABEL: Final = lp(_PRODUCT, b"enc|chain") + b"\x01"
 
@@ -143,7 +147,7 @@ class _Secret:
 
 
 class _NoCipher:
-    """Stands where a cipher was that has been dropped."""
+    """Takes the place of a cipher that was dropped."""
 
     def encrypt(self, nonce: bytes, data: bytes, associated: bytes | None) -> bytes:
         raise _locked()
@@ -173,19 +177,11 @@ class ScopeKey(_Secret):
     """
 
     __slots__ = (
-        "__weakref__", "_aead", "_inner", "_outer", "_rest", "domain", "environment", "kid", "scope",
-        "seals",
+        "__weakref__", "_aead", "_inner", "_outer", "_rest", "domain", "environment", "kid", "scope", "seals",
     )  # fmt: skip
 
     def __init__(
-        self,
-        key: bytes,
-        environment: bytes,
-        kind: int,
-        scope: bytes,
-        expected: bytes | None = None,
-        *,
-        domain: int = 0,
+        self, key: bytes, environment: bytes, kind: int, scope: bytes, expected: bytes | None = None, *, domain: int = 0
     ) -> None:
         self.kid, both = _expand_scope(key, lp(environment, number(kind), scope))
         if expected is not None and not same(self.kid, expected):
@@ -196,7 +192,7 @@ class ScopeKey(_Secret):
         self.seals = 0
         # One cipher object for each key: making one costs more than sealing 1 KiB with it.
         self._aead: AESGCM | _NoCipher = AESGCM(both[:32])
-        # HMAC with its two padded blocks hashed in advance: a link then hashes its 136 bytes and nothing else.
+        # HMAC with its two padded blocks hashed in advance.
         block = both[32:].ljust(64, b"\0")
         self._inner: _Hash | _NoHash = hashlib.sha256(block.translate(_INNER))
         self._outer: _Hash | _NoHash = hashlib.sha256(block.translate(_OUTER))
@@ -207,11 +203,12 @@ class ScopeKey(_Secret):
         self._aead = _NO_CIPHER
         self._inner = self._outer = _NO_HASH
 
-    def place(self, purpose: int, record_id: bytes, codec: int = CODEC) -> bytes:
-        """The constant part of the associated data of all records of one purpose, id and codec. It begins with their
-        header.
+    def place(self, purpose: int, record_id: bytes, codec: int = CODEC, form: int = FORMAT) -> bytes:
+        """The constant part of the associated data of all records of one purpose, id, codec and format. It begins with
+        their header.
         """
-        return _BEGINNINGS[codec] + self._rest + _PURPOSES[purpose] + len(record_id).to_bytes(4, "big") + record_id
+        size = len(record_id).to_bytes(4, "big")
+        return _BEGINNINGS[form, codec] + self._rest + _PURPOSES[purpose] + size + record_id
 
     def seal(self, place: bytes, seq: int, row_version: int, plaintext: bytes) -> bytes:
         """A sealed record. Raises SealLimit after 2^31 records."""
@@ -223,8 +220,8 @@ class ScopeKey(_Secret):
         return place[4:_HEADER_END] + nonce + self._aead.encrypt(nonce, plaintext, associated)
 
     def seal_page(self, place: bytes, seq: int, plaintext: bytes, previous: bytes) -> tuple[bytes, bytes]:
-        """As `seal`, of a record without row version, with the `link` that it gives behind `previous`: in one go, since
-        every step of every run needs both.
+        """As `seal`, of a record of format 2 without row version, with the `link` that it gives behind `previous`: in
+        one go, since every step of every run needs both.
         """
         self.seals = seals = self.seals + 1
         if seals > MAX_SEALS:
@@ -232,11 +229,12 @@ class ScopeKey(_Secret):
         nonce = urandom(NONCE_BYTES)
         body = place[4:_HEADER_END] + nonce
         sealed = self._aead.encrypt(nonce, plaintext, place + _SEQ_AND_VERSION.pack(8, seq, 8, 0))
+        record = body + sealed
         inner = self._inner.copy()
-        inner.update(previous + seq.to_bytes(8, "big") + body + sealed[-TAG_BYTES:])
+        inner.update(previous + seq.to_bytes(8, "big") + record)
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return body + sealed, outer.digest()
+        return record, outer.digest()
 
     def open(self, place: bytes, seq: int, row_version: int, record: bytes) -> bytes:
         """The plaintext of a record. Raises NotARecord for anything that was not sealed for exactly this place by this
@@ -257,12 +255,14 @@ class ScopeKey(_Secret):
         return len(record) >= HEADER_BYTES and same(record[HEADER_BYTES - KID_BYTES : HEADER_BYTES], self.kid)
 
     def link(self, previous: bytes, seq: int, record: bytes) -> bytes:
-        """The next link of a run's chain: binds this record, by header, nonce and tag, to all before it.
+        """The next link of a chain: binds this record to all before it.
 
-        The ciphertext itself is bound through its tag, so the link costs the same for any size.
+        A record of format 1 is bound by header, nonce and tag: not against whoever holds this key.
         """
+        if format_of(record) != LINKED_FORMAT:
+            record = record[:_BODY] + record[-TAG_BYTES:]
         inner = self._inner.copy()
-        inner.update(previous + seq.to_bytes(8, "big") + record[:_BODY] + record[-TAG_BYTES:])
+        inner.update(previous + seq.to_bytes(8, "big") + record)
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.digest()
@@ -280,6 +280,11 @@ def _members(given: WeakSet[ScopeKey]) -> list[ScopeKey]:
 def codec_of(record: bytes) -> int:
     """The codec that a record says its plaintext is in; 0 for what is no record. Opening it proves that."""
     return record[3] if isinstance(record, bytes) and len(record) >= HEADER_BYTES else 0
+
+
+def format_of(record: bytes) -> int:
+    """The format that a record says it has; 0 for what is no record. Opening it proves that."""
+    return record[1] if isinstance(record, bytes) and len(record) >= HEADER_BYTES else 0
 
 
 def kid_of(record: bytes) -> bytes:

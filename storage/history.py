@@ -7,28 +7,49 @@ repeated, moved, exchanged or altered, and a history that ends before its head.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from .codec import unpack
-from .envelope import CODEC, FIRST_LINK, REFERRING, ZIPPED, ScopeKey, codec_of, kid_of, same
+from .envelope import (
+    CODEC,
+    FORMAT,
+    LINKED_FORMAT,
+    REFERRING,
+    ZIPPED,
+    ScopeKey,
+    codec_of,
+    digest,
+    format_of,
+    kid_of,
+    number,
+    same,
+)
 from .errors import IntegrityError, NotARecord, TamperedHistory
-from .marks import Marks
+from .marks import FIRST, Mark, Marks
 from .port import Backend
 from .purposes import Purpose
 from .references import Missing, Resolver
-from .rows import PageRow, RunRow
+from .rows import PageRow, RunRow, SnapshotRow
 from .stored_values import StoredValue
 from .value_reading import ValueReader
 from .views import Page, RunInfo, Value
 from .zipping import unzipped
+
+log = logging.getLogger("sealflow")
 
 _PAGES_A_READ = 64
 _BYTES_A_READ = 8 * 1024 * 1024
 
 
 class Head(NamedTuple):
-    """What the run's row seals: where the history stands, and the clear columns, which are only copies of this."""
+    """What the run's row seals: where the history stands, and the clear columns, which are only copies of this.
+
+    `linked` pins the format of pages: from this record on they are of format 2. 0 in heads of earlier versions, which
+    end with `parent`. `earlier` is the digest of the pages of format 1 as they were when a later key took over the run,
+    empty where there are none or no later key did: their links do not bind them against who holds the earlier one.
+    """
 
     seq: int  # the number of the record after the last
     link: bytes
@@ -39,6 +60,12 @@ class Head(NamedTuple):
     definition_digest: bytes
     started_ms: int
     parent: bytes | None
+    linked: int = 0
+    earlier: bytes = b""
+
+    def bound(self, earlier: bytes) -> Head:
+        """With the digest of its pages of format 1, empty where there are none."""
+        return self._replace(earlier=earlier) if earlier else self._replace(linked=1)
 
 
 def open_head(key: ScopeKey, row: RunRow) -> Head:
@@ -102,21 +129,32 @@ class RunKeys:
 
 
 class Chain:
-    """Verifies a run's pages in their order. `seq` and `link` say how far it has come."""
+    """Verifies a run's pages in their order, from a mark on. `seq` and `link` say how far it has come, `earlier` is the
+    digest of the pages of format 1 up to there, None where it is not known.
+    """
 
-    __slots__ = ("_key", "_keys", "_places", "_resolver", "_run", "link", "marks", "packed", "pages", "seq")
+    __slots__ = (
+        "_form", "_key", "_keys", "_places", "_resolver", "_run", "earlier", "link", "marks", "packed", "pages", "seq",
+        "switched",
+    )  # fmt: skip
 
-    def __init__(self, keys: RunKeys, run_id: bytes, seq: int = 1, link: bytes = FIRST_LINK) -> None:
+    def __init__(self, keys: RunKeys, run_id: bytes, start: Mark = FIRST) -> None:
         self._keys = keys
         self._key: ScopeKey | None = None
         self._run = run_id
-        self._places: dict[int, bytes] = {}
+        self._places: dict[tuple[int, int], bytes] = {}
         self._resolver = Resolver()
+        self._form = 0
         self.packed = (CODEC, b"")
-        self.seq = seq
-        self.link = link
+        self.seq = start.seq
+        self.link = start.link
+        self.earlier = start.earlier
+        self.switched = start.seq
+        """From this record on, pages are of format 2, as far as this chain has come."""
         self.pages = 0
         self.marks = Marks()
+        self.marks.earlier = start.earlier
+        self.marks.put(start.seq, start.link)
 
     def open(self, row: PageRow) -> Page:
         """The next page. Raises TamperedHistory, and Missing for what `know` has to tell where the chain does not begin
@@ -127,23 +165,38 @@ class Chain:
         key = self._keys.of(row.record, self._key)
         if key is None:
             raise self.tampered("the page was sealed by another key.")
+        form, codec = format_of(row.record), codec_of(row.record)
         if key is not self._key:
+            if self._key is not None:
+                self.marks.put(self.seq, self.link)  # whoever holds the earlier key cannot pass this
             self._key = key
-            self._places = {codec: key.place(Purpose.PAGE, self._run, codec) for codec in (CODEC, REFERRING, ZIPPED)}
+            self._places = {
+                (form, codec): key.place(Purpose.PAGE, self._run, codec, form)
+                for form in (FORMAT, LINKED_FORMAT)
+                for codec in (CODEC, REFERRING, ZIPPED)
+            }
+        if form < self._form:
+            raise self.tampered("the page is of an earlier format than those before it.")
         link = key.link(self.link, row.seq, row.record)
         if not same(link, row.link):
             raise self.tampered("the page was altered, moved or exchanged.")
-        codec = codec_of(row.record)
         try:
-            data = stored = key.open(self._places.get(codec, self._places[CODEC]), row.seq, 0, row.record)
+            place = self._places.get((form, codec), self._places[LINKED_FORMAT, CODEC])
+            data = stored = key.open(place, row.seq, 0, row.record)
             if codec == ZIPPED:
                 data = unzipped(data)
             records = unpack(data) if codec == CODEC else self._resolver.open(data, row.seq)
         except NotARecord as error:
             raise self.tampered("the page was altered.") from error
         self.packed = (codec, stored)
+        self._form = form
         self.seq += len(records)
         self.link = link
+        if form == FORMAT:
+            self.switched = self.seq
+            if self.earlier is not None:
+                self.earlier = digest(self.earlier + number(row.seq) + row.record)
+            self.marks.earlier = self.earlier
         self.pages += 1
         self.marks.passed(self.seq, link, len(row.record))
         return Page(row.seq, records)
@@ -209,6 +262,11 @@ class RunReader:
         return self._chain.seq
 
     @property
+    def earlier(self) -> bytes | None:
+        """The digest of the pages of format 1 that were read, as `Chain.earlier`."""
+        return self._chain.earlier
+
+    @property
     def packed(self) -> tuple[int, bytes]:
         """Codec and bytes of the page that `pages` gave last: what another key seals where the history goes over."""
         return self._chain.packed
@@ -253,13 +311,18 @@ class RunReader:
                 break
             for page_row in rows:
                 self._check(head)
-                if chain.seq >= head.seq and self._keys.of(page_row.record, self._keys.live) is None:
+                before = chain.seq
+                if before >= head.linked > 0 and format_of(page_row.record) != LINKED_FORMAT:
+                    raise chain.tampered("the page is of an earlier format than the head says.")
+                if before >= head.seq and self._keys.of(page_row.record, self._keys.live) is None:
                     # A head is written whenever the key changes.
                     raise chain.tampered("the page was sealed by an earlier key.")
                 try:
                     page = chain.open(page_row)
                 except Missing as error:
                     raise chain.tampered("the page refers to what is not before it.") from error
+                if before < head.seq < chain.seq:  # no place at which the two can be compared
+                    raise chain.tampered("a page goes on beyond the end that the head was written for.")
                 if chain.named and not self._apart:
                     page = Page(page.seq, await self.values.whole(page.records))
                 yield page
@@ -272,22 +335,46 @@ class RunReader:
             raise chain.tampered(f"the history ends here, but its head says record {head.seq - 1}.")
 
     def _check(self, head: Head) -> None:
-        if self._chain.seq == head.seq and not same(self._chain.link, head.link):
-            raise self._chain.tampered("the pages are not those that the head was written for.")
+        chain = self._chain
+        if chain.seq == head.seq and (
+            not same(chain.link, head.link)
+            or (head.earlier and chain.earlier is not None and not same(chain.earlier, head.earlier))
+        ):
+            raise chain.tampered("the pages are not those that the head was written for.")
 
     async def read(self) -> list[Page]:
         """The pages that came since the last call; an empty list if none did."""
         return [page async for page in self.pages()]
 
 
-async def read_snapshot(backend: Backend, keys: RunKeys, run_id: bytes) -> tuple[int, bytes, Value] | None:
-    """(seq, link, value) of the stored snapshot. Raises TamperedHistory for an altered one."""
+async def read_snapshot(backend: Backend, keys: RunKeys, run_id: bytes) -> tuple[Mark, Value] | None:
+    """Where the stored snapshot was taken, and the state; None where there is none that the run's live key sealed.
+
+    One that an earlier key of the run sealed is ignored: its holder could have made it, and the history says the same.
+    Raises TamperedHistory for an altered one.
+    """
     row = await backend.snapshot(run_id)
     if row is None:
         return None
+    if not keys.live.names(row.record) and keys.of(row.record) is not None:
+        log.warning("the snapshot of run %s was sealed by an earlier key: its history is read", run_id.hex())
+        return None
+    return open_snapshot(keys.live, row)
+
+
+def open_snapshot(key: ScopeKey, row: SnapshotRow) -> tuple[Mark, Value]:
+    """Where a snapshot was taken, and the state. Raises TamperedHistory for one that this key has not sealed."""
     try:
-        key = keys.opening(row.record)
-        link, value = unpack(key.open(key.place(Purpose.SNAPSHOT, run_id), row.seq, 0, row.record))
+        link, value, *earlier = unpack(key.open(key.place(Purpose.SNAPSHOT, row.run_id), row.seq, 0, row.record))
+        return Mark(row.seq, link, *(earlier or [None])), value
     except (IntegrityError, TypeError, ValueError) as error:
-        raise TamperedHistory("its snapshot was altered.", run=run_id.hex(), seq=row.seq) from error
-    return row.seq, link, value
+        raise TamperedHistory(
+            "its snapshot was altered, or sealed by an earlier key.", run=row.run_id.hex(), seq=row.seq
+        ) from error
+
+
+def sealed_anew(row: SnapshotRow, key: ScopeKey, by: ScopeKey) -> SnapshotRow:
+    """The same snapshot, sealed by a later key of the run. Raises TamperedHistory."""
+    open_snapshot(key, row)
+    data = key.open(key.place(Purpose.SNAPSHOT, row.run_id), row.seq, 0, row.record)
+    return row._replace(record=by.seal(by.place(Purpose.SNAPSHOT, row.run_id), row.seq, 0, data))

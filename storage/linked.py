@@ -1,7 +1,8 @@
 """Series of sealed records that only grow: numbered without gaps, each linked to the one before.
 
 A record that was altered, moved, exchanged or removed from within is found by reading on from the first; an end that
-was cut off is found by whoever knows how far the series was (an anchor).
+was cut off is found by whoever knows how far the series was (an anchor). Records are of format 2, whose links cover the
+ciphertext; those of earlier versions, of format 1, only ever precede them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from .codec import pack, unpack
-from .envelope import FIRST_LINK, ScopeKey, same
+from .envelope import FIRST_LINK, FORMAT, LINKED_FORMAT, ScopeKey, format_of, same
 from .errors import IntegrityError, NotARecord
 from .keyring import Keyring
 from .port import Backend
@@ -71,7 +72,9 @@ class Linked:
         rows = []
         for fields in records:
             number += 1
-            record = key.seal(key.place(self._purpose, key.scope), number, 0, pack([at_ms, *fields]))
+            record = key.seal(
+                key.place(self._purpose, key.scope, form=LINKED_FORMAT), number, 0, pack([at_ms, *fields])
+            )
             link = key.link(link, number, record)
             rows.append(LinkedRow(number, at_ms, link, record))
         return rows
@@ -79,14 +82,15 @@ class Linked:
     async def entries(self) -> AsyncIterator[Entry]:
         """All of them, verified from the first one. Raises IntegrityError for a record that was changed."""
         key, new = await self.key()
-        number, link = 0, FIRST_LINK
+        number, link, form = 0, FIRST_LINK, FORMAT
         while rows := await self._read(number, _PAGE):
             for row in rows:
                 number += 1
                 if row.number != number:
                     raise IntegrityError(f"The {self._name} has no {self._item} number {number}: it was removed.")
                 link = key.link(link, number, row.record)
-                if not same(link, row.link):
+                before, form = form, format_of(row.record)
+                if form < before or not same(link, row.link):
                     raise IntegrityError(f"{self._named(number)} was altered, moved or exchanged.")
                 yield Entry(number, row.created_ms, link, self._opened(key, row))
         if new is None and not number:
@@ -118,7 +122,8 @@ class Linked:
         return self._keyring.new_scope(self._kind, self._keyring.environment)
 
     def _opened(self, key: ScopeKey, row: LinkedRow) -> list[Value]:
-        fields = unpack(key.open(key.place(self._purpose, key.scope), row.number, 0, row.record))
+        form = FORMAT if format_of(row.record) == FORMAT else LINKED_FORMAT
+        fields = unpack(key.open(key.place(self._purpose, key.scope, form=form), row.number, 0, row.record))
         if type(fields) is not list or len(fields) != self._count + 1:
             raise NotARecord(f"A stored {self._item} has other fields than this version writes.")
         if fields[0] != row.created_ms:

@@ -88,6 +88,7 @@ class Migration:
         self._connections = connections
         self._runs = runs
         self._damaged: set[bytes] = set()
+        self._renewed: set[bytes] = set()  # ended runs that the next commit gives a fresh key
         self._stays = False
 
     async def remaining(self) -> int:
@@ -181,13 +182,16 @@ class Migration:
                 continue  # whatever it wraps belongs there
             after, step = 0, _STEP
             while rows := await self._backend.keys_of(key.domain, key.version, step, after):
-                batch = Batch(guard=self._keyring.guard)
+                batch, self._renewed = Batch(guard=self._keyring.guard), set()
                 moved = sum([await self._move_scope(row, batch) for _, row in rows])
                 if moved:
                     further = await self._operations.moved(operation, batch, done=operation.done + moved)
                     try:
                         await self._backend.commit(batch)
-                    except Conflict:  # something was taken out at the same moment: look again, at less
+                    except (
+                        Conflict,
+                        RecordNotFound,
+                    ):  # something was taken out at the same moment: look again, at less
                         step = max(1, step // 4)
                         continue
                     operation = further
@@ -201,9 +205,9 @@ class Migration:
         if target is None or row.kind in (Kind.FLOW, Kind.CONNECTION) or row.scope in self._damaged:
             return 0  # what was deployed or made in the meantime is the next round's
         try:
-            if row.kind == Kind.RUN and target != row.domain:
+            if row.kind == Kind.RUN:
                 return await self._move_run(row, target, batch)
-            if row.kind == Kind.TRIGGER and target != row.domain:
+            if row.kind == Kind.TRIGGER:
                 # Fired for the first time since its flow was moved.
                 return int(await self._triggers.move(row.scope, target))
             moved = self._keyring.rewrap_scope(row, target)
@@ -222,15 +226,22 @@ class Migration:
         log.error("%s %s was changed outside of Sealflow and is left where it is: %s", what, scope.hex(), error.message)
 
     async def _move_run(self, row: KeyRow, domain: int, batch: Batch) -> int:
-        """A run that has ended is wrapped anew; one in flight goes on under a fresh key first."""
+        """Wraps a key of a run anew, and lets a fresh one seal its row, and what a run in flight still writes."""
         generations = await self._backend.key_generations(Kind.RUN, row.scope)
-        if not generations or row.generation not in {each.generation for each in generations}:
+        run = await self._backend.run(row.scope)
+        if row.generation not in {each.generation for each in generations}:
             return 0  # it went in the meantime
-        if generations[-1].domain != domain and await self._runs.change_key(row.scope, domain):
-            generations = await self._backend.key_generations(Kind.RUN, row.scope)
+        there = (domain, self._keyring.live_version(domain))
+        latest = generations[-1]
+        if (
+            (latest.domain, latest.key_version) != there
+            and row.scope not in self._renewed
+            and run is not None
+            and (run.ended_ms is not None or not await self._runs.change_key(row.scope, domain))
+        ):
+            await self._runs.renew_row(row.scope, domain, batch)
+            self._renewed.add(row.scope)
         batch.rewrapped_keys.append(self._keyring.rewrap_scope(row, domain))
-        if row.generation == generations[-1].generation:
-            batch.run_domains.append((row.scope, domain))
         return 1
 
     async def _rewrite_runs(self, operation: Operation, progress: Callable[[Operation], None]) -> Operation:

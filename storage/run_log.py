@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from .codec import pack, pack_pages
-from .envelope import REFERRING, ZIPPED, ScopeKey, same
+from .envelope import LINKED_FORMAT, REFERRING, ZIPPED, ScopeKey, same
 from .errors import StorageError, StoreClosed
 from .folding import Folding
-from .history import Chain, Head, RunKeys, RunReader, read_snapshot
+from .history import Chain, Head, RunKeys, RunReader, read_snapshot, sealed_anew
 from .journal import Journal
-from .marks import Marks
+from .marks import Mark, Marks
 from .port import Backend
 from .purposes import Purpose
 from .references import Missing, Referrer
@@ -72,6 +72,8 @@ class RunLog:
         self._summary_version = summary_version
         self._summary: bytes | None = None
         self._snapshot = snapshot
+        self.snapshots = 0
+        """How many snapshots this log has taken."""
         self._marks = marks if marks is not None else Marks()
         self._new = False
         self._head_due = False
@@ -110,20 +112,21 @@ class RunLog:
         """
         snapshot = await read_snapshot(backend, keys, row.run_id)
         chain = Chain(keys, row.run_id)
-        if from_snapshot and snapshot is not None and (folding is None or folding.begin(snapshot[0], snapshot[2])):
-            chain = Chain(keys, row.run_id, snapshot[0], snapshot[1])
+        if from_snapshot and snapshot is not None and (folding is None or folding.begin(snapshot[0].seq, snapshot[1])):
+            chain = Chain(keys, row.run_id, snapshot[0])
         elif folding is not None:
             folding.begin(1, None)
         reader = RunReader(backend, keys, chain, row.run_id, apart=True, row=row)
         key = keys.live
-        known = snapshot is None or chain.seq == snapshot[0]
+        known = snapshot is None or chain.seq == snapshot[0].seq
         async for page in reader.pages():
             if folding is not None:
                 await folding.take(page, reader)
-            if snapshot is not None and chain.seq == snapshot[0] and same(chain.link, snapshot[1]):
+            if snapshot is not None and chain.seq == snapshot[0].seq and same(chain.link, snapshot[0].link):
                 known = True
-        if snapshot is not None and chain.seq < snapshot[0]:
-            raise chain.tampered(f"the history ends here, but a snapshot was taken at record {snapshot[0] - 1}.")
+        if snapshot is not None and chain.seq < snapshot[0].seq:
+            raise chain.tampered(f"the history ends here, but a snapshot was taken at record {snapshot[0].seq - 1}.")
+        chain.marks.put(chain.seq, chain.link)
         head = reader.head
         assert head is not None  # noqa: S101 (pages() has set it)
         # Heads and snapshots count as well; the limit is far enough away for a rough number.
@@ -132,12 +135,12 @@ class RunLog:
             journal,
             backend,
             keys,
-            head._replace(seq=chain.seq, link=chain.link),
+            head._replace(seq=chain.seq, link=chain.link, linked=head.linked or chain.switched),
             row.run_id,
             row.domain,
             head_version=row.head_version,
             summary_version=row.summary_version,
-            snapshot=(snapshot[0], snapshot[2]) if snapshot is not None and known and folding is None else None,
+            snapshot=(snapshot[0].seq, snapshot[1]) if snapshot is not None and known and folding is None else None,
             marks=chain.marks,
         )
 
@@ -245,9 +248,11 @@ class RunLog:
     def snapshot(self, value: Value) -> None:
         """Seals a cache of the state as of the last record appended; replaces the one before. Raises NotStorable."""
         self._alive()
-        data = pack([self._link, value])
+        earlier = self._marks.earlier
+        data = pack([self._link, value] if earlier is None else [self._link, value, earlier])
         record = self._key.seal(self._key.place(Purpose.SNAPSHOT, self.run_id), self.seq, 0, data)
         self._journal.batch.snapshots[self.run_id] = SnapshotRow(self.run_id, self.seq, record)
+        self.snapshots += 1
         self._snapshot = None
         if self._referrer is not None:
             self._referrer.forget()
@@ -257,19 +262,21 @@ class RunLog:
         """(number of the next record at that time, state) of the latest durable snapshot, or None."""
         if self._snapshot is None:
             found = await read_snapshot(self._backend, self._keys, self.run_id)
-            return None if found is None or found[0] > self.seq else (found[0], found[2])
+            return None if found is None or found[0].seq > self.seq else (found[0].seq, found[1])
         return self._snapshot
 
     async def record(self, seq: int) -> Value:
         """One record of this run, by its number, once it is durable. Raises TamperedHistory.
 
-        What lies before it was verified or written by this log; so only the way from the nearest mark is read. Large
-        values are only named in it, see `whole`.
+        This log has verified or written what is before it. So only the pages from the nearest mark on are read, up to
+        the next mark where an earlier key sealed them. Large values are only named in it, see `whole`.
         """
         return (await self._stored(seq))[0]
 
     async def _stored(self, seq: int) -> tuple[Value, bytes]:
-        chain = Chain(self._keys, self.run_id, *self._marks.before(seq))
+        chain = Chain(self._keys, self.run_id, self._marks.before(seq))
+        until = self._marks.behind(seq)
+        found: tuple[Value, bytes] | None = None
         while True:
             rows = await self._backend.pages(self.run_id, chain.seq, 1, 1)
             if not rows:
@@ -279,8 +286,15 @@ class RunLog:
             except Missing as missing:
                 chain.know(missing.seq, await self._stored(missing.seq))
                 continue
-            if seq < chain.seq:
-                return chain.stored(seq, page)
+            if found is None and seq < chain.seq:
+                found = chain.stored(seq, page)
+                if self._key.names(rows[0].record):
+                    return found
+            if found is not None and (until is None or chain.seq >= until.seq):
+                # The holder of an earlier key can make pages and links, but none that lead to this mark.
+                if until is None or chain.seq > until.seq or not _leads_to(chain, until):
+                    raise chain.tampered("the pages are not those that were verified before.")
+                return found
 
     # --- large values
 
@@ -401,11 +415,29 @@ class RunLog:
         if error is not None:
             raise error
 
-    def change_key(self, key: ScopeKey, key_row: KeyRow, summary: Value) -> None:
-        """From now on another key seals this run: its row goes with the next commit, a head and the summary under it
-        too. What is there stays under the earlier one.
+    @property
+    def unbound(self) -> bool:
+        """Whether there are pages of format 1 that a change of key has to bind, by their digest."""
+        return self._head.linked > 1 and not self._head.earlier
+
+    def change_key(
+        self, key: ScopeKey, key_row: KeyRow, summary: Value, snapshot: SnapshotRow | None, earlier: bytes
+    ) -> None:
+        """From now on another key seals this run: its row goes with the next commit, and a head, the summary and the
+        snapshot under it. The pages that are there stay under the earlier one.
+
+        `snapshot` is the stored one, `earlier` the digest of the pages of format 1 if the log is `unbound`. Raises
+        TamperedHistory; nothing was changed then.
         """
         self._alive()
+        snapshot = self._journal.batch.snapshots.get(self.run_id, snapshot)
+        if snapshot is not None and self._key.names(snapshot.record):
+            self._journal.batch.snapshots[self.run_id] = sealed_anew(snapshot, self._key, key)
+        else:
+            self._journal.batch.removed_snapshots.append(self.run_id)
+        if self.unbound:
+            self._head = self._head.bound(earlier)
+        self._marks.put(self.seq, self._link)
         self._keys = self._keys.with_newer(key)
         self._values = ValueReader(self._backend, self._keys, self.run_id)
         self._key, self._domain = key, key_row.domain
@@ -419,7 +451,8 @@ class RunLog:
 
     def _page_places(self) -> tuple[bytes, bytes]:
         place = self._key.place
-        return place(Purpose.PAGE, self.run_id, REFERRING), place(Purpose.PAGE, self.run_id, ZIPPED)
+        forms = [place(Purpose.PAGE, self.run_id, codec, LINKED_FORMAT) for codec in (REFERRING, ZIPPED)]
+        return forms[0], forms[1]
 
     def close(self) -> None:
         """Ends this log: later appends are refused. What is queued still becomes durable."""
@@ -439,3 +472,8 @@ class RunLog:
         self._summary_version += 1
         place = self._key.place(Purpose.SUMMARY, self.run_id)
         self._summary = self._key.seal(place, 0, self._summary_version, data)
+
+
+def _leads_to(chain: Chain, mark: Mark) -> bool:
+    digests = (chain.earlier, mark.earlier)
+    return same(chain.link, mark.link) and (None in digests or digests[0] == digests[1])

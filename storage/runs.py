@@ -9,10 +9,20 @@ from functools import partial
 from weakref import WeakValueDictionary
 
 from .codec import pack
-from .envelope import FIRST_LINK, ScopeKey, kid_of
+from .envelope import FIRST_LINK, LINKED_FORMAT, ScopeKey, kid_of
 from .errors import IntegrityError, RecordNotFound, TamperedHistory
 from .folding import Folding
-from .history import Chain, Head, RunKeys, RunReader, open_head, open_run_info, read_snapshot
+from .history import (
+    Chain,
+    Head,
+    RunKeys,
+    RunReader,
+    open_head,
+    open_run_info,
+    open_snapshot,
+    read_snapshot,
+    sealed_anew,
+)
 from .journal import Journal
 from .keyring import Keyring
 from .parts import Parts
@@ -79,7 +89,7 @@ class Runs:
             key, key_row = prepared.key, prepared.key_row
         else:
             key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain)
-        head = Head(1, FIRST_LINK, status, None, flow_id, version, definition_digest, started_ms, parent)
+        head = Head(1, FIRST_LINK, status, None, flow_id, version, definition_digest, started_ms, parent, linked=1)
         log = self._live[run_id] = RunLog.create(self._journal, self._backend, key, key_row, head, summary)
         if prepared is not None:
             log.will_name(prepared.names)
@@ -132,7 +142,13 @@ class Runs:
                 own = log is None or log.closed
                 if log is None or own:
                     log = await self._open(run_id, from_snapshot=True)
+                taken = log.snapshots
+                await self._journal.flush()
+                snapshot = await self._backend.snapshot(run_id)
+                earlier = await self._earlier(run_id) if log.unbound else b""
                 rows = await self._backend.key_generations(Kind.RUN, run_id)
+                if log.snapshots != taken:
+                    continue
                 if own or not (log.released or log.closed):
                     break
                 await self._journal.flush()  # it has fallen asleep meanwhile, and is nobody's then
@@ -141,12 +157,38 @@ class Runs:
                 return False
             generation = rows[-1].generation + 1
             key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain, generation=generation)
-            log.change_key(key, key_row, info.summary)
+            log.change_key(key, key_row, info.summary, snapshot, earlier)
             await self._journal.flush()
             if own:
                 log.close()
                 await self._backend.release([run_id])
             return True
+
+    async def renew_row(self, run_id: bytes, domain: int, batch: Batch) -> None:
+        """Seal head, summary and snapshot of a run without a writer by a fresh key of a domain, and put them into the
+        batch. The pages stay under the earlier keys; this head binds them. Raises TamperedHistory.
+        """
+        rows = await self._backend.key_generations(Kind.RUN, run_id)
+        keys, row = await self._keys_and_row(run_id)
+        head, info = open_head(keys.live, row), open_run_info(keys.live, row)
+        if head.linked != 1 and not head.earlier:
+            head = head.bound(await self._earlier(run_id))
+        key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain, generation=rows[-1].generation + 1)
+        snapshot = await self._backend.snapshot(run_id)
+        if snapshot is not None and keys.live.names(snapshot.record):
+            batch.snapshots[run_id] = sealed_anew(snapshot, keys.live, key)
+        else:
+            batch.removed_snapshots.append(run_id)
+        batch.keys.append(key_row)
+        batch.run_domains.append((run_id, domain))
+        batch.run_updates.append(_row_anew(row, key, head, info))
+
+    async def _earlier(self, run_id: bytes) -> bytes:
+        """The digest of a run's pages of format 1, once all of its history is verified."""
+        reader = await self.reader(run_id, apart=True)
+        async for _ in reader.pages():
+            pass
+        return reader.earlier or b""
 
     async def rewrite(self, run_id: bytes, domain: int, batch: Batch, most_bytes: int) -> int:
         """Puts the whole history of a run that has ended into the batch, sealed and linked by a fresh key, and shreds
@@ -193,20 +235,13 @@ class Runs:
             batch.exchanged_pages.append(run_id)
         else:
             batch.replaced_pages += pages
-        head = open_head(keys.live, row)._replace(link=link)
+        head = open_head(keys.live, row)._replace(link=link, linked=1, earlier=b"")
         info = open_run_info(keys.live, row)
-        head_version, summary_version = row.head_version + 1, row.summary_version + 1
         batch.keys.append(key_row)
         batch.dropped_generations.append((Kind.RUN, run_id, generation))
         batch.removed_snapshots.append(run_id)
         batch.run_domains.append((run_id, domain))
-        batch.run_updates.append(
-            RunUpdate(
-                run_id, head.status, head.ended_ms, head_version,
-                key.seal(key.place(Purpose.HEAD, run_id), 0, head_version, pack(tuple(head))), summary_version,
-                key.seal(key.place(Purpose.SUMMARY, run_id), 0, summary_version, pack(info.summary)),
-            )
-        )  # fmt: skip
+        batch.run_updates.append(_row_anew(row, key, head, info))
         return size
 
     async def adopt(self, info: RunInfo, reader: RunReader, parts: Parts) -> None:
@@ -231,7 +266,7 @@ class Runs:
             nonlocal begun
             if parts.full and reader.head is not None:
                 if not begun:
-                    parts.batch.runs.append(row(reader.head._replace(seq=1, link=FIRST_LINK)))
+                    parts.batch.runs.append(row(reader.head._replace(seq=1, link=FIRST_LINK, linked=1, earlier=b"")))
                     begun = True
                 await parts.flush()
 
@@ -251,7 +286,7 @@ class Runs:
             await make_room()
         if reader.head is None:
             raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
-        head = reader.head._replace(link=link)
+        head = reader.head._replace(link=link, linked=1, earlier=b"")
         if begun:
             sealed = key.seal(head_place, 0, 2, pack(tuple(head)))
             parts.batch.run_updates.append(RunUpdate(run_id, head.status, head.ended_ms, 2, sealed, 1, None))
@@ -294,8 +329,14 @@ class Runs:
         return await settled(self._backend, self._keyring, Kind.RUN, run_id, read)
 
     async def snapshot(self, run_id: bytes) -> None:
-        """Verifies the latest snapshot of a run, where there is one. Raises TamperedHistory."""
-        await read_snapshot(self._backend, await self.keys(run_id), run_id)
+        """Verifies the latest snapshot of a run, where there is one. Raises TamperedHistory, also for one that an
+        earlier key of the run sealed, unless its head is of a version that left these.
+        """
+        keys, row = await self._keys_and_row(run_id)
+        if not open_head(keys.live, row).linked:
+            await read_snapshot(self._backend, keys, run_id)
+        elif (snapshot := await self._backend.snapshot(run_id)) is not None:
+            open_snapshot(keys.live, snapshot)
 
     async def list(
         self,
@@ -339,10 +380,18 @@ class Runs:
         return keys, row
 
 
+def _row_anew(row: RunRow, key: ScopeKey, head: Head, info: RunInfo) -> RunUpdate:
+    """The next head and summary of a run, sealed by this key."""
+    run_id, head_version, summary_version = row.run_id, row.head_version + 1, row.summary_version + 1
+    sealed = key.seal(key.place(Purpose.HEAD, run_id), 0, head_version, pack(tuple(head)))
+    summary = key.seal(key.place(Purpose.SUMMARY, run_id), 0, summary_version, pack(info.summary))
+    return RunUpdate(run_id, head.status, head.ended_ms, head_version, sealed, summary_version, summary)
+
+
 def _sealed_anew(key: ScopeKey, run_id: bytes, seq: int, reader: RunReader) -> bytes:
     """The page that the reader has just given, as it was packed, sealed by this key."""
     codec, data = reader.packed
-    return key.seal(key.place(Purpose.PAGE, run_id, codec), seq, 0, data)
+    return key.seal(key.place(Purpose.PAGE, run_id, codec, LINKED_FORMAT), seq, 0, data)
 
 
 async def _values_anew(key: ScopeKey, value: StoredValue, reader: RunReader) -> AsyncIterator[ChunkRow]:

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from customer_keys import ENVIRONMENT
+from gcm_forgeries import salamander
 from kept_store import KeptStore, add_run, kept_store
 from sealflow.storage import IntegrityError, NotARecord, Store, TamperedHistory, Vault
 from sealflow.storage.envelope import HEADER_BYTES, NONCE_BYTES, environment_key_payload, expand, lp, number
@@ -216,50 +216,6 @@ async def test_a_planted_environment_key(kept: KeptStore) -> None:
 
 
 # --- a ciphertext that opens under two keys ("invisible salamander": Dodis, Grubbs, Ristenpart, Woodage, CRYPTO 2018)
-
-_R = 0xE1 << 120
-_ONE = 1 << 127
-
-
-def _times(left: int, right: int) -> int:
-    product = 0
-    for bit in range(127, -1, -1):
-        if right >> bit & 1:
-            product ^= left
-        left = (left >> 1) ^ _R if left & 1 else left >> 1
-    return product
-
-
-def _inverse(element: int) -> int:
-    result, exponent = _ONE, (1 << 128) - 2
-    while exponent:
-        if exponent & 1:
-            result = _times(result, element)
-        element, exponent = _times(element, element), exponent >> 1
-    return result
-
-
-def _block(key: bytes, data: bytes) -> int:
-    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
-    return int.from_bytes(encryptor.update(data) + encryptor.finalize(), "big")
-
-
-def salamander(first: bytes, second: bytes, nonce: bytes, associated: bytes) -> bytes:
-    """32 bytes and a tag that AES-GCM opens with both keys, for the same associated data."""
-    padded = associated + bytes(-len(associated) % 16)
-    blocks = [int.from_bytes(padded[at : at + 16], "big") for at in range(0, len(padded), 16)]
-    one = int.from_bytes(os.urandom(16), "big")
-    lengths = int.from_bytes((len(associated) * 8).to_bytes(8, "big") + (256).to_bytes(8, "big"), "big")
-
-    def tag(key: bytes, two: int) -> int:
-        power, total = _block(key, bytes(16)), 0
-        for block in [*blocks, one, two, lengths]:
-            total = _times(total ^ block, power)
-        return total ^ _block(key, nonce + b"\0\0\0\1")
-
-    squares = [_times(power, power) for power in (_block(first, bytes(16)), _block(second, bytes(16)))]
-    two = _times(tag(first, 0) ^ tag(second, 0), _inverse(squares[0] ^ squares[1]))
-    return b"".join(part.to_bytes(16, "big") for part in (one, two, tag(first, two)))
 
 
 async def test_a_ciphertext_that_opens_under_two_keys(kept: KeptStore) -> None:

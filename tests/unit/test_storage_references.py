@@ -18,6 +18,7 @@ from sealflow.storage import Keystore, NotARecord, NotStorable, RunLog, Store, T
 from sealflow.storage.codec import pack, pack_pages
 from sealflow.storage.envelope import REFERRING, ZIPPED, codec_of
 from sealflow.storage.history import Chain, RunReader
+from sealflow.storage.marks import Mark
 from sealflow.storage.references import SPAN, Missing, Referrer, Resolver
 from sealflow.storage.zipping import unzipped
 
@@ -205,7 +206,7 @@ async def test_a_reader_that_begins_too_late_says_so(vault: Vault) -> None:
     place = log.seq, log._link
     log.append([[1, 2, value]])
     await vault.flush()
-    reader = RunReader(vault._backend, log._keys, Chain(log._keys, RUN, *place), RUN)
+    reader = RunReader(vault._backend, log._keys, Chain(log._keys, RUN, Mark(*place, b"")), RUN)
     with pytest.raises(TamperedHistory, match="refers to"):
         await reader.read()
 

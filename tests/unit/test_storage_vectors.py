@@ -1,4 +1,4 @@
-"""Known answers of format 1: built here by hand from hashlib, hmac and plain AES-GCM, not by the envelope."""
+"""Known answers of formats 1 and 2: built here by hand from hashlib, hmac and plain AES-GCM, not by the envelope."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def hkdf_expand(key: bytes, info: bytes, length: int) -> bytes:
     return hmac.new(key, info + b"\x01", hashlib.sha512).digest()[:length]
 
 
-def record_vectors() -> list[dict[str, Any]]:
-    """Sealed records and the link behind each, by hand."""
+def record_vectors(form: int = 1) -> list[dict[str, Any]]:
+    """Sealed records and the link behind each, by hand. In format 2 the link covers the whole record."""
     kid = hkdf_expand(KEY, lp(b"sealflow/1", b"kid", ENVIRONMENT, n(1), RUN), 32)
     both = hkdf_expand(KEY, lp(b"sealflow/1", b"enc|chain"), 64)
-    header = bytes([0x57, 1, 1, 1]) + kid
+    header = bytes([0x57, form, 1, 1]) + kid
     vectors = []
     previous = bytes(32)
     cases = [(1, 1, 0, b""), (1, 2, 0, b"\x91\x92\x01\xa1x"), (2, 0, 7, bytes(100)), (8, 1 << 40, 3, b"x" * 65536)]
     for purpose, seq, row_version, plaintext in cases:
         associated = lp(header, ENVIRONMENT, n(purpose), RUN, n(seq), n(row_version))
         record = header + NONCE + AESGCM(both[:32]).encrypt(NONCE, plaintext, associated)
-        message = previous + n(seq) + record[:48] + record[-16:]
+        message = previous + n(seq) + (record[:48] + record[-16:] if form == 1 else record)
         link = hmac.new(both[32:], message, hashlib.sha256).digest()
         vectors.append(
             {
@@ -200,6 +200,7 @@ def fixed_nonce(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_vector_files_are_what_the_specification_says() -> None:
     assert json.loads((VECTORS / "sealed_record_1.json").read_text()) == record_vectors()
+    assert json.loads((VECTORS / "linked_record_2.json").read_text()) == record_vectors(2)
     assert json.loads((VECTORS / "keys_1.json").read_text()) == key_vectors()
     assert json.loads((VECTORS / "codec_1.json").read_text()) == codec_vectors()
     assert json.loads((VECTORS / "page_2.json").read_text()) == page_vector(crc=True)
@@ -208,18 +209,22 @@ def test_the_vector_files_are_what_the_specification_says() -> None:
 
 
 @pytest.mark.usefixtures("fixed_nonce")
-def test_records_and_links() -> None:
+@pytest.mark.parametrize(("form", "file"), [(1, "sealed_record_1.json"), (2, "linked_record_2.json")])
+def test_records_and_links(form: int, file: str) -> None:
     key = envelope.ScopeKey(KEY, ENVIRONMENT, Kind.RUN, RUN)
-    for vector in json.loads((VECTORS / "sealed_record_1.json").read_text()):
+    for vector in json.loads((VECTORS / file).read_text()):
         text = vector["plaintext"]
         plaintext = bytes.fromhex(text[:2]) * int(text[3:]) if "*" in text else bytes.fromhex(text)
-        place = key.place(Purpose(vector["purpose"]), bytes.fromhex(vector["record_id"]))
+        place = key.place(Purpose(vector["purpose"]), bytes.fromhex(vector["record_id"]), form=form)
         record = key.seal(place, vector["seq"], vector["row_version"], plaintext)
         assert key.kid.hex() == vector["kid"]
         assert hashlib.sha256(record).hexdigest() == vector["record_sha256"]
         assert vector["record"] in (None, record.hex())
         assert key.open(place, vector["seq"], vector["row_version"], record) == plaintext
-        assert key.link(bytes.fromhex(vector["previous_link"]), vector["seq"], record).hex() == vector["link"]
+        previous = bytes.fromhex(vector["previous_link"])
+        assert key.link(previous, vector["seq"], record).hex() == vector["link"]
+        if form == 2 and not vector["row_version"]:
+            assert key.seal_page(place, vector["seq"], plaintext, previous) == (record, bytes.fromhex(vector["link"]))
 
 
 @pytest.mark.usefixtures("fixed_nonce")

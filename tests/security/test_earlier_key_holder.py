@@ -1,0 +1,183 @@
+"""Somebody with the service's keystore and a copy from before a change of keys, who writes the database afterwards.
+Nothing that an earlier key could have sealed steers anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attacked_store import AttackedStore
+from customer_keys import ENVIRONMENT
+from earlier_holder import EarlierHolder, earlier_holder
+from earlier_version import earlier_version
+from sealflow.storage import TamperedHistory, Vault
+from sealflow.storage.codec import pack
+from sealflow.storage.purposes import Kind, Purpose
+
+RUN = b"r" * 16
+
+
+async def begun(attacked: AttackedStore, *, ended: bool = False) -> None:
+    """A run of three pages under the service's key, with a snapshot unless it has ended."""
+    async with attacked.keys.vault() as vault:
+        flow = await vault.put_flow("flow", {"v": 1})
+        log = vault.create_run(RUN, flow.flow_id, 1, 5, {"s": 1}, status=1)
+        for number in range(3):
+            log.append([[number, "honest"]])
+        if ended:
+            log.append([], status=2, ended_ms=9)
+        else:
+            log.snapshot({"to": "https://honest.example"})
+        await vault.flush()
+
+
+async def migrated(attacked: AttackedStore, *, policy: str = "one", full: bool = False) -> None:
+    async with attacked.keys.administration() as administration:
+        await administration.apply(policy, ENVIRONMENT)
+    async with attacked.keys.vault() as vault:
+        assert await vault.try_become_executor()
+        await vault.begin_migration(full=full)
+        await vault.migrate()
+
+
+async def held(attacked: AttackedStore, folder: Path) -> EarlierHolder:
+    return await earlier_holder(attacked, folder / "kept")
+
+
+async def history(vault: Vault) -> list[Any]:
+    return [record async for page in vault.read_run(RUN) for record in page.records]
+
+
+async def refused(attacked: AttackedStore, read: Callable[[Vault], Awaitable[object]] = history) -> None:
+    """Reading is refused, and `verify` names the run."""
+    async with attacked.keys.vault() as vault:
+        with pytest.raises(TamperedHistory):
+            await read(vault)
+    assert {finding.run for finding in (await attacked.verify()).findings} == {RUN}
+
+
+async def test_a_page_is_exchanged_for_one_with_the_same_tag(attacked: AttackedStore, tmp_path: Path) -> None:
+    """The holder changes a page from before a migration and solves for a block that gives it the same nonce and tag.
+    The page is refused: its link covers the ciphertext.
+    """
+    await begun(attacked, ended=True)
+    holder = await held(attacked, tmp_path)
+    await migrated(attacked)
+    page = (await holder.pages(RUN))[1]
+    await holder.exchange_page(RUN, page, [[1, "forged"]])
+    await refused(attacked)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_a_page_that_an_earlier_version_linked_is_exchanged(
+    attacked: AttackedStore, tmp_path: Path, ended: bool
+) -> None:
+    """The holder does the same to a page of format 1, whose link covers only nonce and tag. The page is refused: the
+    migration bound such pages by their digest.
+    """
+    with earlier_version():
+        await begun(attacked, ended=ended)
+    holder = await held(attacked, tmp_path)
+    await migrated(attacked)
+    async with attacked.keys.vault() as vault:
+        assert [record[1] for record in await history(vault)] == ["honest"] * 3
+    page = (await holder.pages(RUN))[1]
+    await holder.exchange_page(RUN, page, [[1, "forged"]])
+    await refused(attacked)
+
+
+async def test_a_page_goes_on_beyond_the_head(attacked: AttackedStore, tmp_path: Path) -> None:
+    """The holder replaces the last page from before the migration by one with more records, so that the history never
+    stands where the sealed head ends. It is refused.
+    """
+    await begun(attacked)
+    holder = await held(attacked, tmp_path)
+    await migrated(attacked)
+    pages = await holder.pages(RUN)
+    record, link = holder.page(RUN, 3, pages[1]["link"], [[2, "honest"], [3, "forged"]])
+    await attacked.changed(
+        f"UPDATE pages SET record = ?, link = ? WHERE run = {pages[2]['run']} AND seq = 3", record, link
+    )
+    await refused(attacked)
+
+
+async def test_pages_are_exchanged_while_the_run_is_open(attacked: AttackedStore, tmp_path: Path) -> None:
+    """The holder exchanges pages and their links under a process that has verified the history already and loads an
+    earlier record again. The record is refused.
+    """
+    await begun(attacked)
+    holder = await held(attacked, tmp_path)
+    await migrated(attacked)
+    async with attacked.keys.vault() as vault:
+        log = await vault.open_run(RUN)
+        assert await log.record(2) == [1, "honest"]
+        pages = await holder.pages(RUN)
+        link = pages[0]["link"]
+        for seq in (2, 3):
+            record, link = holder.page(RUN, seq, link, [[seq - 1, "forged"]])
+            where = f"run = {pages[0]['run']} AND seq = {seq}"
+            await attacked.changed(f"UPDATE pages SET record = ?, link = ? WHERE {where}", record, link)
+        with pytest.raises(TamperedHistory):
+            await log.record(2)
+
+
+async def test_a_snapshot_is_sealed_by_an_earlier_key(attacked: AttackedStore, tmp_path: Path) -> None:
+    """The holder seals a snapshot by the key that the run had before a migration. The run resumes from its history, and
+    `verify` names it.
+    """
+    await begun(attacked)
+    holder = await held(attacked, tmp_path)
+    await migrated(attacked)
+    assert (await attacked.verify()).ok
+    async with attacked.keys.vault() as vault:  # the change of keys has sealed the honest one anew
+        log = await vault.open_run(RUN, from_snapshot=True)
+        assert await log.load_snapshot() == (4, {"to": "https://honest.example"})
+    key, pages = holder.key(Kind.RUN, RUN), await holder.pages(RUN)
+    data = pack([pages[-1]["link"], {"to": "https://attacker.example"}, b""])
+    record = key.seal(key.place(Purpose.SNAPSHOT, RUN), 4, 0, data)
+    await attacked.changed(f"UPDATE snapshots SET record = ? WHERE run = {pages[0]['run']}", record)
+    async with attacked.keys.vault() as vault:
+        log = await vault.open_run(RUN, from_snapshot=True)
+        assert await log.load_snapshot() is None
+        assert (log.seq, await log.record(1)) == (4, [0, "honest"])
+    (finding,) = (await attacked.verify()).findings
+    assert (finding.run, "snapshot" in finding.problem) == (RUN, True)
+
+
+@pytest.mark.parametrize("change", ["migration", "data keys", "another customer"])
+async def test_an_ended_run_is_started_again(attacked: AttackedStore, tmp_path: Path, change: str) -> None:
+    """The holder seals a head by the earlier key that says that an ended run still runs, with a history of its own. It
+    is refused after each change of keys.
+    """
+    await begun(attacked, ended=True)
+    if change == "another customer":
+        await migrated(attacked)
+        holder = await earlier_holder(attacked, tmp_path / "kept", {2: attacked.keys.provider("one")})
+        await migrated(attacked, policy="two")
+    else:
+        holder = await held(attacked, tmp_path)
+        if change == "migration":
+            await migrated(attacked)
+        else:
+            async with attacked.keys.administration() as administration:
+                await administration.rotate(ENVIRONMENT, data_keys=True)
+            async with attacked.keys.vault() as vault:
+                assert await vault.try_become_executor()
+                await vault.migrate()
+    row, key = await holder.run_row(RUN), holder.key(Kind.RUN, RUN)
+    record, link = holder.page(RUN, 1, bytes(32), [[0, "forged"]])
+    await attacked.execute(f"DELETE FROM pages WHERE run = {row['id']}")
+    await attacked.insert("pages", {"run": row["id"], "seq": 1, "link": link, "record": record})
+    version = row["head_version"] + 1
+    head = [2, link, 1, None, row["flow_id"], row["version"], b"", row["started_ms"], None, 1, b""]
+    sealed = key.seal(key.place(Purpose.HEAD, RUN), 0, version, pack(head))
+    summary = key.seal(key.place(Purpose.SUMMARY, RUN), 0, row["summary_version"], pack({"s": 1}))
+    await attacked.changed(
+        f"UPDATE runs SET status = 1, ended_ms = NULL, head_version = {version}, head = ?, summary = ? "
+        f"WHERE id = {row['id']}",
+        sealed, summary,
+    )  # fmt: skip
+    await refused(attacked, lambda vault: vault.open_run(RUN))
