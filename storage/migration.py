@@ -188,10 +188,7 @@ class Migration:
                     further = await self._operations.moved(operation, batch, done=operation.done + moved)
                     try:
                         await self._backend.commit(batch)
-                    except (
-                        Conflict,
-                        RecordNotFound,
-                    ):  # something was taken out at the same moment: look again, at less
+                    except (Conflict, RecordNotFound):  # something was removed at the same moment: try again with less
                         step = max(1, step // 4)
                         continue
                     operation = further

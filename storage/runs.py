@@ -175,7 +175,7 @@ class Runs:
             head = head.bound(await self._earlier(run_id))
         key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain, generation=rows[-1].generation + 1)
         snapshot = await self._backend.snapshot(run_id)
-        if snapshot is not None and keys.live.names(snapshot.record):
+        if snapshot is not None and head.ended_ms is None and keys.live.names(snapshot.record):
             batch.snapshots[run_id] = sealed_anew(snapshot, keys.live, key)
         else:
             batch.removed_snapshots.append(run_id)

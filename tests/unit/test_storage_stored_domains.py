@@ -10,7 +10,7 @@ from pathlib import Path
 
 from customer_keys import ENVIRONMENT, Customer, customer
 from sealflow.storage import EnvironmentLocked
-from sealflow.storage.envelope import HEADER_BYTES, KID_BYTES, codec_of
+from sealflow.storage.envelope import HEADER_BYTES, KID_BYTES, codec_of, format_of
 from sealflow.storage.keyring import Keyring
 from sealflow.storage.purposes import Purpose
 from sealflow.storage.rows import KeyRow
@@ -67,7 +67,7 @@ def opened(keyring: Keyring, record: Record, keys: dict[bytes, KeyRow]) -> bytes
     _, _, purpose, scope, seq, version, data = record
     key = keyring.open_scope(keys[data[HEADER_BYTES - KID_BYTES : HEADER_BYTES]])
     assert key.scope == scope
-    return key.open(key.place(purpose, scope, codec_of(data)), seq, version, data)
+    return key.open(key.place(purpose, scope, codec_of(data), format_of(data)), seq, version, data)
 
 
 async def test_the_service_opens_what_is_its_own_and_nothing_else(tmp_path: Path) -> None:
