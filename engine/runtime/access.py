@@ -28,6 +28,7 @@ from .library import Library
 from .machine_groups import groups_of
 from .outgoing import Underway
 from .perform import Performer
+from .scrubbing import scrub
 
 if TYPE_CHECKING:
     from ...connectors import Registry
@@ -275,6 +276,8 @@ class Access:
         for _ in range(_TURNS):  # what has ended lets go in its next turn
             await asyncio.sleep(0)
         gc.collect()  # what only cycles keep
+        if revoked:
+            await scrub()
 
     def admit(self, vault: Vault) -> None:
         """The key is given again: everything may be used again, and `retake` brings back what went on here."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import fields, is_dataclass
@@ -12,11 +17,17 @@ from typing import Any, Final
 
 import pytest
 import sealflow
+from process_memory import found_in_memory
 from revocable import NAME, Revocable, revocable
 from sealflow.engine.hosts.replaying import open_history
 from sealflow.engine.revocable import Revocable as Emptied
 from sealflow.storage import EnvironmentLocked
+from sealflow.storage.envelope import expand
+from sealflow.storage.keyring import Keyring
+from sealflow.storage.purposes import Kind
+from sealflow.storage.rows import KeyRow
 
+READER: Final = Path(__file__).parents[1] / "support" / "memory_reader.py"
 S = ["Succeeded"]
 CANARY: Final = "canary-4711"
 ITEMS: Final = 100
@@ -200,3 +211,51 @@ async def _names(run: sealflow.Run) -> AsyncIterator[str]:
         async for entry in following:
             yield entry.path
             return
+
+
+def _needles(keyring: Keyring, row: KeyRow) -> dict[str, bytes]:
+    """The keys that open a run: its environment's key, what is derived of that, and its own."""
+    key = keyring._keys[row.domain, row.key_version]
+    assert key._key is not None
+    own = key._unwrap(row.kind, row.scope, row.generation, row.kid, row.wrapped)
+    return {
+        "environment key": key._key, "wrapping key": expand(key._key, b"wrap"), "index key": key._index,
+        "MAC key": key._mac, "key of the run": own,
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_search_through_the_memory_of_a_locked_process(tmp_path: Path, database: str | None) -> None:
+    """The reader keeps everything of a run over a lock, then searches the whole memory of the process from another one.
+    No key of the customer's domain is left, and of the plain values at most a few copies in memory that was freed.
+    """
+    plain = {name: f"{name}-{os.urandom(12).hex()}" for name in ("definition", "input")}
+    definition = json.loads(json.dumps(FLOW).replace(CANARY, plain["definition"]))
+    async with revocable(tmp_path, {"http": _subscribed}, database=database) as world:
+        env, home = world.env, world.engine.home
+        await env.connections.create("shared", PROPERTIES, {"key": "k"}, connector="desk")
+        (run,) = await env.start(await env.deploy("flow", definition), plain["input"])
+        async with aclosing(run.follow()) as following:
+            async for entry in following:
+                if entry.code == "Subscribed":
+                    break
+        row = (await env._vault._backend.key_generations(Kind.RUN, run._id))[-1]
+        keys = _needles(env._vault._keyring, row)
+    needles = {**keys, **{name: text.encode() for name, text in plain.items()}}
+    options = {**os.environ, "SEALFLOW_KEYSTORE": str(tmp_path / "keys" / "k.json")}
+    command = [sys.executable, str(READER), str(home), NAME, run.id]
+    reader = await asyncio.create_subprocess_exec(*command, env=options, stdin=PIPE, stdout=PIPE)
+    assert reader.stdout is not None
+    try:
+        assert await reader.stdout.readline() == b"read\n"
+        before = found_in_memory(reader.pid, needles)
+        assert all(before[name] for name in ("environment key", "index key", *plain)), before
+        async with sealflow.open(home, keystore=tmp_path / "keys" / "k.json", resume=False) as engine:
+            await engine.administration("maria").lock(NAME)
+        assert await reader.stdout.readline() == b"refused EnvironmentLocked\n"
+        after = found_in_memory(reader.pid, needles)
+    finally:
+        reader.kill()
+        await reader.communicate()
+    assert {name: after[name] for name in keys} == dict.fromkeys(keys, 0)
+    assert sum(after[name] for name in plain) <= sum(before[name] for name in plain) / 20, (before, after)
