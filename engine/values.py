@@ -15,6 +15,7 @@ from hashlib import sha256
 from json.encoder import encode_basestring as _quoted
 from typing import Any, TypeAlias, TypeGuard
 
+from .effort import spend
 from .errors import ExpressionError
 
 # A JSON value. Members of arrays and objects are values again; integers are within int64. Values are never changed in
@@ -163,6 +164,13 @@ _CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_c
 _SAME_IN_JSON = {str, int, bool, type(None)}
 
 
+_MANY = 1_000
+_LONG = 100_000
+# Nanoseconds of what is done with values that are weighed: written as JSON, compared, looked through.
+_PER_ITEM = 500
+_PER_CHARACTER = 5
+
+
 def weigh(value: Value) -> bool:
     """Raise ExpressionError where a value has too many parts or characters to be worked on as a whole.
 
@@ -193,6 +201,8 @@ def weigh(value: Value) -> bool:
             raise ExpressionError(
                 f"The value is too large: more than {MOST_ITEMS:,} items or {LONGEST_TEXT:,} characters."
             )
+    if items > _MANY or characters > _LONG:
+        spend(items * _PER_ITEM + characters * _PER_CHARACTER)
     return plain
 
 

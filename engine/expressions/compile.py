@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..effort import CURRENT, Budget
 from ..errors import ExpressionError
 from ..values import Value, to_text
+from .costs import counted
 from .evaluators import Compiled, Evaluator, Suspend, constant, failing, located
 from .functions import FUNCTIONS
 from .joining import join
@@ -36,6 +38,8 @@ __all__ = [
 # A folded value lives as long as the definition, so only small ones are kept.
 _KEPT_TEXT = 65_536
 _KEPT_ITEMS = 1_000
+# Nanoseconds that evaluating a call on literals may take.
+_FOLDING = 1_000_000
 # What does nothing but read the outputs of something.
 _DIRECT = frozenset({"outputs", "actionoutputs", "triggeroutputs"})
 # Each range() may give 100,000 items; without a bound on their number one expression could fill the memory.
@@ -115,7 +119,7 @@ class Compiler:
             if compiled is not None:
                 return compiled
         if function.pure and all(argument.constant for argument in arguments):
-            return self._folded(_apply(function.implementation, function.name, arguments, at, self.source))
+            return self._folded(_apply(counted(function), function.name, arguments, at, self.source))
         if function.times:
             arguments = [
                 Compiled(argument.moment) if argument.moment and n < function.times else argument
@@ -129,7 +133,7 @@ class Compiler:
                 raise located(error, name, at, self.source) from None
             # A source of random bytes is no JSON value, but it travels like an argument.
             arguments = [Compiled(given), *arguments]
-        evaluate = _apply(function.implementation, function.name, arguments, at, self.source)
+        evaluate = _apply(counted(function), function.name, arguments, at, self.source)
         moment = None
         if function.moment is not None and count == function.minimum:
             moment = _apply(function.moment, function.name, arguments, at, self.source)
@@ -162,10 +166,13 @@ class Compiler:
         return Compiled(evaluate)
 
     def _folded(self, evaluate: Evaluator) -> Compiled:
+        budget = CURRENT.set(Budget(_FOLDING))
         try:
             value = evaluate(None)
-        except ExpressionError:
-            return Compiled(evaluate)  # stays an error of the evaluation
+        except (ExpressionError, Suspend):
+            return Compiled(evaluate)  # stays an error of the evaluation, or is work for it
+        finally:
+            CURRENT.reset(budget)
         if isinstance(value, str) and len(value) > _KEPT_TEXT:
             return Compiled(evaluate)
         if isinstance(value, (list, dict)) and len(value) > _KEPT_ITEMS:

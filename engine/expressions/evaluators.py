@@ -9,21 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..effort import Suspend
 from ..errors import ExpressionError
 from ..values import Value
 
+__all__ = ["Compiled", "Evaluator", "Suspend", "constant", "failing", "located"]
+
 # The argument, the frame, is opaque here: its type is the scope's own business.
 Evaluator = Callable[[Any], Value]
-
-
-class Suspend(Exception):
-    """Stops an evaluation from inside a scope, for example to load a value first. It passes through untouched.
-
-    `part` is what is at hand of the value that was read: links behind it need no more than that where they lead to
-    something that is in it. None where nothing is.
-    """
-
-    part: Any = None
 
 
 @dataclass(frozen=True, slots=True)

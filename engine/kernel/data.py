@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import csv
 import html
-from typing import Any, Final
+from collections.abc import Callable
+from math import inf
+from typing import Any, Final, NamedTuple
 
 from ..cloud import Action
+from ..effort import spend
 from ..errors import ExpressionError
 from ..expressions import FUNCTIONS, Compiled, compile_condition, compile_value
-from ..values import Value, to_text, type_name
+from ..expressions.costs import counted
+from ..values import Value, to_text, type_name, weigh
 from .jsonschema import Validator
 from .names import ActionScope, ElementScope
+from .pacing import each
 from .plan import Node, Outcome, Work
 from .state import Frame
 from .status import FAILED, SUCCEEDED
@@ -42,7 +47,7 @@ def parse_json(node: Node, action: Action, scope: ActionScope) -> Work:
     content = _input(action, "content", scope).evaluate
     schema = _input(action, "schema", scope)
     validator = Validator(schema.evaluate, schema.constant) if _has(action, "schema") else None
-    parse = FUNCTIONS["json"].implementation
+    parse = counted(FUNCTIONS["json"])
 
     def work(frame: Frame) -> Outcome:
         given = content(frame)
@@ -51,6 +56,7 @@ def parse_json(node: Node, action: Action, scope: ActionScope) -> Work:
         body = parse(given) if isinstance(given, str) or (isinstance(given, dict) and "$content" in given) else given
         inputs = None if body is given else {"content": given}
         if validator is not None:
+            _spend_on(body)
             fault = validator.fault(frame, body)
             if fault is not None:
                 return (
@@ -71,13 +77,11 @@ def query(node: Node, action: Action, scope: ActionScope) -> Work:
     where = compile_condition(_raw(action, "where"), _inner(scope)).evaluate
 
     def work(frame: Frame) -> Outcome:
-        items = source(frame)
-        state = frame.state
-        kept = []
-        for element in items:
-            state.element = element
+        def step(element: Any, kept: list[Any], _: Any) -> None:
             if where(frame):
                 kept.append(element)
+
+        items, kept, _ = each(frame, source, step)
         return SUCCEEDED, "OK", {"from": items}, {"body": kept}, None
 
     return work
@@ -89,12 +93,10 @@ def select(node: Node, action: Action, scope: ActionScope) -> Work:
     shape = compile_value(_raw(action, "select"), _inner(scope)).evaluate
 
     def work(frame: Frame) -> Outcome:
-        items = source(frame)
-        state = frame.state
-        mapped = []
-        for element in items:
-            state.element = element
+        def step(_: Any, mapped: list[Any], __: Any) -> None:
             mapped.append(shape(frame))
+
+        items, mapped, _ = each(frame, source, step)
         return SUCCEEDED, "OK", {"from": items}, {"body": mapped}, None
 
     return work
@@ -103,7 +105,7 @@ def select(node: Node, action: Action, scope: ActionScope) -> Work:
 def join(node: Node, action: Action, scope: ActionScope) -> Work:
     source = _source(node, action, scope)
     separator = _input(action, "joinWith", scope).evaluate
-    implementation = FUNCTIONS["join"].implementation
+    implementation = counted(FUNCTIONS["join"])
 
     def work(frame: Frame) -> Outcome:
         items = source(frame)
@@ -138,25 +140,31 @@ def table(node: Node, action: Action, scope: ActionScope) -> Work:
         ]
 
     def work(frame: Frame) -> Outcome:
-        items = source(frame)
-        style = layout(frame)
-        render = _RENDER.get(style.lower()) if isinstance(style, str) else None
-        if render is None:
-            raise ExpressionError(f"The 'format' of '{node.name}' must be CSV or HTML, not '{to_text(style)}'.")
-        if columns is None:
-            header, rows = _automatic(node, items)
-        else:
-            header = [to_text(name(frame)) for name, _ in columns]
-            rows = []
-            for element in items:
-                frame.state.element = element
-                rows.append([to_text(value(frame)) for _, value in columns])
-        return SUCCEEDED, "OK", {"from": items, "format": style}, {"body": render(header, rows)}, None
+        def begin(items: list[Any]) -> _Layout:
+            style = layout(frame)
+            form = _FORMS.get(style.lower()) if isinstance(style, str) else None
+            if form is None:
+                raise ExpressionError(f"The 'format' of '{node.name}' must be CSV or HTML, not '{to_text(style)}'.")
+            if columns is None:
+                return _Layout(style, form, _automatic(node, items))
+            return _Layout(style, form, [to_text(name(frame)) for name, _ in columns])
+
+        def step(element: Any, rows: list[str], laid_out: _Layout) -> None:
+            if columns is None:
+                cells = [to_text(element.get(name)) for name in laid_out.header]
+            else:
+                cells = [to_text(value(frame)) for _, value in columns]
+            rows.append(laid_out.form.row(cells))
+
+        items, rows, laid_out = each(frame, source, step, begin)
+        body = laid_out.form.whole(laid_out.header, rows)
+        return SUCCEEDED, "OK", {"from": items, "format": laid_out.style}, {"body": body}, None
 
     return work
 
 
-def _automatic(node: Node, items: list[Any]) -> tuple[list[str], list[list[str]]]:
+def _automatic(node: Node, items: list[Any]) -> list[str]:
+    spend(len(items) * _HEADER)
     header: dict[str, None] = {}
     for item in items:
         if not isinstance(item, dict):
@@ -165,25 +173,48 @@ def _automatic(node: Node, items: list[Any]) -> tuple[list[str], list[list[str]]
                 hint="Give 'columns' with a header and a value each.",
             )
         header.update(dict.fromkeys(item))
-    return list(header), [[to_text(item.get(name)) for name in header] for item in items]
+    return list(header)
 
 
-def _csv(header: list[str], rows: list[list[str]]) -> str:
+_HEADER: Final = 500
+"""Nanoseconds for the names of one element."""
+
+
+class _Form(NamedTuple):
+    """How a table is written: one row, and the whole of it."""
+
+    row: Callable[[list[str]], str]
+    whole: Callable[[list[str], list[str]], str]
+
+
+class _Layout(NamedTuple):
+    """What is decided of a table before its rows."""
+
+    style: Any
+    form: _Form
+    header: list[str]
+
+
+def _csv_row(cells: list[str]) -> str:
     lines = _Lines()
-    writer = csv.writer(lines, lineterminator="\r\n")
-    if any(header):
-        writer.writerow(header)
-    writer.writerows(rows)
-    return "".join(lines)
+    csv.writer(lines, lineterminator="\r\n").writerow(cells)
+    return lines[0]
 
 
-def _html(header: list[str], rows: list[list[str]]) -> str:
+def _csv(header: list[str], rows: list[str]) -> str:
+    return "".join([_csv_row(header), *rows] if any(header) else rows)
+
+
+def _html_row(cells: list[str]) -> str:
+    return "<tr>" + "".join([f"<td>{html.escape(cell)}</td>" for cell in cells]) + "</tr>"
+
+
+def _html(header: list[str], rows: list[str]) -> str:
     head = "<tr>" + "".join(f"<th>{html.escape(name)}</th>" for name in header) + "</tr>" if any(header) else ""
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-_RENDER: Final = {"csv": _csv, "html": _html}
+_FORMS: Final = {"csv": _Form(_csv_row, _csv), "html": _Form(_html_row, _html)}
 
 # The Expression kinds: the function each one is, and its inputs in the order of the function's arguments.
 _EXPRESSIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -205,6 +236,7 @@ def expression(node: Node, action: Action, scope: ActionScope) -> Work:
         raise ExpressionError(f"'{action.kind}' is not a known kind of Expression action.")
     name, arguments = _EXPRESSIONS[action.kind]
     function = FUNCTIONS[name]
+    implementation = counted(function)
     evaluate = compile_value(action.inputs if action.inputs is not None else {}, scope).evaluate
 
     def work(frame: Frame) -> Outcome:
@@ -215,9 +247,17 @@ def expression(node: Node, action: Action, scope: ActionScope) -> Work:
         function.check_count(len(values))
         if function.clock:
             values.insert(0, frame.state.time_text)
-        return SUCCEEDED, "OK", inputs, {"body": function.implementation(*values)}, None
+        return SUCCEEDED, "OK", inputs, {"body": implementation(*values)}, None
 
     return work
+
+
+def _spend_on(value: Any) -> None:
+    """What looking through a value costs."""
+    try:
+        weigh(value)
+    except ExpressionError:  # it is too large for other things
+        spend(inf)
 
 
 def _has(action: Action, name: str) -> bool:

@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from ..effort import CURRENT
 from ..errors import ExpressionError
 from ..expressions import Suspend
 from . import limits, moves, webhook
 from .commands import Abandon, Command, Expire, Invoke, Listen, Respond, Sleep
 from .large import NeedValues
+from .pacing import ACTIONS
 from .plan import CALL, RESPONSE, UNTIL, WAIT, Node, Outcome, Plan
 from .records import (
     CALLBACK,
@@ -79,7 +81,16 @@ def decide(plan: Plan, state: State, event: Record) -> tuple[list[Record], list[
         records.append(taken)
         state.left = STEPS if kind != START else _steps(taken)
     if state.ready:
-        _run(state, records, commands)
+        pace = state.pace
+        if pace is None:
+            _run(state, records, commands)
+        else:
+            pace.restart()
+            budget = CURRENT.set(pace.budget)
+            try:
+                _run(state, records, commands)
+            finally:
+                CURRENT.reset(budget)
     if state.end is not None:
         commands += _partings(state, state.open.values())
     return records, commands
@@ -145,7 +156,12 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
     """Decide ready actions until none is left, the run ends, the turn is over or pauses."""
     ready = state.ready
     room = state.room
+    pace = state.pace
+    steps = 0
     while ready and state.left and state.end is None and (room is None or state.produced <= room):
+        steps += 1
+        if not steps & (ACTIONS - 1) and pace is not None and pace():
+            return
         frame, node = ready[0]
         state.frame, state.node, state.draws = frame, node, 0
         try:
@@ -184,8 +200,11 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
                     continue
             else:
                 outcome = _evaluate(frame, node)
-        except NeedValues as stop:
-            state.need += stop.missing
+        except Suspend as stop:
+            if isinstance(stop, NeedValues):
+                state.need += stop.missing
+            elif not records and (state.progress is None or not state.progress.moved):
+                state.heavy = True  # it was the first of its turn
             return
         state.left -= 1
         ready.popleft()

@@ -26,6 +26,7 @@ from . import script_errors as errors
 from . import script_moves as moves
 from .commands import CONDITION, Command, Invoke, Sleep
 from .decide import MismatchError
+from .pacing import ELEMENTS
 from .records import (
     DEADLINE,
     DONE,
@@ -134,9 +135,23 @@ def _command(state: ScriptState, entry: ScriptOpen) -> Command:
 
 def _run(plan: ScriptPlan, state: ScriptState, records: list[Record]) -> None:
     """Decide rows until something is open, the run ends, the turn is over or pauses."""
+    pace = state.pace
+    if pace is None:
+        _rows(plan, state, records, 0)
+        return
+    pace.restart()
+    while True:
+        floor = max(state.left - ELEMENTS, 0)
+        _rows(plan, state, records, floor)
+        if state.left > floor or floor == 0 or pace():
+            return
+
+
+def _rows(plan: ScriptPlan, state: ScriptState, records: list[Record], floor: int) -> None:
+    """The same, until `floor` steps are left of the turn."""
     nodes, slots, room = plan.nodes, state.slots, state.room
     watched = state.watch is not None
-    while state.left > 0 and state.end is None and not state.open and (room is None or state.produced <= room):
+    while state.left > floor and state.end is None and not state.open and (room is None or state.produced <= room):
         ins = nodes[state.pc]
         op = ins.op
         if op >= DERIVED:

@@ -9,7 +9,7 @@ Frames are short lists, so that a snapshot holds them nearly as they are; the fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..datatypes import Datum
 from ..desktop.culture import DEFAULT, culture_of
@@ -17,6 +17,9 @@ from .chance import Keys, callback_token, draw
 from .records import Iteration
 from .script_plan import DERIVED, Instruction, ScriptPlan
 from .state import End
+
+if TYPE_CHECKING:
+    from .pacing import Pace
 
 LOOP: Final = 1
 """[LOOP, pc of COUNT, stop, step, counter]."""
@@ -114,12 +117,14 @@ class ScriptState:
         "draws",
         "end",
         "error",
+        "heavy",
         "keys",
         "left",
         "limits",
         "need",
         "now",
         "open",
+        "pace",
         "pc",
         "pins",
         "plan",
@@ -164,6 +169,8 @@ class ScriptState:
         self.small = False
         # How many bytes one call of `decide` may produce before it pauses (None: any), and what it has produced.
         self.room: int | None = None
+        self.pace: Pace | None = None
+        self.heavy = False
         self.produced = 0
 
     @property

@@ -12,7 +12,7 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .chance import Keys, callback_token, draw
 from .large import Collected, Large, NeedValues, whole
@@ -20,6 +20,9 @@ from .plan import Box, Node, Plan
 from .records import Iteration
 from .status import RUNNING
 from .timing import iso
+
+if TYPE_CHECKING:
+    from .pacing import Pace, Progress
 
 
 class Variable:
@@ -269,6 +272,7 @@ class State:
         "element",
         "end",
         "frame",
+        "heavy",
         "keys",
         "left",
         "limits",
@@ -278,10 +282,12 @@ class State:
         "now",
         "now_text",
         "open",
+        "pace",
         "params",
         "pins",
         "plan",
         "produced",
+        "progress",
         "ready",
         "resident",
         "response",
@@ -326,6 +332,9 @@ class State:
         self.produced = 0
         self.resident = 0
         self.supplied: set[tuple[int, int]] = set()
+        self.pace: Pace | None = None
+        self.progress: Progress | None = None
+        self.heavy = False
         # Of the evaluation under way: the frame and action, how many draws of chance, the element of a data operation.
         self.frame = self.root
         self.node: Node | None = None

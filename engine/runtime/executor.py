@@ -39,6 +39,7 @@ from .library import Library
 from .live import LiveRun
 from .looking import Looking
 from .outgoing import Underway
+from .pace import TurnPace
 from .perform import Answer, Performer
 from .reviving import Reviving
 from .scheduler import Scheduler
@@ -100,6 +101,7 @@ class Executor:
         self.key_work = KeyWork(vault, clock)
         self.upkeep = Upkeep(vault, clock)
         self.live: dict[bytes, LiveRun] = {}
+        self.pace = TurnPace()
         self._expiry = Expiry()
         self._run_duration = run_duration
         self.admission = Admission()

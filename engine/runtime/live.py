@@ -184,6 +184,8 @@ class LiveRun:
         state, machine = self.state, self.machine
         try:
             state.room = room = self.executor.room
+            state.pace = self.executor.pace if not state.heavy else None
+            state.heavy = False
             if packed is None and record[1] in _MEASURED:
                 packed = pack_record(record)
             state.small = packed is not None and len(packed) <= LARGE and not self.log.names_values
