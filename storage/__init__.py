@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .bundle import export_bundle, open_bundle
     from .codec import ensure_storable, pack_record
     from .connections import ConnectionInfo
+    from .control_store import verify_control
     from .errors import (
         AlreadyThere,
         ApprovalNeeded,
@@ -85,7 +86,7 @@ if TYPE_CHECKING:
     from .store import Store
     from .stored_values import StoredValue
     from .vault import Vault
-    from .verify import Finding, Verification, verify_control, verify_environment
+    from .verify import Finding, Verification, verify_environment
     from .views import (
         Damaged,
         EnvironmentInfo,
@@ -199,7 +200,7 @@ _WHERE: Final = {
     "restore_backup": ".restoring",
     "restore_into": ".restoring_elsewhere",
     "taken_over": ".errors",
-    "verify_control": ".verify",
+    "verify_control": ".control_store",
     "verify_environment": ".verify",
 }
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .approvals import APPROVED, PENDING, REFUSED, USED, Request, Requests
 from .audit import FAILED, RUNNING, SUCCEEDED, Audit
-from .errors import ApprovalNeeded, EnvironmentLocked, NotPermitted, RecordNotFound, StorageError
+from .errors import ApprovalNeeded, Conflict, EnvironmentLocked, NotPermitted, RecordNotFound, StorageError
 from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import KeyState
+from .policy import Assignment
 from .port import Backend
 from .rows import Batch
 from .views import EnvironmentInfo
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT: Final = 25
 """Environments that may be covered at the same time."""
+
+_ATTEMPTS: Final = 5
+"""How often somebody else may write the same assignment first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Acting:
         self._approvals = approvals
         self.policies = store.policies
         self.audit = Audit(store.backend, store.keyring, store.now_ms)
+        self._changed: tuple[bytes, KeyState] | None = None
         self.requests = Requests(store.backend, store.keyring, store.now_ms)
 
     @property
@@ -97,6 +102,31 @@ class Acting:
 
     # --- on record
 
+    def changed(self, environment: bytes, state: KeyState) -> None:
+        """An environment has this state from now on: it goes on record with the next act, e.g. the end of this one."""
+        self._changed = environment, state
+
+    async def record(self, kind: str, subject: str, status: str, detail: Any, batch: Batch | None = None) -> None:
+        """Puts an act on record, with what else is in the batch, and with the state that an environment has by now.
+        Raises Conflict, IntegrityError.
+        """
+        changed, self._changed = self._changed, None
+        for attempt in range(_ATTEMPTS):
+            both, keys = Batch(), None
+            if batch is not None:
+                both.add(batch)
+            if changed is not None:
+                following = await self.policies.following(*changed)
+                if following is not None:
+                    both.add(following)
+                    keys = Assignment.of(changed[1]).keys_in(changed[0])
+            try:
+                await self.audit.record(self._actor.name, kind, subject, status, detail, both, keys=keys)
+                return
+            except Conflict:  # somebody else's act on the same environment was on record first
+                if changed is None or attempt == _ATTEMPTS - 1:
+                    raise
+
     @asynccontextmanager
     async def act(
         self, kind: str, subject: str, detail: Mapping[str, Any] | None = None, *, approved: Request | None = None
@@ -110,17 +140,14 @@ class Acting:
         if approved is not None:
             value = {**(value or {}), "approvedBy": approved.approver}
             approved, batch = await self.requests.changed(approved, USED)
-        await self._record(kind, subject, RUNNING, value, batch)
+        await self.record(kind, subject, RUNNING, value, batch)
         try:
             yield more
         except StorageError as error:
             batch = None if approved is None else (await self.requests.changed(approved, APPROVED))[1]
-            await self._record(kind, subject, FAILED, {**(value or {}), "code": error.code}, batch)
+            await self.record(kind, subject, FAILED, {**(value or {}), "code": error.code}, batch)
             raise
-        await self._record(kind, subject, SUCCEEDED, {**(value or {}), **more} if more else value)
-
-    async def _record(self, kind: str, subject: str, status: str, detail: Any, batch: Batch | None = None) -> None:
-        await self.audit.record(self._actor.name, kind, subject, status, detail, batch)
+        await self.record(kind, subject, SUCCEEDED, {**(value or {}), **more} if more else value)
 
     # --- in which role
 
@@ -151,7 +178,7 @@ class Acting:
         if found is None:
             found, batch = self.requests.new(self._actor.name, kind, info, value)
             told = {"request": found.id.hex(), "act": kind, "expires": found.expires_ms}
-            await self._record("approval request", info.name, SUCCEEDED, told, batch)
+            await self.record("approval request", info.name, SUCCEEDED, told, batch)
         if found.status == PENDING:
             raise ApprovalNeeded(
                 f"'{kind}' of {info.name} needs the approval of a second administrator: request {found.id.hex()}.",
@@ -186,5 +213,5 @@ class Acting:
         changed, batch = await self.requests.changed(found, status, approver=self._actor.name)
         kind = "approval grant" if status == APPROVED else "approval refuse"
         detail = {"request": found.id.hex(), "act": found.kind, "by": found.by}
-        await self._record(kind, found.environment, SUCCEEDED, detail, batch)
+        await self.record(kind, found.environment, SUCCEEDED, detail, batch)
         return changed

@@ -1,9 +1,10 @@
 """What administrators do to keys: policies applied, exchanged and taken away, keys rotated and retired, environments
 locked and unlocked.
 
-Each act is on record before it is done and after. The environment's own store is the truth: it changes in one commit,
-and what the control store says beside it (assignments, audit) follows; `reconcile` repairs that after a crash in
-between. Every process that has the environment open notices by its epochs, see keystate.
+Each act is on record before it is done and after. The environment's own store is the truth: it changes in one commit.
+What the control store says beside it (the assignment, and the act's end) follows in one commit. After a crash in
+between, whoever opens the environment next puts it on record. Every process that has the environment open notices by
+its epochs, see keystate.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .keyring import Keyring
 from .keystate import MOVING, KeyState, Lock, seal_state
 from .migration import MIGRATE, NEW_DATA_KEYS, remaining
 from .operations import Operations
-from .policy import NO_LOCATION, Policy
+from .policy import NO_LOCATION, REPAIR, Policy
 from .port import KeyProvider
 from .purposes import Domain
 from .recovery import recovered, with_copies, with_renewed_copies
@@ -42,6 +43,10 @@ REMOVE: Final = "policy remove"
 ROTATE: Final = "key rotate"
 RETIRE: Final = "key retire"
 RECOVER: Final = "key recover"
+LOCK: Final = "environment lock"
+UNLOCK: Final = "environment unlock"
+STATE: Final = "key state"
+"""The keys of an environment are other ones from now on, before the act that has changed them is done."""
 DELETE: Final = "environment delete"
 
 _ATTEMPTS: Final = 20
@@ -86,7 +91,7 @@ class Administration(Acting):
             detail["deleteAfter"] = delete_after
         if recovery is not None:
             detail["recovery"] = recovery
-        await self._record("policy create", name, SUCCEEDED, detail, batch)
+        await self.record("policy create", name, SUCCEEDED, detail, batch)
         return policy
 
     async def allow(
@@ -104,7 +109,7 @@ class Administration(Acting):
         self.need_environment_administrator("decide what its flows are allowed")
         info, batch = await self._store.changed_settings(environment, change)
         detail = {"settings": sorted(info.settings or {})} if told is None else dict(told)
-        await self._record("environment allow", info.name, SUCCEEDED, detail, batch)
+        await self.record("environment allow", info.name, SUCCEEDED, detail, batch)
         return info
 
     async def _asked_for(self, uri: str) -> str:
@@ -123,7 +128,7 @@ class Administration(Acting):
         policy, batch = await self.policies.changed(
             replace(policy, readers=tuple(dict.fromkeys((*policy.readers, reader))))
         )
-        await self._record("policy grant", name, SUCCEEDED, {"reader": reader}, batch)
+        await self.record("policy grant", name, SUCCEEDED, {"reader": reader}, batch)
         return policy
 
     async def delete_policy(self, name: str) -> None:
@@ -131,7 +136,7 @@ class Administration(Acting):
         self.need_key_administrator()
         policy = await self.policies.one(name)
         await self.reconcile()
-        await self._record("policy delete", name, SUCCEEDED, None, await self.policies.removed(policy))
+        await self.record("policy delete", name, SUCCEEDED, None, await self.policies.removed(policy))
 
     async def apply(self, name: str, environment: str) -> KeyState:
         """Puts an environment under a policy: what is new belongs to the customer's key from now on.
@@ -239,12 +244,12 @@ class Administration(Acting):
         return repaired
 
     async def _reconciled(self, opened: Opened) -> bool:
-        batch = await self.policies.following(opened.info.id, opened.state)
-        if batch is None:
+        if await self.policies.following(opened.info.id, opened.state) is None:
             return False
         cover = opened.state.cover
         detail = {"policy": None if cover is None else cover.name}
-        await self._record("assignment repair", opened.info.name, SUCCEEDED, detail, batch)
+        self.changed(opened.info.id, opened.state)
+        await self.record(REPAIR, opened.info.name, SUCCEEDED, detail)
         return True
 
     # --- keys
@@ -356,7 +361,7 @@ class Administration(Acting):
         self.need_environment_administrator("lock it")
         async with self.opened(environment, locked=True) as opened:
             if opened.state.lock is None:
-                async with self.act("environment lock", opened.info.name, {"reason": reason}):
+                async with self.act(LOCK, opened.info.name, {"reason": reason}):
                     state = opened.state.locked(Lock(reason, self._store.now_ms()))
                     guard = Guard(opened.state.lock_epoch, opened.state.epoch)
                     await self._commit(opened, opened.keyring, state, Batch(guard=guard))
@@ -374,7 +379,7 @@ class Administration(Acting):
             if opened.state.lock is not None:
                 if opened.state.lock.reason == MOVING:  # a copy of it may be about to take its place
                     raise locked(opened.info.name, opened.state)
-                async with self.act("environment unlock", opened.info.name):
+                async with self.act(UNLOCK, opened.info.name):
                     state = opened.state.unlocked()
                     # Each environment key is unwrapped and compared with the id that was certified before the lock.
                     await opened.source.load(unlocked=True)
@@ -391,7 +396,7 @@ class Administration(Acting):
         until = await Registry(self._store).until_ms(info.id)
         approved = await self.approval(DELETE, info, await self.approvals_of(info))
         async with self.act(DELETE, info.name, approved=approved):
-            runs = await self._store.delete_environment(info.name)
+            runs = await self._store.delete_environment(info.name, actor=self._actor.name)
         return Shredded(runs, "done", until)
 
     async def health(self, name: str) -> str:
@@ -428,7 +433,7 @@ class Administration(Acting):
             batch.keys.append(key_row)
         await opened.backend.commit(batch)
         opened.source.state, opened.keyring = state, keyring
-        await self.policies.follow(opened.info.id, state)
+        self.changed(opened.info.id, state)
 
     def _connections(self, opened: Opened, keyring: Keyring, state: KeyState) -> Connections:
         async def reload() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from .audit import Audit
 from .codec import pack, unpack
 from .envelope import ScopeKey, random_id
 from .errors import IntegrityError, NotARecord, RecordNotFound
@@ -61,10 +62,12 @@ class Requests:
         self._backend = backend
         self._keyring = keyring
         self._now_ms = now_ms
+        self._head = Audit(backend, keyring, now_ms).head
 
     async def all(self) -> list[Request]:
         """All that there were, oldest first. Raises IntegrityError."""
-        rows = [row for row in await self._backend.operations() if row.operation_id != self._keyring.environment]
+        stored = await self._head.fresh(Kind.OPERATION, self._backend.operations)
+        rows = [row for row in stored if row.operation_id != self._keyring.environment]
         found = [self._opened(await self._key(row.operation_id), row) for row in rows]
         now = self._now_ms()
         return [

@@ -4,9 +4,8 @@ It lies in the control store under the service's key, so that a locked environme
 payload and no key. An act is put on record before it is done (`Running`), and once more with how it went: a crash in
 between leaves the first.
 
-Each act's commit also rewrites one sealed row that says how many acts there are and how the last one is linked (the
-head), so an end that was cut off is found. Acts and head that were both put back to an earlier state are not: that
-takes an anchor, see `anchor`.
+Each act's commit also rewrites the head, see `audit_head`: so an end that was cut off is found, and rows of the control
+store that were put back. An act that changes an environment's keys, policy or lock also says what they are after it.
 """
 
 from __future__ import annotations
@@ -15,15 +14,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from .codec import pack, unpack
-from .envelope import ScopeKey, same
+from .audit_head import AuditHead
+from .envelope import same
 from .errors import Conflict, IntegrityError, NotARecord
-from .facts import Place
 from .keyring import Keyring
 from .linked import Entry, Linked
 from .port import Backend
 from .purposes import Kind, Purpose
-from .rows import Batch, LinkedRow, OperationRow
+from .rows import Batch
 from .views import Value
 
 RUNNING: Final = "Running"
@@ -37,7 +35,9 @@ _PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act on record. `subject` is the environment or policy it was done to, `detail` never holds a secret."""
+    """One act on record. `subject` is the environment or policy it was done to, `detail` never holds a secret. `keys`
+    says what an environment's keys are after it, see `policy.keys_in`; None for an act that does not change them.
+    """
 
     number: int
     at_ms: int
@@ -46,6 +46,7 @@ class Act:
     subject: str = field(repr=False)
     status: str
     detail: Value = field(repr=False, default=None)
+    keys: Value = field(repr=False, default=None)
 
 
 class Audit:
@@ -57,11 +58,20 @@ class Audit:
         self._now_ms = now_ms
         self._series = Linked(
             backend, keyring, Kind.AUDIT, Purpose.AUDIT, read=backend.audit, last=backend.last_audit,
-            name="audit", item="act", count=5,
+            name="audit", item="act", count=5, optional=1,
         )  # fmt: skip
+        self.head = AuditHead(backend, keyring, self._series)
 
     async def record(
-        self, actor: str, kind: str, subject: str, status: str, detail: Value = None, batch: Batch | None = None
+        self,
+        actor: str,
+        kind: str,
+        subject: str,
+        status: str,
+        detail: Value = None,
+        batch: Batch | None = None,
+        *,
+        keys: Value = None,
     ) -> Act:
         """Puts an act on record, in one commit with what else is in `batch`. Durable on return.
 
@@ -69,29 +79,34 @@ class Audit:
         """
         batch = batch if batch is not None else Batch()
         others = list(batch.operations)
+        fields = [actor, kind, subject, status, detail, *([] if keys is None else [keys])]
         for attempt in range(_ATTEMPTS):
             last = await self._series.last()
             if last is None:
                 await self._refuse_emptied()
+            head = await self.head.current()
+            if (0 if head is None else head.number) != (0 if last is None else last.number):
+                continue  # an act has come in this moment
             now = self._now_ms()
             key, new = await self._series.key()
             try:
-                batch.audit = await self._series.next(key, now, [[actor, kind, subject, status, detail]])
+                batch.audit = await self._series.next(key, now, [fields])
             except NotARecord:
                 if new is None or attempt == _ATTEMPTS - 1:
                     raise
                 continue  # the first act has come in this moment, and with it the key
-            batch.operations = [*others, self._sealed_head(key, batch.audit[0])]
+            batch.operations = others
+            batch.operations = [*others, await self.head.next(key, head, batch.audit[0], batch)]
             batch.keys = [each for each in batch.keys if each.kind != Kind.AUDIT] + ([] if new is None else [new])
             try:
                 await self._backend.commit(batch)
             except Conflict:
                 if attempt < _ATTEMPTS - 1 and await self._series.last() != last:
                     continue
-                await self._refuse_other_head(0 if last is None else last.number)
+                await self.head.current()
                 raise  # not the number: something else in the batch
-            return Act(batch.audit[0].number, now, actor, kind, subject, status, detail)
-        raise AssertionError("unreachable")
+            return Act(batch.audit[0].number, now, actor, kind, subject, status, detail, keys)
+        raise Conflict("Others keep putting acts on record.")
 
     async def acts(self, after: int = 0) -> AsyncIterator[Act]:
         """The acts in order, verified from the first one. Raises IntegrityError for a record that was changed, and at
@@ -109,9 +124,7 @@ class Audit:
         if last is None:
             await self._refuse_emptied()
             return
-        head = await self._head()
-        if head is None or head.number > last.number:
-            await self._refuse_other_head(last.number)
+        await self.head.current()
         after = last.number
         while after > 0:
             before, after = after, max(0, after - _PAGE)
@@ -120,7 +133,7 @@ class Audit:
 
     async def entries(self) -> AsyncIterator[Entry]:
         """The same as they are linked."""
-        head = await self._head()  # before the acts: they may get more meanwhile, and the head with them
+        head = await self.head.read()  # before the acts: they may get more meanwhile, and the head with them
         if head is None and await self._series.last() is None:
             await self._refuse_emptied()
         number = 0
@@ -132,46 +145,16 @@ class Audit:
         if head is not None and number < head.number:
             raise IntegrityError(f"The audit ends with act number {number}; {head.number} were put on record.")
         if number > (0 if head is None else head.number):
-            await self._refuse_other_head(number)
-
-    # --- the head
-
-    def _sealed_head(self, key: ScopeKey, last: LinkedRow) -> OperationRow:
-        """The row of its own beside the acts, in the table where requests are too. Its version is the number of acts;
-        as a record it is number 0 of the series.
-        """
-        record = key.seal(key.place(Purpose.AUDIT, key.scope), 0, last.number, pack([last.link]))
-        return OperationRow(self._id, last.number, 0, None, record)
-
-    async def _head(self) -> Place | None:
-        row = next((each for each in await self._backend.operations() if each.operation_id == self._id), None)
-        if row is None:
-            return None
-        key, new = await self._series.key()
-        if new is not None:
-            raise IntegrityError("The key of the audit was removed.")
-        fields = unpack(key.open(key.place(Purpose.AUDIT, key.scope), 0, row.row_version, row.record))
-        if type(fields) is not list or len(fields) != 1 or type(fields[0]) is not bytes:
-            raise NotARecord("The head of the audit has other fields than this version writes.")
-        if (row.created_ms, row.ended_ms) != (0, None):
-            raise IntegrityError("The head of the audit: its row says otherwise than its record.")
-        return Place(row.row_version, fields[0])
-
-    async def _refuse_other_head(self, number: int) -> None:
-        """Raises IntegrityError where the head is not as far as that act."""
-        head = await self._head()
-        if head is None:
-            raise IntegrityError("The head of the audit was removed.")
-        if head.number < number:
-            raise IntegrityError(f"The head of the audit is an earlier one: of act {head.number}, not of {number}.")
-        if head.number > number:
-            last = await self._series.last()
-            if last is None or last.number < head.number:  # otherwise they came in this moment, and the head with them
-                raise IntegrityError(f"The audit ends with act number {number}; {head.number} were put on record.")
+            await self.head.current()
+            head = await self.head.read()
+            if head is None or head.number < number:
+                raise IntegrityError("The head of the audit is an earlier one.")
 
     async def _refuse_emptied(self) -> None:
         """Raises IntegrityError where there were acts: their key or head is there, or what they have made."""
         _, new = await self._series.key()
-        used = new is None or await self._head() or await self._backend.policies() or await self._backend.assignments()
+        used = (
+            new is None or await self.head.read() or await self._backend.policies() or await self._backend.assignments()
+        )
         if used and await self._series.last() is None:  # otherwise the first one came in this moment
             raise IntegrityError("The audit is empty, but there was something on record: its acts were removed.")

@@ -8,9 +8,10 @@ import asyncio
 from pathlib import Path
 
 from .administration import Administration, Opened
+from .audit import SUCCEEDED
 from .backends.sqlite import SQLiteBackend
 from .backup_files import DATA, KEYS, digest, keys_file, scratch_folder, write_both
-from .backups import Backup, Registry
+from .backups import EXPIRE, REGISTER, Backup, Registry, removed
 from .envelope import random_id
 from .errors import AlreadyThere
 from .retention import DAY_MS
@@ -41,15 +42,14 @@ async def create_backup(
             where = str(await asyncio.to_thread(file.absolute))
             backup = await _described(opened, where, copy, keys, now_ms, expires_ms)
             await asyncio.to_thread(write_both, file, copy, keys, backup, opened.keyring)
-            await store.backend.commit(Registry(store).added(backup))
+            await administration.record(REGISTER, opened.info.name, SUCCEEDED, None, Registry(store).added(backup))
         return backup
 
 
 async def expire_backup(administration: Administration, backup: Backup) -> None:
     """Takes a backup off the record, because its keys were destroyed. Raises NotPermitted, Conflict."""
     administration.need_environment_administrator("expire its backups")
-    async with administration.act("backup expire", backup.id.hex()):
-        await Registry(administration.store).expire(backup)
+    await administration.record(EXPIRE, backup.id.hex(), SUCCEEDED, None, removed(backup))
 
 
 async def _described(opened: Opened, file: str, copy: Path, keys: Path, now_ms: int, expires_ms: int | None) -> Backup:

@@ -1,12 +1,12 @@
 """Which backups were made, and what each needs to be opened again: sealed entries in the control store.
 
-An entry lives longer than the files it is of only if somebody destroys those early; `expire` says that this was done.
+An entry lives longer than the files it is of only if somebody destroys those early; `removed` says that this was done.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .codec import pack, unpack
 from .errors import IntegrityError, NotARecord, RecordNotFound
@@ -16,6 +16,10 @@ from .rows import BackupRow, Batch
 
 if TYPE_CHECKING:
     from .store import Store
+
+
+REGISTER: Final = "backup register"
+EXPIRE: Final = "backup expire"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,11 @@ class Backup:
         return self.expires_ms is not None and self.expires_ms <= now_ms
 
 
+def removed(backup: Backup) -> Batch:
+    """The batch that takes a backup off the record: its keys were destroyed."""
+    return Batch(removed_backups=[backup.id])
+
+
 class Registry:
     """The entries of a store."""
 
@@ -45,7 +54,8 @@ class Registry:
 
     async def all(self, environment: bytes | None = None) -> list[Backup]:
         """All of them, or those of an environment, oldest first. Raises IntegrityError."""
-        rows = [row for row in await self._store.backend.backups() if environment in (None, row.environment_id)]
+        stored = await self._store.audit.head.fresh(Kind.BACKUP, self._store.backend.backups)
+        rows = [row for row in stored if environment in (None, row.environment_id)]
         keys = {row.scope: row for row in await self._store.backend.keys(Kind.BACKUP, [row.backup_id for row in rows])}
         found = []
         for row in rows:
@@ -89,10 +99,6 @@ class Registry:
         ]  # fmt: skip
         record = key.seal(key.place(Purpose.BACKUP, backup.id), 0, 0, pack(facts))
         return Batch(keys=[row], backups=[BackupRow(backup.id, backup.environment, backup.created_ms, record)])
-
-    async def expire(self, backup: Backup) -> None:
-        """Takes a backup off the record: its keys were destroyed. Raises Conflict where somebody else was faster."""
-        await self._store.backend.commit(Batch(removed_backups=[backup.id]))
 
     async def one(self, begin: str) -> Backup:
         """The backup whose id begins like this, in hex. Raises RecordNotFound where that is none, or several."""

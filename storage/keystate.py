@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from .codec import pack, unpack
+from .envelope import digest, same
 from .errors import IntegrityError, NotARecord, StoreRolledBack
 from .keyring import Keyring
 from .naming import named
@@ -24,7 +25,8 @@ from .rows import KeyRow, KeyStateRow
 _FIELDS: Final = (8, 12)
 """Of a cover, in records of before there were recovery copies, and since."""
 
-_STATE_FIELDS: Final = (3, 4)
+_STATE_FIELDS: Final = (3, 4, 5)
+"""In records of before there was a highest domain, of before the rows of keys were bound, and since."""
 
 
 MOVING: Final = "moving"
@@ -83,6 +85,11 @@ class KeyState:
         """The policy that covers what is new."""
         return self.covers.get(self.domain)
 
+    @property
+    def digest(self) -> bytes:
+        """The digest of everything it says; empty for an environment that no act has come to."""
+        return b"" if self == KeyState() else digest(pack([self.epoch, self.lock_epoch, *_said(self)[:3]]))
+
     def domain_name(self, domain: int) -> str:
         """`service`, or `customer:` and the name of the policy behind the domain."""
         cover = self.covers.get(domain)
@@ -110,17 +117,20 @@ class KeyState:
         return self if self.lock is None else replace(self, lock_epoch=self.lock_epoch + 1, lock=None)
 
 
-class Floor(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Floor:
     """The epochs of an environment after the last act on its keys, as kept outside of its own store: no state is below
-    them, unless an earlier copy of the store was put back.
+    them, unless an earlier copy of the store was put back. `digest` is that of the state of these epochs, empty where
+    that is not known: there is no other state of the same epochs.
     """
 
     epoch: int = 0
     lock_epoch: int = 0
+    digest: bytes = field(default=b"", compare=False, repr=False)
 
     @staticmethod
     def of(state: KeyState) -> Floor:
-        return Floor(state.epoch, state.lock_epoch)
+        return Floor(state.epoch, state.lock_epoch, state.digest)
 
     @property
     def locked(self) -> bool:
@@ -129,6 +139,8 @@ class Floor(NamedTuple):
 
     def bears(self, state: KeyState) -> bool:
         """Whether a state is this one, or a later one."""
+        if (state.epoch, state.lock_epoch) == (self.epoch, self.lock_epoch):
+            return not self.digest or same(self.digest, state.digest)
         return state.epoch >= self.epoch and state.lock_epoch >= self.lock_epoch
 
     def hold(self, state: KeyState) -> None:
@@ -148,17 +160,30 @@ def seal_state(keyring: Keyring, state: KeyState, key_row: KeyRow | None) -> tup
         key, new_row = keyring.new_scope(Kind.KEY_STATE, keyring.environment, Domain.SERVICE)
     else:
         key = keyring.open_scope(key_row)
+    place = key.place(Purpose.KEY_STATE, keyring.environment)
+    record = key.seal(place, state.epoch, state.lock_epoch, pack([*_said(state), _rows_digest(keyring)]))
+    return KeyStateRow(state.epoch, state.lock_epoch, record), new_row
+
+
+def _said(state: KeyState) -> list[Any]:
     covers = [
         [
-            domain, c.policy, c.name, c.uri, c.applied_ms, c.all_connections, c.probe, c.grace, c.approvals,
+            int(domain), c.policy, c.name, c.uri, c.applied_ms, c.all_connections, c.probe, c.grace, c.approvals,
             c.delete_after, c.recovery, [[version, *copy] for version, copy in sorted(c.copies.items())],
         ]
         for domain, c in sorted(state.covers.items())
     ]  # fmt: skip
     lock = None if state.lock is None else [state.lock.reason, state.lock.since_ms]
-    place = key.place(Purpose.KEY_STATE, keyring.environment)
-    record = key.seal(place, state.epoch, state.lock_epoch, pack([int(state.domain), covers, lock, int(state.highest)]))
-    return KeyStateRow(state.epoch, state.lock_epoch, record), new_row
+    return [int(state.domain), covers, lock, int(state.highest)]
+
+
+def _rows_digest(keyring: Keyring) -> bytes:
+    """What binds the rows of environment keys to the state of their epoch: none of them is exchanged, removed or put
+    back without it.
+    """
+    return digest(
+        pack([[int(row.domain), int(row.version), row.kek, row.kid, int(row.policy_epoch)] for row in keyring.rows])
+    )
 
 
 def open_state(keyring: Keyring, row: KeyStateRow | None, key_row: KeyRow | None) -> KeyState:
@@ -185,7 +210,8 @@ def open_state(keyring: Keyring, row: KeyStateRow | None, key_row: KeyRow | None
     try:
         if len(data) not in _STATE_FIELDS:
             raise ValueError
-        domain, covers, lock, *highest = data
+        domain, covers, lock, *later = data
+        highest, bound = later[:1], later[1:]
         state = KeyState(
             row.epoch,
             row.lock_epoch,
@@ -196,6 +222,8 @@ def open_state(keyring: Keyring, row: KeyStateRow | None, key_row: KeyRow | None
         )
     except (TypeError, ValueError) as error:
         raise NotARecord("A stored record has other fields than this version writes.") from error
+    if bound and not same(bound[0], _rows_digest(keyring)):
+        raise IntegrityError("An environment key's row was removed, added or put back: the key state knows other ones.")
     if latest > state.epoch:
         raise IntegrityError("The row that says which policy covers the environment is an earlier one.")
     if not {state.domain, *state.covers} <= {Domain.SERVICE, *customers}:

@@ -34,7 +34,7 @@ class Entry:
 
 class Linked:
     """One series of a store, sealed by the service's key. `name` and `item` say what it is, for errors; `count` is how
-    many fields a record has besides its time.
+    many fields a record has besides its time, `optional` how many more it may have.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Linked:
         name: str,
         item: str,
         count: int,
+        optional: int = 0,
     ) -> None:
         self._backend = backend
         self._keyring = keyring
@@ -58,7 +59,7 @@ class Linked:
         self.last = last
         self._name = name
         self._item = item
-        self._count = count
+        self._counts = range(count + 1, count + optional + 2)
 
     async def next(self, key: ScopeKey, at_ms: int, records: Sequence[Sequence[Value]]) -> list[LinkedRow]:
         """The rows that go on from the last one with these records, sealed by the series' `key`. A commit with them is
@@ -124,7 +125,7 @@ class Linked:
     def _opened(self, key: ScopeKey, row: LinkedRow) -> list[Value]:
         form = FORMAT if format_of(row.record) == FORMAT else LINKED_FORMAT
         fields = unpack(key.open(key.place(self._purpose, key.scope, form=form), row.number, 0, row.record))
-        if type(fields) is not list or len(fields) != self._count + 1:
+        if type(fields) is not list or len(fields) not in self._counts:
             raise NotARecord(f"A stored {self._item} has other fields than this version writes.")
         if fields[0] != row.created_ms:
             raise IntegrityError(f"{self._named(row.number)}: its row says otherwise than its record.")

@@ -22,7 +22,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .administration import Administration, Opened, approvals_in
+from .administration import LOCK, UNLOCK, Administration, Opened, approvals_in
+from .audit import SUCCEEDED
 from .backends.database_url import checked_url
 from .backends.sqlite import SQLiteBackend
 from .backups import Registry
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from .store import Store
 
 MOVE: Final = "environment move"
+PLACE: Final = "environment place"
+"""The row that says where an environment is was changed."""
 
 _LOOKS: Final = 400
 """How often one looks whether the process that executes the environment has let it go: 40 seconds, more than a lease of
@@ -252,7 +255,9 @@ class _Move:
         await opened.backend.commit(batch)
         rows = await opened.backend.keys(Kind.KEY_STATE, [opened.info.id])
         opened.source.state, opened.source.state_key = state, rows[0]
-        await self._store.policies.follow(opened.info.id, state)
+        self._administration.changed(opened.info.id, state)
+        what, detail = (UNLOCK, None) if state.lock is None else (LOCK, {"reason": state.lock.reason})
+        await self._administration.record(what, opened.info.name, SUCCEEDED, detail)
 
     # --- copy, verify, switch
 
@@ -338,10 +343,8 @@ class _Move:
         self._progress("switch", 0)
         there = replace(self._target, other=OtherPlace(info.database, left=True, attempt=self._attempt))
         batch = await self._changed(there, own=True)
-        following = await store.policies.following(info.id, state)
-        if following is not None:
-            batch.add(following)
-        await store.backend.commit(batch)
+        self._administration.changed(info.id, state)
+        await self._administration.record(PLACE, info.name, SUCCEEDED, {"database": there.database or "file"}, batch)
         return Moved(self._target, runs, flows, in_flight, after.checked)
 
     async def _need_another(self, backend: Backend) -> None:
@@ -369,7 +372,7 @@ class _Move:
 
     async def _note(self, other: OtherPlace | None, *, own: bool = False) -> None:
         batch = await self._changed(replace(self._opened.info, other=other), own=own)
-        await self._store.backend.commit(batch)
+        await self._administration.record(PLACE, self._opened.info.name, SUCCEEDED, None, batch)
 
     async def _changed(self, wanted: EnvironmentInfo, *, own: bool) -> Batch:
         """The row with these places; what else it says stays as it is now. Raises Conflict where the environment is
@@ -412,7 +415,7 @@ async def _finished(administration: Administration, info: EnvironmentInfo, sourc
         info, batch = await store.changed_environment(
             info, lambda now: replace(now, other=None) if now.other == other else now
         )
-        await store.backend.commit(batch)
+        await administration.record(PLACE, info.name, SUCCEEDED, None, batch)
     except StorageError as error:
         return Moved(info, resumed=True, left=error.message, backups_until_ms=until)
     return Moved(info, resumed=True, wal_pending=not settled, backups_until_ms=until)

@@ -57,7 +57,7 @@ async def delete_overdue(administration: Administration, name: str) -> Shredded 
     until = await Registry(store).until_ms(info.id)
     detail = {"lockedSince": lock.since_ms, "days": cover.delete_after, "policy": cover.name}
     async with administration.act(DELETE, info.name, detail):
-        runs = await store.delete_environment(info.name, in_flight=True)
+        runs = await store.delete_environment(info.name, in_flight=True, actor=administration.actor.name)
     return Shredded(runs, "done", until)
 
 

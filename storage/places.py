@@ -14,12 +14,32 @@ from typing import TYPE_CHECKING
 
 from .backends.sqlite import SQLiteBackend
 from .errors import InvalidDatabaseUrl, RecordNotFound, StoreCorrupt
-from .folders import make_folder
+from .folders import make_folder, os_error, sync_folder
 from .port import Backend
 from .views import EnvironmentInfo
 
 if TYPE_CHECKING:
     from .backends.postgres import PostgresBackend
+
+
+def make_home(home: Path) -> None:
+    """Makes the folder of a store. Raises StoreNotWritable, StoreFull."""
+    try:
+        make_folder(home)
+        ignore = home / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", "ascii")
+            sync_folder(home)
+    except OSError as error:
+        raise os_error(error, home, "folder") from error
+
+
+def has_environments(home: Path) -> bool:
+    """Whether a folder has stores of environments."""
+    try:
+        return any((home / "environments").iterdir())
+    except OSError:  # there is no such folder
+        return False
 
 
 class Places:

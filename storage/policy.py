@@ -7,9 +7,11 @@ environment's own store; `administration` does both sides of an act.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
+from .audit import Act, Audit
 from .codec import pack, unpack
 from .envelope import ScopeKey, random_id
 from .errors import AlreadyThere, Conflict, IntegrityError, InvalidName, InvalidPolicy, NotARecord, RecordNotFound
@@ -19,14 +21,15 @@ from .naming import named
 from .port import Backend
 from .purposes import Index, Kind, Purpose
 from .rows import AssignmentRow, Batch, PolicyRow
-
-_ATTEMPTS = 5
-"""How often somebody else may write the same assignment first."""
+from .views import Value
 
 DEFAULT_PROBE = 300.0
 DEFAULT_GRACE = 1800.0
 LONGEST_PROBE = 3600.0
 """Seconds. A key that was taken away may be used for as long as nobody asks for it."""
+
+REPAIR: Final = "assignment repair"
+"""The act that says what a crash kept from being said."""
 
 NO_LOCATION = "local"
 """The location that names no region: it goes with every other."""
@@ -81,7 +84,8 @@ class Policy:
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """What is kept of an environment's keys outside of its own store, also after it was deleted: the policy that was in
-    force, and the epochs, after the last act on them.
+    force, and the epochs, after the last act on them. The audit's head says which version of it is the latest, and the
+    act itself says the same, see `keys_in`.
     """
 
     policy: bytes | None
@@ -90,6 +94,27 @@ class Assignment:
     @staticmethod
     def of(state: KeyState) -> Assignment:
         return Assignment(None if state.cover is None else state.cover.policy, Floor.of(state))
+
+    def follows(self, other: Assignment) -> bool:
+        """Whether this is the other one, or a later one."""
+        if self.floor == other.floor:
+            return self.policy == other.policy
+        return self.floor.epoch >= other.floor.epoch and self.floor.lock_epoch >= other.floor.lock_epoch
+
+    def keys_in(self, environment: bytes) -> Value:
+        """What an act says of an environment's keys."""
+        return [environment, self.floor.epoch, self.floor.lock_epoch, self.policy, self.floor.digest]
+
+
+def said_keys(act: Act) -> tuple[bytes, Assignment] | None:
+    """What an act says of an environment's keys, and of which; None for one that says nothing. Raises NotARecord."""
+    if act.keys is None:
+        return None
+    try:
+        environment, epoch, lock_epoch, policy, digest = act.keys
+    except (TypeError, ValueError) as error:
+        raise NotARecord("An act has other fields than this version writes.") from error
+    return environment, Assignment(policy, Floor(epoch, lock_epoch, digest))
 
 
 class Policies:
@@ -101,6 +126,7 @@ class Policies:
         self._backend = backend
         self._keyring = keyring
         self._now_ms = now_ms
+        self._head = Audit(backend, keyring, now_ms).head
 
     async def create(
         self,
@@ -149,7 +175,7 @@ class Policies:
 
     async def all(self) -> list[Policy]:
         """All policies, oldest first. Raises IntegrityError."""
-        return [await self._open(row) for row in await self._backend.policies()]
+        return [await self._open(row) for row in await self._rows()]
 
     async def one(self, name_or_id: str | bytes) -> Policy:
         """A policy by name (in any case) or id. Raises RecordNotFound."""
@@ -163,9 +189,10 @@ class Policies:
         return found
 
     async def _find(self, name: str) -> Policy | None:
-        row = await self._backend.policy(self._keyring.name_index(Index.POLICY_NAME, name))
-        if row is not None:
-            return await self._open(row)
+        index = self._keyring.name_index(Index.POLICY_NAME, name)
+        for row in await self._rows():
+            if row.name_index == index:
+                return await self._open(row)
         return next((each for each in await self.all() if each.name.casefold() == name.casefold()), None)
 
     async def changed(self, policy: Policy) -> tuple[Policy, Batch]:
@@ -197,7 +224,7 @@ class Policies:
         """Which policy covers which environment that is there, by their ids. Raises IntegrityError."""
         found: dict[bytes, bytes] = {}
         there = set(await self._backend.environment_scopes())
-        for row in await self._backend.assignments():
+        for row in await self._head.fresh(Kind.ASSIGNMENT, self._backend.assignments):
             policy = (await self._assignment(row)).policy
             if policy is not None and row.environment_id in there:
                 found[row.environment_id] = policy
@@ -219,26 +246,14 @@ class Policies:
         """
         current = await self.assignment(environment)
         said = Assignment.of(state)
-        if said == (current or Assignment(None, Floor())) or (current is not None and not current.floor.bears(state)):
-            return None
-        if current is not None and current.floor == said.floor:
+        known = current or Assignment(None, Floor())
+        if said.floor == known.floor:
+            if said.policy == known.policy and known.floor.bears(state):
+                return None
             raise IntegrityError("The control store names another policy than the environment's state of that time.")
+        if not known.floor.bears(state):
+            return None
         return await self._assigned(environment, said)
-
-    async def follow(self, environment: bytes, state: KeyState) -> None:
-        """Lets the assignment say what the environment's state says, unless a later one is on record already. Raises
-        Conflict, IntegrityError.
-        """
-        for attempt in range(_ATTEMPTS):
-            batch = await self.following(environment, state)
-            if batch is None:
-                return
-            try:
-                await self._backend.commit(batch)
-                return
-            except Conflict:  # somebody else's act was on record first
-                if attempt == _ATTEMPTS - 1:
-                    raise
 
     async def left(self, environment: bytes, state: KeyState | None) -> Batch:
         """The batch that keeps what is known of an environment beyond its end. `state` is None where that cannot be
@@ -261,13 +276,18 @@ class Policies:
         else:
             key, key_row = self._keyring.new_scope(Kind.ASSIGNMENT, environment)
             batch.keys.append(key_row)
-        fields = [assignment.policy, now, *assignment.floor]
+        floor = assignment.floor
+        fields = [assignment.policy, now, floor.epoch, floor.lock_epoch, floor.digest]
         record = key.seal(key.place(Purpose.ASSIGNMENT, environment), 0, version, pack(fields))
         batch.assignments.append(AssignmentRow(environment, version, now, record))
         return batch
 
     async def _row(self, environment: bytes) -> AssignmentRow | None:
-        return next((row for row in await self._backend.assignments() if row.environment_id == environment), None)
+        rows = await self._head.fresh(Kind.ASSIGNMENT, self._backend.assignments)
+        return next((row for row in rows if row.environment_id == environment), None)
+
+    async def _rows(self) -> Sequence[PolicyRow]:
+        return await self._head.fresh(Kind.POLICY, self._backend.policies)
 
     async def _assignment(self, row: AssignmentRow) -> Assignment:
         # Rows of before there were floors are sealed by the environment's own key.
@@ -281,7 +301,7 @@ class Policies:
         place = key.place(Purpose.ASSIGNMENT, row.environment_id)
         with named(f"The assignment of environment {row.environment_id.hex()}"):
             fields = unpack(key.open(place, 0, row.row_version, row.record))
-        if type(fields) is not list or len(fields) not in (2, 4) or fields[1] != row.updated_ms:
+        if type(fields) is not list or len(fields) not in (2, 4, 5) or fields[1] != row.updated_ms:
             raise IntegrityError(f"The assignment of environment {row.environment_id.hex()} was altered.")
         return Assignment(fields[0], Floor(*fields[2:]))
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .administration import Administration, Opened
+from .administration import STATE, Administration, Opened
+from .audit import SUCCEEDED
 from .backends.sqlite import SQLiteBackend
 from .backup_files import keys_file
-from .backups import Backup, Registry
+from .backups import EXPIRE, Backup, Registry, removed
 from .errors import StoreBusy
 from .folders import os_error
 from .keystate import KeyState, Lock, seal_state
@@ -65,7 +66,8 @@ async def reset_environment(administration: Administration, name: str) -> Reset:
             flows, connections = len(await opened.backend.flows()), len(await opened.backend.connections())
             runs = sum(count for _, count in await opened.backend.run_counts())
             state = await _exchanged(administration, opened)
-            await store.policies.follow(info.id, state)
+            administration.changed(info.id, state)
+            await administration.record(STATE, info.name, SUCCEEDED, None)
             await store.remove_other(info)
             pending = not await opened.backend.settle()
             registry = Registry(store)
@@ -73,7 +75,7 @@ async def reset_environment(administration: Administration, name: str) -> Reset:
             for backup in await registry.all(info.id):
                 problem = await asyncio.to_thread(_destroy, backup)
                 if problem is None:
-                    await registry.expire(backup)
+                    await administration.record(EXPIRE, backup.id.hex(), SUCCEEDED, None, removed(backup))
                     destroyed.append(backup.file)
                 else:
                     left.append((backup.file, problem))

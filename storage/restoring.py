@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .administration import Administration
+from .audit import SUCCEEDED
 from .backends.sqlite import SQLiteBackend
 from .backup_files import DATA, KEYS, mac_of, scratch_folder, unpacked
 from .envelope import same
@@ -60,8 +61,8 @@ async def restore_backup(
             last = await store.policies.assignment(info.id)
             await _cover_allowed(administration, info, opened, last if found is None else None)
             if found is None:
-                info = await store.adopt_environment(info)
-            await _put_back(store, info, at, opened, last, existing=found is not None, revive=revive)
+                info = await store.adopt_environment(info, actor=administration.actor.name)
+            await _put_back(administration, info, at, opened, last, existing=found is not None, revive=revive)
         return info
 
 
@@ -113,11 +114,12 @@ async def _cover_allowed(
     if policy not in {each.id for each in await administration.policies.all()}:
         administration.need_key_administrator("restore this backup: the policy it was made under is not here")
         store = administration.store
-        await store.backend.commit(await store.policies.recreated(cover, administration.actor.name))
+        batch = await store.policies.recreated(cover, administration.actor.name)
+        await administration.record("policy create", cover.name, SUCCEEDED, {"key": cover.uri, "restored": True}, batch)
 
 
 async def _put_back(
-    store: Store,
+    administration: Administration,
     info: EnvironmentInfo,
     at: Path,
     tried: Tried,
@@ -126,6 +128,7 @@ async def _put_back(
     existing: bool,
     revive: bool,
 ) -> None:
+    store = administration.store
     backend, guarded = await store.open_backend(info, unidentified=not existing)
     await guarded.aclose()
     # Without the floor: a restore is what helps where an earlier copy was put back.
@@ -139,7 +142,7 @@ async def _put_back(
         state = await _prepared(store, info, at, tried, last, [] if revive else shredded)
         # With everything that has to come with it: there is no moment at which the backup's own state counts.
         await backend.copy_from(at / DATA[1], with_keys=at / KEYS[1])
-        await store.policies.follow(info.id, state)
+        administration.changed(info.id, state)
     finally:
         await source.aclose()
         await backend.close()

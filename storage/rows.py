@@ -467,6 +467,11 @@ class Batch:
             mine = getattr(self, name)
             mine.update(getattr(other, name)) if name == "snapshots" else mine.extend(getattr(other, name))
 
+    @property
+    def while_locked(self) -> bool:
+        """Whether a locked environment takes it: it writes the state itself, or says something of it in the ledger."""
+        return self.key_state is not None or (bool(self.ledger) and self.rows() == len(self.ledger) + len(self.keys))
+
     def rows(self) -> int:
         """How many rows the batch writes or removes."""
         return sum(map(len, _ALL(self))) + (self.inbox_key is not None) + self.closed_inbox

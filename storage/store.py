@@ -8,7 +8,8 @@ HOME/environments/                       the stores of environments that have no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -32,15 +33,14 @@ from .errors import (
     StoreBusy,
     StoreCorrupt,
 )
-from .folders import make_folder, os_error, sync_folder
 from .key_calls import SERVICE_ACTOR, KeyCalls
 from .keyring import Keyring
 from .keysource import KeySource
 from .keystate import MOVING, Floor, KeyState
 from .keystore import Keystore
 from .naming import named
-from .places import Places
-from .policy import Policies
+from .places import Places, has_environments, make_home
+from .policy import REPAIR, Assignment, Policies
 from .port import Backend, KeyProvider
 from .providers import provider_for
 from .purposes import Domain, Index, Kind, Purpose, Role
@@ -52,7 +52,11 @@ from .views import EnvironmentInfo, OtherPlace, Value
 
 T = TypeVar("T")
 
+log = logging.getLogger("sealflow")
+
 CREATE: Final = "environment create"
+REMOVE: Final = "environment remove"
+"""The row of an environment that is deleted, and its key."""
 
 _OTHER: Final = 3
 """Which of the later fields of an environment's record is its other place."""
@@ -74,7 +78,7 @@ class Store:
         self._now_ms = now_ms
         self._places = Places(home)
         self._service_calls: dict[bytes, KeyCalls] = {}
-        self._audit = Audit(backend, keyring, now_ms)
+        self.audit = Audit(backend, keyring, now_ms)
         self.policies = Policies(backend, keyring, now_ms)
 
     @property
@@ -115,9 +119,9 @@ class Store:
         if not path.exists():
             if not create:
                 raise RecordNotFound(f"There is no store in {home}.")
-            if _has_environments(home) and not path.exists():  # again: another process may be making both
+            if has_environments(home) and not path.exists():  # again: another process may be making both
                 raise _lost_control(path)
-            _make_home(home)
+            make_home(home)
         backend = await SQLiteBackend.open(path)
         try:
             keyring = await _open_or_create(home, backend, keystore, now_ms())
@@ -161,7 +165,7 @@ class Store:
         await self._asked(info.id).tell()
         return info
 
-    async def adopt_environment(self, info: EnvironmentInfo) -> EnvironmentInfo:
+    async def adopt_environment(self, info: EnvironmentInfo, *, actor: str = SERVICE_ACTOR) -> EnvironmentInfo:
         """Lists an environment that comes from a backup, with an empty store to put it into. Raises AlreadyThere,
         InvalidName, KeyMissing (the keystore is not the one it had).
         """
@@ -171,10 +175,10 @@ class Store:
             raise AlreadyThere(f"There is an environment {info.name} already.")
         await asyncio.to_thread(self._keystore.keys, info.id)
         await (await self._places.create(info)).close()
-        await self._list(info)
+        await self._list(info, actor)
         return info
 
-    async def delete_environment(self, name: str, *, in_flight: bool = False) -> int:
+    async def delete_environment(self, name: str, *, in_flight: bool = False, actor: str = SERVICE_ACTOR) -> int:
         """Shreds an environment: its row and key here, then its file with all its keys. Gives how many runs it had.
         With `in_flight`, also while runs have not ended.
 
@@ -201,7 +205,7 @@ class Store:
                 state = source.state
             batch = await self.policies.left(info.id, state)
             batch.removed_environments = [info.id]
-            await self._backend.commit(batch)
+            await self.audit.record(actor, REMOVE, info.name, SUCCEEDED, None, batch)
             await self._places.remove(info)
             await self.remove_other(info)
         finally:
@@ -225,7 +229,7 @@ class Store:
         """The row of an environment as it is now, changed, and what has to be committed for it; see
         `changed_settings`. Raises RecordNotFound.
         """
-        found = [each for each in await self._backend.environments() if each.environment_id == info.id]
+        found = [each for each in await self._rows() if each.environment_id == info.id]
         if not found:
             raise RecordNotFound(f"There is no environment {info.name} any more.")
         row = found[0]
@@ -237,18 +241,18 @@ class Store:
         changed = EnvironmentRow(info.id, row.name_index, version, row.created_ms, record)
         return info, Batch(changed_environments=[changed])
 
-    async def _list(self, info: EnvironmentInfo, made_by: str | None = None) -> None:
+    async def _rows(self) -> Sequence[EnvironmentRow]:
+        return await self.audit.head.fresh(Kind.ENVIRONMENT, self._backend.environments)
+
+    async def _list(self, info: EnvironmentInfo, made_by: str) -> None:
         index = self._keyring.name_index(Index.ENVIRONMENT_NAME, info.name)
         key, key_row = self._keyring.new_scope(Kind.ENVIRONMENT, info.id)
         record = key.seal(key.place(Purpose.ENVIRONMENT, info.id), 0, 1, _packed(info))
         row = EnvironmentRow(info.id, index, 1, info.created_ms, record)
         batch = Batch(keys=[key_row], environments=[row])
         try:
-            if made_by is None:
-                await self._backend.commit(batch)
-            else:
-                detail = None if info.location is None else {"location": info.location}
-                await self._audit.record(made_by, CREATE, info.name, SUCCEEDED, detail, batch)
+            detail = None if info.location is None else {"location": info.location}
+            await self.audit.record(made_by, CREATE, info.name, SUCCEEDED, detail, batch)
         except Conflict as error:  # somebody else was faster
             await self._places.remove(info)
             raise AlreadyThere(f"There is an environment {info.name} already.") from error
@@ -256,7 +260,7 @@ class Store:
     async def environments(self) -> list[EnvironmentInfo]:
         """All environments, oldest first."""
         scopes = set(await self._backend.environment_scopes())  # first: row and key come in one commit
-        rows = await self._backend.environments()
+        rows = await self._rows()
         for missing in scopes - {row.environment_id for row in rows}:
             raise IntegrityError(f"The row of environment {missing.hex()} is missing.")
         return [await self._open_row(row) for row in rows]
@@ -269,8 +273,13 @@ class Store:
         return found
 
     async def _find(self, name: str) -> EnvironmentInfo | None:
-        row = await self._backend.environment(self._keyring.name_index(Index.ENVIRONMENT_NAME, name))
-        if row is not None:
+        index = self._keyring.name_index(Index.ENVIRONMENT_NAME, name)
+
+        async def one() -> list[EnvironmentRow]:
+            row = await self._backend.environment(index)
+            return [] if row is None else [row]
+
+        for row in await self.audit.head.fresh(Kind.ENVIRONMENT, one, whole=False):
             return await self._open_row(row)
         # Not found by its index: the names themselves know better, should an index have been changed.
         await self.environments()
@@ -299,12 +308,28 @@ class Store:
             keyring = await source.load()
             if keyring.locked or source.state.lock is not None:
                 raise locked(info.name, source.state)
+            await self._reconcile(info, source.state)
             await source.calls.tell()
         except BaseException:
             await source.aclose()
             await backend.close()
             raise
         return self.vault(info, backend, keyring, source)
+
+    async def _reconcile(self, info: EnvironmentInfo, state: KeyState) -> None:
+        """Puts on record what an act has done whose process died before it could say so. Raises IntegrityError where
+        the record names another policy than the state of the same epochs.
+        """
+        try:
+            batch = await self.policies.following(info.id, state)
+            if batch is not None:
+                detail = {"policy": None if state.cover is None else state.cover.name}
+                keys = Assignment.of(state).keys_in(info.id)
+                await self.audit.record(SERVICE_ACTOR, REPAIR, info.name, SUCCEEDED, detail, batch, keys=keys)
+        except IntegrityError:
+            raise
+        except StorageError as error:  # the next one who opens it does
+            log.warning("the state of an environment's keys could not be put on record: %s", error.code)
 
     def vault(self, info: EnvironmentInfo, backend: Backend, keyring: Keyring, source: KeySource) -> Vault:
         """The vault of rows and keys that were opened by `open_backend`; it closes them."""
@@ -334,7 +359,7 @@ class Store:
         info = next((each for each in await self.environments() if each.id == environment), None)
         subject = environment.hex() if info is None else info.name
         status, more = (SUCCEEDED, {}) if code is None else (FAILED, {"code": code})
-        await self._audit.record(actor, kind, subject, status, {**detail, **more})
+        await self.audit.record(actor, kind, subject, status, {**detail, **more})
 
     async def sealed_inbox(self, name: str) -> SealedInbox:
         """Where a locked or suspended environment takes something in; the service's keys are enough. Raises as
@@ -427,24 +452,6 @@ def _control(home: Path) -> tuple[Path, Path]:
     return home, home / "control.db"
 
 
-def _make_home(home: Path) -> None:
-    try:
-        make_folder(home)
-        ignore = home / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", "ascii")
-            sync_folder(home)
-    except OSError as error:
-        raise os_error(error, home, "folder") from error
-
-
-def _has_environments(home: Path) -> bool:
-    try:
-        return any((home / "environments").iterdir())
-    except OSError:  # there is no such folder
-        return False
-
-
 def _lost_control(path: Path) -> StoreCorrupt:
     """Environments without a control store: a fresh one would look as if they had never been."""
     return StoreCorrupt(
@@ -456,7 +463,7 @@ def _lost_control(path: Path) -> StoreCorrupt:
 async def _open_or_create(home: Path, backend: Backend, keystore: Keystore, now_ms: int) -> Keyring:
     """The keyring of the control store; a new identity and key if it has none yet."""
     identity = await backend.identity()
-    if identity is None and _has_environments(home):
+    if identity is None and has_environments(home):
         identity = await backend.identity()  # another process may have made it in the meantime
         if identity is None:
             raise _lost_control(home / "control.db")

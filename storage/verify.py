@@ -6,11 +6,12 @@ writer can still do unnoticed is what anchors are for: see `anchor`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from .anchor import Anchor, differences, read_anchor, write_anchor
+from .audit import Act
 from .connections import Connections
 from .definitions import Definitions
 from .envelope import same
@@ -32,9 +33,11 @@ from .inbox import Inbox
 from .journal import Journal
 from .keyring import Keyring
 from .keysource import KeySource
+from .keystate import Floor
 from .ledger import ANCHOR, CONNECTION, FLOW, RUN, Ledger
 from .messages import Messages
 from .operations import Operations
+from .policy import Assignment, said_keys
 from .port import Backend
 from .purposes import Kind
 from .retention import Retentions
@@ -54,7 +57,7 @@ _ORPHANS: Final = (
 )  # fmt: skip
 
 _FORGED: Final = "It was forged or changed outside of Sealflow."
-_ORPHANED: Final = "Its key is there, but its row was removed."
+ORPHANED: Final = "Its key is there, but its row was removed."
 
 Progress = Callable[[int, str], None]
 """Called with how much was verified and what is being verified now."""
@@ -95,14 +98,16 @@ async def verify_environment(
 ) -> Verification:
     """Verifies an environment, or one run of it; against an anchor's file where there is one.
 
-    With `new_anchor` the answer holds the file of a new anchor, unless something is wrong. Raises RecordNotFound (no
-    such environment or run), InvalidAnchor, EnvironmentLocked, KeyDenied, KeyUnavailable, KeyMissing, and the errors of
-    a failing store; what was changed is part of the answer.
+    With `new_anchor` the answer holds the file of a new anchor, unless something is wrong. Of a locked
+    environment, what the service's keys open is verified, where an anchor is given or asked for: its keys, policy and
+    lock. Raises RecordNotFound (no such environment or run), InvalidAnchor, EnvironmentLocked, KeyDenied,
+    KeyUnavailable, KeyMissing, and the errors of a failing store; what was changed is part of the answer.
     """
     result = Verification()
-    info = await store.environment(name)
-    at = "assignment"
+    at = "control store"
     try:
+        info = await store.environment(name)
+        at = "assignment"
         await store.policies.assignment(info.id)
         at = "store"
         backend, source = await store.open_backend(info)
@@ -111,7 +116,8 @@ async def verify_environment(
         return result
     try:
         keyring = await source.load()
-        if keyring.locked or source.state.lock is not None:
+        closed = keyring.locked or source.state.lock is not None
+        if closed and (run_id is not None or (anchor is None and not new_anchor)):
             raise EnvironmentLocked(
                 f"The environment {info.name} is locked.", hint=f"Unlock it first: sealflow env unlock {info.name}"
             )
@@ -120,6 +126,8 @@ async def verify_environment(
             await verifier.use(anchor)
         if run_id is not None:
             await verifier.only(run_id)
+        elif closed:
+            await verifier.keys_only()
         else:
             await verifier.everything()
         if new_anchor and result.ok:
@@ -140,46 +148,6 @@ async def verify_rows(
     verifier = _Verifier(store, info, backend, source, keyring, result, progress)
     await verifier.everything()
     return result, verifier.facts
-
-
-async def verify_control(store: Store, *, progress: Progress = lambda checked, what: None) -> Verification:
-    """Verifies the control store: environments, policies, assignments, the audit and the entries of backups."""
-    from .administration import Actor, Administration
-    from .backups import Registry
-
-    result = Verification()
-    administration = Administration(store, Actor("verify"))
-
-    async def assignments() -> None:
-        policies = {policy.id for policy in await administration.policies.all()}
-        for environment, policy in (await administration.policies.assignments()).items():
-            if policy not in policies:
-                result.findings.append(
-                    Finding(None, f"assignment of environment {environment.hex()}", "Its policy does not exist.")
-                )
-        for kind in (Kind.POLICY, Kind.ASSIGNMENT):
-            for scope in await store.backend.orphaned_keys(kind):
-                result.findings.append(Finding(None, f"{kind.name.lower()} {scope.hex()}", _ORPHANED))
-
-    async def audit() -> None:
-        async for _ in administration.audit.acts():
-            result.checked += 1
-
-    looks: dict[str, Callable[[], Awaitable[object]]] = {
-        "environments": store.environments,
-        "policies": administration.policies.all,
-        "assignments": assignments,
-        "audit": audit,
-        "backups": Registry(store).all,
-    }
-    for what, look in looks.items():
-        progress(result.checked, what)
-        try:
-            await look()
-            result.checked += 1
-        except IntegrityError as error:
-            result.findings.append(Finding(None, what, error.message))
-    return result
 
 
 class _Verifier:
@@ -235,8 +203,17 @@ class _Verifier:
             return
         await self._run(run_id)
 
-    async def everything(self) -> None:
-        """All there is, in an order in which what others refer to comes first."""
+    async def keys_only(self) -> None:
+        """What the service's keys open while the environment is locked: keys, policy and lock."""
+        await self._keys()
+        if self._anchor is not None:
+            known = self._anchor.facts
+            rows = {place: fact for place, fact in known.rows.items() if place[0] in (Kind.KEY_STATE, Kind.ENVIRONMENT)}
+            anchor = replace(self._anchor, facts=Facts(rows=rows, keys=known.keys, audit=known.audit))
+            for run, at, problem in differences(anchor, self.facts, (), ()):
+                self._say(run, at, problem)
+
+    async def _keys(self) -> None:
         self.facts.keys = {(row.domain, row.version): row.kid for row in self._keyring.rows}
         self._result.checked += len(self.facts.keys)
         for what, look in {
@@ -244,6 +221,14 @@ class _Verifier:
             "ledger": self._ledger,
             "audit": self._audit,
             "assignment": self._assignment,
+        }.items():
+            self._progress(self._result.checked, what)
+            await self._check(what, look)
+
+    async def everything(self) -> None:
+        """All there is, in an order in which what others refer to comes first."""
+        await self._keys()
+        for what, look in {
             "connections": self._all_connections,
             "operations": self._operations.all,
             "retention": self._all_retentions,
@@ -277,23 +262,23 @@ class _Verifier:
 
     async def _audit(self) -> None:
         expected = self._anchor.facts.audit if self._anchor is not None else NOWHERE
-        place = NOWHERE
-        async for entry in self._store_audit():
+        place, newest = NOWHERE, Assignment(None, Floor())
+        async for entry in self._store.audit.entries():
             self._result.checked += 1
-            place = entry
+            place = Place(entry.number, entry.link)
             if entry.number == expected.number and not same(entry.link, expected.link):
                 self._say(None, "audit", f"Act number {entry.number} is not the one that the anchor knows.")
+            said = said_keys(Act(entry.number, entry.at_ms, *entry.fields))
+            if said is not None and said[0] == self._info.id:
+                newest = said[1]
+        if not newest.floor.bears(self._source.state):
+            await self._reload()  # the act may have come after the keys were read
+            newest.floor.hold(self._source.state)
         if place.number < expected.number:
             self._say(
                 None, "audit", f"It ends with act number {place.number}; the anchor knows number {expected.number}."
             )
         self.facts.audit = place
-
-    async def _store_audit(self) -> AsyncIterator[Place]:
-        from .audit import Audit
-
-        async for entry in Audit(self._store.backend, self._store.keyring, self._store.now_ms).entries():
-            yield Place(entry.number, entry.link)
 
     async def _assignment(self) -> None:
         policies = self._store.policies
@@ -439,9 +424,9 @@ class _Verifier:
         for kind in _ORPHANS:
             for scope in await self._backend.orphaned_keys(kind):
                 if kind == Kind.RUN:
-                    self._say(scope, "run", _ORPHANED)
+                    self._say(scope, "run", ORPHANED)
                 else:
-                    self._say(None, f"{kind.name.lower()} {scope.hex()}", _ORPHANED)
+                    self._say(None, f"{kind.name.lower()} {scope.hex()}", ORPHANED)
         for what, count in (await self._backend.strays()).items():
             self._say(None, what, f"{count:,} of them belong to a run or flow that is not there.")
 

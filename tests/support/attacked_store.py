@@ -27,6 +27,11 @@ class AttackedStore:
         self.url = url
         self.backend = "sqlite" if url is None else "postgres"
 
+    @property
+    def control(self) -> AttackedControl:
+        """The control store of the home folder that the environment is in."""
+        return AttackedControl(self.keys)
+
     async def tables(self) -> list[str]:
         """Return the names of the environment's tables, without those of the database itself."""
         if self.url is None:
@@ -82,6 +87,13 @@ class AttackedStore:
             return f"sealflow_{(await store.environment(ENVIRONMENT)).id.hex()}"
         finally:
             await store.close()
+
+
+class AttackedControl(AttackedStore):
+    """The same of the control store, which is always a SQLite file."""
+
+    async def _run(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[Row]:
+        return _on_sqlite(self.keys.home / "control.db", statements)
 
 
 def _insert(table: str, row: Row) -> tuple[str, Sequence[Any]]:

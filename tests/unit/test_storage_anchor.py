@@ -200,23 +200,30 @@ async def test_a_whole_store_that_was_put_back(kept: KeptStore) -> None:
 
 async def test_an_audit_whose_end_was_cut_off(kept: KeptStore) -> None:
     head: tuple[int, bytes] = (0, b"")
+    assignment: tuple[int, int, bytes] = (0, 0, b"")
 
     def keep(connection: sqlite3.Connection) -> None:
-        nonlocal head
+        nonlocal head, assignment
         (head,) = connection.execute("SELECT row_version, record FROM operations")
+        (assignment,) = connection.execute("SELECT row_version, updated_ms, record FROM assignments")
 
     def put_back(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE operations SET row_version = ?, record = ?", head)
         connection.execute("DELETE FROM audit WHERE number > ?", head[:1])
 
+    def put_assignment_back(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE assignments SET row_version = ?, updated_ms = ?, record = ?", assignment)
+
     kept.change(keep, control=True)
     await kept.administer(lambda administration: administration.lock(ENVIRONMENT))
     await kept.administer(lambda administration: administration.unlock(ENVIRONMENT))
     anchor = await kept.anchor()
-    kept.change(put_back, control=True)  # acts and head agree: only the anchor knows more
+    kept.change(put_back, control=True)  # acts and head agree, but the assignment is a later one
+    assert not (await kept.verify_control()).ok
+    kept.change(put_assignment_back, control=True)  # only the anchor knows more
     assert (await kept.verify_control()).ok
     found = await kept.verify(anchor=anchor)
-    assert [finding.at for finding in found.findings] == ["audit"]
+    assert [finding.at.split(" ")[0] for finding in found.findings] == ["audit", "environment"]
 
 
 async def test_a_shredded_run_that_somebody_puts_back(kept: KeptStore) -> None:

@@ -24,6 +24,7 @@ from sealflow.storage import (
     StoreBusy,
     Vault,
     create_backup,
+    expire_backup,
     keys_file,
     restore_backup,
 )
@@ -103,7 +104,7 @@ async def test_an_earlier_key_is_not_retired_while_a_backup_needs_it(kept: KeptS
         await kept.administer(lambda acts: acts.retire(ENVIRONMENT))
     assert "backup" in caught.value.message
     (backup,) = await registered(kept)
-    await kept.with_store(lambda store: Registry(store).expire(backup))
+    await kept.administer(lambda acts: expire_backup(acts, backup))
     assert await registered(kept) == []
     await kept.administer(lambda acts: acts.retire(ENVIRONMENT))
 

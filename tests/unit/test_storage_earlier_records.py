@@ -17,7 +17,9 @@ async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Customer:
     """Everything as it was written before there were approvals, recovery copies and locations."""
 
     def earlier_state(fields: Any) -> bytes:
-        domain, covers, lock, _ = fields
+        if len(fields) != 5 or type(fields[1]) is int:  # what is packed for a digest
+            return pack(fields)
+        domain, covers, lock, _, _ = fields
         return pack([domain, [cover[:8] for cover in covers], lock])
 
     with monkeypatch.context() as patch:

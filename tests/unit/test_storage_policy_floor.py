@@ -149,8 +149,9 @@ async def test_the_control_store_follows_a_later_state_only(kept: KeptStore) -> 
         (row,) = await acts.store.backend.assignments()
         assert await acts.policies.following(row.environment_id, KeyState()) is None
         with pytest.raises(IntegrityError, match="another policy"):
-            await acts.policies.following(row.environment_id, KeyState(*later.floor))
-        await acts.policies.follow(row.environment_id, KeyState())
+            await acts.policies.following(row.environment_id, KeyState(later.floor.epoch, later.floor.lock_epoch))
+        acts.changed(row.environment_id, KeyState())
+        await acts.record("test", ENVIRONMENT, "Succeeded", None)
     assert await kept_assignment(kept) == later
 
 
@@ -161,7 +162,7 @@ async def test_a_crash_before_the_floor_is_raised_is_repaired(kept: KeptStore, m
             async def full(*_: object) -> None:
                 raise StoreFull("The disk is full.")
 
-            patch.setattr(acts.policies, "follow", full)
+            patch.setattr(acts.policies, "following", full)
             with pytest.raises(StoreFull):
                 await acts.lock(ENVIRONMENT)
         assert (await kept_assignment(kept)).floor == Floor(1, 0)
@@ -179,7 +180,8 @@ async def test_an_assignment_of_before_there_were_floors_still_opens(kept: KeptS
         key = store.keyring.open_scope(key_row)
         place = key.place(Purpose.ASSIGNMENT, row.environment_id)
         record = key.seal(place, 0, version, pack([policy, 5]))
-        await store.backend.commit(Batch(assignments=[AssignmentRow(row.environment_id, version, 5, record)]))
+        batch = Batch(assignments=[AssignmentRow(row.environment_id, version, 5, record)])
+        await store.audit.record("test", "test", ENVIRONMENT, "Succeeded", None, batch)
     kept.change(f"DELETE FROM keys WHERE kind = {int(Kind.ASSIGNMENT)}", control=True)
     assert await kept_assignment(kept) == Assignment(policy, Floor())
     assert (await kept.verify()).ok
@@ -302,7 +304,7 @@ async def test_what_reconcile_would_put_on_record_counts(kept: KeptStore, monkey
             async def nothing(*_: object) -> None:
                 return None
 
-            patch.setattr(acts.policies, "follow", nothing)
+            patch.setattr(acts.policies, "following", nothing)
             patch.setattr(acts, "check_limit", nothing)
             await acts.apply("one", "second")
         with pytest.raises(PolicyLimit):
@@ -325,19 +327,20 @@ async def test_what_cannot_be_opened_is_deleted_and_its_last_state_is_kept(kept:
 async def test_an_assignment_without_its_policy_is_found(kept: KeptStore) -> None:
     kept.change("DELETE FROM policies", control=True)
     found = await kept.verify_control()
-    assert {finding.at.split(" ")[0] for finding in found.findings} == {"assignment", "policy"}
+    assert {finding.at.split(" ")[0] for finding in found.findings} == {"assignments", "policies", "policy"}
     assert [finding.at.split(" ")[0] for finding in found.findings].count("policy") == 2  # their keys are left
     kept.change("DELETE FROM keys WHERE kind = 10", control=True)
-    (finding,) = (await kept.verify_control()).findings
-    assert finding.problem == "Its policy does not exist."
+    for finding in (await kept.verify_control()).findings:
+        assert finding.at in ("assignments", "policies")
+        assert "is missing: the audit knows it" in finding.problem
     (finding,) = (await kept.verify()).findings
-    assert (finding.at, finding.problem) == ("key state", "The policy that covers domain 2 does not exist.")
+    assert finding.at == "assignment"
 
 
 async def test_a_missing_assignment_is_found(kept: KeptStore) -> None:
     kept.change("DELETE FROM assignments", control=True)
-    (finding,) = (await kept.verify_control()).findings
-    assert finding.at.startswith("assignment ")
+    found = {finding.at.split(" ")[0] for finding in (await kept.verify_control()).findings}
+    assert found == {"assignment", "assignments", "audit", "key"}
     (finding,) = (await kept.verify()).findings
     assert finding.at == "assignment"
 

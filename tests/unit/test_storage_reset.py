@@ -74,8 +74,9 @@ async def test_a_reset_leaves_nothing_but_the_name(place: Customer) -> None:
     async with place.administration() as administration:
         assert await administration.policies.assignments() == {}
         assert await administration.reconcile() == []
-        assert (await acts(administration))[-2:] == [
-            ("environment reset", ENVIRONMENT, "Running"), ("environment reset", ENVIRONMENT, "Succeeded"),
+        assert (await acts(administration))[-3:] == [
+            ("environment reset", ENVIRONMENT, "Running"), ("key state", ENVIRONMENT, "Succeeded"),
+            ("environment reset", ENVIRONMENT, "Succeeded"),
         ]  # fmt: skip
         assert ("policy apply", ENVIRONMENT, "Succeeded") in await acts(administration)  # the audit is kept
         assert not (await verify_environment(administration.store, ENVIRONMENT)).findings

@@ -295,7 +295,7 @@ async def test_new_folders_are_durable_in_the_folder_above(tmp_path: Path, monke
         synced.append(path)
         real(path)
 
-    for module in ("folders", "secretfile", "store", "backends.sqlite.connection"):
+    for module in ("folders", "secretfile", "places", "backends.sqlite.connection"):
         monkeypatch.setattr(f"sealflow.storage.{module}.sync_folder", sync)
     home = tmp_path / "deep" / "home"
     store = await Store.open(home, Keystore(tmp_path / "keys" / "k.json"))

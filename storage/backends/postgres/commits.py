@@ -108,7 +108,7 @@ class Writer:
             numbers = await connection.fetchval(SQL["commit_batch"], *entry, *common(batch))
             return numbers
         async with connection.transaction():
-            known: list[int] | None = await connection.fetchval(SQL["enter"], *entry, batch.key_state is not None)
+            known: list[int] | None = await connection.fetchval(SQL["enter"], *entry, batch.while_locked)
             if known is not None:
                 return known
             numbers = await write(connection, batch, role.worker if role is not None else None)

@@ -288,7 +288,7 @@ class SQLiteBackend(Reads):
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> list[int]:
         execute = connection.execute
         if batch.guard is not None:
-            check_guard(connection, batch.guard, unlocking=batch.key_state is not None)
+            check_guard(connection, batch.guard, unlocking=batch.while_locked)
         write_first(connection, batch)
         if batch.identity is not None:
             execute(_SQL["insert_identity"], (batch.identity,))
