@@ -426,7 +426,8 @@ def _held(facts: Facts) -> object:
     rows = {
         place: fact.content for place, fact in facts.rows.items() if place[0] not in (Kind.KEY_STATE, Kind.ENVIRONMENT)
     }
-    return facts.runs, rows, facts.versions
+    histories = {run: (fact.seq, fact.content) for run, fact in facts.runs.items()}
+    return histories, rows, facts.versions
 
 
 async def _counts(backend: Backend) -> object:

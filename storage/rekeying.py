@@ -1,8 +1,8 @@
 """A copy of an environment's rows gets environment keys of its own: everything is wrapped by fresh ones, each in the
 domain where it is, and the earlier ones go.
 
-Nothing is sealed anew but what names are found by (flows, connections), and whoever had the earlier environment keys
-opens nothing of the copy. Nobody else uses it meanwhile.
+Whatever steers gets fresh scope keys: flows, triggers, connections, and head, summary and snapshot of each run. Pages
+of runs, requests and messages keep theirs. Nobody else uses the copy meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from .port import Backend
 from .purposes import Domain, Kind
 from .recovery import with_copies
 from .rows import Batch, EnvironmentKeyRow, Guard
+from .runs import Runs
 from .sealed_inbox import SealedItems
+from .triggers import Triggers
 from .views import EnvironmentInfo
 
 if TYPE_CHECKING:
@@ -106,13 +108,17 @@ class _Rekeying:
         self._keyring, self._source.state = keyring, state
 
     async def _named(self) -> None:
-        """Flows and connections, which are found by an index of their domain's key."""
+        """Flows, their triggers, and connections."""
         now_ms, keyring = self._store.now_ms, self._keyring
         definitions = Definitions(self._copy, keyring, now_ms, _unchanged)
+        journal = Journal(self._copy)
+        triggers = Triggers(self._copy, keyring, journal)
         for row in await self._copy.flows():
             batch = Batch(guard=keyring.deciding)
             await definitions.move(Moving(row.flow_id, row.domain), batch)
             await self._copy.commit(batch)
+            await triggers.move(row.flow_id, row.domain)
+        await journal.close()
         state = self._source.state
         batch = Batch(guard=keyring.deciding)
         await Connections(self._copy, keyring, now_ms, lambda: state, _unchanged).resealed(state, batch)
@@ -123,10 +129,14 @@ class _Rekeying:
         journal, after = Journal(self._copy), 0
         messages = Messages(self._copy, self._keyring, journal, self._store.now_ms)
         inbox = Inbox(self._copy, self._keyring, self._store.now_ms)
+        runs = Runs(self._copy, self._keyring, journal)
         while rows := await self._copy.keys_of(domain, version, _STEP, after):
             batch = Batch(guard=self._keyring.guard)
             for _, row in rows:
-                if row.kind == Kind.MESSAGE:
+                if row.kind == Kind.RUN:
+                    if (await self._copy.keys(Kind.RUN, [row.scope]))[0].generation == row.generation:
+                        await runs.renew_row(row.scope, domain, batch)
+                elif row.kind == Kind.MESSAGE:
                     await messages.reindex(row, domain, batch)
                 elif row.kind == Kind.INBOX:
                     await inbox.reindex(row, batch)

@@ -13,8 +13,10 @@ from attacked_store import AttackedStore
 from customer_keys import ENVIRONMENT
 from earlier_holder import EarlierHolder, earlier_holder
 from earlier_version import earlier_version
+from postgres_server import shared_server
 from sealflow.storage import TamperedHistory, Vault
 from sealflow.storage.codec import pack
+from sealflow.storage.moving import move_environment
 from sealflow.storage.purposes import Kind, Purpose
 
 RUN = b"r" * 16
@@ -147,7 +149,15 @@ async def test_a_snapshot_is_sealed_by_an_earlier_key(attacked: AttackedStore, t
     assert (finding.run, "snapshot" in finding.problem) == (RUN, True)
 
 
-@pytest.mark.parametrize("change", ["migration", "data keys", "another customer"])
+async def moved(attacked: AttackedStore) -> AttackedStore:
+    """The environment, from a file into a database or back."""
+    url = shared_server().url if attacked.url is None else None
+    async with attacked.keys.administration() as administration:
+        await move_environment(administration, ENVIRONMENT, url)
+    return AttackedStore(attacked.keys, url)
+
+
+@pytest.mark.parametrize("change", ["migration", "data keys", "another customer", "move"])
 async def test_an_ended_run_is_started_again(attacked: AttackedStore, tmp_path: Path, change: str) -> None:
     """The holder seals a head by the earlier key that says that an ended run still runs, with a history of its own. It
     is refused after each change of keys.
@@ -161,6 +171,8 @@ async def test_an_ended_run_is_started_again(attacked: AttackedStore, tmp_path: 
         holder = await held(attacked, tmp_path)
         if change == "migration":
             await migrated(attacked)
+        elif change == "move":
+            holder.attacked = attacked = await moved(attacked)
         else:
             async with attacked.keys.administration() as administration:
                 await administration.rotate(ENVIRONMENT, data_keys=True)
