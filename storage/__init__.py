@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .connections import ConnectionInfo
     from .control_store import verify_control
     from .errors import (
+        AlreadyAnswered,
         AlreadyThere,
         ApprovalNeeded,
         Conflict,
@@ -106,6 +107,7 @@ _WHERE: Final = {
     "Act": ".audit",
     "Actor": ".administration",
     "Administration": ".administration",
+    "AlreadyAnswered": ".errors",
     "AlreadyThere": ".errors",
     "ApprovalNeeded": ".errors",
     "Backend": ".port",
@@ -208,6 +210,7 @@ __all__ = [
     "Act",
     "Actor",
     "Administration",
+    "AlreadyAnswered",
     "AlreadyThere",
     "ApprovalNeeded",
     "Backend",

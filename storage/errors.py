@@ -276,6 +276,13 @@ class Conflict(StorageError):
     default_hint = "Try again."
 
 
+class AlreadyAnswered(Conflict):
+    """The callback was accepted before, or nobody waits for it any more."""
+
+    code = "AlreadyAnswered"
+    default_hint = "Nothing needs to be done: the first callback counts."
+
+
 class StoreUnreachable(StoreBusy):
     """The database's server does not answer, or has ended the connection. What was acknowledged is there; whether what
     was under way is, is found out before anything else is written.

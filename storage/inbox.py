@@ -29,15 +29,26 @@ class Inbox:
         self._now_ms = now_ms
         self._consumed: set[int] = set()
         self._retried: set[int] = set()
-        self.unreadable: set[int] = set()
+        # With the run that the row says it is for.
+        self.unreadable: dict[int, object] = {}
 
-    async def add(self, kind: int, value: Value, run_id: bytes | None, dedupe: bytes | None) -> int:
-        """Adds a request, durably, and returns its number. One with a `dedupe` that still waits is not added again."""
+    async def add(
+        self, kind: int, value: Value, run_id: bytes | None, dedupe: bytes | None, claims: Sequence[bytes] = ()
+    ) -> int:
+        """Adds a request, durably, and returns its number. One with a `dedupe` that still waits is not added again.
+
+        `claims` are hashes of callback tokens: AlreadyAnswered where one was claimed before, or is not there.
+        """
         item_id, now = random_id(), self._now_ms()
         key, key_row = self._keyring.new_scope(Kind.INBOX, item_id, self._keyring.domain)
         record = key.seal(key.place(Purpose.INBOX, item_id), 0, 0, pack([kind, run_id, dedupe, now, value]))
         row = InboxRow(item_id, kind, run_id, self._index(dedupe), now, record)
-        return (await self._backend.commit(Batch(guard=self._keyring.deciding, keys=[key_row], inbox=[row])))[0]
+        batch = Batch(guard=self._keyring.deciding, keys=[key_row], inbox=[row], claimed_tokens=[*claims])
+        return (await self._backend.commit(batch))[0]
+
+    async def claim(self, token_hash: bytes) -> None:
+        """Lets no callback with this token be accepted any more. Raises AlreadyAnswered."""
+        await self._backend.commit(Batch(guard=self._keyring.deciding, claimed_tokens=[token_hash]))
 
     async def reindex(self, key_row: KeyRow, batch: Batch) -> None:
         """Puts into the batch by which index an item is found under the service's live key. Raises IntegrityError."""
@@ -67,6 +78,13 @@ class Inbox:
             )
         return items[:limit]
 
+    async def of(self, run_id: bytes) -> list[InboxItem]:
+        """The items for this run, as `items` gives them."""
+        stored = await self._backend.inbox_of(run_id)
+        return await self._opened(
+            [item for item in stored if item.number not in self._consumed and item.number not in self.unreadable]
+        )
+
     async def _opened(self, stored: list[StoredInboxRow]) -> list[InboxItem]:
         ids = [row.item_id for _, row in stored if isinstance(row.item_id, bytes)]
         try:
@@ -92,7 +110,7 @@ class Inbox:
                     # Once: the caller looks at the keys again. Then its row was changed.
                     self._retried.add(number)
                     raise
-                self.unreadable.add(number)
+                self.unreadable[number] = row.run_id
                 log.error("inbox item %d was changed outside of Sealflow and is ignored: %s", number, error.message)
         return items
 
@@ -132,4 +150,4 @@ class Inbox:
         """The removal is durable (numbers are never used again, so nothing needs to be remembered), or was lost."""
         self._consumed.discard(number)
         self._retried.discard(number)
-        self.unreadable.discard(number)
+        self.unreadable.pop(number, None)

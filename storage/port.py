@@ -231,6 +231,10 @@ class Backend(Protocol):
         """
         ...
 
+    async def inbox_of(self, run_id: bytes) -> list[StoredInboxRow]:
+        """The requests for this run, oldest first. The types of their columns are not checked."""
+        ...
+
     async def inbox_item(self, item_id: bytes) -> InboxRow | None: ...
 
     async def inbox_key(self) -> InboxKeyRow | None:

@@ -446,6 +446,12 @@ class Batch:
     """The key goes and none comes: nothing is taken in from then on. Conflict while items wait."""
     expected_tokens: list[TokenRow] = field(default_factory=list)
     """One that is there already is no error."""
+    claimed_tokens: list[bytes] = field(default_factory=list)
+    """Hashes of tokens whose callback comes with this batch. AlreadyAnswered where one is not there, or was claimed by
+    an earlier batch: then nothing of this one is written.
+    """
+    reopened_tokens: list[bytes] = field(default_factory=list)
+    """The scopes of which callbacks that were accepted are lost: each token may be claimed again."""
     forgotten_tokens: list[bytes] = field(default_factory=list)
     """The scopes whose tokens go."""
 

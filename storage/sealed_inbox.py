@@ -19,7 +19,7 @@ from typing import Final
 
 from .codec import pack, unpack
 from .envelope import InboxKey, digest, lp, number, random_id, same, seal_to
-from .errors import Conflict, EnvironmentLocked, InboxFull, IntegrityError
+from .errors import AlreadyAnswered, Conflict, EnvironmentLocked, InboxFull, IntegrityError
 from .journal import Journal
 from .keyring import Keyring
 from .keysource import KeySource
@@ -94,13 +94,14 @@ class SealedInbox:
         """Whether this is a flow whose newest version was deployed as one that nobody waits for who starts it."""
         return await self.knows(_start_scope(flow_id), flow_id)
 
-    async def accept(self, kind: int, scope: bytes, value: Value) -> None:
-        """Take something in; durable on return.
+    async def accept(self, kind: int, scope: bytes, value: Value, token: bytes | None = None) -> None:
+        """Take something in; durable on return. With a `token` it is a callback, of which the first one counts.
 
-        Raises InboxFull, NotStorable, IntegrityError for a public key that was planted, and EnvironmentLocked where
-        there is none.
+        Raises AlreadyAnswered where a callback with this token was accepted before, InboxFull, NotStorable,
+        IntegrityError for a public key that was planted, and EnvironmentLocked where there is none.
         """
         data = pack([kind, scope, value])
+        claims = [] if token is None else [token_hash(scope, token)]
         for _ in range(_ATTEMPTS):
             key = await self._backend.inbox_key()
             if key is None:
@@ -114,7 +115,9 @@ class SealedInbox:
             row = SealedItemRow(key.key_id, size.last + 1, kind, scope, self._now_ms(), b"", sealed)
             row = row._replace(mac=self._keyring.certify(*_item_fields(row)))
             try:
-                await self._backend.commit(Batch(sealed_items=[row]))
+                await self._backend.commit(Batch(sealed_items=[row], claimed_tokens=claims))
+            except AlreadyAnswered:
+                raise
             except Conflict:  # another process was faster, or the key was exchanged
                 continue
             return
@@ -150,6 +153,14 @@ class SealedItems:
         self._journal.wake()
         self._journal.batch.forgotten_tokens.append(scope)
 
+    def reopen(self, scope: object) -> None:
+        """Let callbacks be accepted again for what a refused item says it is for: in the next commit. What a run has
+        recorded stays.
+        """
+        if isinstance(scope, bytes):
+            self._journal.wake()
+            self._journal.batch.reopened_tokens.append(scope)
+
     async def items(self, limit: int = 100) -> list[SealedItem]:
         """The oldest items, in order. What does not verify is logged and removed with the next commit."""
         rows = await self._backend.sealed_items(limit + len(self._consumed))
@@ -168,6 +179,7 @@ class SealedItems:
             except IntegrityError as error:
                 log.error("an item of the sealed inbox was refused: %s", error.message)
                 self.consume((row.key_id, row.sequence))
+                self.reopen(row.scope)
                 continue
             if before is not None and row.sequence != before:
                 log.error("items of the sealed inbox are missing before number %d", row.sequence)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from .conformance import OpenBackend, initialised, key_row, refused
-from .errors import Conflict
+from .errors import AlreadyAnswered, Conflict
 from .purposes import Kind
 from .rows import Batch, InboxKeyRow, SealedItemRow, SealedSize, TokenRow
 
@@ -79,5 +79,12 @@ class SealedInboxConformance:
             await backend.commit(Batch(expected_tokens=[*tokens, tokens[0]]))
             assert [await backend.callback_scope(each.token_hash) for each in tokens] == [FIRST, FIRST, SECOND]
             assert await backend.callback_scope(bytes(32)) is None
+            first, second, third = [each.token_hash for each in tokens]
+            await backend.commit(Batch(claimed_tokens=[first]))
+            await backend.commit(Batch(expected_tokens=[tokens[0]]))  # it stays claimed
+            for claims in ([first], [second, first], [bytes(32)]):
+                await refused(backend.commit(Batch(claimed_tokens=claims)), AlreadyAnswered)
+            await backend.commit(Batch(reopened_tokens=[FIRST]))
+            await backend.commit(Batch(claimed_tokens=[first, second, third]))
             await backend.commit(Batch(forgotten_tokens=[FIRST, b"3" * 16]))
             assert [await backend.callback_scope(each.token_hash) for each in tokens] == [None, None, SECOND]

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Literal, TypeVar
 
+from .callback_inbox import CallbackInbox
 from .connections import ConnectionInfo, Connections
 from .definitions import Definitions
 from .errors import StorageError
@@ -91,6 +92,7 @@ class Vault(OpenKeys):
         self._definitions = Definitions(backend, keyring, now_ms, self.reload_keys)
         self.workers = Workers(backend, self._journal)
         self._inbox = Inbox(backend, keyring, now_ms)
+        self.callbacks = CallbackInbox(backend, self._inbox, self._fresh)
         self.sealed_items = SealedItems(backend, keyring, self._journal, now_ms)
         self._triggers = Triggers(backend, keyring, self._journal)
         self._messages = Messages(backend, keyring, self._journal, now_ms)
@@ -263,8 +265,9 @@ class Vault(OpenKeys):
         wanted = tuple(without) if here else None
         items = await self._fresh(lambda: self._inbox.items(limit, here=wanted, after=after))
         if self._executor or self.workers.leads:
-            for number in self._inbox.unreadable:
+            for number, run_id in self._inbox.unreadable.items():
                 self.consume(number)
+                self.sealed_items.reopen(run_id)
         return items
 
     def consume(self, item_id: int) -> None:

@@ -11,20 +11,25 @@ from ...storage import (
     EnvironmentLocked,
     ExecutorLost,
     InboxItem,
+    IntegrityError,
     KeyUnavailable,
+    RecordNotFound,
     StoreBusy,
     StoreClosed,
     StoreFull,
     StoreNotWritable,
 )
+from ..errors import NotFound
 from .callbacks import Address
 from .claims import RunElsewhereError
 from .draining import drain
 from .perform import Answer
 from .requests import ANSWERED, CALLBACK, CANCEL, DEPLOYED, MIGRATE, RESUME, START, SWITCH
+from .retrying import Retries
 from .start import Start, run_name
 
 if TYPE_CHECKING:
+    from .clock import Clock
     from .executor import Executor
 
 log = logging.getLogger("sealflow")
@@ -33,6 +38,9 @@ _NOT_NOW: Final = (
     EnvironmentLocked, ExecutorLost, KeyUnavailable, StoreBusy, StoreClosed, StoreFull, StoreNotWritable,
 )  # fmt: skip
 """Faults of the store or its keys: what was asked for is still to be done when they are over."""
+
+_FOR_EVER: Final = (IntegrityError, NotFound, RecordNotFound)
+"""What was asked for can never be done: the run is gone, or was changed from outside."""
 
 
 async def take_inbox(executor: Executor) -> int:
@@ -61,7 +69,9 @@ async def take_inbox(executor: Executor) -> int:
 
 
 async def _take(executor: Executor, item: InboxItem) -> bool:
-    """Do what is asked for; False where another worker has to."""
+    """Do what is asked for; False where that is to be done later, or by another worker."""
+    if executor.put_off.waits(item.id) or _is_under_way(executor, item):
+        return False
     try:
         await _carry_out(executor, item)
     except RunElsewhereError:
@@ -70,7 +80,45 @@ async def _take(executor: Executor, item: InboxItem) -> bool:
         raise
     except Exception as error:
         log.warning("a request for run %s failed: %s", _named(item.run_id), type(error).__name__)
+        if not isinstance(error, _FOR_EVER):
+            executor.put_off.failed(item.id)
+            return False
+    executor.put_off.over(item.id)
     return True
+
+
+def _is_under_way(executor: Executor, item: InboxItem) -> bool:
+    if item.kind != CALLBACK or item.run_id is None:
+        return False
+    return executor.callbacks.is_under_way(Address(item.run_id, str(item.value["token"])))
+
+
+class PutOff:
+    """Requests that could not be carried out, although the store works: each is tried again, ever later. What was
+    acknowledged is not dropped because, for example, this release cannot resume the run that it is for.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._retries = Retries()
+        self._due: dict[int, int] = {}
+
+    def waits(self, number: int) -> bool:
+        """Whether it is too early for another attempt."""
+        return self._clock.now() < self._due.get(number, 0)
+
+    def failed(self, number: int) -> None:
+        """Try it again after a while."""
+        self._due[number] = self._clock.now() + self._retries.after(_name(number))
+
+    def over(self, number: int) -> None:
+        """It is done."""
+        if self._due.pop(number, None) is not None:
+            self._retries.over(_name(number))
+
+
+def _name(number: int) -> bytes:
+    return b"request %d" % number
 
 
 async def _carry_out(executor: Executor, item: InboxItem) -> None:
@@ -90,7 +138,7 @@ async def _carry_out(executor: Executor, item: InboxItem) -> None:
         executor.key_work.begin()
     elif item.kind == CALLBACK and item.run_id is not None:
         address = Address(item.run_id, str(item.value["token"]))
-        await executor.call_back(address, Answer(*item.value["answer"]))
+        await executor.callbacks.carry_out(address, Answer(*item.value["answer"]))
     elif item.kind == ANSWERED and item.run_id is not None:
         await executor.take_answer(item.run_id, item.value)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ...connectors import Failure, Reply
 from ...connectors.answers import as_value
-from ...storage import Vault, ensure_storable
+from ...storage import InboxItem, Vault, ensure_storable
 from ..errors import NotFound, SealflowError
 from ..kernel import Entry, Open, State, listens
 from ..kernel.chance import callback_token
@@ -22,7 +22,7 @@ from ..kernel.status import SKIPPED
 from .library import Library
 from .perform import Answer, answer_of
 from .reading import read_state
-from .requests import CALLBACK
+from .requests import CALLBACK, CANCEL
 from .start import UNSET, Unset, run_name
 
 RECORDED: Final = 200
@@ -47,8 +47,9 @@ class Delivery:
     """What became of a callback; `status` is what an HTTP host answers.
 
     200: it is recorded. 202: it is kept for the process that executes the run, or until the environment is unlocked.
-    404: nobody asked for it. 410: the action had been called back, or was over, before. 503: the locked environment
-    takes nothing more in; try again after `retry_after` seconds. `run` and `path` name the action, where it is known.
+    404: nobody asked for it. 410: another callback was accepted before, the run was cancelled, or the action is over.
+    503: the locked environment takes nothing more in; try again after `retry_after` seconds. `run` and `path` name the
+    action, where it is known.
     """
 
     status: int
@@ -135,22 +136,36 @@ async def look_up(vault: Vault, library: Library, address: Address) -> Delivery:
     return Delivery(UNKNOWN)
 
 
-async def leave(vault: Vault, library: Library, address: Address, answer: Answer) -> Delivery:
-    """Keep a callback for the process that executes its run. The first one for an action counts."""
+async def accept(vault: Vault, library: Library, address: Address, answer: Answer) -> Delivery:
+    """Store a callback for the process that executes its run. The first one for an action counts."""
     delivery = await look_up(vault, library, address)
     if not delivery.accepted:
         return delivery
-    for item in await vault.inbox(_MANY):
-        if item.kind == CALLBACK and item.run_id == address.run_id and item.value["token"] == address.token:
-            return Delivery(GONE, delivery.run, delivery.path)
-    request = {"token": address.token, "answer": [*answer]}
-    await vault.inbox_add(
-        CALLBACK, request, run_id=address.run_id, dedupe=address.run_id + bytes.fromhex(address.token)
-    )
+    number = await store(vault, address, answer)
+    if number is None or await is_late(vault, address, number):
+        return Delivery(GONE, delivery.run, delivery.path)
     return delivery
 
 
-_MANY: Final = 1_000_000
+async def store(vault: Vault, address: Address, answer: Answer) -> int | None:
+    """Store a callback in the inbox, durably; its number there. None where the action has had one, or is over."""
+    request = {"token": address.token, "answer": [*answer]}
+    return await vault.callbacks.accept(CALLBACK, request, address.run_id, bytes.fromhex(address.token))
+
+
+async def is_late(vault: Vault, address: Address, number: int) -> bool:
+    """Whether something that was accepted before this request of the inbox makes it count for nothing: the run was
+    cancelled, or a release that claimed no tokens stored another callback.
+    """
+    for item in await vault.callbacks.requests_for(address.run_id):
+        if item.id < number and (item.kind == CANCEL or is_for(item, address)):
+            return True
+    return False
+
+
+def is_for(item: InboxItem, address: Address) -> bool:
+    """Whether a request is a callback with this address."""
+    return item.kind == CALLBACK and item.run_id == address.run_id and item.value["token"] == address.token
 
 
 def _belongs(state: State, path: str, token: str) -> bool:

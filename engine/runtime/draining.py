@@ -10,10 +10,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import InboxFull, IntegrityError, RecordNotFound, SealedInbox, SealedItem, StorageError
+from ...storage import AlreadyAnswered, InboxFull, IntegrityError, RecordNotFound, SealedInbox, SealedItem, StorageError
 from ...storage.sealed_inbox import SealedItems
 from ..kernel import Command, Invoke
-from .callbacks import ACCEPTED, FULL, UNKNOWN, Address, Delivery
+from .callbacks import ACCEPTED, FULL, GONE, UNKNOWN, Address, Delivery
 from .claims import RunElsewhereError
 from .perform import Answer
 from .requests import ANSWERED, CALLBACK, CALLED, STARTED
@@ -41,13 +41,17 @@ def expect_callbacks(sealed: SealedItems, run_id: bytes, commands: Sequence[Comm
 
 
 async def keep_callback(inbox: SealedInbox, address: Address, answer: Answer) -> Delivery:
-    """Keep what a webhook action was told: 202, 404, or 503 where no more is taken in."""
+    """Store what a webhook action was told: 202, 404, 410 where the action has had a callback, or 503 where no more is
+    taken in.
+    """
     token = bytes.fromhex(address.token)
     async with inbox:
         if not await inbox.knows(address.run_id, token):
             return Delivery(UNKNOWN)
         try:
-            await inbox.accept(CALLBACK, address.run_id, {"token": address.token, "answer": [*answer]})
+            await inbox.accept(CALLBACK, address.run_id, {"token": address.token, "answer": [*answer]}, token)
+        except AlreadyAnswered:
+            return Delivery(GONE, run_name(address.run_id))
         except InboxFull as full:
             return Delivery(FULL, run_name(address.run_id), retry_after=full.retry_after)
     return Delivery(ACCEPTED, run_name(address.run_id))
@@ -99,7 +103,7 @@ async def drain(executor: Executor) -> int:
 async def _carry_out(executor: Executor, item: SealedItem) -> None:
     try:
         if item.kind == CALLBACK:
-            await executor.call_back(Address(item.scope, item.value["token"]), Answer(*item.value["answer"]))
+            await executor.callbacks.carry_out(Address(item.scope, item.value["token"]), Answer(*item.value["answer"]))
         elif item.kind == ANSWERED:
             await executor.take_answer(item.scope, item.value)
         elif item.kind == STARTED:

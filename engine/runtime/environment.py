@@ -22,7 +22,7 @@ from ..kernel.history import KEPT
 from ..kernel.machine import machine_of
 from ..kernel.polling import kind_of
 from .access import Access
-from .callbacks import UNKNOWN, Address, Delivery, answer_to, leave
+from .callbacks import UNKNOWN, Address, Delivery, accept, answer_to
 from .claims import CONCURRENCY, RunElsewhereError, is_led
 from .clock import Clock, SystemClock
 from .connections import Connections
@@ -409,10 +409,8 @@ class Environment:
         executor = await self._execute() if self._resume else self._executor
         if executor is not None:
             with suppress(RunElsewhereError):
-                delivery = await executor.call_back(known, answer)
-                await self._vault.flush()
-                return delivery
-        return await leave(self._vault, self._library, known, answer)
+                return await executor.callbacks.deliver(known, answer)
+        return await accept(self._vault, self._library, known, answer)
 
     @keyed
     async def open_bundle(self, data: bytes) -> Any:

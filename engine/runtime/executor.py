@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ...storage import ValueTooLarge, Vault, pack_record
-from ..errors import NotFound, SealflowError
+from ..errors import SealflowError
 from ..kernel import History, Invoke, Plan, Record
 from ..kernel import records as event
 from ..kernel.machine import machine_of
@@ -21,14 +21,14 @@ from ..kernel.status import CANCELLED, RUNNING, WAITING
 from ..kernel.trigger import concurrency_of
 from . import desktop_limits
 from .admission import Admission
-from .asked import take_inbox
+from .asked import PutOff, take_inbox
 from .batches import Batches
-from .callbacks import GONE, RECORDED, UNKNOWN, Address, Delivery, find, look_up
 from .callers import Callers
 from .children import Children
 from .claims import CONCURRENCY, Claims, Pins, RunElsewhereError
 from .clock import Clock
 from .collecting import COLLECTING
+from .deliveries import Deliveries
 from .desktop_calls import DesktopCalls
 from .desktop_queue import DesktopQueue
 from .disposal import Upkeep
@@ -95,6 +95,8 @@ class Executor:
         self.underway = underway
         self.callers = Callers()
         self.children = Children(self)
+        self.callbacks = Deliveries(self)
+        self.put_off = PutOff(clock)
         self.desktop_calls = DesktopCalls(self, self.children)
         self._queue_actions: QueueActions | None = None
         self.batches = Batches(self)
@@ -249,7 +251,7 @@ class Executor:
         return resumed
 
     @asynccontextmanager
-    async def _at_hand(self, run_id: bytes, *, ending: bool = False) -> AsyncIterator[LiveRun | None]:
+    async def at_hand(self, run_id: bytes, *, ending: bool = False) -> AsyncIterator[LiveRun | None]:
         """A run that takes in at once what it is told, until control is given away; None when it had ended.
 
         Raises as `resume`.
@@ -267,39 +269,18 @@ class Executor:
 
     async def cancel(self, run_id: bytes, reason: str) -> bool:
         """End a run as Cancelled; False when it had ended. Raises as `resume`."""
-        async with self._at_hand(run_id, ending=True) as run:
+        async with self.at_hand(run_id, ending=True) as run:
             if run is None or run.state.end is not None:
                 return False
             run.feed(event.stop(run.now(), CANCELLED, "Cancelled", reason))
             return True
-
-    async def call_back(self, address: Address, answer: Answer) -> Delivery:
-        """Give a callback to the run that waits for it, which is brought back for that: 200, 404 or 410.
-
-        When this returns, the callback's record is queued. Raises the failure of a run that cannot go on.
-        """
-        try:
-            async with self._at_hand(address.run_id) as run:
-                entry = find(run.state, address.token) if run is not None and run.state.end is None else None
-                if run is not None and entry is not None:
-                    run.call_back(entry, answer)
-                    await run.settled()
-                    if run.failure is not None:
-                        raise run.failure
-                    return Delivery(RECORDED, run.id, run.plan.path(entry.node, entry.frame.it))
-                if run is not None:
-                    await self.vault.flush()  # what is stored tells of everything that was waited for
-        except NotFound:
-            return Delivery(UNKNOWN)
-        found = await look_up(self.vault, self.library, address)
-        return Delivery(GONE, found.run, found.path) if found.accepted else found
 
     async def take_answer(self, run_id: bytes, value: Any) -> None:
         """Give an answer that was kept to the run that made the call. When this returns, its record is queued.
 
         Raises NotFound, and the failure of a run that cannot go on.
         """
-        async with self._at_hand(run_id) as run:
+        async with self.at_hand(run_id) as run:
             if run is not None:
                 run.take_answer(value)
                 await run.settled()
@@ -337,7 +318,7 @@ class Executor:
 
     async def _wake_up(self, run_id: bytes, missed: list[Record]) -> None:
         try:
-            async with self._at_hand(run_id) as run:
+            async with self.at_hand(run_id) as run:
                 for record in missed if run is not None else []:
                     run.feed(record)  # type: ignore[union-attr]
         except RunElsewhereError:

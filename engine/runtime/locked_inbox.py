@@ -24,9 +24,10 @@ class LockedInbox:
     async def callback(
         self, address: str, *, body: Any = UNSET, headers: Mapping[str, Any] | None = None, status: int = 200
     ) -> Delivery:
-        """Keep the answer to a webhook action: 202, 404 for an address that nobody waits at, or 503.
+        """Store the answer to a webhook action: 202, 404 for an address that nobody waits at, 410 where the action has
+        had a callback, or 503.
 
-        Whether it counts is decided later: the first one for an action does. Arguments and errors as for
+        Arguments and errors as for
         `Environment.callback`, and IntegrityError where the inbox's key was altered, EnvironmentLocked where it has
         none.
         """

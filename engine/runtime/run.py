@@ -296,17 +296,22 @@ class Run:
 
     @keyed
     async def cancel(self, reason: str = "The run was cancelled.") -> bool:
-        """End the run as Cancelled; False when it had ended."""
+        """End the run as Cancelled; False when it had ended, or another process is cancelling it."""
         env = self._environment
         executor = await env._execute()
+        asked = await env._vault.callbacks.requests_for(self._id)
         if executor is not None:
             with suppress(RunElsewhereError):
+                if asked:
+                    await executor.take_inbox()  # what was accepted before this counts before this
                 cancelled = await executor.cancel(self._id, reason)
                 await env._vault.flush()
                 return cancelled
         if (await run_info(env._vault, self._id)).ended_ms is not None:
             return False
-        await env._vault.inbox_add(CANCEL, reason, run_id=self._id)
+        if any(item.kind == CANCEL for item in asked):
+            return False
+        await env._vault.inbox_add(CANCEL, reason, run_id=self._id, dedupe=b"cancel" + self._id)
         return True
 
     @keyed

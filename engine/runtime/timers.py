@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from ..kernel import Expire, Listen, Record, Sleep, State
+from ..kernel import Expire, Listen, Record, Sleep, State, listens
 from ..kernel import records as event
 from ..kernel.state import CALLING, SUBSCRIBED
 from .tasks import ActionKey, RunTasks
@@ -65,7 +65,7 @@ class Timers:
         if command.deadline is not None:
             key = (command.node.index, command.it)
             lapse = event.deadline(*key, command.attempt, command.deadline)
-            self._tasks.spawn(self._wake(run, lapse, command.deadline), key)
+            self._tasks.spawn(self._lapse(run, lapse, command.deadline), key)
 
     def expire(self, run: LiveRun, command: Expire) -> None:
         """End a container when its limit lapses."""
@@ -93,6 +93,13 @@ class Timers:
     async def _wake(self, run: LiveRun, wake: Record, due: int) -> None:
         await run.executor.clock.sleep_until(due)
         run.feed((*wake[:5], max(wake[5], run.now())))
+
+    async def _lapse(self, run: LiveRun, lapse: Record, due: int) -> None:
+        """As `_wake`, unless a callback was accepted before: in the inbox, by any process."""
+        await run.executor.clock.sleep_until(due)
+        entry = run.state.open.get((lapse[2], lapse[3]))
+        if entry is None or not listens(entry) or await run.executor.callbacks.close(run, entry):
+            run.feed((*lapse[:5], max(lapse[5], run.now())))
 
     # ---- a simulation's
 

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 GRACE: Final = 60 * SECOND
 """How late an occurrence of a Recurrence may be noticed and still fires; the documents speak of up to a minute.
 
-It covers a restart. What is later was missed, and goes on with the next one.
+It covers a restart: every occurrence within it fires, once. What is later was missed.
 """
 
 IN_PROGRESS: Final = "WorkflowRunInProgress"
@@ -239,7 +239,8 @@ class Triggers:
     async def _recur(self, registration: Registration, deployed: _Deployed, now: int, owed: bool) -> None:
         scheduled, rule = registration.scheduled, registration.rule
         assert scheduled is not None and rule is not None  # noqa: S101, PT018
-        following = rule.after(max(now, scheduled))
+        # Of those that were missed, the ones within the grace are next; what is earlier is not made up for.
+        following = rule.after(max(scheduled, now - GRACE - 1))
         if now - scheduled > GRACE and not owed:
             registration.scheduled = following
             _settle(registration, now)

@@ -249,6 +249,9 @@ class Reads(ABC):
     async def inbox(self, limit: int, after: int = 0) -> list[StoredInboxRow]:
         return [StoredInboxRow(row[0], InboxRow._make(row[1:])) for row in await self._all("inbox", after, limit)]
 
+    async def inbox_of(self, run_id: bytes) -> list[StoredInboxRow]:
+        return [StoredInboxRow(row[0], InboxRow._make(row[1:])) for row in await self._all("inbox_of", run_id)]
+
     async def inbox_item(self, item_id: bytes) -> InboxRow | None:
         return await self._one(InboxRow, "inbox_item", item_id)
 

@@ -91,8 +91,8 @@ async def test_the_first_of_two_callbacks_counts(tmp_path: Path) -> None:
     async with revocable(tmp_path, {"http": Subscriptions()}) as world:
         run, url = await waiting(world)
         await world.lock()
-        for number in range(3):
-            assert (await world.env.callback(url, body=number)).status == 202
+        answers = [(await world.env.callback(url, body=number)).status for number in range(3)]
+        assert answers == [202, 410, 410]
         await drained(world)
         assert (await run.result()).actions[-1]["outputs"] == 0
 
@@ -149,10 +149,11 @@ async def test_a_trigger_that_is_called_while_locked_starts_its_run_afterwards(t
 
 async def test_no_more_is_taken_in_than_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with revocable(tmp_path, {"http": Subscriptions()}) as world:
-        _, url = await waiting(world)
+        urls = [(await waiting(world))[1] for _ in range(3)]
+        url = urls[-1]
         await world.lock()
         monkeypatch.setattr(sealed_inbox, "MOST_ITEMS", 2)
-        statuses = [(await world.env.callback(url, body=each)).status for each in range(3)]
+        statuses = [(await world.env.callback(each, body=0)).status for each in urls]
         assert statuses == [202, 202, 503]
         assert (await world.env.callback(url, body=0)).retry_after == InboxFull.retry_after
         monkeypatch.setattr(sealed_inbox, "MOST_ITEMS", 9)
@@ -207,9 +208,10 @@ async def test_a_changed_item_is_refused_and_the_others_are_not(
 ) -> None:
     async with revocable(tmp_path, {"http": Subscriptions()}) as world:
         run, url = await waiting(world)
+        other, other_url = await waiting(world)
         await world.lock()
         await world.env.callback(url, body="first")
-        await world.env.callback(url, body="second")
+        await world.env.callback(other_url, body="second")
         names = ["key_id", "sequence", "kind", "scope", "created_ms", "mac", "sealed"]
         row = change(world, "SELECT * FROM sealed_inbox WHERE sequence = 1")[0]
         ((public,),) = change(world, "SELECT public FROM inbox_keys")
@@ -218,7 +220,8 @@ async def test_a_changed_item_is_refused_and_the_others_are_not(
         change(world, "DELETE FROM sealed_inbox WHERE sequence = 1")
         change(world, "INSERT INTO sealed_inbox VALUES (?, ?, ?, ?, ?, ?, ?)", *item.values())
         await drained(world)
-        assert (await run.result()).actions[-1]["outputs"] == "second"
+        assert (await other.result()).actions[-1]["outputs"] == "second"
+        assert (await run.snapshot()).status == "Running"
         assert "an item of the sealed inbox was refused" in caplog.text
         assert change(world, "SELECT count(*) FROM sealed_inbox") == [(0,)]
 
@@ -228,9 +231,10 @@ async def test_an_item_that_is_put_in_twice_or_in_another_order_is_refused(
 ) -> None:
     async with revocable(tmp_path, {"http": Subscriptions()}) as world:
         run, url = await waiting(world)
+        _, other_url = await waiting(world)
         await world.lock()
         await world.env.callback(url, body="first")
-        await world.env.callback(url, body="second")
+        await world.env.callback(other_url, body="second")
         rows = change(world, "SELECT * FROM sealed_inbox ORDER BY sequence")
         change(world, "DELETE FROM sealed_inbox")
         for sequence, row in ((1, rows[1]), (2, rows[0]), (3, rows[0])):
@@ -245,9 +249,10 @@ async def test_an_item_that_is_put_in_twice_or_in_another_order_is_refused(
 async def test_a_removed_item_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with revocable(tmp_path, {"http": Subscriptions()}) as world:
         run, url = await waiting(world)
+        urls = [url, *[(await waiting(world))[1] for _ in range(2)]]
         await world.lock()
         for number in range(3):
-            await world.env.callback(url, body=number)
+            await world.env.callback(urls[number], body=number)
         change(world, "DELETE FROM sealed_inbox WHERE sequence = 2")
         await drained(world)
         assert (await run.result()).actions[-1]["outputs"] == 0

@@ -10,7 +10,7 @@ import pytest
 import sealflow
 from sealflow.connectors import Failure, Recovery, Reply, Subscribed
 from sealflow.engine.errors import Denied, NotFound, SealflowError
-from sealflow.engine.kernel.timing import SECOND
+from sealflow.engine.kernel.timing import SECOND, iso
 from trigger_world import HOUR, HOURLY, KEEP, MINUTE, START, opened, recurring
 
 # ---- recurrence
@@ -76,6 +76,35 @@ async def test_one_that_was_due_a_moment_ago_still_fires_once(tmp_path: Path) ->
             await world.watch()
             await world.asleep()
             assert await world.times() == ["13:00"]
+
+
+EACH_SECOND: dict[str, Any] = {"frequency": "Second", "interval": 1, "startTime": "2026-03-28T12:00:01Z"}
+
+
+@pytest.mark.parametrize(("down", "fired"), [(3.2, 3), (10, 10), (60, 60), (61, 61), (75.5, 60), (600, 61)])
+async def test_every_occurrence_within_the_grace_fires_once(tmp_path: Path, down: float, fired: int) -> None:
+    """Nothing executes the environment for so many seconds: what is at most a minute late fires, and nothing twice."""
+    async with opened(tmp_path) as world:
+        await world.env.deploy("f", recurring(EACH_SECOND))
+        await world.watch()
+    now = START + round(down * SECOND)
+    for _ in range(2):
+        async with opened(tmp_path, now) as world:
+            await world.watch()
+            await world.asleep()
+            first = max(START + SECOND, now - 60 * SECOND)
+            first += -(first - START) % SECOND
+            expected = [iso(first + number * SECOND)[:19] for number in range(fired)]
+            assert [trigger["scheduledTime"][:19] for trigger in await world.triggers()] == expected
+
+
+async def test_one_that_is_owed_fires_with_those_within_the_grace(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        await world.env.deploy("f", recurring({**HOURLY, "frequency": "Minute"}))
+        await world.once()
+    async with opened(tmp_path, START + HOUR + 10 * MINUTE + 30 * SECOND) as world:
+        await world.once()
+        assert await world.times() == ["13:00", "13:10"]
 
 
 async def test_once_fires_what_is_due_and_waits_for_the_runs(tmp_path: Path) -> None:
@@ -217,6 +246,18 @@ class Service:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+async def test_polls_that_were_missed_are_made_up_for_by_one(tmp_path: Path) -> None:
+    service = Service(*[(200, {}, None)] * 3)
+    for at in (START, START + 10 * MINUTE):
+        async with opened(tmp_path, at) as world:
+            world.engine.connectors.register("test", service)
+            await world.env.deploy("f", polling())
+            await world.watch()
+            await world.until(lambda: len(world.fired) == 1)
+            await world.asleep()
+    assert len(service.calls) == 2
 
 
 async def test_a_poll_starts_runs_only_when_it_is_answered_with_200(tmp_path: Path) -> None:

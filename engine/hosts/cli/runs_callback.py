@@ -66,7 +66,8 @@ def callback(
     elif delivery.retry_after is not None:
         say(f"The locked environment takes nothing more in: try again in {delivery.retry_after} s.")
     else:
-        say(f"{printable(delivery.path or '')} of run {delivery.run} had its answer before, or is over.")
+        action = "The action" if delivery.path is None else printable(delivery.path)
+        say(f"{action} of run {delivery.run} had its answer before, or is over.")
     return OK if delivery.accepted else FAILED
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...errors import Conflict
+from ...errors import AlreadyAnswered, Conflict
 from ...purposes import Kind
 from ...rows import Batch, InboxKeyRow
 from ..sql_files import named_queries
@@ -22,8 +22,8 @@ RARE = (
     "identity", "key_state", "replaced_environment_keys", "environment_keys", "environments", "changed_environments",
     "flows", "versions",
     "queues", "consumed_messages", "reindexed_messages", "reindexed_items", "drained", "sealed_items", "inbox_key",
-    "closed_inbox",
-    "expected_tokens", "forgotten_tokens", "rewrapped_keys", "dropped_generations", "replaced_versions",
+    "closed_inbox", "expected_tokens", "claimed_tokens", "reopened_tokens", "forgotten_tokens",
+    "rewrapped_keys", "dropped_generations", "replaced_versions",
     "replaced_triggers", "replaced_pages", "exchanged_pages", "dropped_pages", "removed_snapshots", "run_domains",
     "retired_environment_keys", "policies", "removed_policies", "assignments", "audit", "connections",
     "removed_connections", "ledger", "retentions", "backups", "operations", "removed_runs", "removed_flows",
@@ -108,6 +108,10 @@ async def _locked_inbox(connection: Connection, batch: Batch) -> None:
     if batch.inbox_key is not None or batch.closed_inbox:
         await _exchange(connection, batch.inbox_key)
     await _each(connection, "expected_tokens", batch.expected_tokens)
+    for token_hash in batch.claimed_tokens:
+        if await connection.execute(SQL["claim_token"], token_hash) != "UPDATE 1":
+            raise AlreadyAnswered("The callback was accepted before, or nobody waits for it.")
+    await _each(connection, "reopened_tokens", _alone(batch.reopened_tokens))
     await _each(connection, "forgotten_tokens", _alone(batch.forgotten_tokens))
 
 

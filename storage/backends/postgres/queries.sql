@@ -99,6 +99,9 @@ SELECT runs.run_id, seq, record FROM snapshots JOIN runs ON runs.id = snapshots.
 -- name: inbox
 SELECT id, item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE id > $1 ORDER BY id LIMIT $2
 
+-- name: inbox_of
+SELECT id, item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE run_id = $1 ORDER BY id
+
 -- name: inbox_item
 SELECT item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE item_id = $1
 
@@ -484,6 +487,12 @@ INSERT INTO inbox_keys (key_id, created_ms, public, mac, record) VALUES ($1, $2,
 
 -- name: expected_tokens
 INSERT INTO callback_tokens (token_hash, scope) VALUES ($1, $2) ON CONFLICT DO NOTHING
+
+-- name: claim_token
+UPDATE callback_tokens SET claimed = 1 WHERE token_hash = $1 AND claimed = 0
+
+-- name: reopened_tokens
+UPDATE callback_tokens SET claimed = 0 WHERE scope = $1
 
 -- name: forgotten_tokens
 DELETE FROM callback_tokens WHERE scope = $1

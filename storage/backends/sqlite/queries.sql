@@ -164,6 +164,9 @@ SELECT id FROM inbox WHERE dedupe = ?
 -- name: inbox
 SELECT id, item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE id > ? ORDER BY id LIMIT ?
 
+-- name: inbox_of
+SELECT id, item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE run_id = ? ORDER BY id
+
 -- name: inbox_item
 SELECT item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE item_id = ?
 
@@ -205,6 +208,12 @@ DELETE FROM sealed_inbox WHERE key_id = ? AND sequence = ?
 
 -- name: insert_callback_token
 INSERT OR IGNORE INTO callback_tokens (token_hash, scope) VALUES (?, ?)
+
+-- name: claim_callback_token
+UPDATE callback_tokens SET claimed = 1 WHERE token_hash = ? AND claimed = 0
+
+-- name: reopen_callback_tokens
+UPDATE callback_tokens SET claimed = 0 WHERE scope = ?
 
 -- name: delete_callback_tokens
 DELETE FROM callback_tokens WHERE scope = ?

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from ...errors import Conflict
+from ...errors import AlreadyAnswered, Conflict
 from ...purposes import Kind
 from ...rows import Batch, InboxKeyRow
 from .queries import named_queries
@@ -24,6 +24,11 @@ def write_sealed(connection: sqlite3.Connection, batch: Batch) -> None:
         _exchange(connection, batch.inbox_key)
     for token in batch.expected_tokens:
         execute(_SQL["insert_callback_token"], token)
+    for token_hash in batch.claimed_tokens:
+        if execute(_SQL["claim_callback_token"], (token_hash,)).rowcount != 1:
+            raise AlreadyAnswered("The callback was accepted before, or nobody waits for it.")
+    for scope in batch.reopened_tokens:
+        execute(_SQL["reopen_callback_tokens"], (scope,))
     for scope in batch.forgotten_tokens:
         execute(_SQL["delete_callback_tokens"], (scope,))
 
