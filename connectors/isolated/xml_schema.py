@@ -97,7 +97,11 @@ def _check(document: Any, inputs: dict[str, Any]) -> None:
         schema = etree.XMLSchema(source)
     except etree.XMLSchemaParseError as error:
         raise Fault("InvalidSchema", f"The schema is no XML Schema: {str(error)[:500]}") from None
-    if not schema.validate(document):
+    try:
+        valid = schema.validate(document)
+    except etree.XMLSchemaValidateError:  # libxml2 has given up: no memory for its automata
+        raise Fault("InvalidSchema", "The schema is too complex: checking the content by it did not end.") from None
+    if not valid:
         faults = [f"line {entry.line}: {entry.message}" for entry in schema.error_log]
         more = f" (and {len(faults) - _MOST_FAULTS} more)" if len(faults) > _MOST_FAULTS else ""
         listed = "; ".join(faults[:_MOST_FAULTS])[:2000]

@@ -247,8 +247,9 @@ def _check_directory(data: bytes) -> None:
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:
-    # `filename` ends at a NUL, the name in the archive does not.
-    _check_path(entry.orig_filename.removesuffix("/") if entry.is_dir() else entry.orig_filename)
+    # `filename` ends at a NUL, the name in the archive does not. `is_dir` fails on an empty name.
+    folder = entry.filename.endswith("/")
+    _check_path(entry.orig_filename.removesuffix("/") if folder else entry.orig_filename)
     mode = entry.external_attr >> 16
     kind = stat.S_IFMT(mode)
     if kind == stat.S_IFLNK:

@@ -99,6 +99,7 @@ class Stored:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)  # for what asks for one outside of it, see `_opened`
         self._vault, self._store = self._loop.run_until_complete(self._open())
         bundles = [self._loop.run_until_complete(export_bundle(self._vault, value)) for value in (_VALUES[0], {"a": 1})]
         self._bundles = bundles
@@ -120,6 +121,7 @@ class Stored:
 
         self._loop.run_until_complete(closed())
         self._loop.close()
+        asyncio.set_event_loop(None)
 
     def make_bundle(self, rng: Random) -> bytes:
         return changed_bytes(rng.choice(self._bundles), rng, self._bundles)

@@ -193,12 +193,14 @@ def _run_definition(document: Any) -> str:
 
 
 _STEPS: Final = 60
+_REST: Final = frozenset({"$schema", "contentVersion", "description", "outputs", "staticResults", "metadata"})
+"""What the driver of the kernel takes of a definition beside its actions, triggers and parameters."""
 
 
 def _end_of(flow: Mapping[str, Any]) -> str:
     """Run a definition with invented answers; a run that goes on is stopped."""
     triggers = flow.get("triggers") or {}
-    rest = {name: value for name, value in flow.items() if name not in ("triggers", "actions", "parameters")}
+    rest = {name: value for name, value in flow.items() if name in _REST}
     driver = Driver(
         flow.get("actions") or {},
         trigger=next(iter(triggers.values()), None),
