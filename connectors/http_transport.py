@@ -11,7 +11,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -22,6 +22,7 @@ import httpcore
 import httpx
 
 from .egress import Egress
+from .http_decoding import BadEncodingError, codings, decoded
 from .http_request import Request
 from .http_streams import Keeper, Kept
 from .port import Failure
@@ -93,7 +94,7 @@ class Transport:
             raise Failure(
                 "InvalidInput", "The request is none that HTTP allows: look at its address and headers."
             ) from None
-        except httpx.DecodingError:
+        except BadEncodingError:
             raise Failure(
                 "InvalidResponse", f"The answer of {request.server} is not compressed in the way it says."
             ) from None
@@ -117,8 +118,14 @@ class Transport:
             body = httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer))
             if request.method != "HEAD" and _declared(body.headers) > limit:
                 raise _too_large(request, limit)
-            compressed = decode and body.headers.get("content-encoding", "identity").lower() not in ("identity", "")
-            parts = _limited(body.aiter_bytes() if decode else body.aiter_raw(), request, limit)
+            names = codings(body.headers.get("content-encoding", "")) if decode else None
+
+            def check(size: int) -> None:
+                if size > limit:
+                    raise _too_large(request, limit)
+
+            parts = _limited(decoded(body.aiter_raw(), names or [], check), check)
+            compressed = bool(names)
             data = bytearray()
             async for chunk in parts:
                 data += chunk
@@ -150,12 +157,11 @@ class Transport:
             await pool.aclose()
 
 
-async def _limited(parts: AsyncIterator[bytes], request: Request, limit: int) -> AsyncIterator[bytes]:
+async def _limited(parts: AsyncIterator[bytes], check: Callable[[int], None]) -> AsyncIterator[bytes]:
     size = 0
     async for part in parts:
         size += len(part)
-        if size > limit:
-            raise _too_large(request, limit)
+        check(size)
         yield part
 
 

@@ -30,6 +30,7 @@ _FORMAT: Final = 1
 DATA: Final = ("sealflow backup", "store.db")
 KEYS: Final = ("sealflow backup keys", "keys.db")
 _MANIFEST: Final = "manifest.json"
+_MOST_MANIFEST: Final = 64 * 1024
 
 
 def keys_file(file: Path) -> Path:
@@ -89,7 +90,9 @@ def _read(path: Path, kind: tuple[str, str], folder: Path) -> dict[str, Any]:
     """Unpacks one part and gives its manifest. Raises InvalidBackup, RecordNotFound."""
     try:
         with zipfile.ZipFile(path) as archive:
-            manifest: dict[str, Any] = json.loads(archive.read(_MANIFEST))
+            manifest: dict[str, Any] = json.loads(read_manifest(archive))
+            if archive.getinfo(kind[1]).compress_type != zipfile.ZIP_STORED:  # as it is written: nothing unfolds
+                raise ValueError("the content is compressed")
             archive.extract(kind[1], folder)
         bytes.fromhex(manifest["environment"])
     except FileNotFoundError as error:
@@ -105,6 +108,14 @@ def _read(path: Path, kind: tuple[str, str], folder: Path) -> dict[str, Any]:
     if digest(folder / kind[1]).hex() != manifest.get("digest"):
         raise InvalidBackup(f"{path} was damaged: its content is not what its manifest says.")
     return manifest
+
+
+def read_manifest(archive: zipfile.ZipFile) -> bytes:
+    """The manifest of a backup's part. Raises ValueError for one that is compressed or too long, as none is written."""
+    entry = archive.getinfo(_MANIFEST)
+    if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > _MOST_MANIFEST:
+        raise ValueError("the manifest is compressed, or too long")
+    return archive.read(entry)
 
 
 def digest(path: Path) -> bytes:

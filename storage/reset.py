@@ -17,7 +17,7 @@ from typing import Final
 from .administration import STATE, Administration, Opened
 from .audit import SUCCEEDED
 from .backends.sqlite import SQLiteBackend
-from .backup_files import keys_file
+from .backup_files import keys_file, read_manifest
 from .backups import EXPIRE, Backup, Registry, removed
 from .errors import StoreBusy
 from .folders import os_error
@@ -153,7 +153,7 @@ def _backup_in(part: Path) -> str | None:
     """The id of the backup that a file is a part of."""
     try:
         with zipfile.ZipFile(part) as archive:
-            manifest = json.loads(archive.read("manifest.json"))
+            manifest = json.loads(read_manifest(archive))
             return str(manifest["backup"])
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError):
         return None

@@ -26,6 +26,12 @@ MOST_FILES: Final = 100_000
 MOST_BYTES: Final = 10 * 1024**3
 """What one archive may unfold to."""
 
+_STEPWISE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_PART: Final = 4096
+"""Bytes that are read at once of an entry that another method compressed: such a method unfolds all of them, to up to
+20,000 times as much, before it gives any.
+"""
+
 _BROKEN: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error)
 """How a damaged archive breaks its reader."""
 
@@ -115,6 +121,8 @@ def _unfold(archive: Any, target: Path, session: Session, include: str, exclude:
     left = MOST_BYTES
     root = target.resolve()
     for member in members:
+        if not member.filename:
+            raise fault("Failed to unzip files", "An entry of the archive has no name.")
         place = (root / member.filename.replace("\\", "/")).resolve()
         if place != root and root not in place.parents:
             raise fault("Failed to unzip files", "The archive names a file outside of the destination.")
@@ -124,12 +132,12 @@ def _unfold(archive: Any, target: Path, session: Session, include: str, exclude:
             continue
         made(session.folders, place.parent)
         with archive.open(member) as source, opened(session.folders, place, "wb") as out:
-            left -= _copied(source, out, left)
+            left -= _copied(source, out, left, 1 << 20 if member.compress_type in _STEPWISE else _PART)
 
 
-def _copied(source: Any, out: Any, most: int) -> int:
+def _copied(source: Any, out: Any, most: int, size: int) -> int:
     count = 0
-    while part := source.read(1 << 20):
+    while part := source.read(size):
         count += len(part)
         if count > most:
             raise fault("Failed to unzip files", f"The archive unfolds to more than {MOST_BYTES:,} bytes.")

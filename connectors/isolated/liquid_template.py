@@ -52,6 +52,12 @@ def perform(inputs: dict[str, Any]) -> Any:
         raise Fault("LiquidTemplateFailed", f"The template failed{_place(error)}: {reason}.") from None
     except UnicodeEncodeError:
         raise Fault("LiquidTemplateFailed", "The template failed: a text has half of a surrogate pair.") from None
+    except ArithmeticError:  # also of decimal
+        raise Fault("LiquidNumberTooLarge", "The template failed: a number is too large to be computed.") from None
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        if "integer string conversion" in str(error):
+            raise Fault("LiquidNumberTooLarge", "The template failed: a number has too many digits.") from None
+        raise Fault("LiquidTemplateFailed", f"The template failed: {type(error).__name__} in a filter.") from None
     return _json(text) if kind.endswith("json") else text
 
 
