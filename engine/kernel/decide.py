@@ -11,7 +11,7 @@ document order, iterations in theirs, results in the order of their events.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from ..effort import CURRENT
 from ..errors import ExpressionError
@@ -157,6 +157,8 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
     ready = state.ready
     room = state.room
     pace = state.pace
+    given = state.given
+    forced = state.forced
     steps = 0
     while ready and state.left and state.end is None and (room is None or state.produced <= room):
         steps += 1
@@ -165,7 +167,14 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
         frame, node = ready[0]
         state.frame, state.node, state.draws = frame, node, 0
         try:
-            early, lapse = _before(frame, node) if node.guard or node.limit else (None, None)
+            if forced is not None and (node.index, frame.it) in forced:
+                given = forced[(node.index, frame.it)]
+            if given is None:
+                early, lapse = _before(frame, node) if node.guard or node.limit else (None, None)
+                prepared = None
+            else:
+                early, lapse, prepared = given
+                given = state.given = state.progress = None
             if lapse is not None:
                 state.left -= 1
                 limit = (VERSION, LIMIT, node.index, frame.it, lapse)
@@ -179,7 +188,7 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
                 outcome = early
             elif op in (CALL, WAIT):
                 try:
-                    inputs, due, deadline, retry = node.prepare(frame)  # type: ignore[misc]
+                    inputs, due, deadline, retry = prepared or node.prepare(frame)  # type: ignore[misc]
                 except Suspend:
                     raise
                 except Exception as error:
@@ -253,6 +262,27 @@ def _before(frame: Frame, node: Node) -> tuple[Outcome | None, int | None]:
 def _checking(frame: Frame, node: Node) -> bool:
     """Whether this is an Until whose iteration in `frame` has ended."""
     return node.op == UNTIL and frame.loop is not None and frame.loop.node is node
+
+
+Given = tuple[Outcome | None, int | None, Any]
+"""What is found out of the next action: its outcome, when its limit lapses, or what `Node.prepare` gave of its call."""
+
+
+def evaluate_next(state: State) -> Given:
+    """What `decide` would find out of the action that is next; nothing comes of it. Raises NeedValues."""
+    frame, node = state.ready[0]
+    state.frame, state.node, state.draws = frame, node, 0
+    early, lapse = _before(frame, node)
+    if early is not None or lapse is not None:
+        return early, lapse, None
+    if node.op not in (CALL, WAIT):
+        return _evaluate(frame, node), None, None
+    try:
+        return None, None, node.prepare(frame)  # type: ignore[misc]
+    except Suspend:
+        raise
+    except Exception as error:
+        return failed(error), None, None
 
 
 def rehearse(state: State) -> None:

@@ -61,7 +61,7 @@ def relieve(state: State, budget: int) -> None:
     and so does what was supplied for the action that is next.
     """
     found: dict[tuple[int, int], list[Place]] = {}
-    for place in _places(state):
+    for place in named_places(state):
         if not _is_away(place):
             found.setdefault(place[2].at, []).append(place)
     state.resident = sum(places[0][2].size for places in found.values())
@@ -79,7 +79,7 @@ def supply(state: State, values: Mapping[tuple[int, int], Any]) -> None:
 
     Then feed `resume`.
     """
-    for place in list(_places(state)):
+    for place in list(named_places(state)):
         if place[2].at in values:
             _put(place, values[place[2].at])
     for loop in state.loops.values():
@@ -94,13 +94,14 @@ def name_parts(state: State, seq: int, record: Sequence[Any]) -> None:
     """Record `seq` was stored as this: with names of values that are stored apart. Who only passes them on need not
     have them.
     """
-    for _, _, large in _places(state):
+    for _, _, large in named_places(state):
         if large.seq == seq and large.part is None and holds_elsewhere(record[large.field]):
             large.part = record[large.field]
             state.apart = True
 
 
-def _places(state: State) -> Iterator[Place]:
+def named_places(state: State) -> Iterator[Place]:
+    """Where the state has values with names, whether they are in memory or not."""
     if state.trigger_large is not None:
         yield state, "trigger", state.trigger_large
     for frame in live_frames(state):
@@ -129,10 +130,14 @@ def _collected(value: Any) -> Iterator[Place]:
             yield from records.places()
 
 
-def _is_away(place: Place) -> bool:
+def value_at(place: Place) -> Any:
+    """What is there: the value, or its name."""
     holder, key, _ = place
-    value = holder[key] if isinstance(holder, dict | list) else getattr(holder, key)
-    return value.__class__ is Large
+    return holder[key] if isinstance(holder, dict | list) else getattr(holder, key)
+
+
+def _is_away(place: Place) -> bool:
+    return value_at(place).__class__ is Large
 
 
 def _put(place: Place, value: Any) -> None:

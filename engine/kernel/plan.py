@@ -214,6 +214,8 @@ class Plan:
     secretive: bool = False
     """Its runs keep secrets, see `secrecy`."""
     artifacts: Artifacts = field(default_factory=dict)
+    document: tuple[Any, str, str] | None = None
+    """What it was made of, where another process may have to make it: definition, dialect and pointer."""
     observers: Mapping[str, Observer] = field(default_factory=dict)
     """Of a plan that is made for a trace: by an action's key, who is told what its expressions evaluate."""
 

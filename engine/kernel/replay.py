@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..values import same
-from .decide import decide
+from .decide import Given, decide
+from .elsewhere import CRASHED, TIME_LIMIT
 from .plan import Node, Plan
 from .records import (
     CALLBACK,
@@ -29,7 +30,7 @@ from .records import (
 )
 from .secured import Secured
 from .state import State
-from .status import NAMES
+from .status import FAILED, NAMES
 
 REWORDED: Final = 3
 """The first revision in which messages of failed actions have to be the same to the letter."""
@@ -67,6 +68,7 @@ def replay(records: Sequence[Record], plan: Plan, recorded: Plan | None = None) 
     source = recorded if recorded is not None else plan
     target = _Match(source, plan)
     state = State(plan)
+    state.forced = _given_up(target, records)
     actions = 0
     place = 0
     while place < len(records):
@@ -84,6 +86,17 @@ def replay(records: Sequence[Record], plan: Plan, recorded: Plan | None = None) 
             return Replayed(actions, found)
         place = end
     return Replayed(actions, None)
+
+
+def _given_up(target: _Match, records: Sequence[Record]) -> dict[Any, Given] | None:
+    """The outcomes of actions whose evaluation was given up: a matter of time, which no replay would come to."""
+    found: dict[Any, Given] = {}
+    for record in records:
+        if record[1] == DONE and record[4] == FAILED and record[5] in (TIME_LIMIT, CRASHED):
+            translated = target.translate(record)
+            if translated is not None:
+                found[(translated[2], translated[3])] = tuple(translated[4:]), None, None
+    return found or None
 
 
 def _compare(

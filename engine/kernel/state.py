@@ -22,6 +22,9 @@ from .status import RUNNING
 from .timing import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .decide import Given
     from .pacing import Pace, Progress
 
 
@@ -271,7 +274,9 @@ class State:
         "draws",
         "element",
         "end",
+        "forced",
         "frame",
+        "given",
         "heavy",
         "keys",
         "left",
@@ -335,6 +340,8 @@ class State:
         self.pace: Pace | None = None
         self.progress: Progress | None = None
         self.heavy = False
+        self.given: Given | None = None
+        self.forced: Mapping[tuple[int, Iteration], Given] | None = None
         # Of the evaluation under way: the frame and action, how many draws of chance, the element of a data operation.
         self.frame = self.root
         self.node: Node | None = None

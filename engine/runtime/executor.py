@@ -49,6 +49,7 @@ from .triggers import Triggers
 
 if TYPE_CHECKING:
     from ...storage.runs import Prepared
+    from .evaluations import Evaluations
     from .machine_groups import MachineGroup, Serving
     from .work_queues import QueueActions
 
@@ -104,6 +105,7 @@ class Executor:
         self.upkeep = Upkeep(vault, clock)
         self.live: dict[bytes, LiveRun] = {}
         self.pace = TurnPace()
+        self._evaluations: Evaluations | None = None
         self._expiry = Expiry()
         self._run_duration = run_duration
         self.admission = Admission()
@@ -130,6 +132,15 @@ class Executor:
         """How many bytes of large values one run may keep in memory now."""
         room = RESIDENT // (len(self.live) or 1)
         return room if room > LEAST_ROOM else LEAST_ROOM
+
+    @property
+    def evaluations(self) -> Evaluations:
+        """What evaluates elsewhere; loaded with the first that is too much for a turn."""
+        if self._evaluations is None:
+            from .evaluations import Evaluations
+
+            self._evaluations = Evaluations()
+        return self._evaluations
 
     @property
     def queue_actions(self) -> QueueActions:
@@ -438,6 +449,8 @@ class Executor:
         """Stop every run at once, and tell whoever waits for it why; the runs that have not ended here."""
         runs = list(self.live.values())
         self.live.clear()
+        if self._evaluations is not None:
+            self._evaluations.close()
         for run in runs:
             self._ending += run.interrupt(error)
         return {run.log.run_id for run in runs} | self._broken

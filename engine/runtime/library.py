@@ -190,4 +190,5 @@ def plan_of(document: dict[str, Any]) -> Plan:
         return cast(Plan, script_plan(document))
     plan = build(parse(document["definition"], dialect=document["dialect"], pointer=document["pointer"]))
     plan.artifacts = document.get("artifacts", {})
+    plan.document = document["definition"], document["dialect"], document["pointer"]
     return plan

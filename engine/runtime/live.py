@@ -29,6 +29,7 @@ from ..kernel import (
     State,
 )
 from ..kernel import records as event
+from ..kernel.elsewhere import Missing, ask_for
 from ..kernel.large import LARGE
 from ..kernel.machine import machine_of
 from ..kernel.state import CALLING
@@ -313,8 +314,18 @@ class LiveRun:
         return now if now > before else before
 
     async def _go_on_with_turn(self, room: int) -> None:
-        """The kernel pauses: make room, read the values that it asked for, then go on where it stopped."""
+        """The kernel pauses: make room, read the values that it asked for, then go on where it stopped.
+
+        An action that is too much for a turn is evaluated elsewhere first; one that cannot be sent is not spared.
+        """
         vault = self.executor.vault
+        if self.state.heavy:
+            answer = await self.executor.evaluations.evaluate(self.plan, self.state)
+            if isinstance(answer, Missing):
+                ask_for(self.state, answer.at)
+            elif answer is not None:
+                self.state.given = answer
+            self.state.heavy = answer is None
         if self.state.need or vault.pending_bytes > UNCOMMITTED:
             await vault.flush()
         self.machine.relieve(self.state, room // 2)
