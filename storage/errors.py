@@ -6,6 +6,8 @@ keystore), with the cause kept. Nothing here formats tracebacks, and no message 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class StorageError(Exception):
     """A failure of the store. `code` is stable and meant for programs; `hint` is the next step, for people."""
@@ -281,6 +283,22 @@ class AlreadyAnswered(Conflict):
 
     code = "AlreadyAnswered"
     default_hint = "Nothing needs to be done: the first callback counts."
+
+
+class RunNotOwned(Conflict):
+    """A run that this process does not own, or not any more: another worker has it, or it was written by another log.
+    Nothing of it was written.
+
+    `runs` are the ids of the runs.
+    """
+
+    code = "RunNotOwned"
+    default_hint = "The run continues in the process that owns it: sealflow runs show RUN"
+
+    def __init__(self, runs: Iterable[bytes], *, hint: str | None = None) -> None:
+        self.runs = frozenset(runs)
+        names = ", ".join(sorted(run.hex() for run in self.runs))
+        super().__init__(f"This process does not own the run {names}.", hint=hint)
 
 
 class StoreUnreachable(StoreBusy):

@@ -8,6 +8,8 @@ A store that is busy is tried again until it is not. Any other failure drops eve
 and tells the runs concerned: their next page would continue one that is lost, so their logs are dead and must be opened
 again. Nothing is half-written, and what was acknowledged stays. The journal itself goes on: who has lost nothing may
 write as soon as the store can.
+
+A run that this process does not own any more fails alone: its rows are dropped, and the rest of the batch is written.
 """
 
 from __future__ import annotations
@@ -15,12 +17,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from .errors import StorageError, StoreBusy, StoreClosed
+from .errors import RunNotOwned, StorageError, StoreBusy, StoreClosed
 from .port import Backend
 from .rows import Batch, Guard
 from .stored_values import MOST_BYTES
@@ -43,6 +45,8 @@ class LargeValues:
 
 class Source(Protocol):
     """A run's log, as the journal sees it."""
+
+    run_id: bytes
 
     def settle(self, batch: Batch) -> bool:
         """Adds the run's row, or the changes to it, to the batch that is about to be written; True if its head is
@@ -76,9 +80,9 @@ class Journal:
         self.commits = self.rows = self.bytes = 0
         self.error: StorageError | None = None
         self._touched: dict[Source, None] = {}
-        self._behind: dict[Source, None] = {}
+        self._behind: dict[bytes, Source] = {}
         self._callbacks: list[Callable[[], None]] = []
-        self._regrets: list[Callable[[], None]] = []
+        self._regrets: list[tuple[bytes | None, Callable[[], None]]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._woken = False  # the same, but cheaper to ask and to say
@@ -95,10 +99,14 @@ class Journal:
         if not self._woken or self.error is not None:
             self.wake()
 
-    def after_commit(self, callback: Callable[[], None], regret: Callable[[], None]) -> None:
-        """Runs the callback once the current batch is durable, or the other one if it is lost."""
+    def after_commit(
+        self, callback: Callable[[], None], regret: Callable[[], None], run_id: bytes | None = None
+    ) -> None:
+        """Runs the callback once the current batch is durable, or the other one if it is lost, or the rows of that run
+        are.
+        """
         self._callbacks.append(callback)
-        self._regrets.append(regret)
+        self._regrets.append((run_id, regret))
         self.wake()
 
     def wake(self) -> None:
@@ -117,10 +125,25 @@ class Journal:
         """
         self._timer = None
         if self._behind and self.error is None:
-            for source in self._behind:
-                source.want_head()
-            self._touched.update(self._behind)
+            self._want_heads(self._behind.values())
             self.wake()
+
+    def _want_heads(self, sources: Iterable[Source]) -> None:
+        for source in sources:
+            source.want_head()
+            self._touched[source] = None
+
+    async def part(self, run_ids: Collection[bytes]) -> None:
+        """Writes what is queued of these runs, with their heads. Whoever gives a run away calls this first: after it,
+        nothing of the run is left to be written here.
+        """
+        sources = {*self._touched, *self._behind.values()}
+        mine = [source for source in sources if source.run_id in run_ids]
+        if mine and self.error is None:
+            self._want_heads(mine)
+            await self.flush()
+        for run_id in run_ids:
+            self._behind.pop(run_id, None)
 
     async def flush(self) -> None:
         """Returns when everything queued so far is durable. Raises the error of the commit that failed."""
@@ -172,19 +195,24 @@ class Journal:
         regrets, self._regrets = self._regrets, []
         waiters, self._waiters = self._waiters, []
         size, self.pending_bytes = self.pending_bytes, 0
+        lost: frozenset[bytes] = frozenset()
         try:
+            for wait in batch.waits:
+                if wait.release and (source := self._behind.get(wait.run_id)) is not None:
+                    source.want_head()  # the run is given away with this commit
+                    touched[source] = None
             for source in touched:
                 if source.settle(batch):
-                    self._behind[source] = None
-                else:
-                    self._behind.pop(source, None)
+                    self._behind[source.run_id] = source
+                elif self._behind.get(source.run_id) is source:
+                    del self._behind[source.run_id]
             rows = batch.rows()
             if rows:
                 answer = self.fence()
                 if answer is not None:
                     await answer
                 batch.guard = self._guard()
-                await self._commit(batch)
+                lost = await self._commit(batch, touched)
         except StorageError as error:
             self._fail(error, touched, waiters, regrets)
             return
@@ -196,6 +224,8 @@ class Journal:
             self.commits += 1
             self.rows += rows
             self.bytes += size
+        if lost:
+            self._lose(lost, touched, regrets)
         for source in touched:
             source.committed()
         for callback in callbacks:
@@ -209,12 +239,43 @@ class Journal:
         if self._behind and self._timer is None and not self._closing:
             self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.seal_heads)
 
-    async def _commit(self, batch: Batch) -> None:
+    def _lose(
+        self,
+        runs: frozenset[bytes],
+        touched: dict[Source, None],
+        regrets: list[tuple[bytes | None, Callable[[], None]]],
+    ) -> None:
+        """Drops what is queued of runs that this process does not own, and tells their logs."""
+        self.batch.without(runs)
+        lost = {source: None for source in (*touched, *self._touched) if source.run_id in runs}
+        for source in lost:
+            touched.pop(source, None)
+            self._touched.pop(source, None)
+            if self._behind.get(source.run_id) is source:
+                del self._behind[source.run_id]
+        for run_id, regret in (*regrets, *self._regrets):
+            if run_id in runs:
+                self._call(regret)
+        for source in lost:
+            error = RunNotOwned([source.run_id])
+            self._call(lambda source=source, error=error: source.failed(error))  # type: ignore[misc]
+
+    async def _commit(self, batch: Batch, touched: dict[Source, None]) -> frozenset[bytes]:
+        """Writes the batch; the runs that were left out, because this process does not own them."""
+        lost: frozenset[bytes] = frozenset()
         attempt = 0
         while True:
             try:
                 await self._backend.commit(batch)
                 break
+            except RunNotOwned as error:
+                mine = error.runs & {source.run_id for source in touched} - lost
+                if not mine:
+                    raise
+                lost |= mine
+                batch.without(mine)
+                if not batch.rows():
+                    break
             except StoreBusy as error:  # rolled back whole: the same batch may be tried again
                 attempt += 1
                 if self._closing and attempt >= _BUSY_ATTEMPTS_AT_CLOSE:
@@ -224,13 +285,14 @@ class Journal:
                 await asyncio.sleep(BUSY_SECONDS[min(attempt, len(BUSY_SECONDS)) - 1])
         if attempt:
             log.warning("the store can be written again")
+        return lost
 
     def _fail(
         self,
         error: StorageError,
         touched: dict[Source, None],
         waiters: list[asyncio.Future[None]],
-        regrets: list[Callable[[], None]],
+        regrets: list[tuple[bytes | None, Callable[[], None]]],
     ) -> None:
         """Drops the failed batch and the one that was being filled: it may hold pages that continue lost ones."""
         lost = {**touched, **self._touched}
@@ -239,9 +301,9 @@ class Journal:
         self.batch, self._touched, self._callbacks, self._waiters, self._regrets = Batch(), {}, [], [], []
         self.pending_bytes = 0
         for source in lost:
-            self._behind.pop(source, None)
+            self._behind.pop(source.run_id, None)
         # First: whoever is told of the failure may write again at once.
-        for regret in regrets:
+        for _, regret in regrets:
             self._call(regret)
         for source in lost:
             self._call(lambda source=source: source.failed(error))  # type: ignore[misc]

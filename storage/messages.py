@@ -41,12 +41,16 @@ class Messages:
         batch = Batch(guard=self._keyring.deciding, keys=[key_row], messages=[row])
         return (await self._backend.commit(batch))[0]
 
-    def queue(self, flow_id: bytes, partition: str, value: Value, dedupe: bytes | None, domain: int) -> None:
-        """The same with the journal's current batch."""
+    def queue(
+        self, flow_id: bytes, partition: str, value: Value, dedupe: bytes | None, domain: int, sender: bytes | None
+    ) -> None:
+        """The same with the journal's current batch; not without the rows of the run that sends it."""
         key_row, row = self._sealed(flow_id, partition, value, dedupe, domain)
         self._journal.wake()
         self._journal.batch.keys.append(key_row)
         self._journal.batch.messages.append(row)
+        if sender is not None:
+            self._journal.batch.tied += [(sender, "keys", key_row), (sender, "messages", row)]
         self._journal.pending_bytes += len(row.record)
 
     async def items(self, flow_id: bytes, partition: str | None, limit: int, after: int) -> list[Message]:

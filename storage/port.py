@@ -73,6 +73,10 @@ class Backend(Protocol):
     batch's inbox rows and then of its messages (that of the row already there, for a repeated `dedupe`). Consuming an
     item or a message also deletes the key rows of its scope and kind; one that is gone is no error.
 
+    A `RunUpdate` changes a run only if the stored `head_version` is one less, and where workers share the store, a run
+    that has not ended is written only by the worker that owns it, under the epoch in `Batch.owned`: the statement
+    itself says so. Otherwise RunNotOwned names these runs, and nothing of the batch is written.
+
     A row whose columns hold values of other types than its tuple names is an IntegrityError. Reading does not wait for
     a commit that is under way.
     """
@@ -324,7 +328,7 @@ class Backend(Protocol):
     @property
     def shared(self) -> bool:
         """Whether there may be other workers beside this one. Then a run belongs to one of them: it is written by no
-        other (Conflict), and a run that a worker makes is its own.
+        other (RunNotOwned), and a run that a worker makes is its own.
         """
         ...
 
@@ -346,8 +350,14 @@ class Backend(Protocol):
         """
         ...
 
-    async def claim_run(self, run_id: bytes) -> bool:
-        """This very run, whenever it is due; False where it is another worker's. Raises ExecutorLost."""
+    async def claim_run(self, run_id: bytes) -> int:
+        """This very run, whenever it is due: its ownership epoch, which is one more each time that an unowned run is
+        claimed; 0 where it is another worker's. Where there are no other workers it is always 1. Raises ExecutorLost.
+        """
+        ...
+
+    async def owns(self, run_id: bytes, epoch: int) -> bool:
+        """Whether this worker owns an unfinished run under this epoch. Raises ExecutorLost where it was taken over."""
         ...
 
     async def release(self, run_ids: Sequence[bytes]) -> None:

@@ -6,9 +6,12 @@ docs/reference/clear-columns.md publishes. Ids are made by the vault; a backend'
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from .purposes import Kind
 
 
 class EnvironmentKeyRow(NamedTuple):
@@ -253,6 +256,10 @@ class WaitRow(NamedTuple):
 FOR_EVENTS = (1 << 63) - 1
 
 
+FIRST_EPOCH = 1
+"""The ownership epoch of a run that its creator owns. Each worker that takes an unowned run makes it one more."""
+
+
 class QueueRow(NamedTuple):
     """A run that only whoever serves a queue goes on with. Of one queue the smallest `rank` is first, then the oldest
     run: not negative while it waits, two less once it was taken for the first time. While it waits, nobody has it, and
@@ -368,6 +375,12 @@ class Batch:
     """Everything that one commit carries. Order inside: keys, then what they seal, then updates and removals."""
 
     guard: Guard | None = None
+    owned: dict[bytes, int] = field(default_factory=dict)
+    """The ownership epoch of each run that a worker writes, as `claim_run` gave it; 1 for a run that it creates. Where
+    workers share a store, pages, updates and snapshots of a run that has not ended are written under this epoch only.
+    """
+    tied: list[tuple[bytes, str, Any]] = field(default_factory=list)
+    """Rows that are written only if the rows of a run are: the run, the field and the row."""
     identity: bytes | None = None
     key_state: KeyStateRow | None = None
     environment_keys: list[EnvironmentKeyRow] = field(default_factory=list)
@@ -478,11 +491,34 @@ class Batch:
         """Whether a locked environment takes it: it writes the state itself, or says something of it in the ledger."""
         return self.key_state is not None or (bool(self.ledger) and self.rows() == len(self.ledger) + len(self.keys))
 
+    def without(self, runs: Collection[bytes]) -> None:
+        """Drop all rows of these runs, and the rows that are tied to them."""
+        for run_id, name, row in self.tied:
+            if run_id in runs:
+                getattr(self, name).remove(row)
+        self.tied = [each for each in self.tied if each[0] not in runs]
+        self.keys = [row for row in self.keys if row.kind != Kind.RUN or row.scope not in runs]
+        self.runs = [row for row in self.runs if row.run_id not in runs]
+        self.pages = [row for row in self.pages if row.run_id not in runs]
+        self.run_updates = [row for row in self.run_updates if row.run_id not in runs]
+        values = {row.value_id for row in self.large_values if row.run_id in runs}
+        self.large_values = [row for row in self.large_values if row.run_id not in runs]
+        self.chunks = [row for row in self.chunks if row.value_id not in values]
+        self.waits = [row for row in self.waits if row.run_id not in runs]
+        self.queues = [row for row in self.queues if row.run_id not in runs]
+        self.expected_tokens = [row for row in self.expected_tokens if row.scope not in runs]
+        self.reopened_tokens = [scope for scope in self.reopened_tokens if scope not in runs]
+        self.forgotten_tokens = [scope for scope in self.forgotten_tokens if scope not in runs]
+        self.run_domains = [row for row in self.run_domains if row[0] not in runs]
+        for run_id in runs:
+            self.snapshots.pop(run_id, None)
+            self.owned.pop(run_id, None)
+
     def rows(self) -> int:
         """How many rows the batch writes or removes."""
         return sum(map(len, _ALL(self))) + (self.inbox_key is not None) + self.closed_inbox
 
 
-_SINGLE = ("guard", "identity", "key_state", "inbox_key", "closed_inbox")
+_SINGLE = ("guard", "owned", "tied", "identity", "key_state", "inbox_key", "closed_inbox")
 _LISTS = tuple(entry.name for entry in fields(Batch) if entry.name not in _SINGLE)
 _ALL = attrgetter(*_LISTS)

@@ -17,7 +17,7 @@ from .marks import Mark, Marks
 from .port import Backend
 from .purposes import Purpose
 from .references import Missing, Referrer
-from .rows import Batch, KeyRow, PageRow, RunRow, RunUpdate, SnapshotRow
+from .rows import FIRST_EPOCH, Batch, KeyRow, PageRow, RunRow, RunUpdate, SnapshotRow
 from .stored_values import CHUNK_BYTES, StoredValue, found_in
 from .value_reading import ValueReader
 from .value_writing import Sealer, ValueWriter, content_of, put_apart, put_at_once, put_back, taken_out
@@ -48,8 +48,11 @@ class RunLog:
         summary_version: int = 0,
         snapshot: tuple[int, Value] | None = None,
         marks: Marks | None = None,
+        epoch: int | None = None,
     ) -> None:
         self.run_id = run_id
+        self.epoch = epoch
+        """The ownership epoch under which the run is written, where workers share the store."""
         self.flow_id = head.flow_id
         self.version = head.version
         self.seq = self.durable_seq = head.seq
@@ -89,7 +92,8 @@ class RunLog:
         cls, journal: Journal, backend: Backend, key: ScopeKey, key_row: KeyRow, head: Head, summary: Value
     ) -> RunLog:
         """A new run: its key and its row go with the next commit."""
-        log = cls(journal, backend, RunKeys([key]), head, key_row.scope, key_row.domain)
+        epoch = FIRST_EPOCH if backend.shared else None
+        log = cls(journal, backend, RunKeys([key]), head, key_row.scope, key_row.domain, epoch=epoch)
         log._new = True
         log._seal_summary(summary)
         journal.touch(log)
@@ -106,6 +110,7 @@ class RunLog:
         *,
         from_snapshot: bool,
         folding: Folding | None = None,
+        epoch: int | None = None,
     ) -> RunLog:
         """An existing run, positioned behind its last record after verifying its history (from the snapshot on, if so
         asked), which `folding` is given on the way.
@@ -142,6 +147,7 @@ class RunLog:
             summary_version=row.summary_version,
             snapshot=(snapshot[0].seq, snapshot[1]) if snapshot is not None and known and folding is None else None,
             marks=chain.marks,
+            epoch=epoch,
         )
 
     def name_values(self, naming: Mapping[int, int], named: Mapping[int, int]) -> None:
@@ -338,6 +344,7 @@ class RunLog:
             if value.id in self._unsettled:
                 self._unsettled.discard(value.id)
                 self._journal.batch.settled_values.append(value.id)
+                self._journal.batch.tied.append((self.run_id, "settled_values", value.id))
 
     def _with_values_beside(
         self, records: Sequence[Sequence[Value]], parts: Sequence[tuple[int, bytes]]
@@ -371,6 +378,10 @@ class RunLog:
     # --- called by the journal
 
     def settle(self, batch: Batch) -> bool:
+        if self._error is not None:
+            return False
+        if self.epoch is not None:
+            batch.owned[self.run_id] = self.epoch
         if self._new:
             self._new = False
             record = self._seal_head()
@@ -455,7 +466,10 @@ class RunLog:
         return forms[0], forms[1]
 
     def close(self) -> None:
-        """Ends this log: later appends are refused. What is queued still becomes durable."""
+        """Ends this log: later appends are refused. What is queued still becomes durable, with a head."""
+        if not self._closed and self._head.seq != self.seq and self._error is None and self._journal.error is None:
+            self._head_due = True
+            self._journal.touch(self)
         self._closed = True
 
     def _seal_head(self) -> bytes:

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from .codec import pack
 from .envelope import FIRST_LINK, LINKED_FORMAT, ScopeKey, kid_of
-from .errors import IntegrityError, RecordNotFound, TamperedHistory
+from .errors import IntegrityError, RecordNotFound, RunNotOwned, TamperedHistory
 from .folding import Folding
 from .history import (
     Chain,
@@ -108,15 +108,28 @@ class Runs:
         names = await put_apart(values, writer_of)
         return Prepared(put_back(left, [*names]), names, key, key_row)
 
-    async def open(self, run_id: bytes, *, from_snapshot: bool, folding: Folding | None = None) -> RunLog:
+    async def open(
+        self, run_id: bytes, *, from_snapshot: bool, folding: Folding | None = None, epoch: int | None = None
+    ) -> RunLog:
         """Raises RecordNotFound, TamperedHistory."""
-        read = partial(self._open, run_id, from_snapshot=from_snapshot, folding=folding)
-        async with self._turn(run_id):
+        read = partial(self._open, run_id, from_snapshot=from_snapshot, folding=folding, epoch=epoch)
+        turn = self._turn(run_id)
+        waits = turn.locked()
+        async with turn:
+            if waits and epoch is not None and self._backend.shared and not await self._backend.owns(run_id, epoch):
+                raise RunNotOwned([run_id])  # given back by who had the turn
             return await settled(self._backend, self._keyring, Kind.RUN, run_id, read)
 
-    async def _open(self, run_id: bytes, *, from_snapshot: bool, folding: Folding | None = None) -> RunLog:
+    async def _open(
+        self, run_id: bytes, *, from_snapshot: bool, folding: Folding | None = None, epoch: int | None = None
+    ) -> RunLog:
+        if run_id in self._live:  # an earlier log of this process: nothing of it is written after this one is there
+            await self._journal.part([run_id])
         keys, row = await self._keys_and_row(run_id)
-        log = await RunLog.open(self._journal, self._backend, keys, row, from_snapshot=from_snapshot, folding=folding)
+        log = await RunLog.open(
+            self._journal, self._backend, keys, row, from_snapshot=from_snapshot, folding=folding,
+            epoch=epoch if self._backend.shared else None,
+        )  # fmt: skip
         self._live[run_id] = log
         return log
 
@@ -133,15 +146,15 @@ class Runs:
         async with self._turn(run_id):
             while True:
                 # Of several workers, the others hand over what they have as long as keys are migrated.
-                while not await self._backend.claim_run(run_id):  # noqa: ASYNC110
+                while not (epoch := await self._backend.claim_run(run_id)):  # noqa: ASYNC110
                     await asyncio.sleep(_HANDING_OVER_SECONDS)
                 info = await self.one(run_id)
                 if info.ended_ms is not None:
                     return False
                 log = self._live.get(run_id)
-                own = log is None or log.closed
+                own = log is None or log.closed or (log.epoch or epoch) != epoch
                 if log is None or own:
-                    log = await self._open(run_id, from_snapshot=True)
+                    log = await self._open(run_id, from_snapshot=True, epoch=epoch)
                 taken = log.snapshots
                 await self._journal.flush()
                 snapshot = await self._backend.snapshot(run_id)
@@ -161,6 +174,7 @@ class Runs:
             await self._journal.flush()
             if own:
                 log.close()
+                await self._journal.part([run_id])
                 await self._backend.release([run_id])
             return True
 

@@ -245,15 +245,17 @@ class SealedItems:
             raise IntegrityError("The key of the sealed inbox was exchanged.")
         return key
 
-    def consume(self, place: tuple[bytes, int]) -> None:
+    def consume(self, place: tuple[bytes, int], scope: bytes | None = None) -> None:
         """Removes an item with the next commit: in the same one as whatever is queued before control returns to the
-        event loop.
+        event loop. An item for a run (`scope`) stays if the commit cannot write the run.
         """
         self._journal.wake()
         self._consumed.add(place)
         self._journal.batch.drained.append(place)
+        if scope is not None:
+            self._journal.batch.tied.append((scope, "drained", place))
         # After the commit it stays refused until the key is exchanged; one whose commit is lost is there again.
-        self._journal.after_commit(lambda: None, lambda: self._consumed.discard(place))
+        self._journal.after_commit(lambda: None, lambda: self._consumed.discard(place), scope)
 
     async def renew(self, *, drained: bool = False) -> None:
         """A key for what comes next: another one after something was `drained`, else where there is none that belongs

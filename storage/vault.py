@@ -186,13 +186,18 @@ class Vault(OpenKeys):
         """Whether the store has this run (one that was created but is not durable yet does not count)."""
         return await self._backend.run(run_id) is not None
 
-    async def open_run(self, run_id: bytes, *, from_snapshot: bool = False, folding: Folding | None = None) -> RunLog:
+    async def open_run(
+        self, run_id: bytes, *, from_snapshot: bool = False, folding: Folding | None = None, epoch: int | None = None
+    ) -> RunLog:
         """An existing run's log, positioned behind its last record. Raises RecordNotFound, TamperedHistory.
 
         The whole history is verified, or with `from_snapshot` only what came after the latest snapshot; what is read,
-        `folding` is given.
+        `folding` is given. `epoch` is what `Workers.claim_run` gave: where workers share the store, a run that has not
+        ended is written under it only.
         """
-        return await self._fresh(lambda: self._runs.open(run_id, from_snapshot=from_snapshot, folding=folding))
+        return await self._fresh(
+            lambda: self._runs.open(run_id, from_snapshot=from_snapshot, folding=folding, epoch=epoch)
+        )
 
     async def reader(self, run_id: bytes, *, apart: bool = False) -> RunReader:
         """A verifying reader of a run's history, to read once or to follow; with `apart` its large values are only
@@ -270,12 +275,14 @@ class Vault(OpenKeys):
                 self.sealed_items.reopen(run_id)
         return items
 
-    def consume(self, item_id: int) -> None:
+    def consume(self, item_id: int, run_id: bytes | None = None) -> None:
         """Removes a request with the next commit: in the same one as whatever is queued before control returns to the
-        event loop.
+        event loop. A request for a run stays if the commit cannot write the run.
         """
         self._journal.wake()
         if self._inbox.consume(item_id, self._journal.batch):
+            if run_id is not None:
+                self._journal.batch.tied.append((run_id, "consumed", item_id))
             self._journal.after_commit(lambda: self._inbox.forget(item_id), lambda: self._inbox.forget(item_id))
 
     # --- triggers
@@ -314,13 +321,21 @@ class Vault(OpenKeys):
         return await self._fresh(lambda: self._messages.add(flow_id, partition, item, dedupe))
 
     def queue_message(
-        self, flow_id: bytes, partition: str, item: Value, *, domain: int, dedupe: bytes | None = None
+        self,
+        flow_id: bytes,
+        partition: str,
+        item: Value,
+        *,
+        domain: int,
+        dedupe: bytes | None = None,
+        sender: bytes | None = None,
     ) -> None:
-        """The same with the next commit: the one of whatever is queued before control returns to the event loop.
+        """The same with the next commit: the one of whatever is queued before control returns to the event loop. The
+        message of a `sender`, a run, is not added if the commit cannot write the run.
 
         `domain` says whose key seals the message: that of its flow (FlowInfo.domain), or of the run that sends it.
         """
-        self._messages.queue(flow_id, partition, item, dedupe, domain)
+        self._messages.queue(flow_id, partition, item, dedupe, domain, sender)
 
     async def messages(
         self, flow_id: bytes, *, partition: str | None = None, limit: int = 100, after: int = 0

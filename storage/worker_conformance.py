@@ -28,7 +28,9 @@ class WorkerConformance:
             assert await backend.claim(10, 0) == runs[3:]
             assert await backend.claim(10, 0) == []
             own = os.urandom(16)
-            await backend.commit(Batch(keys=[key_row(own)], runs=[run_row(own)], pages=[page_row(own, 1)]))
+            await backend.commit(
+                Batch(owned={own: 1}, keys=[key_row(own)], runs=[run_row(own)], pages=[page_row(own, 1)])
+            )
             assert await backend.claim(10, 0) == []
             assert await backend.claim_run(own)
             assert await backend.unfinished_of(b"F" * 16) == [runs[0], *runs[2:], own]
@@ -42,7 +44,7 @@ class WorkerConformance:
             await backend.commit(Batch(keys=[key_row(each) for each in (early, late, event, gone)]))
             await backend.commit(Batch(runs=[run_row(each) for each in (early, late, event, gone)]))
             waits = [WaitRow(late, 20, True), WaitRow(early, 10, True), WaitRow(event, FOR_EVENTS, True)]
-            await backend.commit(Batch(run_updates=[RunUpdate(gone, 2, 9, 2, b"head", 1, None)]))
+            await backend.commit(Batch(owned={gone: 1}, run_updates=[RunUpdate(gone, 2, 9, 2, b"head", 1, None)]))
             await backend.commit(Batch(waits=[*waits, WaitRow(gone, 1, True)]))
             assert await backend.next_wake() == 10
             assert await backend.claim(10, 9) == []

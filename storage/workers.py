@@ -55,13 +55,20 @@ class Workers:
         """
         return await self._backend.claim(limit, now_ms, without, here=here)
 
-    async def claim_run(self, run_id: bytes) -> bool:
-        """This very run; False where another worker has it. Raises ExecutorLost."""
+    async def claim_run(self, run_id: bytes) -> int:
+        """This very run: the ownership epoch under which it is written, 0 where another worker has it. Raises
+        ExecutorLost.
+        """
         return await self._backend.claim_run(run_id)
 
     async def release(self, run_ids: Sequence[bytes]) -> None:
-        """Gives runs back. What was appended to them has to be durable."""
+        """Gives runs back: what was appended to them is written first, with their heads."""
+        await self._journal.part(run_ids)
         await self._backend.release(run_ids)
+
+    async def owns(self, run_id: bytes, epoch: int | None) -> bool:
+        """Whether this worker still owns a run that it claimed. Raises ExecutorLost where it was taken over."""
+        return epoch is None or not self._backend.shared or await self._backend.owns(run_id, epoch)
 
     async def told(self) -> list[bytes]:
         """Runs of this worker that another one told something."""

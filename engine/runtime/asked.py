@@ -61,7 +61,7 @@ async def take_inbox(executor: Executor) -> int:
             if done:
                 taken += 1
                 # Consumed in the same commit that holds what it led to.
-                vault.consume(item.id)
+                vault.consume(item.id, item.run_id)
             else:
                 after = item.id  # it is left to another worker
         await vault.flush()

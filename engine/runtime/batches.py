@@ -72,7 +72,7 @@ class Batches:
             if run.simulation is None:
                 flow = await self._receiver(command, message)
                 domain = max((await self._executor.vault.flow(flow.id)).domain, run.log.domain)
-                run.with_result(command, lambda: self._queue(flow, message, domain))
+                run.with_result(command, lambda: self._queue(flow, message, domain, run.log.run_id))
         except (SealflowError, NotStorable) as error:
             return _failure(error.code, error.message)
         return Answer(SUCCEEDED, "Accepted", message.outputs(), None)
@@ -97,9 +97,9 @@ class Batches:
             raise NotFound(f"The flow '{flow.name}' collects no batch '{message.batch}'.", code="BatchNotFound")
         return flow
 
-    def _queue(self, flow: Flow, message: Sent, domain: int) -> None:
+    def _queue(self, flow: Flow, message: Sent, domain: int, sender: bytes) -> None:
         queue = queue_of(message.batch, message.partition)
-        self._executor.vault.queue_message(flow.id, queue, message.item(), domain=domain)
+        self._executor.vault.queue_message(flow.id, queue, message.item(), domain=domain, sender=sender)
         self.tell(flow.id)
 
     # ---- releasing

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import EnvironmentLocked, ExecutorLost, StoreClosed
+from ...storage import EnvironmentLocked, ExecutorLost, RunNotOwned, StoreClosed
 from ..errors import SealflowError
 from ..kernel import Plan
 from ..kernel.trigger import concurrency_of, is_single
@@ -117,10 +117,12 @@ class Claims:
         """Flows whose runs are left to the worker that leads."""
         return [] if self._executor.vault.workers.leads else list(self._without)
 
-    async def own(self, run_id: bytes) -> None:
-        """Have this very run. Raises RunElsewhereError."""
-        if not await self._executor.vault.workers.claim_run(run_id):
+    async def own(self, run_id: bytes) -> int:
+        """Claim this run: the ownership epoch under which it is written. Raises RunElsewhereError."""
+        epoch = await self._executor.vault.workers.claim_run(run_id)
+        if not epoch:
             raise elsewhere(run_id)
+        return epoch
 
     async def leave(self, run_id: bytes, flow_id: bytes) -> RunElsewhereError:
         """Give back a run whose flow is for the worker that leads, and take no more of these; the error to raise."""
@@ -213,7 +215,7 @@ class Claims:
             if run is not None and run.state.end is None and not executor.queue.serves(queue_of(run.state.pins)):
                 executor.put_aside(run)  # it waits for a machine, and has not waited too long
                 await executor.queue.put_back(run_id, run.state.pins, begun=False)
-        except RunElsewhereError:
+        except (RunElsewhereError, RunNotOwned):
             return
         except Exception as error:
             await self.later(run_id, error)
@@ -231,12 +233,10 @@ class Claims:
     async def _hand_over(self) -> None:
         """Work on the environment's keys goes on: whoever leads has all the runs until it is done."""
         executor = self._executor
-        await executor.vault.flush()
         aside = list(executor.live.values())
         for run in aside:
             executor.put_aside(run)
-        await executor.vault.flush()
-        if aside:
+        if aside:  # with their heads: the new owner continues from what is durable
             await executor.vault.workers.release([run.log.run_id for run in aside])
 
     def made_room(self) -> None:

@@ -92,7 +92,7 @@ async def drain(executor: Executor) -> int:
         while items := await vault.inbox_items(_MOST_AT_ONCE):
             for item in items:
                 await _carry_out(executor, item)
-                sealed.consume(item.place)
+                sealed.consume(item.place, item.scope)
             await vault.flush()
             drained += len(items)
         if drained or sealed.lacks_key:

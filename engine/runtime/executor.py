@@ -315,6 +315,13 @@ class Executor:
         self.claims.forget(run.log.run_id)
         self._ending = [task for task in self._ending if not task.done()] + run.put_aside()
 
+    def lost(self, run: LiveRun) -> None:
+        """Another worker owns the run: it continues there, or here once it is claimed again."""
+        log.info("run %s continues in another worker", run.id)
+        self.put_aside(run)
+        self.queue.left(run)
+        self.claims.look_soon()
+
     def fell_asleep(self, run: LiveRun, missed: list[Record], *, told: bool) -> None:
         """The run is durable as one that sleeps: it leaves memory. It comes back at once with the events that it
         missed, or where it was told something meanwhile.

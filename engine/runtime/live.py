@@ -12,7 +12,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import EnvironmentLocked, NotStorable, RunLog, ValueTooLarge, pack_record
+from ...storage import (
+    EnvironmentLocked,
+    IntegrityError,
+    NotStorable,
+    RunLog,
+    RunNotOwned,
+    StorageError,
+    ValueTooLarge,
+    pack_record,
+)
 from ...storage.stored_values import CHUNK_BYTES
 from ..kernel import (
     Abandon,
@@ -99,6 +108,7 @@ class LiveRun:
         self.sleeps_until = 0
         self.far: set[ActionKey] = set()
         """Calls of child flows that are not in memory here, and of which there is no news."""
+        self._doubted = False
         self.told = False  # where it is falling asleep: it is looked at again then
         self._told_parent = False
         self._status = WAITING if held else status
@@ -365,6 +375,15 @@ class LiveRun:
         """The run cannot go on here: the store refused a commit, or something failed that should not."""
         if self.failure is not None or self.ended.is_set():
             return
+        if isinstance(error, RunNotOwned):
+            self.executor.lost(self)
+            return
+        if isinstance(error, IntegrityError) and self.executor.vault.workers.shared and not self._doubted:
+            # What an owner reads of a run that is another worker's by now fits nothing: that is no tampering.
+            self._doubted = True
+            self._hold()
+            self.executor.beside(self._judge(error))
+            return
         self.failure = error
         self._quiet.set()
         log.warning("run %s cannot go on: %s", self.id, type(error).__name__)
@@ -373,11 +392,20 @@ class LiveRun:
         self.responded.set()
         self.ended.set()
 
+    async def _judge(self, error: IntegrityError) -> None:
+        """Tell a run that another worker owns from one that was changed."""
+        try:
+            if not await self.executor.vault.workers.owns(self.log.run_id, self.log.epoch):
+                error = RunNotOwned([self.log.run_id])  # type: ignore[assignment]
+        except StorageError as other:  # e.g. this worker was taken over
+            error = other  # type: ignore[assignment]
+        self._broken(error)
+
     # ---- act
 
     def _durable(self) -> None:
         commands = self._unwritten.popleft()
-        if self.failure is not None:
+        if self.failure is not None or self.aside:
             return
         for command in commands:
             if command.__class__ is Invoke:
@@ -500,7 +528,7 @@ class LiveRun:
 
     def _asleep(self) -> None:
         """It is durable that the run sleeps, and that nobody has it."""
-        if self.failure is None:
+        if self.failure is None and not self.aside:
             self.executor.fell_asleep(self, [*self._held], told=self.told)
 
     def put_aside(self) -> list[asyncio.Task[None]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from ...storage import RecordNotFound, RunInfo
+from ...storage import IntegrityError, RecordNotFound, RunInfo, RunNotOwned
 from ..errors import NotFound, SealflowError
 from ..kernel import History, Plan
 from ..kernel.machine import machine_of
@@ -116,13 +116,20 @@ class Reviving:
     async def _resume(self, info: RunInfo, plan: Plan, history: History | None, ending: bool) -> LiveRun | None:
         executor = self._executor
         run_id = info.run_id
-        await executor.claims.own(run_id)
+        epoch = await executor.claims.own(run_id)
         if is_led(plan) and not executor.vault.workers.leads:
             raise await executor.claims.leave(run_id, info.flow_id)
         # Waking a run costs its snapshot, not its history, and that is read once; twice where somebody is told of it.
         made = Refolding(plan, executor.room)
         folding = made if history is None else None
-        runlog = await executor.vault.open_run(run_id, from_snapshot=history is None, folding=folding)
+        try:
+            runlog = await executor.vault.open_run(run_id, from_snapshot=history is None, folding=folding, epoch=epoch)
+        except RunNotOwned:
+            raise elsewhere(run_id) from None
+        except IntegrityError:  # what is read while another worker writes it fits nothing: that is no tampering
+            if await executor.vault.workers.owns(run_id, epoch):
+                raise
+            raise elsewhere(run_id) from None
         if runlog.ended:
             return None
         await executor.vault.sweep_values(run_id=run_id)  # what a call had brought that was cut off by a crash

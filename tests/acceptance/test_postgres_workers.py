@@ -7,97 +7,19 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sealflow
 from cli_session import compose, wait
+from fleet import HOUR, Fleet, S, flow, http
 from gate import Gate
 from postgres_server import PostgresServer, shared_server
 from processes import PATIENCE, Place, until_line
-from sealflow.engine.kernel.timing import SECOND, from_iso
 from sealflow.engine.runtime.environment import Environment
 from sealflow.storage import EnvironmentLocked, ExecutorLost, StorageError, StoreClosed
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
-
-START = from_iso("2026-03-28T12:00:00Z")
-HOUR = 3600 * SECOND
-S = ["Succeeded"]
-
-
-def flow(actions: dict[str, Any], **trigger: Any) -> dict[str, Any]:
-    return {"triggers": {"T": {"type": "Request", "kind": "Http", **trigger}}, "actions": actions}
-
-
-def http(uri: str, *after: str) -> dict[str, Any]:
-    return {"type": "Http", "inputs": {"method": "POST", "uri": uri}, "runAfter": dict.fromkeys(after, S)}
-
-
-@dataclass
-class Service:
-    """What all workers call: which worker called, and how many calls went on at once."""
-
-    calls: Counter[str] = field(default_factory=Counter)
-    keys: list[str] = field(default_factory=list)
-    now: int = 0
-    most: int = 0
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def of(self, worker: str) -> Callable[[sealflow.Call], Awaitable[Any]]:
-        async def answer(call: sealflow.Call) -> Any:
-            self.calls[worker] += 1
-            self.keys.append(call.key)
-            self.now += 1
-            self.most = max(self.most, self.now)
-            try:
-                await self.gate.wait()
-            finally:
-                self.now -= 1
-            return sealflow.Reply(200, {}, "done")
-
-        return answer
-
-
-class Fleet:
-    """An environment and its workers; the first one leads."""
-
-    def __init__(self, folder: Path, postgres: PostgresServer, stack: AsyncExitStack) -> None:
-        self.folder = folder
-        self.postgres = postgres
-        self.stack = stack
-        self.clock = sealflow.VirtualClock(START)
-        self.service = Service()
-        self.engines: list[sealflow.Engine] = []
-
-    async def join(self, **options: Any) -> Environment:
-        number = len(self.engines)
-        engine = sealflow.open(self.folder / "home", keystore=self.folder / "keys.json", clock=self.clock, **options)
-        await self.stack.enter_async_context(engine)
-        self.engines.append(engine)
-        engine.connectors.register("http", self.service.of(f"w{number}"))
-        if not number:
-            await engine.create_environment("prod", database=self.postgres.url)
-        env = await engine.environment("prod")
-        await env._execute()
-        return env
-
-    async def kill(self, env: Environment) -> None:
-        """As if its process were stopped, and not heard of for longer than its lease."""
-        backend: Any = env._vault._backend
-        admin = await asyncpg.connect(self.postgres.url)
-        await admin.execute(
-            f"UPDATE \"sealflow_{env.id}\".workers SET expires = clock_timestamp() - interval '1 s' WHERE worker = $1",
-            backend._lease.role.worker,
-        )
-        await admin.close()
-
-    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(60):
-            while not await holds():
-                await asyncio.sleep(0.005)
 
 
 @pytest.fixture(scope="module")

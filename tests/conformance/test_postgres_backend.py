@@ -132,7 +132,7 @@ def test_every_field_of_a_batch_is_written() -> None:
     """By the one call that most commits are, or by a statement of its own."""
     common = {"keys", "runs", "pages", "run_updates", "snapshots", "triggers", "inbox", "messages", "consumed"}
     common |= {"waits", "wakes"}
-    assert {field.name for field in fields(Batch)} == common | {"guard"} | set(batches.RARE)
+    assert {field.name for field in fields(Batch)} == common | {"guard", "owned", "tied"} | set(batches.RARE)
     assert batches.is_common(Batch(guard=Guard(0)))
     assert not batches.is_common(Batch(removed_runs=[b"r" * 16]))
 

@@ -221,6 +221,7 @@ def _batches() -> list[Batch]:
     ]
     for batch in batches:
         batch.guard = Guard(0)
+        batch.owned = dict.fromkeys(runs, 1)
     return batches
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from postgres_server import PostgresServer
-from sealflow.storage import Batch, Conflict, ExecutorLost
+from sealflow.storage import Batch, ExecutorLost, RunNotOwned, StorageError
 from sealflow.storage.conformance import first_batch, inbox_row, key_row, page_row, run_row
 from sealflow.storage.rows import FOR_EVENTS, FlowRow, OperationRow, RunUpdate, SnapshotRow, WaitRow
 
@@ -88,20 +88,65 @@ async def test_a_run_belongs_to_the_worker_that_makes_it(join: Join) -> None:
     assert not await two.claim_run(run)
     assert await one.claim_run(run)
     for foreign in (
-        Batch(pages=[page_row(run, 1)]),
-        Batch(run_updates=[RunUpdate(run, 1, None, 2, b"h", 1, None)]),
-        Batch(snapshots={run: SnapshotRow(run, 1, b"s")}),
-        Batch(pages=[page_row(run, 1)], flows=[FlowRow(os.urandom(16), os.urandom(16), 1, 1, 1, 5, 5, b"r")]),
+        Batch(owned={run: 1}, pages=[page_row(run, 1)]),
+        Batch(owned={run: 1}, run_updates=[RunUpdate(run, 1, None, 2, b"h", 1, None)]),
+        Batch(owned={run: 1}, snapshots={run: SnapshotRow(run, 1, b"s")}),
+        Batch(
+            owned={run: 1},
+            pages=[page_row(run, 1)],
+            flows=[FlowRow(os.urandom(16), os.urandom(16), 1, 1, 1, 5, 5, b"r")],
+        ),
     ):
-        with pytest.raises(Conflict):
+        with pytest.raises(RunNotOwned) as refused:
             await two.commit(foreign)
+        assert refused.value.runs == {run}
     await two.commit(Batch(waits=[WaitRow(run, 7, True)]))  # nothing of it: the run is the other's
     assert await two.claim(10, 9) == []
-    await one.commit(Batch(pages=[page_row(run, 1)]))
+    await one.commit(Batch(owned={run: 1}, pages=[page_row(run, 1)]))
     await one.release([run])
     assert await two.claim(10, 0) == [run]
-    await two.commit(Batch(pages=[page_row(run, 2)], run_updates=[RunUpdate(run, 2, 9, 2, b"h", 1, None)]))
+    assert await two.claim_run(run) == 2
+    ended = RunUpdate(run, 2, 9, 2, b"h", 1, None)
+    await two.commit(Batch(owned={run: 2}, pages=[page_row(run, 2)], run_updates=[ended]))
     await one.commit(Batch(run_updates=[RunUpdate(run, 2, 9, 3, b"h", 1, None)]))  # sealed anew: it has ended
+
+
+async def test_an_earlier_owner_writes_nothing_of_a_run(join: Join) -> None:
+    """Whoever gave a run away is refused in the statement: while another worker owns the run, when that has ended it,
+    and when the first one owns it again under a later epoch. The other runs of its batch are named by nobody.
+    """
+    one, two = await join(), await join()
+    (run, other), batch = _runs(2)
+    await one.commit(batch)
+    await one.release([run])
+    late = (
+        Batch(owned={run: 1, other: 1}, pages=[page_row(run, 1), page_row(other, 1)]),
+        Batch(owned={run: 1}, run_updates=[RunUpdate(run, 1, None, 2, b"late", 1, None)]),
+        Batch(owned={run: 1}, snapshots={run: SnapshotRow(run, 1, b"late")}),
+    )
+
+    async def refused() -> None:
+        for each in late:
+            with pytest.raises(RunNotOwned) as refusal:
+                await one.commit(each)
+            assert refusal.value.runs == {run}
+
+    await refused()  # nobody owns it
+    assert await two.claim_run(run) == 2
+    await refused()
+    await two.release([run])
+    assert await one.claim_run(run) == 3
+    await refused()  # it owns the run again, and this is of an earlier time
+    assert await one.claim_run(run) == 3
+    update = RunUpdate(run, 2, 9, 2, b"h", 1, None)
+    await one.commit(Batch(owned={run: 3}, pages=[page_row(run, 1)], run_updates=[update]))
+    for each in late[:2]:
+        with pytest.raises(StorageError):
+            await one.commit(each)
+    row = await two.run(run)
+    assert row is not None
+    assert (row.head, row.head_version) == (b"h", 2)
+    assert await two.pages(other, 1, 10, 1 << 20) == []
 
 
 async def test_what_is_told_reaches_the_worker_that_has_the_run(join: Join) -> None:
@@ -147,7 +192,7 @@ async def test_a_dead_worker_is_taken_over(join: Join, expire: Callable[[Postgre
     runs, batch = _runs(5)
     await stale.commit(batch)
     await expire(stale)
-    await stale.commit(Batch(pages=[page_row(runs[0], 1)]))  # nobody has taken over yet
+    await stale.commit(Batch(owned={runs[0]: 1}, pages=[page_row(runs[0], 1)]))  # nobody has taken over yet
     assert await other.claim(3, 0) == runs[:3]
     assert await third.claim(3, 0) == runs[3:]
     assert (other.leads, third.leads) == (True, False)
@@ -159,7 +204,7 @@ async def test_a_dead_worker_is_taken_over(join: Join, expire: Callable[[Postgre
     with pytest.raises(ExecutorLost):
         await stale.claim(1, 0)
     assert not await stale.join()
-    await other.commit(Batch(pages=[page_row(runs[0], 2)]))
+    await other.commit(Batch(owned={runs[0]: 2}, pages=[page_row(runs[0], 2)]))
     await stale.close()
     assert await third.claim(3, 0) == []  # what it had is not given up a second time
 

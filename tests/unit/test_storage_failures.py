@@ -19,6 +19,7 @@ from sealflow.storage import (
     Keystore,
     RecordNotFound,
     RunLog,
+    RunNotOwned,
     SealLimit,
     StorageError,
     Store,
@@ -31,7 +32,7 @@ from sealflow.storage import (
 )
 from sealflow.storage import journal as journal_module
 from sealflow.storage.journal import Journal
-from sealflow.storage.rows import Batch
+from sealflow.storage.rows import Batch, WaitRow
 
 FLOW = b"F" * 16
 
@@ -131,7 +132,8 @@ class Unreliable:
 class Log:
     """A source that only counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, run_id: bytes = b"r") -> None:
+        self.run_id = run_id
         self.events: list[str] = []
 
     def settle(self, batch: Batch) -> bool:
@@ -444,3 +446,35 @@ async def test_a_key_that_may_seal_no_more_is_told_to_its_run(vault: Vault) -> N
     with pytest.raises(SealLimit):
         await vault.flush()
     assert len(told) == 1
+
+
+async def test_a_run_that_is_not_owned_fails_alone() -> None:
+    """Its rows leave the batch, with the requests that are tied to them; everything else of it is written once."""
+    written, backend = journal(RunNotOwned([b"a" * 16]))
+    mine, lost = Log(b"b" * 16), Log(b"a" * 16)
+    written.batch.waits += [WaitRow(lost.run_id, 1, False), WaitRow(mine.run_id, 1, False)]
+    written.batch.consumed.append(7)
+    written.batch.tied.append((lost.run_id, "consumed", 7))
+    given_back: list[str] = []
+    written.after_commit(lambda: None, lambda: given_back.append("lost"), lost.run_id)
+    written.after_commit(lambda: None, lambda: given_back.append("mine"), mine.run_id)
+    written.touch(mine)
+    written.touch(lost)
+    await written.flush()
+    assert len(backend.batches) == 2  # the same batch again, without the run
+    assert backend.batches[-1].waits == [WaitRow(mine.run_id, 1, False)]
+    assert 7 not in backend.batches[-1].consumed
+    assert mine.events == ["committed"]
+    assert lost.events == ["RunNotOwned"]
+    assert given_back == ["lost"]
+    await written.close()
+
+
+async def test_a_refusal_that_names_no_run_of_the_batch_fails_all_of_it() -> None:
+    written, _ = journal(RunNotOwned([b"x" * 16]))
+    log = Log(b"b" * 16)
+    written.touch(log)
+    with pytest.raises(RunNotOwned):
+        await written.flush()
+    assert log.events == ["RunNotOwned"]
+    await written.close()

@@ -149,10 +149,19 @@ class PostgresBackend(Reads):
         rows = await self._owned(SQL["claim_runs"], *parameters)
         return [identifier(run_id) for _, run_id in sorted((row[0], row[1]) for row in rows)]
 
-    async def claim_run(self, run_id: bytes) -> bool:
+    async def claim_run(self, run_id: bytes) -> int:
         if not self._lease.shared:  # everything is its own
+            return 1
+        return int((await self._owned(SQL["claim_run"], *self._role(), run_id))[0][0])
+
+    async def owns(self, run_id: bytes, epoch: int) -> bool:
+        if not self._lease.shared:
             return True
-        return bool((await self._owned(SQL["claim_run"], *self._role(), run_id))[0][0])
+        rows = await self._select(SQL["owns_run"], (*self._role(), run_id, epoch))
+        if not rows:
+            self._lease.lose()
+            raise taken_over()
+        return bool(rows[0][0])
 
     async def release(self, run_ids: Sequence[bytes]) -> None:
         if not self._lease.shared:

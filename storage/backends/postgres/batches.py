@@ -40,9 +40,12 @@ _KINDS_OF_FLOW = (Kind.FLOW, Kind.TRIGGER, Kind.RETENTION)
 def common(batch: Batch) -> tuple[Sequence[Any], ...]:
     """The arguments of `put`."""
     waits = {row.run_id: row for row in batch.waits}  # of a run that falls asleep and is woken, what was said last
+    epoch = batch.owned.get
     return (
         batch.keys, batch.runs, batch.pages, batch.run_updates, list(batch.snapshots.values()), batch.triggers,
         batch.inbox, batch.messages, batch.consumed, list(waits.values()), batch.wakes,
+        [epoch(row[0]) for row in batch.pages], [epoch(row[0]) for row in batch.run_updates],
+        [epoch(run_id) for run_id in batch.snapshots], [epoch(run_id) for run_id in waits],
     )  # fmt: skip
 
 
@@ -56,10 +59,10 @@ async def write(connection: Connection, batch: Batch, worker: bytes | None) -> l
     await _before(connection, batch)
     numbers: list[int] = await connection.fetchval(SQL["put"], worker, *common(batch))
     await _values(connection, batch)
-    await _each(connection, "queues", batch.queues)
+    await _each(connection, "queues", [(*row, worker) for row in batch.queues])
     await _queues(connection, batch)
     await _locked_inbox(connection, batch)
-    await _administration(connection, batch)
+    await _administration(connection, batch, worker)
     await _removal(connection, batch)
     return numbers
 
@@ -124,15 +127,15 @@ async def _exchange(connection: Connection, row: InboxKeyRow | None) -> None:
         await connection.execute(SQL["insert_inbox_key"], *row)
 
 
-async def _administration(connection: Connection, batch: Batch) -> None:
+async def _administration(connection: Connection, batch: Batch, worker: bytes | None) -> None:
     for name in _REPLACED:
         if rows := getattr(batch, name):
-            await _all(connection, name, rows)
+            await _all(connection, name, rows, *([worker] if name == "replaced_pages" else []))
     for name in ("delete_read_pages", "show_waiting_pages", "delete_read_chunks", "show_waiting_chunks"):
         await _each(connection, name, _alone(batch.exchanged_pages))
     await _each(connection, "dropped_generations", batch.dropped_generations)
     await _each(connection, "removed_snapshots", _alone(batch.removed_snapshots))
-    await _each(connection, "run_domains", batch.run_domains, counted=True)
+    await _each(connection, "run_domains", [(*row, worker) for row in batch.run_domains], counted=True)
     await _each(connection, "retired_environment_keys", batch.retired_environment_keys, counted=True)
     for name in _VERSIONED:
         await _each(connection, f"{name}_next", getattr(batch, name), counted=True)
@@ -174,9 +177,9 @@ async def _shred(connection: Connection, scope: bytes, kinds: Iterable[Kind]) ->
         await connection.execute(SQL["delete_scope_keys"], scope, int(kind))
 
 
-async def _all(connection: Connection, name: str, rows: Sequence[Any]) -> None:
+async def _all(connection: Connection, name: str, rows: Sequence[Any], *others: Any) -> None:
     """All rows in one statement, each of which has to change one."""
-    _changed(await connection.execute(SQL[name], rows), len(rows), name.replace("_", " "))
+    _changed(await connection.execute(SQL[name], rows, *others), len(rows), name.replace("_", " "))
 
 
 async def _each(connection: Connection, name: str, rows: Iterable[Sequence[Any]], *, counted: bool = False) -> None:

@@ -14,6 +14,7 @@ from ...errors import (
     EnvironmentLocked,
     NotStorable,
     RecordNotFound,
+    RunNotOwned,
     StaleKeys,
     StorageError,
     StoreBusy,
@@ -33,7 +34,7 @@ WORK_SECONDS = 7 * 86_400.0
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-UNKNOWN_WRITER = "SF006"
+UNKNOWN_WRITER, NOT_OWNED = "SF006", "SF007"
 
 # Sealed rows are found by their keys. A plan that was made while a table was small must not scan it once it has grown.
 _BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
@@ -96,6 +97,8 @@ def storage_error(error: BaseException, target: Target) -> StorageError:
     """The storage error of a driver's error, by its SQLSTATE (PostgreSQL documentation, appendix A)."""
     where = target.place
     if isinstance(error, asyncpg.PostgresError):
+        if error.sqlstate == NOT_OWNED:
+            return RunNotOwned(bytes.fromhex(run) for run in (error.detail or "").strip("{}").split(",") if run)
         return _of_server(error.sqlstate or "", str(error), where)
     if isinstance(error, asyncpg.DataError):
         return NotStorable("A value does not fit the store.")

@@ -24,7 +24,7 @@ _TABLES = (
     "backups", "inbox_keys", "sealed_inbox", "callback_tokens", "large_values", "chunks",
 )  # fmt: skip
 """Those of both backends, in the order in which they refer to each other."""
-_OWN = {("runs", "worker")}
+_OWN = {("runs", "worker"), ("runs", "epoch")}
 """Columns that only this backend has, and that say nothing elsewhere."""
 _NUMBERED = ("keys", "flows", "runs", "inbox", "triggers", "messages", "large_values")
 _ROWS_AT_A_TIME = 500

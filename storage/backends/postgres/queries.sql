@@ -275,13 +275,13 @@ SELECT DISTINCT scope FROM keys WHERE kind = 14 AND NOT EXISTS (SELECT FROM rete
 SELECT enter_3($1, $2, $3, $4, $5, $6, $7)
 
 -- name: put
-SELECT put_7(owner_of($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+SELECT put_9(owner_of($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 
 -- name: leave
 SELECT leave($1, $2)
 
 -- name: commit_batch
-SELECT commit_batch_7($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+SELECT commit_batch_9($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 
 -- name: register_writer
 INSERT INTO writers (writer, number, answer, written) VALUES ($1, 0, '{}', clock_timestamp()) ON CONFLICT DO NOTHING
@@ -401,7 +401,8 @@ FROM unnest($1::trigger_row[]) AS new WHERE old.flow_id = new.flow_id AND old.ro
 
 -- name: replaced_pages
 UPDATE pages AS old SET link = new.link, record = new.record
-FROM unnest($1::page_row[]) AS new JOIN runs USING (run_id) WHERE old.run = runs.id AND old.seq = new.seq
+FROM unnest($1::page_row[]) AS new JOIN runs USING (run_id)
+WHERE old.run = runs.id AND old.seq = new.seq AND (runs.ended_ms IS NOT NULL OR owner_of($2) IS NULL)
 
 -- name: large_values_new
 INSERT INTO large_values (value_id, run_id, created_ms, settled) VALUES ($1, $2, $3, $4)
@@ -440,7 +441,8 @@ UPDATE chunks SET number = -number FROM large_values AS whole WHERE chunks.value
 DELETE FROM snapshots WHERE run = (SELECT id FROM runs WHERE run_id = $1)
 
 -- name: run_domains
-UPDATE runs SET domain = $2 WHERE run_id = $1
+UPDATE runs SET domain = $2
+WHERE run_id = $1 AND (ended_ms IS NOT NULL OR owner_of($3) IS NULL OR worker = $3)
 
 -- name: retired_environment_keys
 DELETE FROM environment_keys WHERE domain = $1 AND version = $2
@@ -585,10 +587,17 @@ SELECT queue FROM runs WHERE run_id = $1 AND CASE WHEN ended_ms IS NULL THEN tru
 SELECT run_id, queue, rank FROM runs WHERE queue = ANY ($1) AND CASE WHEN ended_ms IS NULL THEN queue IS NOT NULL END ORDER BY rank, id LIMIT $2
 
 -- name: queues
-UPDATE runs SET queue = $2, rank = $3 WHERE run_id = $1 AND CASE WHEN ended_ms IS NULL THEN true END
+-- Of a run that is this worker's, or was given back with the same commit.
+UPDATE runs SET queue = $2, rank = $3
+WHERE run_id = $1 AND CASE WHEN ended_ms IS NULL THEN worker IS NULL OR owner_of($4) IS NULL OR worker = $4 END
 
 -- name: claim_run
-SELECT claim_run($1, $2, $3)
+SELECT claim_run_9($1, $2, $3)
+
+-- name: owns_run
+-- Null where the worker was taken over.
+SELECT EXISTS (SELECT FROM runs WHERE run_id = $3 AND worker = $1 AND epoch = $4 AND ended_ms IS NULL)
+FROM workers WHERE worker = $1 AND epoch = $2
 
 -- name: release_runs
 UPDATE runs SET worker = NULL WHERE run_id = ANY ($2) AND CASE WHEN ended_ms IS NULL THEN worker = $1 END

@@ -21,7 +21,7 @@ from weakref import WeakSet
 
 import aiosqlite
 
-from ...errors import Conflict, RecordNotFound, StoreClosed, StoreCorrupt
+from ...errors import Conflict, RecordNotFound, RunNotOwned, StoreClosed, StoreCorrupt
 from ...rows import Batch, PageRow, QueueRow, RunRow, SnapshotRow, StoredInboxRow, TriggerRow
 from ..reading import Reads
 from ..rows import checked, of_run
@@ -142,7 +142,10 @@ class SQLiteBackend(Reads):
     ) -> list[bytes]:
         return await self._in_thread(self._ready.claim, limit, now_ms, frozenset(here))
 
-    async def claim_run(self, run_id: bytes) -> bool:
+    async def claim_run(self, run_id: bytes) -> int:
+        return 1
+
+    async def owns(self, run_id: bytes, epoch: int) -> bool:
         return True
 
     async def release(self, run_ids: Sequence[bytes]) -> None:
@@ -317,8 +320,8 @@ class SQLiteBackend(Reads):
             _insert(connection, "insert_pages", pages)
         for update in batch.run_updates:
             number = self._number(connection, update.run_id)
-            if execute(_SQL["update_run"], (*update[1:], number)).rowcount != 1:
-                raise RecordNotFound(f"There is no run {update.run_id.hex()}.")
+            if execute(_SQL["update_run"], (*update[1:], number, update.head_version - 1)).rowcount != 1:
+                raise RunNotOwned([update.run_id])
         if batch.snapshots:
             rows = [(self._number(connection, row.run_id), row.seq, row.record) for row in batch.snapshots.values()]
             _insert(connection, "put_snapshots", rows)

@@ -79,7 +79,7 @@ SELECT id FROM runs WHERE run_id = ?
 INSERT INTO runs (id, run_id, flow_id, version, domain, status, started_ms, ended_ms, parent, head_version, head, summary_version, summary) VALUES
 
 -- name: update_run
-UPDATE runs SET status = ?, ended_ms = ?, head_version = ?, head = ?, summary_version = ?, summary = coalesce(?, summary) WHERE id = ?
+UPDATE runs SET status = ?, ended_ms = ?, head_version = ?, head = ?, summary_version = ?, summary = coalesce(?, summary) WHERE id = ? AND head_version = ?
 
 -- name: run
 SELECT run_id, flow_id, version, domain, status, started_ms, ended_ms, parent, head_version, head, summary_version, summary
