@@ -314,6 +314,20 @@ class Backend(Protocol):
         """
         ...
 
+    async def ask_for_role(self, asking: bool) -> bool:
+        """Lets the process that leads know that this one would, and do everything that is to be done once; whether it
+        hands that over, as far as is known. Ends with the process.
+        """
+        ...
+
+    async def role_wanted(self) -> bool:
+        """Whether another process asks for that."""
+        ...
+
+    async def hand_over(self) -> None:
+        """Is no worker any more, until the next `join`. What was to be written has to be durable."""
+        ...
+
     async def lead(self) -> bool:
         """Leads, unless another worker does: from now on, and whenever nobody does."""
         ...

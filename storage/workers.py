@@ -47,6 +47,18 @@ class Workers:
         """Leads from now on if nobody does; whether this one leads."""
         return self._backend.leads or await self._backend.lead()
 
+    async def ask_for_role(self, asking: bool) -> bool:
+        """Lets the process that leads know that this one would; whether it hands that over, as far as is known."""
+        return await self._backend.ask_for_role(asking)
+
+    async def role_wanted(self) -> bool:
+        """Whether another process asks to lead."""
+        return await self._backend.role_wanted()
+
+    async def hand_over(self) -> None:
+        """Is no worker any more, until the next `join`. What was to be written has to be durable."""
+        await self._backend.hand_over()
+
     async def claim(
         self, limit: int, now_ms: int, without: Sequence[bytes] = (), *, here: Sequence[bytes] = ()
     ) -> list[bytes]:

@@ -24,6 +24,7 @@ from ..revocable import Revocable
 from .claims import CONCURRENCY, Pins, RunElsewhereError
 from .desktop_settings import settings_of
 from .executor import Executor
+from .handing_over import ask_for, hand_over
 from .library import Library
 from .machine_groups import groups_of
 from .outgoing import Underway
@@ -102,6 +103,7 @@ class Access:
         self._executes = False
         self._paused: set[bytes] = set()
         self._underway = Underway(inbox)
+        self._handing_over: asyncio.Task[None] | None = None
 
     # ---- what is there now
 
@@ -189,7 +191,7 @@ class Access:
             return opened.executor  # nearly always
         async with self._turn:
             opened = self._current()
-            if opened.executor is None and await opened.vault.workers.join(lead=self._leads):
+            if opened.executor is None and await self._joins(opened):
                 await opened.vault.look_again()
                 self._still(opened)
                 await self._underway.look(opened.vault.sealed_items.kept)
@@ -199,6 +201,8 @@ class Access:
                     opened.vault, opened.library, self.clock, performer, self._underway, self._run_duration,
                     self._concurrency, self.pins, self.groups, self._serving,
                 )  # fmt: skip
+                if not self.resume or opened.vault.workers.shared:
+                    executor.wanted = self._hand_over_soon
                 opened.executor = executor
                 self._executes = True
                 self._tell(executor)
@@ -210,6 +214,34 @@ class Access:
                 executor.watch_inbox()  # last: whoever asked for the executor has the first turn with it
             self._still(opened)
             return opened.executor
+
+    async def _joins(self, opened: _Opened) -> bool:
+        """Become a worker, unless another process has the environment for itself, or wants to fire triggers for which
+        it has to have the environment for itself.
+        """
+        workers = opened.vault.workers
+        if self.watching or (self.resume and self.info.database is None):
+            return await workers.join(lead=self._leads)
+        wanted = await workers.role_wanted()
+        if wanted and self.info.database is None:
+            return False
+        return await workers.join(lead=self._leads and not wanted)
+
+    def _hand_over_soon(self) -> None:
+        if self._handing_over is None or self._handing_over.done():
+            self._handing_over = asyncio.get_running_loop().create_task(self._hand_over())
+
+    async def _hand_over(self) -> None:
+        async with self._turn:
+            opened = self._opened
+            executor = opened.executor if opened is not None else None
+            if opened is None or executor is None or self.watching:
+                return
+            try:
+                await hand_over(executor)
+            except StorageError as error:
+                log.warning("the environment could not be handed to the worker that asks for it: %s", error.code)
+            opened.executor = None
 
     @property
     def _leads(self) -> bool:
@@ -228,6 +260,8 @@ class Access:
         Raises Denied `ExecutedElsewhere`.
         """
         executor = await self.execute()
+        if executor is None and self._leads:
+            executor = await ask_for(self.vault, self.execute)
         if executor is None:
             raise self.elsewhere()
         self._fired, self._ended = fired, ended if ended is not None else self._ended
@@ -314,6 +348,9 @@ class Access:
         """Stop driving runs and close the store."""
         opened, self._opened = self._opened, None
         await self._underway.close()
+        if self._handing_over is not None:
+            self._handing_over.cancel()
+            await asyncio.gather(self._handing_over, return_exceptions=True)
         if opened is None:
             return
         if opened.executor is not None:

@@ -114,8 +114,13 @@ class Executor:
         self._reviving = Reviving(self)
         self.triggers = Triggers(self)
         self.scheduler: Scheduler | None = None
+        self._beginning = asyncio.Lock()
         self._watching = False
         self._leads = False
+        self.parting = False
+        """Whether the role is being handed over: nothing that is decided is done here any more."""
+        self.wanted: Callable[[], None] | None = None
+        """Called when another process wants to fire the triggers and this one does not."""
         self._hinted = asyncio.Event()
         self._hints: set[asyncio.Task[None]] = set()
         self.ended: Callable[[LiveRun], object] | None = None
@@ -405,7 +410,11 @@ class Executor:
         return self.vault.workers.leads
 
     async def lead(self) -> bool:
-        """Lead from now on, unless another worker does; whether this one leads."""
+        """Lead from now on, unless another worker does, or wants to, which fires triggers where this one does not.
+        Whether this one leads.
+        """
+        if not self.leads and self.wanted is not None and await self.vault.workers.role_wanted():
+            return False
         if await self.vault.workers.lead():
             await self.look_after()
         return self.leads
@@ -415,19 +424,33 @@ class Executor:
         if not self.leads:
             return
         if not self._leads:
-            self._leads = True
             await self.key_work.resume()
-            if self._watching:
-                await self.watch_triggers()
+            self._leads = True
+        if self._watching and self.scheduler is None:
+            await self.watch_triggers()
+        if self.wanted is not None and await self._is_wanted():
+            self.wanted()
+            return
         self.key_work.look()
         await self.upkeep.look()
+
+    async def _is_wanted(self) -> bool:
+        """Whether another process is to execute in place of this one: it would fire triggers, which this one does not.
+        A browser or a workbook that is open here stays here.
+        """
+        busy = self._watching or self.parting or len(self.performer.sessions) > 0
+        return not busy and await self.vault.workers.role_wanted()
 
     async def watch_triggers(self) -> None:
         """Fire triggers from now on, until `close`: as soon as this worker leads."""
         self._watching = self.claims.taking = True
-        if self.scheduler is None and self.leads:
-            self.scheduler = Scheduler(self)
-            await self.scheduler.start()
+        if self.vault.workers.shared:
+            await self.vault.workers.ask_for_role(True)
+        async with self._beginning:
+            if self.scheduler is None and self.leads:
+                scheduler = Scheduler(self)
+                await scheduler.start()  # what fails here is tried again by the next look
+                self.scheduler = scheduler
 
     async def stop_triggers(self) -> None:
         """Fire nothing more, and leave to others what is ready."""

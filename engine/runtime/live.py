@@ -407,6 +407,10 @@ class LiveRun:
         commands = self._unwritten.popleft()
         if self.failure is not None or self.aside:
             return
+        if self.executor.parting:  # whoever executes the run next does what it has decided
+            if self.state.end is not None and not self._unwritten and not self._heavy:
+                self._finished()
+            return
         for command in commands:
             if command.__class__ is Invoke:
                 self._call(command)
@@ -542,6 +546,11 @@ class LiveRun:
         self.log.on_error = None
         self.log.close()
         return tasks
+
+    @property
+    def calling(self) -> bool:
+        """Whether a call is under way, whose answer is not recorded yet."""
+        return self._tasks.calling or bool(self._unwritten)
 
     def doze(self) -> None:
         """Leave memory, if only time or an event moves the run on and nobody waits for it here."""

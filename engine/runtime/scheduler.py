@@ -44,6 +44,7 @@ class Scheduler:
         self._busy: dict[bytes, asyncio.Task[None]] = {}
         self._full: set[bytes] = set()
         self._owed: set[bytes] = set()
+        self._unregistered: set[bytes] = set()
         self._looks: set[bytes] = set()
         self._wake = asyncio.Event()
         self._places = asyncio.Semaphore(_AT_ONCE)
@@ -107,6 +108,9 @@ class Scheduler:
                 await self._executor.triggers.register(flow_id)
             except Exception as error:
                 log.warning("the trigger of flow %s cannot be registered: %s", flow_id.hex(), type(error).__name__)
+                self._unregistered.add(flow_id)
+                self._put(flow_id, self._executor.clock.now() + _TRY_AGAIN)
+                self._wake.set()
 
     def _changed(self, registration: Registration) -> None:
         if registration.due is None:
@@ -162,7 +166,10 @@ class Scheduler:
         try:
             async with self._places:
                 self._looks.discard(flow_id)
-                if not await self._executor.triggers.fire(flow_id, owed=owed):
+                if flow_id in self._unregistered:
+                    await self._executor.triggers.register(flow_id)
+                    self._unregistered.discard(flow_id)
+                elif not await self._executor.triggers.fire(flow_id, owed=owed):
                     self._full.add(flow_id)
             self._owed.discard(flow_id)
         except Exception as error:

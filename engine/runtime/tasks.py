@@ -29,6 +29,11 @@ class RunTasks:
     def __len__(self) -> int:
         return len(self._tasks) + len(self._calls)
 
+    @property
+    def calling(self) -> bool:
+        """Whether a call is under way."""
+        return any(call.task is not None for call in self._calls)
+
     def __contains__(self, key: ActionKey) -> bool:
         return key in self._by_key
 

@@ -11,6 +11,8 @@ import sealflow
 from sealflow.connectors import Failure, Recovery, Reply, Subscribed
 from sealflow.engine.errors import Denied, NotFound, SealflowError
 from sealflow.engine.kernel.timing import SECOND, iso
+from sealflow.engine.runtime.triggers import Triggers
+from sealflow.storage import StoreBusy
 from trigger_world import HOUR, HOURLY, KEEP, MINUTE, START, opened, recurring
 
 # ---- recurrence
@@ -547,3 +549,22 @@ async def test_a_flow_that_is_disabled_while_its_first_start_looks_stays_disable
             await start
         with pytest.raises(Denied, match="disabled"):
             await world.env.start(flow)
+
+
+async def test_a_trigger_that_could_not_be_registered_is_registered_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as world:
+        await world.env.deploy("f", recurring(HOURLY))
+        with monkeypatch.context() as patch:
+
+            async def busy(*_: object) -> None:
+                raise StoreBusy("The store is busy.")
+
+            patch.setattr(Triggers, "register", busy)
+            await world.watch()
+            await world.asleep()
+        assert (await world.env.trigger("f")).next_ms is None
+        world.clock.advance(5 * SECOND)
+        await world.pass_to(START + HOUR, 1)
+        assert await world.times() == ["13:00"]

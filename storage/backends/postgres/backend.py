@@ -128,6 +128,20 @@ class PostgresBackend(Reads):
         await self._lease.tend()
         return self._lease.leads
 
+    async def ask_for_role(self, asking: bool) -> bool:
+        if self._lease.shared:
+            await self._owned(SQL["want_lead"], *self._role(), asking)
+        return True
+
+    async def role_wanted(self) -> bool:
+        role = self._lease.role
+        return await self._value(SQL["lead_wanted"], role.worker if role is not None else b"") is not None
+
+    async def hand_over(self) -> None:
+        if self._lease.shared:
+            await self._lease.hand_over()
+            await self.hint()
+
     @property
     def paused(self) -> bool:
         return self._lease.paused

@@ -114,6 +114,15 @@ class Lease:
             with suppress(asyncio.CancelledError):
                 await self._heartbeat
 
+    async def hand_over(self) -> None:
+        """Gives the role up; another one may be taken afterwards."""
+        role, self.role = self.role, None
+        await self.stop()
+        if role is not None:
+            await self._ask(SQL["leave_worker"], *role)
+        self._worker, self._heartbeat = os.urandom(16), None
+        self.shared = self.leads = self.paused = False
+
     async def leave(self, connection: Connection) -> None:
         """Gives the role up, so that nobody has to wait for the lease's end."""
         if self.role is not None:

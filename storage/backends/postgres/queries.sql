@@ -562,6 +562,12 @@ UPDATE workers SET expires = clock_timestamp() + $3 WHERE worker = $1 AND epoch 
 -- name: tend_worker
 SELECT tend_worker($1, $2, $3)
 
+-- name: want_lead
+UPDATE workers SET wants_lead = $3 WHERE worker = $1 AND epoch = $2 RETURNING 1
+
+-- name: lead_wanted
+SELECT 1 FROM workers WHERE wants_lead AND worker <> $1 AND expires >= clock_timestamp() LIMIT 1
+
 -- name: leave_worker
 -- Its runs are ready for the others at once. What it was told while they went on, they will be looked at for.
 WITH gone AS (DELETE FROM workers WHERE worker = $1 AND epoch = $2 RETURNING worker)

@@ -54,6 +54,7 @@ class SQLiteBackend(Reads):
         self._reader = reader
         self._runs: dict[bytes, int] = {}  # row numbers of runs being written; used by whoever writes
         self._lock = ExecutorLock(path.with_name("executor.lock"))
+        self._wanted = ExecutorLock(path.with_name("executor.wanted"))
         self._ready = Ready()
         self._pace = Pace()
         # Works of the writer's thread: each is counted by one side only. Where they are equal it has nothing to do.
@@ -99,14 +100,18 @@ class SQLiteBackend(Reads):
         try:
             connection.close()
         finally:
+            self._wanted.release()
             self._lock.release()
 
     def observer(self) -> SQLiteObserver:
         return SQLiteObserver(self.path)
 
     async def try_become_executor(self) -> bool:
+        return self._locked(self._lock.acquire)
+
+    def _locked(self, work: Callable[[], bool]) -> bool:
         try:
-            return self._lock.acquire()
+            return work()
         except OSError as error:
             raise system_error(error, self.path, "locked") from error
 
@@ -120,7 +125,24 @@ class SQLiteBackend(Reads):
     # --- the one worker that there is here
 
     async def join(self, *, lead: bool = True) -> bool:
-        return await self.try_become_executor()
+        return self._locked(lambda: self._lock.acquire(yields=not lead))
+
+    async def ask_for_role(self, asking: bool) -> bool:
+        if asking:
+            self._locked(self._wanted.acquire)
+        else:
+            self._wanted.release()
+        return self._lock.yields()
+
+    async def role_wanted(self) -> bool:
+        return not self._wanted.held and not self._locked(self._wanted.is_free)
+
+    async def hand_over(self) -> None:
+        await self._in_thread(self._release)  # behind all commits
+
+    def _release(self, connection: sqlite3.Connection) -> None:
+        self._ready = Ready()
+        self._lock.release()
 
     async def lead(self) -> bool:
         return self._lock.held

@@ -10,9 +10,12 @@ import os
 from pathlib import Path
 from weakref import WeakSet
 
+_YIELDS = b" yields"
+
 
 class ExecutorLock:
-    """At most one holder on this machine. The file names the holder's process, for messages only.
+    """At most one holder on this machine. The file names the holder's process, for messages, and says whether it
+    hands the lock over to one that asks for it.
 
     The lock stays with the process that took it: a fork has a copy of the handle, but not the lock.
     """
@@ -26,8 +29,10 @@ class ExecutorLock:
     def held(self) -> bool:
         return self._handle is not None
 
-    def acquire(self) -> bool:
-        """Takes the lock, or says at once that somebody else has it. Raises OSError if the file cannot be made."""
+    def acquire(self, *, yields: bool = False) -> bool:
+        """Takes the lock, or says at once that somebody else has it. `yields`: the file says that this process hands it
+        over. Raises OSError if the file cannot be made.
+        """
         if self._handle is not None:
             return True
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -43,13 +48,27 @@ class ExecutorLock:
         # On a full disk the lock holds as well; only the message is poorer.
         with contextlib.suppress(OSError):
             os.ftruncate(handle, 0)
-            os.pwrite(handle, str(os.getpid()).encode("ascii"), 0)
+            os.pwrite(handle, str(os.getpid()).encode("ascii") + (_YIELDS if yields else b""), 0)
         return True
+
+    def is_free(self) -> bool:
+        """Whether nobody has the lock at this moment."""
+        if self._handle is not None or not self.acquire():
+            return False
+        self.release()
+        return True
+
+    def yields(self) -> bool:
+        """Whether the holder hands the lock over, as the file says."""
+        try:
+            return self._path.read_bytes().endswith(_YIELDS)
+        except OSError:
+            return False
 
     def holder(self) -> int | None:
         """The process that holds the lock, if the file says so and that process is alive."""
         try:
-            pid = int(self._path.read_bytes())
+            pid = int(self._path.read_bytes().removesuffix(_YIELDS))
             if pid <= 0:
                 return None
             os.kill(pid, 0)
