@@ -34,8 +34,10 @@ async def hand_over(executor: Executor) -> None:
     end = loop.time() + CALLS_SECONDS
     while any(run.calling for run in executor.live.values()) and loop.time() < end:  # noqa: ASYNC110 (many places)
         await asyncio.sleep(_LOOK_SECONDS)
-    for run in list(executor.live.values()):
+    aside = list(executor.live.values())
+    for run in aside:
         executor.put_aside(run)
+    await executor.vault.workers.release([run.log.run_id for run in aside])
     await executor.vault.flush()
     await executor.close(patience=0)
     await executor.vault.workers.hand_over()
