@@ -18,6 +18,7 @@ from typing import Any, Final
 from .acting import DEFAULT_LIMIT, Acting, Actor, Opened
 from .audit import SUCCEEDED
 from .backups import Registry
+from .closing import close, reopen
 from .connections import Connections
 from .errors import Conflict, KeyDenied, LocationMismatch, NotPermitted, PolicyLimit, StorageError, UnsuitableKey
 from .keyring import Keyring
@@ -206,8 +207,12 @@ class Administration(Acting):
         state = state.covered(domain, policy.cover(now))
         keyring.domain, keyring.epoch, keyring.lock_epoch = domain, epoch, state.lock_epoch
         keyring.covered = frozenset(state.covers)
-        await self._connections(opened, keyring, state).resealed(state, batch)
+        await self._connections(opened, keyring, state).resealed(state, batch, coming=True)
         await self._commit(opened, keyring, state, batch)
+        batch = Batch(guard=opened.keyring.deciding)
+        # From the first commit on nothing new can come into the service's domain of an environment that has nothing.
+        if await close(opened.backend, opened.keyring, batch):
+            await opened.backend.commit(batch)
 
     async def remove(self, environment: str) -> KeyState:
         """Takes the policy away: everything is under the service's key again, at once and without rewriting anything.
@@ -228,6 +233,7 @@ class Administration(Acting):
                     keyring = await keyring.rewrapped(domain, opened.source.service, policy_epoch=state.epoch)
                 rows = [row for row in keyring.rows if row.domain in opened.state.covers]
                 batch = Batch(guard=opened.keyring.deciding, replaced_environment_keys=rows)
+                reopen(opened.info.id, batch)
                 await self._commit(opened, keyring, state, batch)
             return opened.state
 

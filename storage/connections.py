@@ -105,11 +105,11 @@ class Connections:
         """A connection's id, also of one that does not open. Raises RecordNotFound."""
         return (await self._row(name)).connection_id
 
-    async def resealed(self, state: KeyState, batch: Batch) -> None:
+    async def resealed(self, state: KeyState, batch: Batch, *, coming: bool = False) -> None:
         """Puts into the batch every connection that is not under the live key it belongs to under `state`, under a
-        fresh scope key there.
+        fresh scope key there. `coming`: this state begins with the batch, so that all connections are where they were.
         """
-        for row, info, values in await self._all():
+        for row, info, values in await self._all(placed=not coming):
             domain = domain_of(state, info.oauth)
             if (domain, self._keyring.live_version(domain)) == (info.domain, info.key_version):
                 continue
@@ -173,16 +173,16 @@ class Connections:
             raise IntegrityError(f"The key of connection {connection.hex()} is missing.")
         return rows[0]
 
-    async def _all(self) -> list[tuple[ConnectionRow, ConnectionInfo, Value]]:
+    async def _all(self, *, placed: bool = True) -> list[tuple[ConnectionRow, ConnectionInfo, Value]]:
         found = []
         for row in await self._backend.connections():
             with suppress(RecordNotFound):  # removed in the meantime
-                found.append((row, *await self._open(row)))
+                found.append((row, *await self._open(row, placed=placed)))
         return found
 
-    async def _open(self, row: ConnectionRow) -> tuple[ConnectionInfo, Value]:
-        """A connection, by its row as it is now if it went over to another key since this one was read. Raises
-        RecordNotFound for one that was removed since.
+    async def _open(self, row: ConnectionRow, *, placed: bool = True) -> tuple[ConnectionInfo, Value]:
+        """A connection, by its row as it is now if it went over to another key since this one was read. `placed`: it
+        has to be in the domain that it belongs to. Raises RecordNotFound for one that was removed since.
         """
         found: ConnectionRow | None = row
 
@@ -194,7 +194,14 @@ class Connections:
             current, found = found, None
             if current is None:
                 raise RecordNotFound("The connection was removed.")
-            return self._opened(current, await self._key_row(row.connection_id))
+            info, values = self._opened(current, await self._key_row(row.connection_id))
+            state = self._state()
+            if placed and state.cover is not None and domain_of(state, info.oauth) not in (info.domain, Domain.SERVICE):
+                raise IntegrityError(
+                    f"Connection {row.connection_id.hex()}: the service's key sealed it, although it is under the "
+                    "policy's key."
+                )
+            return info, values
 
         return await settled(self._backend, self._keyring, Kind.CONNECTION, row.connection_id, read)
 

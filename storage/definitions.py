@@ -270,8 +270,8 @@ class Definitions:
         for row in rows:
             if row.flow_id not in keys:
                 raise IntegrityError(f"The key of flow {row.flow_id.hex()} is missing.")
-            key = self._keyring.open_scope(keys[row.flow_id])
             try:
+                key = self._keyring.open_scope(keys[row.flow_id])
                 if not key.names(row.record):
                     raise IntegrityError("It went over to another key since it was read.")
                 opened.append(self._open(key, row))
@@ -315,10 +315,14 @@ class Definitions:
 
 async def flow_domain(backend: Backend, keyring: Keyring, flow_id: bytes) -> int:
     """The domain whose key seals a flow, and so what belongs to it. Raises RecordNotFound."""
-    rows = await backend.keys(Kind.FLOW, [flow_id])
-    if not rows:
-        raise RecordNotFound(f"There is no flow {flow_id.hex()} in this environment.")
-    return keyring.open_scope(rows[0]).domain
+
+    async def read() -> int:
+        rows = await backend.keys(Kind.FLOW, [flow_id])
+        if not rows:
+            raise RecordNotFound(f"There is no flow {flow_id.hex()} in this environment.")
+        return keyring.open_scope(rows[0]).domain
+
+    return await settled(backend, keyring, Kind.FLOW, flow_id, read)
 
 
 def _fields(data: bytes, count: int) -> list[Value]:

@@ -9,6 +9,7 @@ in and go out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from .envelope import (
     EnvironmentKey,
@@ -26,6 +27,9 @@ from .port import KeyProvider, Wrapped
 from .purposes import Domain, Index, Kind, Role
 from .rows import EnvironmentKeyRow, Guard, KeyRow
 
+STEERING: Final = frozenset({Kind.RUN, Kind.FLOW, Kind.TRIGGER, Kind.MESSAGE, Kind.INBOX})
+"""What is refused under the service's key once its domain is closed, see `closing`."""
+
 
 class Keyring:
     """Opens and makes scope keys, and finds sealed names by blind index.
@@ -35,8 +39,8 @@ class Keyring:
     """
 
     __slots__ = (
-        "_forgotten", "_keys", "_live", "_rows", "covered", "domain", "environment", "epoch", "lock_epoch", "locked",
-        "role",
+        "_forgotten", "_keys", "_live", "_rows", "closed", "covered", "domain", "environment", "epoch", "lock_epoch",
+        "locked", "role",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +58,7 @@ class Keyring:
         # Of the state that goes with these keys; see keystate.
         self.epoch = self.lock_epoch = 0
         self.covered: frozenset[int] = frozenset()
+        self.closed = False
         self._forgotten = False
         self._keys = {(key.domain, key.version): key for key in keys}
         self._rows = {(row.domain, row.version): row for row in rows}
@@ -281,6 +286,7 @@ class Keyring:
         Raises IntegrityError for an altered one, StaleKeys for one under an environment key that this keyring never
         had, EnvironmentLocked where the domain is locked.
         """
+        self._need_open(row)
         key = self._keys.get((row.domain, row.key_version))
         if key is None:
             if not self._keys or (self.locked and (row.domain, row.key_version) in self._rows):
@@ -290,6 +296,7 @@ class Keyring:
 
     def rewrap_scope(self, row: KeyRow, domain: int) -> KeyRow:
         """The same scope key, wrapped by the live key of a domain. Raises as `open_scope`."""
+        self._need_open(row)
         key = self._keys.get((row.domain, row.key_version))
         if key is None:
             self.open_scope(row)
@@ -297,6 +304,10 @@ class Keyring:
         live = self._live_key(domain)
         wrapped = key.rewrap_scope(row.kind, row.scope, row.generation, row.kid, row.wrapped, live)
         return row._replace(domain=live.domain, key_version=live.version, wrapped=wrapped)
+
+    def _need_open(self, row: KeyRow) -> None:
+        if self.closed and row.kind in STEERING and row.domain not in self.covered:
+            raise IntegrityError("The service's key sealed it, although everything here is under the policy's key.")
 
     # --- names
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .closing import closed_version
 from .errors import EnvironmentLocked, StaleKeys
 from .key_calls import KeyCalls
 from .key_probe import KeyProbe
@@ -84,12 +85,14 @@ class KeySource:
             keyring = await Keyring.open(
                 self._environment, Role.ENVIRONMENT, {Domain.SERVICE: self._service, **providers}, rows
             )
+        keyring.domain = state.domain
+        keyring.covered = frozenset(state.covers)
+        if keyring is not service and state.cover is not None:
+            keyring.closed = await closed_version(self._backend, keyring) > 0
         if not self._floor.bears(state):  # another task has loaded a later one in the meantime
             return await self.load(locked=locked, unlocked=unlocked)
         # An administrator's lock holds where no customer's key is missing, too.
         keyring.locked = keyring.locked or (state.lock is not None and not unlocked)
-        keyring.domain = state.domain
-        keyring.covered = frozenset(state.covers)
         keyring.epoch, keyring.lock_epoch = state.epoch, state.lock_epoch
         # Last, and without giving way: who decides a domain by this state finds its keys in the keyring.
         self.state, self.state_key = state, state_key

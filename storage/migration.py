@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from .closing import close
 from .connections import Connections
 from .definitions import Definitions, Moving
 from .errors import Conflict, IntegrityError, RecordNotFound, StorageError
@@ -123,9 +124,11 @@ class Migration:
         return await self._end(operation, SUCCEEDED, None)
 
     async def _end(self, operation: Operation, status: str, error: str | None) -> Operation:
-        batch = Batch(guard=self._keyring.guard)
+        batch = Batch(guard=self._keyring.deciding if status == SUCCEEDED else self._keyring.guard)
         ended = await self._operations.moved(operation, batch, done=operation.done, status=status, error=error)
+        closing = status == SUCCEEDED and await close(self._backend, self._keyring, batch)
         await self._backend.commit(batch)
+        self._keyring.closed = self._keyring.closed or closing
         return ended
 
     # --- the steps

@@ -71,17 +71,22 @@ class Operations:
 
     async def all(self) -> list[Operation]:
         """All that there were, oldest first. Raises IntegrityError."""
-        return [_opened(await self._key(row.operation_id), row) for row in await self._backend.operations()]
+        return [_opened(await self._key(row.operation_id), row) for row in await self._rows()]
 
     async def readable(self) -> list[Operation | Damaged]:
         """The same, where a row that does not open hides no other."""
         found: list[Operation | Damaged] = []
-        for row in await self._backend.operations():
+        for row in await self._rows():
             try:
                 found.append(_opened(await self._key(row.operation_id), row))
             except IntegrityError as error:
                 found.append(Damaged("operation", row.operation_id, error))
         return found
+
+    async def _rows(self) -> list[OperationRow]:
+        """All rows but the one that is beside them, see `closing`."""
+        rows = await self._backend.operations()
+        return [row for row in rows if row.operation_id != self._keyring.environment]
 
     async def moved(
         self,

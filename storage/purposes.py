@@ -39,6 +39,7 @@ class Purpose(IntEnum):
     ANCHOR = 24
     INBOX_KEY = 25
     REQUEST = 26
+    CLOSING = 27
 
 
 @unique
@@ -62,6 +63,7 @@ class Kind(IntEnum):
     BACKUP = 15
     INBOX_KEY = 16
     ASSIGNMENT = 17
+    CLOSING = 18
 
 
 @unique

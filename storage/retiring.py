@@ -6,7 +6,7 @@ from .acting import Opened
 from .backups import Registry
 from .errors import Conflict
 from .keystate import KeyState
-from .purposes import Domain
+from .purposes import Domain, Kind
 from .rows import EnvironmentKeyRow
 
 
@@ -26,9 +26,13 @@ async def removable(opened: Opened, backups: Registry) -> list[tuple[int, int]]:
     """
     name, rows = opened.info.name, opened.keyring.rows
     needed: dict[tuple[int, int], int] = {}
+    kept: set[tuple[int, int]] = set()
     for count in await opened.backend.key_counts():
         place = (count.domain, count.key_version)
-        needed[place] = needed.get(place, 0) + count.scopes
+        if count.kind != Kind.CLOSING:
+            needed[place] = needed.get(place, 0) + count.scopes
+        else:
+            kept.add(place)
     newest = {row.domain: row.version for row in rows}
     live = live_keys(rows, opened.state)
     earlier = [(row.domain, row.version) for row in rows if row.version != newest[row.domain]]
@@ -39,7 +43,7 @@ async def removable(opened: Opened, backups: Registry) -> list[tuple[int, int]]:
             hint=f"Wrap them anew first: sealflow policy migrate --environment {name}",
         )
     back = [(domain, version) for domain, version in newest.items() if domain not in live]
-    gone = [place for place in earlier + back if not needed.get(place)]
+    gone = [place for place in earlier + back if not needed.get(place) and place not in kept]
     await _refuse_for_backups(opened, backups, gone)
     return gone
 

@@ -369,13 +369,19 @@ class Runs:
     async def _info(self, row: RunRow, key_row: KeyRow | None) -> RunInfo:
         if key_row is None:
             raise IntegrityError(f"The key of run {row.run_id.hex()} is missing.")
-        key: ScopeKey = self._keyring.open_scope(key_row)
+        try:
+            key: ScopeKey = self._keyring.open_scope(key_row)
+        except IntegrityError:  # read once more, and its keys
+            return await self.one(row.run_id)
         if kid_of(row.head) != key.kid or row.domain != key.domain:  # it went over to another key between the two looks
             return await self.one(row.run_id)
         return open_run_info(key, row)
 
     async def keys(self, run_id: bytes) -> RunKeys:
         """All keys of a run. Raises RecordNotFound, IntegrityError."""
+        return await settled(self._backend, self._keyring, Kind.RUN, run_id, partial(self._keys, run_id))
+
+    async def _keys(self, run_id: bytes) -> RunKeys:
         rows = await self._backend.key_generations(Kind.RUN, run_id)
         if not rows:
             if await self._backend.run(run_id) is None:

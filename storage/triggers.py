@@ -175,8 +175,11 @@ class Triggers:
             if key is None:
                 if row.flow_id not in keys:
                     raise IntegrityError(f"The key of the trigger of flow {row.flow_id.hex()} is missing.")
-                key = self._keyring.open_scope(keys[row.flow_id])
-                if not key.names(row.record):
+                try:
+                    key = self._keyring.open_scope(keys[row.flow_id])
+                except IntegrityError:  # read once more, and its key
+                    key = None
+                if key is None or not key.names(row.record):
                     states.append(
                         await settled(
                             self._backend, self._keyring, Kind.TRIGGER, row.flow_id, partial(self._again, row)

@@ -14,10 +14,13 @@ from customer_keys import ENVIRONMENT
 from earlier_holder import EarlierHolder, earlier_holder
 from earlier_version import earlier_version
 from postgres_server import shared_server
-from sealflow.storage import TamperedHistory, Vault
+from sealflow.storage import IntegrityError, Keystore, TamperedHistory, Vault
 from sealflow.storage.codec import pack
+from sealflow.storage.envelope import ScopeKey
+from sealflow.storage.keyring import Keyring
 from sealflow.storage.moving import move_environment
-from sealflow.storage.purposes import Kind, Purpose
+from sealflow.storage.purposes import Domain, Kind, Purpose, Role
+from sealflow.storage.rows import EnvironmentKeyRow
 
 RUN = b"r" * 16
 
@@ -193,3 +196,80 @@ async def test_an_ended_run_is_started_again(attacked: AttackedStore, tmp_path: 
         sealed, summary,
     )  # fmt: skip
     await refused(attacked, lambda vault: vault.open_run(RUN))
+
+
+async def planted(attacked: AttackedStore, kind: Kind, scope: bytes) -> ScopeKey:
+    """A scope key of the attacker's, wrapped by the service's key, in the place of those that there are."""
+    (environment,) = (await attacked.execute("SELECT environment_id FROM meta"))[0].values()
+    rows = [EnvironmentKeyRow(**row) for row in await attacked.rows("environment_keys", "domain = 1")]
+    service = Keystore(attacked.keys.keystore).provider(environment)
+    keyring = await Keyring.open(environment, Role.ENVIRONMENT, {Domain.SERVICE: service}, rows)
+    key, key_row = keyring.new_scope(kind, scope, generation=99)
+    row = dict(key_row._asdict())
+    found = await attacked.execute("SELECT max(id) AS id FROM keys")
+    await attacked.execute(f"DELETE FROM keys WHERE kind = {int(kind)} AND scope = ?", scope)
+    await attacked.insert("keys", {"id": found[0]["id"] + 1, **row})
+    return key
+
+
+async def _run(vault: Vault, scope: bytes) -> object:
+    return [page async for page in vault.read_run(scope)]
+
+
+async def _message(vault: Vault, _: bytes) -> object:
+    return await vault.messages((await vault.flow("flow")).flow_id)
+
+
+Planted = tuple[Kind, str, str, Purpose, Callable[[Vault, bytes], Awaitable[object]], str]
+PLANTED: dict[str, Planted] = {
+    "flow": (Kind.FLOW, "flows", "flow_id", Purpose.FLOW, lambda vault, _: vault.flow("flow"), "flow "),
+    "run": (Kind.RUN, "runs", "run_id", Purpose.HEAD, _run, "run"),
+    "trigger": (Kind.TRIGGER, "triggers", "flow_id", Purpose.TRIGGER, lambda vault, flow: vault.trigger(flow), "trig"),
+    "message": (Kind.MESSAGE, "messages", "message_id", Purpose.MESSAGE, _message, "message"),
+    "request": (Kind.INBOX, "inbox", "item_id", Purpose.INBOX, lambda vault, _: vault.inbox(), "inbox item"),
+    "connection": (
+        Kind.CONNECTION, "connections", "connection_id", Purpose.CONNECTION,
+        lambda vault, _: vault.connection_values("office"), "connection",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("thing", ["flow", "run", "trigger", "message", "request", "connection"])
+async def test_something_is_planted_under_the_service_key(attacked: AttackedStore, thing: str) -> None:
+    """The holder removes the customer's key of a thing and seals the thing anew by a key of the service. It is refused,
+    and `verify` names it: the last migration has closed the service's domain.
+    """
+    await begun(attacked, ended=True)
+    await migrated(attacked)
+    async with attacked.keys.vault() as vault:
+        flow = (await vault.flow("flow")).flow_id
+        await vault.trigger(flow)
+        vault.set_trigger(flow, {"next": 1}, due_ms=7, expected=0)
+        await vault.add_message(flow, "p", {"m": 1})
+        await vault.inbox_add(1, {"q": 1})
+        await vault.create_connection("office", "c", oauth=True, parameter_set=None, values={"v": 1})
+        await vault.flush()
+    assert (await attacked.verify()).ok
+    kind, table, column, purpose, read, at = PLANTED[thing]
+    ((scope,),) = [row.values() for row in await attacked.execute(f"SELECT {column} FROM {table}")]
+    key = await planted(attacked, kind, scope)
+    place = key.place(purpose, scope)
+    if thing == "run":
+        row = (await attacked.rows("runs"))[0]
+        head = [2, bytes(32), 2, 9, row["flow_id"], 1, b"", row["started_ms"], None, 1, b""]
+        sealed = key.seal(place, 0, row["head_version"], pack(head))
+        summary = key.seal(key.place(Purpose.SUMMARY, RUN), 0, row["summary_version"], pack({"s": 1}))
+        await attacked.changed("UPDATE runs SET domain = 1, head = ?, summary = ?", sealed, summary)
+    else:
+        (row,) = await attacked.rows(table)
+        connection = ["office", "c", True, None, row.get("created_ms"), row.get("updated_ms"), {"v": "forged"}]
+        record = key.seal(place, 0, row.get("row_version", 0), pack(connection))
+        domain = ", domain = 1" if "domain" in row else ""
+        await attacked.changed(f"UPDATE {table} SET record = ?{domain}", record)
+    async with attacked.keys.vault() as vault:
+        if thing == "request":
+            assert await vault.inbox() == []
+        else:
+            with pytest.raises(IntegrityError, match="service's key"):
+                await read(vault, scope)
+    assert any(at in finding.at for finding in (await attacked.verify()).findings)

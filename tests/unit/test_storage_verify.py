@@ -35,7 +35,7 @@ CHANGES: dict[str, tuple[str, str]] = {
     "a request": ("UPDATE inbox SET record = zeroblob(99)", "inbox item"),
     "a connection": ("UPDATE connections SET record = zeroblob(99)", "connection"),
     "a connection's row": ("DELETE FROM connections", "connection"),
-    "an operation": ("UPDATE operations SET record = zeroblob(99)", "operations"),
+    "an operation": ("UPDATE operations SET record = zeroblob(99) WHERE created_ms > 0", "operations"),
     "the retention": ("UPDATE retention SET record = zeroblob(99)", "retention"),
     "the ledger": ("UPDATE ledger SET record = zeroblob(99)", "ledger"),
     "the ledger's entries": ("DELETE FROM ledger", "ledger"),
