@@ -48,6 +48,7 @@ class SealedItem:
     scope: bytes
     value: Value = field(repr=False)
     place: tuple[bytes, int] = field(repr=False)
+    created_ms: int
 
 
 def token_hash(scope: bytes, token: bytes) -> bytes:
@@ -232,7 +233,7 @@ class SealedItems:
         kind, scope, value = unpack(data)
         if kind != row.kind or scope != row.scope:
             raise IntegrityError("Its row says otherwise than the item.")
-        return SealedItem(kind, scope, value, (row.key_id, row.sequence))
+        return SealedItem(kind, scope, value, (row.key_id, row.sequence), row.created_ms)
 
     async def _key(self, row: InboxKeyRow) -> InboxKey:
         """The private key. Raises IntegrityError for one that was altered or planted."""

@@ -17,7 +17,7 @@ from .callbacks import ACCEPTED, FULL, GONE, UNKNOWN, Address, Delivery
 from .claims import RunElsewhereError
 from .perform import Answer
 from .requests import ANSWERED, CALLBACK, CALLED, STARTED
-from .start import UNSET, run_name
+from .start import UNSET, run_id_of, run_name
 from .subscriptions import address as trigger_address
 from .trigger_info import unknown_trigger
 
@@ -107,10 +107,11 @@ async def _carry_out(executor: Executor, item: SealedItem) -> None:
         elif item.kind == ANSWERED:
             await executor.take_answer(item.scope, item.value)
         elif item.kind == STARTED:
-            await executor.triggers.started(item.scope, item.value)
+            await executor.triggers.started(item.scope, item.value, _run_id(item))
         elif item.kind == CALLED:
             value = item.value
-            await executor.triggers.called(item.scope, value["token"], value.get("body", UNSET), value["headers"])
+            body = value.get("body", UNSET)
+            await executor.triggers.called(item.scope, value["token"], body, value["headers"], _run_id(item))
     except RunElsewhereError:
         await _pass_on(executor, item)
     except StorageError as error:
@@ -119,6 +120,11 @@ async def _carry_out(executor: Executor, item: SealedItem) -> None:
         log.error("what came while the environment was locked cannot be carried out: %s", error.code)
     except Exception as error:
         log.warning("what came while the environment was locked failed: %s", type(error).__name__)
+
+
+def _run_id(item: SealedItem) -> bytes:
+    key_id, sequence = item.place
+    return run_id_of(item.created_ms, key_id + sequence.to_bytes(8, "big"))
 
 
 async def _pass_on(executor: Executor, item: SealedItem) -> None:

@@ -5,6 +5,7 @@ Ids and seeds are drawn here, at the border: below, chance is an input.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,6 +58,14 @@ def new_run_id(at: int) -> bytes:
     return (at // 10_000).to_bytes(6, "big") + bytes(random)
 
 
+def run_id_of(at_ms: int, origin: bytes) -> bytes:
+    """The UUIDv7 of the run that `origin` starts: the same each time, so that a start that is repeated is noticed."""
+    parts = bytearray(hashlib.sha256(b"run of " + origin).digest()[:10])
+    parts[0] = 0x70 | parts[0] & 0x0F
+    parts[2] = 0x80 | parts[2] & 0x3F
+    return at_ms.to_bytes(6, "big") + bytes(parts)
+
+
 def run_name(run_id: bytes) -> str:
     """The id as people see it."""
     text = run_id.hex()
@@ -84,7 +93,7 @@ def plan_starts(
     """The runs that one firing of the trigger starts: none when a condition is false, one per element with splitOn.
 
     `firing` is given where the trigger fired by itself, `tracking` is the parent's client tracking id, `nested` how
-    many flows above it called one another.
+    many flows above it called one another. With `run_id` the ids of all runs follow from it.
     Raises DefinitionError for parameters that do not fit and as `fire`, ExpressionError for a trigger that cannot be
     evaluated.
     """
@@ -100,7 +109,7 @@ def plan_starts(
     records = fire(plan, body if given else None, at=at, pins=pins, given=given, firing=firing, **address)
     starts = []
     for number, record in enumerate(records):
-        own = first if number == 0 else new_run_id(at)
+        own = first if number == 0 else _nth(run_id, number, at)
         own_pins = pins if number == 0 else _pins(plan, flow, environment, own, values, simulate)
         own_pins["answer_within"] = answer_within(plan, nested=parent is not None)
         own_pins["tracking"] = client_tracking_id(plan, record, own_pins, at) or tracking or run_name(own)
@@ -109,6 +118,13 @@ def plan_starts(
             own_pins["nested"] = nested
         starts.append(Start(own, flow.id, flow.name, flow.version, at, record, own_pins, parent))
     return starts
+
+
+def _nth(run_id: bytes | None, number: int, at: int) -> bytes:
+    """The id of a later one of the runs that a firing starts, from that of the first where it was given."""
+    if run_id is None:
+        return new_run_id(at)
+    return run_id_of(int.from_bytes(run_id[:6], "big"), run_id + number.to_bytes(4, "big"))
 
 
 def _script_start(

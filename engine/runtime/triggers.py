@@ -132,23 +132,27 @@ class Triggers:
         if registration.kind == BATCH:
             self._executor.batches.tell(flow_id)
 
-    async def called(self, flow_id: bytes, token: bytes, body: Any, headers: dict[str, Any] | None) -> None:
+    async def called(
+        self, flow_id: bytes, token: bytes, body: Any, headers: dict[str, Any] | None, run_id: bytes
+    ) -> None:
         """Start what a webhook trigger was called back for: queued when this returns, unless the address is an earlier
         one. Raises as `refuse` and `plan_starts`.
         """
         if not belongs(Registration.of(flow_id, await self._executor.vault.trigger(flow_id)), token):
             return
-        await self.started(flow_id, {"body": body, "headers": headers})
+        await self.started(flow_id, {"body": body, "headers": headers}, run_id)
 
-    async def started(self, flow_id: bytes, given: Mapping[str, Any]) -> None:
+    async def started(self, flow_id: bytes, given: Mapping[str, Any], run_id: bytes) -> None:
         """Start what a flow was started with while the environment was locked: queued when this returns.
 
-        `given` are arguments of `plan_starts`. Raises as `refuse` and `plan_starts`.
+        `given` are arguments of `plan_starts`. A run that exists is not started again: `run_id` follows from the
+        request, which may be put back after it was carried out. Raises as `refuse` and `plan_starts`.
         """
         deployed = await self._deployed(flow_id)
         await self.refuse(deployed.flow, deployed.plan)
-        for start in self._starts(deployed, self._executor.clock.now(), **given):
-            self._executor.begin(start, deployed.plan, deployed.digest)
+        for start in self._starts(deployed, self._executor.clock.now(), **given, run_id=run_id):
+            if not await self._executor.vault.run_exists(start.run_id):
+                self._executor.begin(start, deployed.plan, deployed.digest)
 
     # ---- registered
 

@@ -238,6 +238,8 @@ def main() -> int:
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     faulthandler.enable()
+    for number in (signal.SIGTERM, signal.SIGINT):  # also where a shell has it ignored
+        signal.signal(number, _interrupted)
     findings = given.findings.absolute()
     shm = Path("/dev/shm")
     where = str(shm) if shm.is_dir() and os.access(shm, os.W_OK) else None
@@ -262,6 +264,10 @@ def main() -> int:
         told = {"fuzz": "inputs", "seed": given.seed, "seconds": round(time.monotonic() - began), **campaign.to_json()}
         print(json.dumps(told))
     return 1 if campaign.findings else 0
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _again(targets: Sequence[Target], saved: dict[str, Any]) -> int:

@@ -99,7 +99,6 @@ class Stored:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(self._loop)  # for what asks for one outside of it, see `_opened`
         self._vault, self._store = self._loop.run_until_complete(self._open())
         bundles = [self._loop.run_until_complete(export_bundle(self._vault, value)) for value in (_VALUES[0], {"a": 1})]
         self._bundles = bundles
@@ -134,6 +133,7 @@ class Stored:
 
     def _opened(self, data: bytes) -> Any:
         """A bundle's value. Only one that names a later key has to wait for the store, and needs a loop."""
+        asyncio.set_event_loop(self._loop)  # which command lines in between have unset
         work = open_bundle(self._vault, data)
         try:
             work.send(None)
@@ -267,6 +267,17 @@ def _commands() -> dict[str, tuple[list[tuple[str, bool]], int]]:
     return dict(sorted(found.items()))
 
 
+def _stream() -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace", write_through=True)
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode("utf-8", "replace")
+
+
 class CommandLines:
     """Command lines in a folder with a store. No command of the list reaches the network or asks at a terminal."""
 
@@ -308,7 +319,7 @@ class CommandLines:
 
     def run(self, words: list[str]) -> str:
         self._renew()
-        out, err, before = io.StringIO(), io.StringIO(), os.getcwd()
+        out, err, before = _stream(), _stream(), os.getcwd()
         stdin = sys.stdin
         os.chdir(self._folder)
         sys.stdin = io.TextIOWrapper(io.BytesIO(b"{}"), "utf-8")
@@ -318,7 +329,7 @@ class CommandLines:
         finally:
             os.chdir(before)
             sys.stdin = stdin
-        told = out.getvalue() + err.getvalue()
+        told = _written(out) + _written(err)
         if "InternalError" in told:
             frames = re.findall(r'File "[^"]*?([^"/]+)", line (\d+), in (\w+)', told)
             raise Findings(f"an internal error: {':'.join(frames[-1]) if frames else ''} {told[-1500:]}")
