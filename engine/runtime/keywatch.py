@@ -27,6 +27,9 @@ log = logging.getLogger("sealflow")
 BREATH: Final = 0.05
 """Seconds between two questions, however late the second is."""
 
+EARLY: Final = 0.3
+"""Seconds by which the key is asked for before the policy's probe time is over: what answering and dropping may take."""
+
 SWEEP: Final = 3600.0
 """Seconds between two looks at whether a locked environment is to be deleted."""
 
@@ -301,7 +304,8 @@ class KeyWatch:
     def _read_policy(self, vault: Vault) -> None:
         covers = vault.keys.covers.values()
         # Without a policy there is nobody to ask.
-        self._probe = min((cover.probe for cover in covers), default=inf)
+        probe = min((cover.probe for cover in covers), default=inf)
+        self._probe = max(probe - EARLY, probe / 2)
         self._grace = min((cover.grace for cover in covers), default=inf)
 
     # ---- tasks
