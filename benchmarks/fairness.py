@@ -5,7 +5,8 @@
 One JSON line. For each flow:
 
 - `stretch_ms`: the longest processor time of the event loop's thread between two of its turns for others, `wall_ms` the
-  same by the clock, which counts what other programs do on the machine too;
+  same by the clock, which counts what other programs do on the machine too; `garbage_ms` is the longest look of
+  Python's own for garbage, which is part of either;
 - `wait_ms`: the longest that a run of the short flow took;
 - `dropped_s`: how long after its revocation the customer's key was unusable, with a probe time of 2 s (the bound is 4);
 - `seconds`: how long the flow took, or was watched.
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import sys
 import tempfile
@@ -52,7 +54,9 @@ class Meter:
     """Watches the event loop it is started on."""
 
     def __init__(self, stacks: float | None) -> None:
-        self.longest = self.wall = 0.0
+        self.longest = self.wall = self.collected = 0.0
+        self._collecting = 0.0
+        gc.callbacks.append(self._collect)
         self._stacks = stacks
         self._clock = time.pthread_getcpuclockid(threading.get_ident())
         self._beat = time.thread_time()
@@ -69,6 +73,12 @@ class Meter:
             self.longest = max(self.longest, time.thread_time() - self._beat)
             self.wall = max(self.wall, time.perf_counter() - before - BEAT)
 
+    def _collect(self, phase: str, told: dict[str, int]) -> None:
+        if phase == "start":
+            self._collecting = time.perf_counter()
+        else:
+            self.collected = max(self.collected, time.perf_counter() - self._collecting)
+
     def _sample(self) -> None:
         assert self._stacks is not None
         told = 0.0
@@ -83,6 +93,7 @@ class Meter:
 
     async def stop(self) -> None:
         self._ended.set()
+        gc.callbacks.remove(self._collect)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -159,6 +170,7 @@ async def _case(name: str, folder: Path, scale: float, seconds: float, stacks: f
     return {
         "stretch_ms": round(meter.longest * 1e3),
         "wall_ms": round(meter.wall * 1e3),
+        "garbage_ms": round(meter.collected * 1e3),
         "wait_ms": round(max(waited, max(waits, default=0)) * 1e3),
         "dropped_s": round(dropped[0], 2),
         "seconds": round(took, 2),

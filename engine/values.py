@@ -180,7 +180,7 @@ def weigh(value: Value) -> bool:
     if type(value) is not dict and type(value) is not list:
         return _plain_number(value)
     plain = True
-    items = characters = 0
+    items = characters = counted = 0
     pending: list[Any] = [value]
     while pending:
         members = pending.pop()
@@ -201,8 +201,11 @@ def weigh(value: Value) -> bool:
             raise ExpressionError(
                 f"The value is too large: more than {MOST_ITEMS:,} items or {LONGEST_TEXT:,} characters."
             )
-    if items > _MANY or characters > _LONG:
-        spend(items * _PER_ITEM + characters * _PER_CHARACTER)
+        if items > counted + _MANY:  # as it goes: to weigh is work as well
+            spend((items - counted) * _PER_ITEM)
+            counted = items
+    if characters > _LONG:
+        spend(characters * _PER_CHARACTER)
     return plain
 
 

@@ -71,6 +71,15 @@ def pack(value: Any) -> bytes:
     return data
 
 
+def packs_plainly(value: Any) -> bool:
+    """Whether MessagePack carries the value as it is, so that nothing in it stands for something else."""
+    try:
+        ormsgpack.packb(value, option=_REFUSE)
+    except TypeError:
+        return False
+    return True
+
+
 def pack_record(record: Sequence[Any]) -> bytes:
     """A record as `RunLog.append` takes it packed: its length bounds that of every value in it. Raises NotStorable."""
     return pack(record)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from .codec import is_text, pack
+from .codec import is_text, pack, packs_plainly
 from .envelope import PIECE, ZIPPED_PIECE, ScopeKey, random_id, running_digest
 from .errors import StorageError, ValueTooLarge
 from .journal import Journal
@@ -164,14 +164,22 @@ def taken_out(record: Sequence[Any]) -> tuple[list[Any], list[tuple[int, Any]]]:
     fields: list[Any] = []
     for field in record:
         left = field
-        if type(field) in (str, dict, list) and len(pack(field)) > CHUNK_BYTES:
+        if type(field) in (str, dict, list) and len(packed := pack(field)) > CHUNK_BYTES:
             texts: list[tuple[int, Any]] = []
             left = _without_texts(field, texts, _DEEP)
-            if len(pack(left)) > CHUNK_BYTES and not any(value is not _PLACE for value in found_in(left)):
+            size = len(pack(left)) if texts else len(packed)
+            if size > CHUNK_BYTES and not _names_others(left, placed=bool(texts)):
                 left, texts = _PLACE, [(PACKED, field)]
             out += texts
         fields.append(left)
     return fields, out
+
+
+def _names_others(left: Any, *, placed: bool) -> bool:
+    """Whether a field names values that were stored before. Those and places keep the fast way of packing from it."""
+    if not placed and packs_plainly(left):
+        return False
+    return any(value is not _PLACE for value in found_in(left))
 
 
 def put_back(value: Any, names: list[StoredValue]) -> Any:

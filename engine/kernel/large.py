@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 from ..expressions import Suspend
-from ..values import holds_elsewhere, is_elsewhere
+from ..values import is_elsewhere
 
 LARGE: Final = 16_384
 """Bytes from which a value is named rather than held."""
@@ -115,30 +115,57 @@ def large_of(value: Any, seq: int, field: int) -> Large | None:
         return value  # type: ignore[no-any-return]
     if rough_size(value, LARGE) <= LARGE:
         return None
-    return Large(seq, field, rough_size(value), value if holds_elsewhere(value) else None)
+    return Large(seq, field, rough_size(value, sample=True), value if _holds_elsewhere(value) else None)
 
 
-def rough_size(value: Any, enough: int | None = None) -> int:
-    """About how many bytes a value takes when stored; counting stops beyond `enough`."""
+_LONG: Final = 512
+"""Items from which a list is judged by a sample of them."""
+
+
+def rough_size(value: Any, enough: int | None = None, *, sample: bool = False) -> int:
+    """About how many bytes a value takes when stored; counting stops beyond `enough`. With `sample` the items of long
+    lists are judged by some of them, so that the work does not grow with the value.
+    """
     total = 0
     todo: list[Any] = [(value,)]
+    shares = [1]  # beside `todo`: for how many of its kind each one stands
     while todo and (enough is None or total <= enough):
-        each = todo.pop()
+        each, times = todo.pop(), shares.pop()
         if each.__class__ is dict:
-            total += sum(map(len, each)) + 3 * len(each)
-            each = each.values()
+            total += (sum(map(len, each)) + 3 * len(each)) * times
+            each = each.values() if len(each) <= _LONG else [*each.values()]
+        if sample and len(each) > _LONG:
+            step = max(len(each) // (_LONG // 2), 1)
+            each, times = each[::step], times * step
         for item in each:
             kind = item.__class__
             if kind is str or kind is bytes:
-                total += len(item) + 3
+                total += (len(item) + 3) * times
             elif kind is dict or kind is list:
                 todo.append(item)
-                total += 3
+                shares.append(times)
+                total += 3 * times
             elif is_elsewhere(item):
-                total += max(item.size, LARGE + 1)  # whatever its size, it is not here
+                total += max(item.size, LARGE + 1) * times  # whatever its size, it is not here
             else:
-                total += 5
+                total += 5 * times
     return total
+
+
+def _holds_elsewhere(value: Any) -> bool:
+    """As `values.holds_elsewhere`, of what an action gave or was given: no item of a long list is a name there, since
+    lists are stored whole, and those that a definition writes are short.
+    """
+    todo: list[Any] = [(value,)]
+    while todo:
+        each = todo.pop()
+        for item in each.values() if each.__class__ is dict else each:
+            kind = item.__class__
+            if kind is dict or (kind is list and len(item) <= _LONG):
+                todo.append(item)
+            elif kind is not list and is_elsewhere(item):
+                return True
+    return False
 
 
 def _nested(value: Any) -> bool:

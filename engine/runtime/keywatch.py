@@ -28,7 +28,7 @@ BREATH: Final = 0.05
 """Seconds between two questions, however late the second is."""
 
 EARLY: Final = 0.3
-"""Seconds by which the key is asked for before the policy's probe time is over: what answering and dropping may take."""
+"""Seconds by which the key is asked for before the policy's probe time is over: what an answer may take."""
 
 SWEEP: Final = 3600.0
 """Seconds between two looks at whether a locked environment is to be deleted."""
