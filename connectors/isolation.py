@@ -23,16 +23,16 @@ _FOLDER: Final = str(Path(__file__).parent)
 # The standard library comes first, this package's folder last: it has modules of the same names.
 _START: Final = "import sys; sys.path += {path!r}; from isolated.worker import main; main({job!r})"
 
-_PATIENCE: Final = 20
-"""How many times the limit may pass on the clock. What is limited is the processor's time, by the system: this is for a
-process that does not come to an end for a reason of another kind."""
+_STARTING: Final = 5
+"""Seconds by the clock that a process may take in addition to its limit, to start and to read its input."""
 
 _EXTRAS: Final = {"quickjs": "scripts", "_quickjs": "scripts", "liquid": "liquid", "dateutil": "liquid"}
 
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """What one job may use: seconds of time, bytes of memory, bytes of input and of output.
+    """What one job may use: seconds of time (of the processor, and by the clock once it has started), bytes of memory,
+    bytes of input and of output.
 
     Source of the defaults: Logic Apps, limits and configuration: inline code runs 15 seconds at most in Standard and
     handles 50 MB of data (5 seconds and 1,024 characters in Consumption; here the larger ones count).
@@ -89,7 +89,7 @@ class Isolation:
             cwd="/",
         )
         talk = asyncio.ensure_future(_talk(process, data, limits.data))
-        due = services.clock.now() + _PATIENCE * limits.seconds * SECOND
+        due = services.clock.now() + (limits.seconds + _STARTING) * SECOND
         lapse = asyncio.ensure_future(services.clock.sleep_until(due))
         try:
             await asyncio.wait({talk, lapse}, return_when=asyncio.FIRST_COMPLETED)

@@ -152,6 +152,20 @@ async def test_a_job_that_does_not_end_is_killed_by_the_clock() -> None:
     assert caught.value.code == "TimeLimitExceeded"
 
 
+async def test_the_limit_of_a_script_holds_by_the_clock_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sealflow.connectors.isolation._START", "import time; time.sleep(600)  # {path} {job}")
+    dues: list[int] = []
+
+    class Noting(StoppedClock):
+        async def sleep_until(self, due: int) -> None:
+            dues.append(due - self.now())
+
+    with pytest.raises(Failure) as caught:
+        await JavaScriptConnector(JobLimits(seconds=15)).invoke(script("return 1"), Services(clock=Noting()))
+    assert caught.value.code == "TimeLimitExceeded"
+    assert dues == [20 * 10_000_000]
+
+
 async def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", [])
     with pytest.raises(Failure) as caught:
