@@ -7,7 +7,6 @@ nothing is refused: a budget decides where something is evaluated, and never wha
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from math import inf
 from typing import Any, Final
 
@@ -34,14 +33,29 @@ class Budget:
     def __init__(self, left: float = inf) -> None:
         self.left = left
 
+    def applies(self) -> bool:
+        """Whether it is for whoever asks: of several threads, only for the one that has set it."""
+        return True
 
-CURRENT: Final[ContextVar[Budget | None]] = ContextVar("budget", default=None)
+
+class Current:
+    """The budget of the evaluation under way: set and cleared around it, by assignment, since that is done for every
+    step of every run.
+    """
+
+    __slots__ = ("budget",)
+
+    def __init__(self) -> None:
+        self.budget: Budget | None = None
+
+
+CURRENT: Final = Current()
 
 
 def spend(nanoseconds: float) -> None:
     """Take so much from the budget, where there is one. Raises Costly where that is more than is left."""
-    budget = CURRENT.get()
-    if budget is not None:
+    budget = CURRENT.budget
+    if budget is not None and budget.applies():
         if nanoseconds > budget.left:
             raise Costly
         budget.left -= nanoseconds

@@ -166,13 +166,13 @@ class Compiler:
         return Compiled(evaluate)
 
     def _folded(self, evaluate: Evaluator) -> Compiled:
-        budget = CURRENT.set(Budget(_FOLDING))
+        before, CURRENT.budget = CURRENT.budget, Budget(_FOLDING)
         try:
             value = evaluate(None)
         except (ExpressionError, Suspend):
             return Compiled(evaluate)  # stays an error of the evaluation, or is work for it
         finally:
-            CURRENT.reset(budget)
+            CURRENT.budget = before
         if isinstance(value, str) and len(value) > _KEPT_TEXT:
             return Compiled(evaluate)
         if isinstance(value, (list, dict)) and len(value) > _KEPT_ITEMS:

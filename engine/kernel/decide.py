@@ -85,12 +85,12 @@ def decide(plan: Plan, state: State, event: Record) -> tuple[list[Record], list[
         if pace is None:
             _run(state, records, commands)
         else:
-            pace.restart()
-            budget = CURRENT.set(pace.budget)
+            pace.due, pace.budget.left = None, pace.share
+            CURRENT.budget = pace.budget
             try:
                 _run(state, records, commands)
             finally:
-                CURRENT.reset(budget)
+                CURRENT.budget = None
     if state.end is not None:
         commands += _partings(state, state.open.values())
     return records, commands

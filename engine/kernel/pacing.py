@@ -23,17 +23,16 @@ ACTIONS: Final = 16
 class Pace(Protocol):
     """Says when a turn has taken its share. It belongs to the host, which may ask a clock or count.
 
-    `budget` is what one turn may spend by the estimates of `effort`.
+    A turn that begins, or goes on after a pause, clears `due`, and may spend `share` of `budget` by the estimates of
+    `effort`.
     """
 
     budget: Budget
-
-    def restart(self) -> None:
-        """A turn begins, or goes on after a pause."""
-        ...
+    share: float
+    due: float | None
 
     def __call__(self) -> bool:
-        """Whether the turn is to pause now. The first answer after `restart` is no."""
+        """Whether the turn is to pause now. The first answer of a turn, while `due` is None, is no."""
         ...
 
 

@@ -139,7 +139,7 @@ def _run(plan: ScriptPlan, state: ScriptState, records: list[Record]) -> None:
     if pace is None:
         _rows(plan, state, records, 0)
         return
-    pace.restart()
+    pace.due = None
     while True:
         floor = max(state.left - ELEMENTS, 0)
         _rows(plan, state, records, floor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from math import inf
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from kernel_driver import START
 from sealflow.engine import kernel
 from sealflow.engine.cloud import parse
-from sealflow.engine.effort import Budget, Costly, spend
+from sealflow.engine.effort import CURRENT, Budget, Costly, spend
 from sealflow.engine.kernel import records as event
 from sealflow.engine.kernel.pacing import ELEMENTS
 from sealflow.engine.runtime.pace import SLICE, TurnPace
@@ -23,17 +24,13 @@ class Counting:
 
     def __init__(self, spending: float = inf) -> None:
         self.budget = Budget()
+        self.share = spending
+        self.due: float | None = None
         self.pauses = 0
-        self._spending = spending
-        self._asked = False
-
-    def restart(self) -> None:
-        self.budget.left = self._spending
-        self._asked = False
 
     def __call__(self) -> bool:
-        if not self._asked:
-            self._asked = True
+        if self.due is None:
+            self.due = 0
             return False
         self.pauses += 1
         return True
@@ -100,10 +97,8 @@ def test_an_element_is_evaluated_once_and_draws_its_own_chance() -> None:
 
 def test_what_an_evaluation_may_spend() -> None:
     budget = Budget(100)
-    from sealflow.engine.effort import CURRENT
-
     spend(1e12)  # nobody counts
-    token = CURRENT.set(budget)
+    CURRENT.budget = budget
     try:
         spend(60)
         with pytest.raises(Costly):
@@ -111,17 +106,27 @@ def test_what_an_evaluation_may_spend() -> None:
         spend(40)
         assert budget.left == 0
     finally:
-        CURRENT.reset(token)
+        CURRENT.budget = None
 
 
 def test_a_turn_reads_the_clock_with_its_first_question() -> None:
     now = [0.0]
     pace = TurnPace(lambda: now[0])
-    pace.restart()
+    pace.due = None
     assert not pace()
     now[0] = SLICE / 2
     assert not pace()
     now[0] = SLICE
     assert pace()
-    pace.restart()
+    pace.due = None
     assert not pace()
+
+
+def test_a_budget_is_for_its_own_thread() -> None:
+    found: list[bool] = []
+    budget = TurnPace().budget
+    thread = threading.Thread(target=lambda: found.append(budget.applies()))
+    thread.start()
+    thread.join()
+    assert found == [False]
+    assert budget.applies()

@@ -34,9 +34,8 @@ class Nothing:
 
     def __init__(self) -> None:
         self.budget = Budget(0)
-
-    def restart(self) -> None:
-        self.budget.left = 0
+        self.share = 0.0
+        self.due: float | None = None
 
     def __call__(self) -> bool:
         return False
