@@ -250,6 +250,10 @@ class ScopeKey(_Secret):
             raise NotARecord("A stored record was altered or moved.") from None
         raise NotARecord("A stored record is malformed or was sealed by another key.")
 
+    def resealed(self, by: ScopeKey, purpose: int, record_id: bytes, record: bytes) -> bytes:
+        """A record without `seq` and row version, sealed by another key for the same place. Raises NotARecord."""
+        return by.seal(by.place(purpose, record_id), 0, 0, self.open(self.place(purpose, record_id), 0, 0, record))
+
     def names(self, record: bytes) -> bool:
         """Whether the record says that it was sealed by this key, which `open` proves."""
         return len(record) >= HEADER_BYTES and same(record[HEADER_BYTES - KID_BYTES : HEADER_BYTES], self.kid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from .codec import pack, unpack
 from .envelope import random_id
@@ -11,6 +12,7 @@ from .errors import IntegrityError, StaleKeys
 from .keyring import Keyring
 from .port import Backend
 from .purposes import Index, Kind, Purpose
+from .rereading import settled
 from .rows import Batch, InboxRow, KeyRow, StoredInboxRow
 from .views import InboxItem, Value
 
@@ -50,15 +52,21 @@ class Inbox:
         """Lets no callback with this token be accepted any more. Raises AlreadyAnswered."""
         await self._backend.commit(Batch(guard=self._keyring.deciding, claimed_tokens=[token_hash]))
 
-    async def reindex(self, key_row: KeyRow, batch: Batch) -> None:
-        """Puts into the batch by which index an item is found under the service's live key. Raises IntegrityError."""
+    async def reseal(self, key_row: KeyRow, domain: int, batch: Batch) -> bool:
+        """Put an item into the batch, sealed by a fresh key of `domain` and found by the service's live index. False if
+        it was consumed meanwhile. Raises IntegrityError.
+        """
         row = await self._backend.inbox_item(key_row.scope)
-        if row is None or row.dedupe is None:  # it was consumed in the meantime, or is not looked for
-            return
+        if row is None:
+            return False
         _, _, dedupe, *_ = self._fields(row, key_row)
-        index = self._index(dedupe)
-        if index != row.dedupe:
-            batch.reindexed_items.append((row.item_id, index))
+        scope, generation = row.item_id, key_row.generation + 1
+        new, new_row = self._keyring.new_scope(Kind.INBOX, scope, domain, generation=generation)
+        record = self._keyring.open_scope(key_row).resealed(new, Purpose.INBOX, scope, row.record)
+        batch.keys.append(new_row)
+        batch.dropped_generations.append((Kind.INBOX, scope, generation))
+        batch.resealed_items.append((scope, self._index(dedupe), record))
+        return True
 
     async def items(self, limit: int, *, here: Sequence[bytes] | None = None, after: int = 0) -> list[InboxItem]:
         """The oldest items that were not consumed, without those that do not verify; `here`: for this worker, without
@@ -104,7 +112,8 @@ class Inbox:
                 if not again or again[0].number != number:
                     continue
             try:
-                items.append(self._open(number, row, keys.get(row.item_id)))
+                item = await self._settled(number, row, keys.get(row.item_id))
+                items += [item] if item is not None else []
             except (IntegrityError, StaleKeys) as error:
                 if isinstance(error, StaleKeys) and number not in self._retried:
                     # Once: the caller looks at the keys again. Then its row was changed.
@@ -113,6 +122,25 @@ class Inbox:
                 self.unreadable[number] = row.run_id
                 log.error("inbox item %d was changed outside of Sealflow and is ignored: %s", number, error.message)
         return items
+
+    async def _settled(self, number: int, row: InboxRow, key_row: KeyRow | None) -> InboxItem | None:
+        """An item, read once more if it was sealed by another key meanwhile. None if it was consumed."""
+        try:
+            return self._open(number, row, key_row)
+        except IntegrityError:
+            if not isinstance(row.item_id, bytes):
+                raise
+            read = partial(self._again, number, row.item_id)
+            return await settled(self._backend, self._keyring, Kind.INBOX, row.item_id, read)
+
+    async def _again(self, number: int, item_id: bytes) -> InboxItem | None:
+        keys = await self._backend.keys(Kind.INBOX, [item_id])
+        row = await self._backend.inbox_item(item_id)
+        if row is None and not keys:
+            return None
+        if row is None:
+            raise IntegrityError("It is another one than its number says.")
+        return self._open(number, row, keys[0] if keys else None)
 
     def _open(self, number: int, row: InboxRow, key_row: KeyRow | None) -> InboxItem:
         if key_row is None:

@@ -235,10 +235,16 @@ class KeyRowsConformance:
         async with initialised(open_backend) as backend:
             numbers = await backend.commit(Batch(keys=keys, messages=[waiting, again]))
             assert await backend.message(waiting.message_id) == waiting
-            moved = (flow, waiting.message_id, b"q" * 16, b"new")
-            await backend.commit(Batch(reindexed_messages=[moved, (flow, os.urandom(16), b"q", None)]))
+            moved = (flow, waiting.message_id, b"q" * 16, b"new", b"sealed")
+            gone = (flow, os.urandom(16), b"q", None, b"sealed")
+            await refused(backend.commit(Batch(resealed_messages=[moved, gone])), Conflict)
+            for _ in range(2):  # the second time it has these indexes already
+                await backend.commit(Batch(resealed_messages=[moved]))
             ((number, row),) = await backend.messages(flow, [b"q" * 16], 10, 0)
-            assert (number, row) == (numbers[0], waiting._replace(partition_index=b"q" * 16, dedupe=b"new"))
+            assert (number, row) == (
+                numbers[0],
+                waiting._replace(partition_index=b"q" * 16, dedupe=b"new", record=b"sealed"),
+            )
             assert await backend.message(again.message_id) is None
             assert await backend.keys(Kind.MESSAGE, [waiting.message_id, again.message_id]) == keys[:1]
 
@@ -247,9 +253,11 @@ class KeyRowsConformance:
         async with initialised(open_backend) as backend:
             numbers = await backend.commit(Batch(inbox=[waiting, again]))
             assert await backend.inbox_item(again.item_id) == again
-            await backend.commit(Batch(reindexed_items=[(waiting.item_id, b"new"), (os.urandom(16), None)]))
+            await refused(backend.commit(Batch(resealed_items=[(os.urandom(16), None, b"sealed")])), Conflict)
+            for _ in range(2):
+                await backend.commit(Batch(resealed_items=[(waiting.item_id, b"new", b"sealed")]))
             ((number, row),) = await backend.inbox(10)
-            assert (number, row) == (numbers[0], waiting._replace(dedupe=b"new"))
+            assert (number, row) == (numbers[0], waiting._replace(dedupe=b"new", record=b"sealed"))
 
     # --- connections and operations
 

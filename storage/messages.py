@@ -7,6 +7,7 @@ a key of its own, which goes when the message is taken: what a run was given can
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from .codec import pack, unpack
 from .definitions import flow_domain
@@ -16,6 +17,7 @@ from .journal import Journal
 from .keyring import Keyring
 from .port import Backend
 from .purposes import Index, Kind, Purpose
+from .rereading import settled
 from .rows import Batch, KeyRow, MessageRow, StoredMessageRow
 from .views import Message, MessageCount, Value
 
@@ -99,17 +101,23 @@ class Messages:
         forget = lambda: self._consumed.discard((flow_id, number))  # noqa: E731 (durable, or lost: the same)
         self._journal.after_commit(forget, forget)
 
-    async def reindex(self, key_row: KeyRow, domain: int, batch: Batch) -> None:
-        """Puts into the batch by which indexes a message is found once the live key of `domain` wraps its own. Raises
-        IntegrityError.
+    async def reseal(self, key_row: KeyRow, domain: int, batch: Batch) -> bool:
+        """Put a message into the batch, sealed by a fresh key of `domain` and found by its live indexes. False
+        if it was taken meanwhile. Raises IntegrityError.
         """
         row = await self._backend.message(key_row.scope)
-        if row is None:  # it was taken in the meantime
-            return
-        partition, dedupe, _ = self._fields(row, self._keyring.open_scope(key_row))
+        if row is None:
+            return False
+        old = self._keyring.open_scope(key_row)
+        partition, dedupe, _ = self._fields(row, old)
         index, unique = self._indexes(row.flow_id, partition, dedupe, domain)
-        if (index, unique) != (row.partition_index, row.dedupe):
-            batch.reindexed_messages.append((row.flow_id, row.message_id, index, unique))
+        scope, generation = row.message_id, key_row.generation + 1
+        new, new_row = self._keyring.new_scope(Kind.MESSAGE, scope, domain, generation=generation)
+        record = old.resealed(new, Purpose.MESSAGE, scope, row.record)
+        batch.keys.append(new_row)
+        batch.dropped_generations.append((Kind.MESSAGE, scope, generation))
+        batch.resealed_messages.append((row.flow_id, scope, index, unique, record))
+        return True
 
     def _sealed(
         self, flow_id: bytes, partition: str, value: Value, dedupe: bytes | None, domain: int
@@ -134,13 +142,32 @@ class Messages:
         messages = []
         for number, row in stored:
             if row.message_id in keys:
-                messages.append(self._open(number, row, self._keyring.open_scope(keys[row.message_id])))
+                message = await self._settled(number, row, keys[row.message_id])
+                messages += [message] if message is not None else []
                 continue
             # Taken between the two reads? Then the row is gone as well.
             again = await self._backend.messages(row.flow_id, [row.partition_index], 1, number - 1)
             if again and again[0].number == number:
                 raise IntegrityError(f"The key of message {row.message_id.hex()} is missing.")
         return messages
+
+    async def _settled(self, number: int, row: MessageRow, key_row: KeyRow) -> Message | None:
+        """A message, read once more if it was sealed by another key meanwhile. None if it was taken."""
+        try:
+            return self._open(number, row, self._keyring.open_scope(key_row))
+        except IntegrityError:
+            return await settled(
+                self._backend, self._keyring, Kind.MESSAGE, row.message_id, partial(self._again, number, row)
+            )
+
+    async def _again(self, number: int, row: MessageRow) -> Message | None:
+        keys = await self._backend.keys(Kind.MESSAGE, [row.message_id])
+        current = await self._backend.message(row.message_id)
+        if current is None and not keys:
+            return None
+        if current is None or not keys:
+            raise IntegrityError(f"The key of message {row.message_id.hex()} is missing.")
+        return self._open(number, current, self._keyring.open_scope(keys[0]))
 
     def _open(self, number: int, row: MessageRow, key: ScopeKey) -> Message:
         partition, _, packed = self._fields(row, key)

@@ -210,11 +210,11 @@ class Migration:
             if row.kind == Kind.TRIGGER:
                 # Fired for the first time since its flow was moved.
                 return int(await self._triggers.move(row.scope, target))
-            moved = self._keyring.rewrap_scope(row, target)
             if row.kind == Kind.MESSAGE:
-                await self._messages.reindex(row, target, batch)
-            elif row.kind == Kind.INBOX:
-                await self._inbox.reindex(row, batch)
+                return int(await self._messages.reseal(row, target, batch))
+            if row.kind == Kind.INBOX:
+                return int(await self._inbox.reseal(row, target, batch))
+            moved = self._keyring.rewrap_scope(row, target)
         except IntegrityError as error:
             self._skip(row.scope, Kind(row.kind).name.lower(), error)
             return 0

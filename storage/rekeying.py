@@ -1,8 +1,8 @@
 """A copy of an environment's rows gets environment keys of its own: everything is wrapped by fresh ones, each in the
 domain where it is, and the earlier ones go.
 
-Whatever steers gets fresh scope keys: flows, triggers, connections, and head, summary and snapshot of each run. Pages
-of runs, requests and messages keep theirs. Nobody else uses the copy meanwhile.
+Whatever steers gets fresh scope keys: flows, triggers, connections, requests, messages, and head, summary and snapshot
+of each run. Pages keep theirs. Nobody else uses the copy meanwhile.
 """
 
 from __future__ import annotations
@@ -136,10 +136,10 @@ class _Rekeying:
                 if row.kind == Kind.RUN:
                     if (await self._copy.keys(Kind.RUN, [row.scope]))[0].generation == row.generation:
                         await runs.renew_row(row.scope, domain, batch)
-                elif row.kind == Kind.MESSAGE:
-                    await messages.reindex(row, domain, batch)
-                elif row.kind == Kind.INBOX:
-                    await inbox.reindex(row, batch)
+                elif (row.kind == Kind.MESSAGE and await messages.reseal(row, domain, batch)) or (
+                    row.kind == Kind.INBOX and await inbox.reseal(row, domain, batch)
+                ):
+                    continue
                 batch.rewrapped_keys.append(self._keyring.rewrap_scope(row, domain))
             await self._copy.commit(batch)
             after = rows[-1][0]

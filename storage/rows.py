@@ -432,12 +432,12 @@ class Batch:
     """
     dropped_pages: list[bytes] = field(default_factory=list)
     """Runs whose waiting pages and chunks go, before any are added."""
-    reindexed_messages: list[tuple[bytes, bytes, bytes, bytes | None]] = field(default_factory=list)
-    """Flow and message, and the indexes of partition and `dedupe` it is found by now. One that is gone is no error, and
-    another of the flow with this `dedupe` goes, as if it had not been added.
+    resealed_messages: list[tuple[bytes, bytes, bytes, bytes | None, bytes]] = field(default_factory=list)
+    """Flow and message, the indexes of partition and `dedupe` it is found by now, and its record. Conflict for one that
+    is gone. Another of the flow with this `dedupe` goes, as if it had not been added.
     """
-    reindexed_items: list[tuple[bytes, bytes | None]] = field(default_factory=list)
-    """The same of the inbox: item and `dedupe`."""
+    resealed_items: list[tuple[bytes, bytes | None, bytes]] = field(default_factory=list)
+    """The same of the inbox: item, `dedupe` and record."""
     removed_snapshots: list[bytes] = field(default_factory=list)
     run_domains: list[tuple[bytes, int]] = field(default_factory=list)
     policies: list[PolicyRow] = field(default_factory=list)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacked_store import AttackedStore
+from attacked_store import AttackedStore, Row
 from customer_keys import ENVIRONMENT
 from earlier_holder import EarlierHolder, earlier_holder
 from earlier_version import earlier_version
@@ -152,9 +152,66 @@ async def test_a_snapshot_is_sealed_by_an_earlier_key(attacked: AttackedStore, t
     assert (finding.run, "snapshot" in finding.problem) == (RUN, True)
 
 
+@pytest.mark.parametrize(
+    ("thing", "change"),
+    [*((thing, "migration") for thing in ("message", "request", "trigger", "flow")), ("message", "move")],
+)
+async def test_a_row_is_sealed_anew_by_its_earlier_key(
+    attacked: AttackedStore, tmp_path: Path, thing: str, change: str
+) -> None:
+    """The holder changes a waiting message or request, a trigger or a flow, and seals it by the key of before a change
+    of keys. It is refused, and `verify` names it.
+    """
+    async with attacked.keys.vault() as vault:
+        flow = (await vault.put_flow("flow", {"v": 1})).flow_id
+        await vault.trigger(flow)
+        vault.set_trigger(flow, {"next": 1}, due_ms=7, expected=0)
+        await vault.add_message(flow, "p", {"m": 1}, dedupe=b"d")
+        await vault.inbox_add(1, {"q": 1}, dedupe=b"d")
+        await vault.flush()
+    holder = await held(attacked, tmp_path)
+    if change == "migration":
+        await migrated(attacked)
+    else:
+        attacked = await moved(attacked)
+    async with attacked.keys.vault() as vault:
+        assert [message.value for message in await vault.messages(flow)] == [{"m": 1}]
+        assert [item.value for item in await vault.inbox()] == [{"q": 1}]
+    assert (await attacked.verify()).ok
+    kind, table, column, purpose, read, at = PLANTED[thing]
+    ((scope,),) = [row.values() for row in await attacked.execute(f"SELECT {column} FROM {table}")]
+    (row,) = await attacked.rows(table)
+    key = holder.key(kind, scope)
+    record = key.seal(key.place(purpose, scope), 0, row.get("row_version", 0), pack(forged(thing, row)))
+    await attacked.changed(f"UPDATE {table} SET record = ?", record)
+    async with attacked.keys.vault() as vault:
+        if thing == "request":
+            assert await vault.inbox() == []
+        else:
+            with pytest.raises(IntegrityError):
+                await read(vault, scope)
+    assert any(at in finding.at for finding in (await attacked.verify()).findings)
+
+
+def forged(thing: str, row: Row) -> list[Any]:
+    """What the attacker puts into a record, as its reader expects it."""
+    if thing == "message":
+        packed = pack({"m": 2})
+        return [row["flow_id"], "p", b"d", row["created_ms"], packed]
+    if thing == "request":
+        return [row["kind"], row["run_id"], b"d", row["created_ms"], {"q": 2}]
+    if thing == "trigger":
+        return [row["due_ms"], {"next": 2}]
+    if thing == "flow":
+        return ["flow", row["version"], row["created_ms"], row["updated_ms"], bytes(32)]
+    return ["office", "c", True, None, row["created_ms"], row["updated_ms"], {"v": "forged"}]
+
+
 async def moved(attacked: AttackedStore) -> AttackedStore:
     """The environment, from a file into a database or back."""
     url = shared_server().url if attacked.url is None else None
+    if url is not None:  # copies of one environment have one id, and other tests move theirs
+        await AttackedStore(attacked.keys, url).drop()
     async with attacked.keys.administration() as administration:
         await move_environment(administration, ENVIRONMENT, url)
     return AttackedStore(attacked.keys, url)
@@ -245,8 +302,8 @@ async def test_something_is_planted_under_the_service_key(attacked: AttackedStor
         flow = (await vault.flow("flow")).flow_id
         await vault.trigger(flow)
         vault.set_trigger(flow, {"next": 1}, due_ms=7, expected=0)
-        await vault.add_message(flow, "p", {"m": 1})
-        await vault.inbox_add(1, {"q": 1})
+        await vault.add_message(flow, "p", {"m": 1}, dedupe=b"d")
+        await vault.inbox_add(1, {"q": 1}, dedupe=b"d")
         await vault.create_connection("office", "c", oauth=True, parameter_set=None, values={"v": 1})
         await vault.flush()
     assert (await attacked.verify()).ok
@@ -262,8 +319,7 @@ async def test_something_is_planted_under_the_service_key(attacked: AttackedStor
         await attacked.changed("UPDATE runs SET domain = 1, head = ?, summary = ?", sealed, summary)
     else:
         (row,) = await attacked.rows(table)
-        connection = ["office", "c", True, None, row.get("created_ms"), row.get("updated_ms"), {"v": "forged"}]
-        record = key.seal(place, 0, row.get("row_version", 0), pack(connection))
+        record = key.seal(place, 0, row.get("row_version", 0), pack(forged(thing, row)))
         domain = ", domain = 1" if "domain" in row else ""
         await attacked.changed(f"UPDATE {table} SET record = ?{domain}", record)
     async with attacked.keys.vault() as vault:

@@ -68,6 +68,16 @@ class AttackedStore:
         """Run one UPDATE or DELETE that has to hit at least one row."""
         assert await self.execute(f"{sql} RETURNING 1 AS hit", *values), f"no row was hit: {sql}"
 
+    async def drop(self) -> None:
+        """Remove what this database holds of the environment."""
+        import asyncpg
+
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(f"DROP SCHEMA IF EXISTS {await self._schema()} CASCADE")
+        finally:
+            await connection.close()
+
     async def verify(self, **options: Any) -> Verification:
         """Run `verify` over the environment, as a new process does."""
         store = await self.keys.store()

@@ -21,7 +21,7 @@ SQL = named_queries(HERE)
 RARE = (
     "identity", "key_state", "replaced_environment_keys", "environment_keys", "environments", "changed_environments",
     "flows", "versions",
-    "queues", "consumed_messages", "reindexed_messages", "reindexed_items", "drained", "sealed_items", "inbox_key",
+    "queues", "consumed_messages", "resealed_messages", "resealed_items", "drained", "sealed_items", "inbox_key",
     "closed_inbox", "expected_tokens", "claimed_tokens", "reopened_tokens", "forgotten_tokens",
     "rewrapped_keys", "dropped_generations", "replaced_versions",
     "replaced_triggers", "replaced_pages", "exchanged_pages", "dropped_pages", "removed_snapshots", "run_domains",
@@ -96,12 +96,12 @@ async def _values(connection: Connection, batch: Batch) -> None:
 
 async def _queues(connection: Connection, batch: Batch) -> None:
     await _each(connection, "consumed_messages", batch.consumed_messages)
-    for flow_id, message_id, partition, dedupe in batch.reindexed_messages:
-        await connection.execute(SQL["other_message"], flow_id, dedupe)
-        await connection.execute(SQL["reindexed_messages"], message_id, partition, dedupe)
-    for item_id, dedupe in batch.reindexed_items:
-        await connection.execute(SQL["other_item"], dedupe)
-        await connection.execute(SQL["reindexed_items"], item_id, dedupe)
+    for flow_id, message_id, partition, dedupe, record in batch.resealed_messages:
+        await connection.execute(SQL["other_message"], flow_id, dedupe, message_id)
+        await _each(connection, "resealed_messages", [(message_id, partition, dedupe, record)], counted=True)
+    for item_id, dedupe, record in batch.resealed_items:
+        await connection.execute(SQL["other_item"], dedupe, item_id)
+        await _each(connection, "resealed_items", [(item_id, dedupe, record)], counted=True)
 
 
 async def _locked_inbox(connection: Connection, batch: Batch) -> None:

@@ -370,18 +370,18 @@ DELETE FROM keys USING gone WHERE keys.scope = gone.message_id AND keys.kind = 8
 
 -- name: other_message
 -- One that was added under a `dedupe` by which an earlier one is to be found goes, with its key.
-WITH gone AS (DELETE FROM messages WHERE flow_id = $1 AND dedupe = $2 RETURNING message_id)
+WITH gone AS (DELETE FROM messages WHERE flow_id = $1 AND dedupe = $2 AND message_id <> $3 RETURNING message_id)
 DELETE FROM keys USING gone WHERE keys.scope = gone.message_id AND keys.kind = 8
 
--- name: reindexed_messages
-UPDATE messages SET partition_index = $2, dedupe = $3 WHERE message_id = $1
+-- name: resealed_messages
+UPDATE messages SET partition_index = $2, dedupe = $3, record = $4 WHERE message_id = $1
 
 -- name: other_item
-WITH gone AS (DELETE FROM inbox WHERE dedupe = $1 RETURNING item_id)
+WITH gone AS (DELETE FROM inbox WHERE dedupe = $1 AND item_id <> $2 RETURNING item_id)
 DELETE FROM keys USING gone WHERE keys.scope = gone.item_id AND keys.kind = 5
 
--- name: reindexed_items
-UPDATE inbox SET dedupe = $2 WHERE item_id = $1
+-- name: resealed_items
+UPDATE inbox SET dedupe = $2, record = $3 WHERE item_id = $1
 
 -- name: rewrapped_keys
 UPDATE keys AS old SET domain = new.domain, key_version = new.key_version, wrapped = new.wrapped

@@ -32,7 +32,7 @@ from .lock import ExecutorLock
 from .observer import SQLiteObserver
 from .pace import Pace
 from .queries import named_queries
-from .queues import add_message, add_to_inbox, consume, consume_message, reindex_item, reindex_message
+from .queues import add_message, add_to_inbox, consume, consume_message, reseal_item, reseal_message
 from .removal import remove, settle
 from .sealed_inbox import write_sealed
 from .values import write_values
@@ -356,10 +356,10 @@ class SQLiteBackend(Reads):
             consume(connection, item)
         for flow_id, item in batch.consumed_messages:
             consume_message(connection, flow_id, item)
-        for message in batch.reindexed_messages:
-            reindex_message(connection, *message)
-        for moved in batch.reindexed_items:
-            reindex_item(connection, *moved)
+        for message in batch.resealed_messages:
+            reseal_message(connection, *message)
+        for moved in batch.resealed_items:
+            reseal_item(connection, *moved)
         write_waits(connection, batch)
         write_sealed(connection, batch)
         write(connection, batch)

@@ -170,8 +170,11 @@ SELECT id, item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE ru
 -- name: inbox_item
 SELECT item_id, kind, run_id, dedupe, created_ms, record FROM inbox WHERE item_id = ?
 
--- name: reindex_item
-UPDATE inbox SET dedupe = ? WHERE item_id = ?
+-- name: other_item
+SELECT id FROM inbox WHERE dedupe = ? AND item_id != ?
+
+-- name: reseal_item
+UPDATE inbox SET dedupe = ?, record = ? WHERE item_id = ?
 
 -- name: delete_inbox
 DELETE FROM inbox WHERE id = ?
@@ -266,8 +269,11 @@ WHERE flow_id = ? AND id > ? AND partition_index IN ({indexes}) ORDER BY id LIMI
 -- name: message
 SELECT message_id, flow_id, partition_index, dedupe, size, created_ms, record FROM messages WHERE message_id = ?
 
--- name: reindex_message
-UPDATE messages SET partition_index = ?, dedupe = ? WHERE message_id = ?
+-- name: other_message
+SELECT id FROM messages WHERE flow_id = ? AND dedupe = ? AND message_id != ?
+
+-- name: reseal_message
+UPDATE messages SET partition_index = ?, dedupe = ?, record = ? WHERE message_id = ?
 
 -- name: message_counts
 SELECT partition_index, count(*), sum(size), min(created_ms), min(id) FROM messages

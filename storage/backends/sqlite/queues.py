@@ -46,22 +46,32 @@ def consume_message(connection: sqlite3.Connection, flow_id: bytes, number: int)
     connection.execute(_SQL["delete_message"], (number, flow_id))
 
 
-def reindex_message(
-    connection: sqlite3.Connection, flow_id: bytes, message_id: bytes, partition_index: bytes, dedupe: bytes | None
+def reseal_message(
+    connection: sqlite3.Connection,
+    flow_id: bytes,
+    message_id: bytes,
+    partition_index: bytes,
+    dedupe: bytes | None,
+    record: bytes,
 ) -> None:
-    """Lets a message be found by other indexes. Another that was added under this `dedupe` goes."""
-    there = _waiting(connection, "message_by_dedupe", flow_id, dedupe)
-    if there is not None:
+    """Lets a message be found by other indexes, sealed by another key. Another that was added under this `dedupe` goes.
+    Raises Conflict for one that is gone.
+    """
+    for (there,) in connection.execute(_SQL["other_message"], (flow_id, dedupe, message_id)).fetchall():
         consume_message(connection, flow_id, there)
-    connection.execute(_SQL["reindex_message"], (partition_index, dedupe, message_id))
+    _one(connection.execute(_SQL["reseal_message"], (partition_index, dedupe, record, message_id)), "message")
 
 
-def reindex_item(connection: sqlite3.Connection, item_id: bytes, dedupe: bytes | None) -> None:
+def reseal_item(connection: sqlite3.Connection, item_id: bytes, dedupe: bytes | None, record: bytes) -> None:
     """The same for a request in the inbox."""
-    there = _waiting(connection, "inbox_by_dedupe", dedupe)
-    if there is not None:
+    for (there,) in connection.execute(_SQL["other_item"], (dedupe, item_id)).fetchall():
         consume(connection, there)
-    connection.execute(_SQL["reindex_item"], (dedupe, item_id))
+    _one(connection.execute(_SQL["reseal_item"], (dedupe, record, item_id)), "request")
+
+
+def _one(cursor: sqlite3.Cursor, what: str) -> None:
+    if cursor.rowcount != 1:
+        raise Conflict(f"A row ({what}) was changed by somebody else at the same moment.")
 
 
 def _waiting(connection: sqlite3.Connection, name: str, *key: bytes | None) -> int | None:
