@@ -352,12 +352,12 @@ def stored_targets(folder: Path) -> tuple[Sequence[Target], Stored]:
     """The targets that need a store, in this folder; close it afterwards."""
     records, stored, lines = Records(), Stored(folder), CommandLines(folder)
     targets = (
-        Target("records", 0.2, records.make, records.run),
+        Target("records", 0.25, records.make, records.run),
         Target("bundles", 0.05, stored.make_bundle, stored.run_bundle),
         Target("keystores", 0.02, stored.make_keystore, stored.run_keystore),
         Target("key-files", 0.01, stored.make_key_file, stored.run_key_file),
         Target("anchors", 0.014, stored.make_anchor, stored.run_anchor),
-        Target("maps", 0.01, make_map, run_map),
+        Target("maps", 0.02, make_map, run_map),
         Target("cli", 0.001, lines.make, lines.run),
     )
     return targets, stored

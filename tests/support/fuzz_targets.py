@@ -424,11 +424,11 @@ def _run_connector(document: Any) -> str:
 def pure_targets() -> Sequence[Target]:
     """The targets that need no store."""
     return (
-        Target("expressions", 0.37, _make_expression, _run_expression),
-        Target("definitions", 0.06, _make_definition, _run_definition),
-        Target("json", 0.04, _make_json, _run_json),
-        Target("robin", 0.06, _make_script, _run_script),
-        Target("archives", 0.025, _make_package, _run_package),
-        Target("templates", 0.02, _make_template, _run_template),
+        Target("expressions", 0.42, _make_expression, _run_expression),
+        Target("definitions", 0.03, _make_definition, _run_definition),
+        Target("json", 0.03, _make_json, _run_json),
+        Target("robin", 0.03, _make_script, _run_script),
+        Target("archives", 0.015, _make_package, _run_package),
+        Target("templates", 0.008, _make_template, _run_template),
         Target("openapi", 0.12, _make_connector, _run_connector),
     )

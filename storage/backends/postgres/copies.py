@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from ...errors import StoreCorrupt
 from ..sqlite.connection import connect
 from ..sqlite.copies import alone
 
@@ -62,7 +63,13 @@ def _insert(target: sqlite3.Connection, insert: str, rows: list[tuple[object, ..
     statement in another thread, resets that statement under it.
     """
     with closing(target.cursor()) as cursor:
-        cursor.executemany(insert, rows)
+        try:
+            cursor.executemany(insert, rows)
+        except sqlite3.IntegrityError as error:
+            raise StoreCorrupt(
+                "Rows of the database refer to rows that are not there: it was changed from outside.",
+                hint="`sealflow verify` names what is damaged; restore it from a backup.",
+            ) from error
 
 
 async def copy_from(connection: Connection, path: Path, with_keys: Path) -> None:
