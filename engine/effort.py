@@ -52,6 +52,12 @@ class Current:
 CURRENT: Final = Current()
 
 
+def counts() -> bool:
+    """Whether the evaluation under way has a budget, so that it may be repeated elsewhere."""
+    budget = CURRENT.budget
+    return budget is not None and budget.applies() and budget.left < inf
+
+
 def spend(nanoseconds: float) -> None:
     """Take so much from the budget, where there is one. Raises Costly where that is more than is left."""
     budget = CURRENT.budget

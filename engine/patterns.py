@@ -10,10 +10,13 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
+from .effort import Costly, counts
 from .errors import SealflowError
 
 SECONDS: Final = 5.0
 """How long one expression may look; a pattern that takes longer runs away."""
+
+_GLANCE: Final = 0.02
 
 _QUOTED_GROUP = re.compile(r"\(\?'([^\W\d]\w*)'")
 _BALANCING = re.compile(r"\(\?[<'][^>'=!]*-")
@@ -43,10 +46,15 @@ def compiled(pattern: str, ignore_case: bool = False) -> Any:
         raise PatternError(f"{error}") from None
 
 
+def _patience() -> float:
+    """Seconds that one look may take: few where it keeps others waiting, since it can be repeated elsewhere."""
+    return _GLANCE if counts() else SECONDS
+
+
 def matches(pattern: str, text: str, start: int = 0, *, ignore_case: bool = False) -> list[Any]:
     """All matches from `start` on. Raises PatternError."""
     try:
-        return list(compiled(pattern, ignore_case).finditer(text, start, timeout=SECONDS))
+        return list(compiled(pattern, ignore_case).finditer(text, start, timeout=_patience()))
     except TimeoutError:
         raise _slow() from None
 
@@ -87,10 +95,12 @@ def replaced(pattern: str, replacement: str, text: str, *, ignore_case: bool = F
         return _SUBSTITUTION.sub(part, replacement)
 
     try:
-        return str(compiled(pattern, ignore_case).sub(substitute, text, timeout=SECONDS))
+        return str(compiled(pattern, ignore_case).sub(substitute, text, timeout=_patience()))
     except TimeoutError:
         raise _slow() from None
 
 
-def _slow() -> PatternError:
+def _slow() -> Exception:
+    if counts():
+        return Costly()
     return PatternError(f"The expression looked for longer than {SECONDS:g} seconds.")

@@ -7,6 +7,7 @@ between, and what was evaluated already is kept in the state until the action is
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final, Protocol
 
 from ..effort import Budget, Suspend
@@ -31,9 +32,29 @@ class Pace(Protocol):
     share: float
     due: float | None
 
+    @property
+    def rows(self) -> int:
+        """Rows of a script between two questions."""
+        ...
+
     def __call__(self) -> bool:
         """Whether the turn is to pause now. The first answer of a turn, while `due` is None, is no."""
         ...
+
+
+class OneRow:
+    """The pace of a turn that is made elsewhere: it takes one row of a script, whatever that costs, and pauses."""
+
+    rows: Final = 1
+
+    def __init__(self) -> None:
+        self.budget = Budget()
+        self.share = inf
+        self.due: float | None = None
+
+    def __call__(self) -> bool:
+        """Whether the turn is to pause now."""
+        return True
 
 
 class Pause(NeedValues):

@@ -21,12 +21,12 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from ..datatypes import Datum, restored
+from ..effort import CURRENT, Costly, Suspend
 from ..values import HIGHEST_INTEGER, LOWEST_INTEGER
 from . import script_errors as errors
 from . import script_moves as moves
 from .commands import CONDITION, Command, Invoke, Sleep
 from .decide import MismatchError
-from .pacing import ELEMENTS
 from .records import (
     DEADLINE,
     DONE,
@@ -139,12 +139,18 @@ def _run(plan: ScriptPlan, state: ScriptState, records: list[Record]) -> None:
     if pace is None:
         _rows(plan, state, records, 0)
         return
-    pace.due = None
-    while True:
-        floor = max(state.left - ELEMENTS, 0)
-        _rows(plan, state, records, floor)
-        if state.left > floor or floor == 0 or pace():
-            return
+    pace.due, pace.budget.left = None, pace.share
+    CURRENT.budget = pace.budget
+    try:
+        while True:
+            floor = max(state.left - pace.rows, 0)
+            _rows(plan, state, records, floor)
+            if state.left > floor or floor == 0 or pace():
+                return
+    except Costly:
+        state.heavy = not records  # it was the first of its turn
+    finally:
+        CURRENT.budget = None
 
 
 def _rows(plan: ScriptPlan, state: ScriptState, records: list[Record], floor: int) -> None:
@@ -166,6 +172,8 @@ def _rows(plan: ScriptPlan, state: ScriptState, records: list[Record], floor: in
                     delta: Any = value
                 else:
                     delta = kept_of(state, ins, value)
+            except Suspend:
+                raise
             except Exception as error:
                 failed(state, ins, error, records)
                 continue
@@ -177,6 +185,8 @@ def _rows(plan: ScriptPlan, state: ScriptState, records: list[Record], floor: in
         elif op == TEST and not watched:
             try:
                 choice = ins.condition(slots)  # type: ignore[misc]
+            except Suspend:
+                raise
             except Exception as error:
                 failed(state, ins, error, records)
                 continue

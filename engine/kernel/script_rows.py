@@ -5,7 +5,7 @@ Whatever goes wrong here becomes a failed row. What a row then does to the state
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -16,6 +16,7 @@ from ..desktop.actions.port import Given
 from ..desktop.faults import BROKEN, DURATION, ActionError, LogicError, ScriptError
 from ..desktop.operators import RELATIONS
 from ..desktop.properties import replaced
+from ..effort import Suspend, spend
 from . import script_errors as errors
 from . import script_moves as moves
 from .records import DONE, SCHEDULED, VERSION, Record
@@ -86,6 +87,8 @@ def decide_row(state: ScriptState, ins: Instruction, records: list[Record]) -> N
         elif op == THROW:
             code, message = (conversions.to_text(work(slots), slots[0]) for _, work in ins.arguments)
             raise ActionError(code, message)
+    except Suspend:
+        raise
     except Exception as error:
         failed(state, ins, error, records)
         return
@@ -152,7 +155,9 @@ def _set(state: ScriptState, ins: Instruction) -> tuple[Mapping[str, Datum], dic
 def _act(state: ScriptState, ins: Instruction) -> tuple[Mapping[str, Datum], dict[str, Any]]:
     """Carry a pure action out."""
     slots = state.slots
-    given = Given(_arguments(ins, slots), slots[0], moment(state.now), state.draw, state.zone)
+    arguments = _arguments(ins, slots)
+    _spend_on(arguments.values())
+    given = Given(arguments, slots[0], moment(state.now), state.draw, state.zone)
     found = ins.action.run(given)  # type: ignore[union-attr]
     named = {name.lower(): value for name, value in found.items()}
     values: dict[str, Datum] = {}
@@ -163,6 +168,28 @@ def _act(state: ScriptState, ins: Instruction) -> tuple[Mapping[str, Datum], dic
             delta[variable] = kept(value, slots[slot])
             state.produced += weight(delta[variable])
     return values, delta
+
+
+def _spend_on(arguments: Iterable[Datum]) -> None:
+    """What an action costs, by the sizes of what it is given."""
+    cost = 0.0
+    for value in arguments:
+        kind = value.__class__
+        if kind is str and len(value) > _LONG:  # type: ignore[arg-type]
+            cost += len(value) * _CHARACTER  # type: ignore[arg-type]
+        elif kind is list and len(value) > _MANY:  # type: ignore[arg-type]
+            cost += len(value) * _ITEM  # type: ignore[arg-type]
+        elif kind is DataTable and len(value.rows) > _MANY:  # type: ignore[union-attr]
+            cost += len(value.rows) * len(value.columns) * _ITEM  # type: ignore[union-attr]
+    if cost:
+        spend(cost)
+
+
+_LONG: Final = 100_000
+_MANY: Final = 1_000
+_CHARACTER: Final = 50.0
+_ITEM: Final = 2_000.0
+"""Nanoseconds of an action for a character of a text, and for an item of a list or a cell of a table."""
 
 
 def _arguments(ins: Instruction, slots: list[Any]) -> dict[str, Datum]:

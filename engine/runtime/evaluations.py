@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, TypeVar, cast
 
 from ..kernel import Plan, State
 from ..kernel.decide import Given
@@ -29,6 +29,8 @@ SECONDS: Final = 60.0
 PROCESSES: Final = 2
 IDLE: Final = 30.0
 """Seconds after which a process that has nothing to do ends."""
+
+T = TypeVar("T")
 
 _START: Final = "import sys; sys.path += {path!r}; from sealflow.engine.runtime.evaluator import main; main()"
 
@@ -71,11 +73,26 @@ class Evaluations:
                 process.end()
             return answer
 
-    async def _ask(self, process: _Process, plan: Plan, packed: Packed) -> Given | Missing | None:
+    async def decide(self, work: Callable[[], T]) -> T:
+        """Decide a row of a script in a thread: what takes long there - expressions in texts - leaves the interpreter
+        to others, or is made of many small steps. Nobody else may use its state meanwhile.
+        """
+        async with self._slots:
+            self.made += 1
+            asked = asyncio.get_running_loop().run_in_executor(self._pool(), work)
+            try:
+                return await asyncio.shield(asked)
+            finally:
+                asked.add_done_callback(_seen)
+
+    def _pool(self) -> ThreadPoolExecutor:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(PROCESSES, "sealflow evaluation")
+        return self._threads
+
+    async def _ask(self, process: _Process, plan: Plan, packed: Packed) -> Given | Missing | None:
         self.made += 1
-        asked = asyncio.get_running_loop().run_in_executor(self._threads, process.ask, plan, packed)
+        asked = asyncio.get_running_loop().run_in_executor(self._pool(), process.ask, plan, packed)
         try:
             async with asyncio.timeout(self.seconds):
                 return await asyncio.shield(asked)

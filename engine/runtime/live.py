@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ...storage import (
@@ -40,7 +41,8 @@ from ..kernel import (
 from ..kernel import records as event
 from ..kernel.elsewhere import Missing, ask_for
 from ..kernel.large import LARGE
-from ..kernel.machine import machine_of
+from ..kernel.machine import CLOUD, machine_of
+from ..kernel.pacing import OneRow
 from ..kernel.state import CALLING
 from ..kernel.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from . import expiry
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
     from .executor import Executor
 
 log = logging.getLogger("sealflow")
+
+Decided = tuple[list[Record], list[Command]]
 
 UNCOMMITTED: Final = 1 << 20
 """Bytes that a run's ticks may run ahead of its commits."""
@@ -190,8 +194,8 @@ class LiveRun:
         code, message = self.limit or (expiry.CODE, expiry.message(self.started, self.expires))
         return event.stop(at, TIMED_OUT, code, message)
 
-    def _turn(self, record: Record, packed: bytes | None = None) -> None:
-        """Decide, and queue what comes of it. A fault stops this run, never the others."""
+    def _turn(self, record: Record, packed: bytes | None = None, decided: Decided | None = None) -> None:
+        """Decide, unless that is done, and queue what comes of it. A fault stops this run, never the others."""
         state, machine = self.state, self.machine
         try:
             state.room = room = self.executor.room
@@ -200,7 +204,7 @@ class LiveRun:
             if packed is None and record[1] in _MEASURED:
                 packed = pack_record(record)
             state.small = packed is not None and len(packed) <= LARGE and not self.log.names_values
-            records, commands = machine.decide(self.plan, state, record)
+            records, commands = machine.decide(self.plan, state, record) if decided is None else decided
             if records:
                 if self.light is not None:  # the start of a run whose large values were stored before
                     records[0], packed, self.light = self.light, None, None
@@ -329,6 +333,11 @@ class LiveRun:
         An action that is too much for a turn is evaluated elsewhere first; one that cannot be sent is not spared.
         """
         vault = self.executor.vault
+        if self.state.heavy and self.machine is not CLOUD:
+            self.state.pace, self.state.heavy = OneRow(), False
+            decide = partial(self.machine.decide, self.plan, self.state, event.resume())
+            self._go_on(event.resume(), await self.executor.evaluations.decide(decide))
+            return
         if self.state.heavy:
             answer = await self.executor.evaluations.evaluate(self.plan, self.state)
             if isinstance(answer, Missing):
@@ -359,9 +368,9 @@ class LiveRun:
         self._write(records + stop, [])
         self._quiet.set()
 
-    def _go_on(self, record: Record) -> None:
+    def _go_on(self, record: Record, decided: Decided | None = None) -> None:
         self._loading = False
-        self._turn(record)
+        self._turn(record, decided=decided)
         self._take_in_held(self._loading)
 
     def _take_in_held(self, loading: bool = False) -> None:

@@ -35,6 +35,9 @@ class TurnPace:
 
     __slots__ = ("_now", "budget", "due", "share")
 
+    rows: Final = 128
+    """Rows of a script between two questions."""
+
     def __init__(self, now: Callable[[], float] = time.thread_time) -> None:
         self._now = now
         self.due: float | None = None

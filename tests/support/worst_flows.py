@@ -177,17 +177,26 @@ def definition(name: str, scale: float) -> dict[str, Any]:
 
 
 def script(scale: float) -> str:
-    """A desktop flow: a loop of arithmetic and text actions."""
+    """A desktop flow: a loop of arithmetic, then expressions and other actions on a text of megabytes."""
     count = _many(scale, 300_000)
+    text = "the quick brown fox; " * 50
     return "\n".join(
         [
-            "SET Text TO $'''the quick brown fox'''",
+            f"SET Text TO $'''{text}'''",
+            f"LOOP Doubling FROM 1 TO {max(int(12 * scale), 1)} STEP 1",
+            "    SET Text TO $'''%Text%%Text%'''",
+            "END",
             "SET Sum TO 0",
             f"LOOP Number FROM 1 TO {count} STEP 1",
             "    SET Sum TO Sum + Number * 2",
             "    IF Sum > 1000000 THEN",
             "        SET Sum TO 0",
             "    END",
+            "END",
+            "LOOP Number FROM 1 TO 5 STEP 1",
+            "    Text.ParseText.RegexParse Text: Text TextToFind: $'''(q|u)+(i|c)+k''' StartingPosition: 0 "
+            "IgnoreCase: True Matches=> Found",
+            "    Text.Trim Text: Text TrimOption: Text.TrimOption.Both TrimmedText=> Text",
             "END",
             "",
         ]

@@ -26,6 +26,7 @@ class Counting:
         self.budget = Budget()
         self.share = spending
         self.due: float | None = None
+        self.rows = 1
         self.pauses = 0
 
     def __call__(self) -> bool:

@@ -19,9 +19,13 @@ from sealflow.engine.cloud import parse
 from sealflow.engine.effort import Budget
 from sealflow.engine.kernel import elsewhere
 from sealflow.engine.kernel import records as event
+from sealflow.engine.kernel.machine import machine_of
+from sealflow.engine.kernel.pacing import OneRow
+from sealflow.engine.kernel.script_interface import start_value
 from sealflow.engine.runtime import evaluations, pace
 from sealflow.engine.runtime.evaluations import Evaluations
 from sealflow.engine.runtime.evaluator import Elsewhere, Reader, Writer
+from sealflow.engine.runtime.scripts import script_plan
 from sealflow.storage import EnvironmentLocked
 from worst_flows import WORST, definition
 
@@ -36,6 +40,7 @@ class Nothing:
         self.budget = Budget(0)
         self.share = 0.0
         self.due: float | None = None
+        self.rows = 1
 
     def __call__(self) -> bool:
         return False
@@ -194,3 +199,58 @@ def test_an_answer_holds_nothing_but_values() -> None:
     there = pickle.loads(sent.getvalue())
     assert isinstance(there["a"][0], Elsewhere)
     assert Reader(io.BytesIO(pickle.dumps(there)), writer.names).load() == {"a": [stored]}
+
+
+TRIMMING = """SET Text TO $'''the quick brown fox'''
+LOOP i FROM 1 TO 9
+    Text.Trim Text: Text TrimOption: Text.TrimOption.Both TrimmedText=> Text
+END
+"""
+RUNAWAY = r"""@OUTPUT Found : { 'Description': '', 'FriendlyName': 'Found', 'Type': 'Numeric' }
+SET Long TO $'''aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'''
+SET Found TO 0
+Text.ParseText.RegexParseForFirstOccurrence Text: Long TextToFind: $'''(a+)+b''' StartingPosition: 0 Match=> Hit
+SET Found TO Found + 7
+"""
+
+
+async def test_a_row_of_a_script_that_takes_long_is_decided_in_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sealflow.engine.patterns._GLANCE", 1e-9)
+    (tmp_path / "flow.robin").write_text(RUNAWAY)
+    async with sealflow.open(tmp_path / "home") as engine:
+        env = await engine.environment()
+        (run,) = await env.start(await env.deploy("f", tmp_path / "flow.robin"))
+        result = await run.result()
+        assert result.status == "Succeeded"
+        assert env._executor is not None
+        assert env._executor.evaluations.made == 1
+        assert result.outputs == {"Found": 7}
+        assert (await sealflow.replay(await run.export(plaintext=True))).differences == []
+
+
+def test_a_script_that_pauses_before_costly_rows_decides_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sealflow.engine.kernel.script_rows._LONG", 10)
+    plan: Any = script_plan({"definition": {"script": TRIMMING, "form": "file"}})
+    machine = machine_of(plan)
+
+    def records_of(*, paced: bool) -> tuple[list[Any], int]:
+        state = machine.state(plan)
+        found: list[Any] = []
+        heavy = 0
+        pins = {"seed": b"\x07" * 32, "revision": machine.revision}
+        record = event.start(START, start_value(plan, {}), pins)
+        while True:
+            if paced:
+                state.pace = OneRow() if state.heavy else Nothing()
+            heavy += state.heavy
+            state.heavy = False
+            found += machine.decide(plan, state, record)[0]
+            if state.end is not None:
+                return found, heavy
+            record = event.resume() if machine.unfinished(state) else event.tick(state.now + 1)
+
+    records, heavy = records_of(paced=True)
+    assert records == records_of(paced=False)[0]
+    assert heavy == 9
