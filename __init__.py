@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         NotYetSupported,
         SealflowError,
     )
+    from .engine.hosts.core_files import disable_core_files
     from .engine.hosts.embedded import UNSET, Engine, Environment, open
     from .engine.hosts.replaying import replay
     from .engine.runtime.bundles import ReplayReport
@@ -80,6 +81,7 @@ _WHERE = {
     "TriggerInfo": ".engine.runtime.trigger_info",
     "UNSET": ".engine.hosts.embedded",
     "VirtualClock": ".engine.runtime.clock",
+    "disable_core_files": ".engine.hosts.core_files",
     "open": ".engine.hosts.embedded",
     "replay": ".engine.hosts.replaying",
 }
@@ -120,6 +122,7 @@ __all__ = [
     "Trace",
     "TriggerInfo",
     "VirtualClock",
+    "disable_core_files",
     "open",
     "replay",
 ]

@@ -10,9 +10,15 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. `arguments` are those of the process where none are given."""
+    """Run one command and return its exit code. Without `arguments` it is the command of this process, which leaves no
+    core files from here on.
+    """
     from .app import execute
 
+    if arguments is None:
+        from ..core_files import disable_core_files
+
+        disable_core_files()
     return execute(arguments)
 
 
