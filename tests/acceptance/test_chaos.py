@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from chaos_flows import KINDS
 from chaos_harness import Chaos, Plan, Report
-from chaos_oracle import Memory, Seen, problems
+from chaos_keys import BACKUP, MIGRATE, MOVE, ROTATE
+from chaos_oracle import Memory, Seen, late_calls, problems
 from postgres_server import shared_server
 from thorough import LONG
 
@@ -37,6 +38,18 @@ def test_a_mixed_load_survives_kill_9_of_one_of_three_workers_and_of_the_server(
     load = Plan(100, seed=8, runs=40, restarts=20) if LONG else Plan(3, seed=8, runs=10, restarts=2)
     plan = replace(load, workers=3)
     assert check(Chaos(tmp_path, plan, server=shared)).restarts > 0
+
+
+def test_a_mixed_load_survives_key_work_between_three_workers(tmp_path: Path) -> None:
+    """Keys are rotated and migrated, a backup is made and the environment moves, while workers are killed."""
+    pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
+    if not LONG:
+        pytest.skip("SEALFLOW_TEST_LONG=1")
+    works = (ROTATE, BACKUP, MIGRATE, MOVE)
+    report = check(
+        Chaos(tmp_path, Plan(100, seed=9, runs=40, workers=3, stops=20, works=works), server=shared_server())
+    )
+    assert set(report.works) == set(works)
 
 
 # ---- the oracle notices
@@ -87,6 +100,33 @@ def test_the_oracle_notices_a_repeated_action() -> None:
     memory.look([good()])
     memory.told.append(effect("/work", life=2))
     assert problems(memory, [good()]) == ["/work of 4 was finished and was called again"]
+
+
+@pytest.mark.parametrize(
+    ("told", "late"),
+    [
+        ([{"what": "lost", "life": 1, "stopped": True}, effect("/work", life=2), effect("/work")], 1),
+        ([{"what": "lost", "life": 1, "stopped": True}, effect("/work"), effect("/work", life=2)], 0),
+        (
+            [
+                {"what": "lost", "life": 1, "stopped": True},
+                effect("/work", life=2),
+                {"what": "lost", "life": 1},  # it has learned of it, and has the run again
+                effect("/work"),
+            ],
+            0,
+        ),
+    ],
+)
+def test_the_oracle_notices_a_late_call_of_a_stopped_process(told: list[dict[str, object]], late: int) -> None:
+    assert len(late_calls(Memory(told))) == late
+
+
+def test_the_oracle_notices_a_finished_action_that_a_lost_process_calls() -> None:
+    memory = Memory([effect("/work", life=2)])
+    memory.look([good()])
+    memory.told += [{"what": "lost", "life": 1}, effect("/work")]
+    assert len(late_calls(memory)) == 1
 
 
 def test_the_oracle_notices_runs_that_are_wrong() -> None:

@@ -1,4 +1,4 @@
-"""The long form of the chaos tests: `./dev chaos --kills 1000 [--store sqlite|postgres] [--seed N]`.
+"""The long form of the chaos tests: `./dev chaos --kills 1000 [--store sqlite|postgres] [--seed N] [--key-work]`.
 
 Progress goes to stderr, one JSON line to stdout. Exit code 1 where anything does not hold; the folder with the store
 and everything that was told is kept then.
@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from chaos_harness import Chaos, Plan, Report
+from chaos_keys import BACKUP, MIGRATE, MOVE, ROTATE
 from postgres_server import PostgresServer
 
 MOST_TOLD = 20
@@ -31,12 +32,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="chooses flows and moments")
     parser.add_argument("--runs", type=int, default=60, help="nothing is started while so many runs are unfinished")
     parser.add_argument("--workers", type=int, default=1, help="processes that execute at the same time (postgres)")
+    parser.add_argument("--stops", type=int, default=0, help="how many workers are stopped beyond their lease")
+    parser.add_argument(
+        "--key-work", action="store_true", help="rotate and migrate keys, back up and (postgres) move meanwhile"
+    )
     given = parser.parse_args()
     if given.kills < 1 or given.workers < 1 or given.runs < 1:
         parser.error("--kills, --workers and --runs are at least 1")
+    if given.stops and (given.store == "sqlite" or given.workers < 2):
+        parser.error("--stops needs --store postgres and several --workers: a lease is theirs")
     if given.store == "sqlite" and given.workers != 1:
         parser.error("an environment in SQLite has one executor; --workers is for --store postgres")
-    plan = Plan(given.kills, given.seed, given.runs, given.workers, RESTARTS if given.store == "postgres" else 0)
+    plan = Plan(
+        given.kills, given.seed, given.runs, given.workers, RESTARTS if given.store == "postgres" else 0,
+        stops=given.stops, works=(ROTATE, BACKUP, MIGRATE, MOVE) if given.key_work else (),
+    )  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix="sealflow-chaos-"))
     with ExitStack() as stack:
         server = None

@@ -26,7 +26,9 @@ from typing import Any, Final, Protocol
 
 import sealflow
 from chaos_flows import KINDS, STARTED, decision_of
-from chaos_oracle import FINAL, Memory, Seen, problems
+from chaos_keys import MOVE
+from chaos_observer import Observer, another_database
+from chaos_oracle import FINAL, Memory, Seen, late_calls, problems
 from chaos_reading import everything, unfinished
 from chaos_worker import ENVIRONMENT, Fast, Life
 
@@ -55,7 +57,9 @@ class Server(Protocol):
 class Plan:
     """`runs`: nothing is started while so many are unfinished. `patience`: seconds that the end may take.
 
-    `restarts`: after so many lives the database server is killed, where there is one; 0 is never.
+    `restarts`: after so many lives the database server is killed, where there is one; 0 is never. `stops`: how many
+    workers are at least stopped for longer than their lease. `works`: what is done to keys and place meanwhile, again
+    and again, see `chaos_keys`.
     """
 
     kills: int
@@ -64,6 +68,8 @@ class Plan:
     workers: int = 1
     restarts: int = 0
     patience: float = 120.0
+    stops: int = 0
+    works: tuple[str, ...] = ()
 
 
 @dataclass
@@ -79,11 +85,15 @@ class Report:
     repeated: int = 0
     lost: int = 0
     actions: int = 0
+    late: int = 0
+    works: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"kills": sum(self.kills.values()), "by": dict(sorted(self.kills.items()))}
+        counted = {"works": dict(sorted(self.works.items())), "refused": dict(sorted(self.refused.items()))}
+        return asdict(self) | counted | {"kills": sum(self.kills.values()), "by": dict(sorted(self.kills.items()))}
 
 
 class Nursery:
@@ -170,9 +180,13 @@ class Chaos:
         self._lives = 0
         self._numbers = 0
         self._left = 0
+        self._last: list[Alive] = []
         self._callbacks: dict[str, int] = {}
         self._cancels: set[str] = set()
         self._nursery = Nursery(self._errors)
+        self._keeper: Alive | None = None
+        self._works = 0
+        self._places: list[str | None] = []
 
     def run(self) -> Report:
         """All of it: the load, the deaths, the end, the judgement."""
@@ -180,13 +194,14 @@ class Chaos:
         with asyncio.Runner() as runner:
             try:
                 runner.run(self._prepare())
-                engine, env = runner.run(self._open())
+                observer = Observer(self._open)
                 try:
-                    self._kill_again_and_again(lambda: runner.run(self._look(env)))
-                    self._let_everything_end(lambda: runner.run(self._look(env)))
-                    self._judge(runner.run(everything(env)))
+                    self._kill_again_and_again(lambda: runner.run(observer.does(self._look)))
+                    self._let_everything_end(lambda: runner.run(observer.does(self._look)))
+                    self._settle(lambda: runner.run(observer.does(self._settled)))
+                    self._judge(runner.run(observer.does(everything)), runner.run(observer.verified()))
                 finally:
-                    runner.run(engine.close())
+                    runner.run(observer.close())
             finally:
                 self._nursery.close()
         self.report.seconds = round(time.monotonic() - began, 1)
@@ -201,12 +216,19 @@ class Chaos:
             env = await engine.environment(ENVIRONMENT)
             for name, kind in KINDS.items():
                 await env.deploy(name, kind.definition)
+        self._places = [database]
+        if MOVE in self.plan.works and self._server is not None:
+            self._places.append(await another_database(self._server.url))
 
     async def _open(self) -> tuple[sealflow.Engine, sealflow.Environment]:
         clock = Fast(self._base, RATE)
         engine = sealflow.open(self._home, keystore=self._keystore, clock=clock, create=False, resume=False)
         await engine.__aenter__()
-        return engine, await engine.environment(ENVIRONMENT, create=False)
+        try:
+            return engine, await engine.environment(ENVIRONMENT, create=False)
+        except BaseException:
+            await engine.close()
+            raise
 
     async def _look(self, env: sealflow.Environment) -> None:
         """What is durable now, of all that has not ended."""
@@ -267,8 +289,36 @@ class Chaos:
         )
         gentle = executes and death is None and chance.random() < 0.2
         unbound = executes and mortal and death is None and not gentle
-        stalls = unbound and self.plan.workers > 1 and chance.random() < 0.3
+        wanted = 0.8 if self.report.stalls < self.plan.stops else 0.3
+        stalls = unbound and self.plan.workers > 1 and chance.random() < wanted
         return Alive(self._nursery.begin(life), life, time.monotonic() + due, gentle, stalls)
+
+    def _keep(self) -> None:
+        """Have one process at work on keys or place, as long as it lives; some are killed in the middle."""
+        if self._keeper is not None:
+            code = self._nursery.reap(self._keeper.pid)
+            if code is None and time.monotonic() < self._keeper.due:
+                return
+            if code is None:
+                self._kill(self._keeper, 0)
+            else:
+                self._check(self._keeper, code, 0)
+            self._keeper = None
+        works = [work for work in self.plan.works if work != MOVE or len(self._places) > 1]
+        if works:
+            work = works[self._works % len(works)]
+            self._works += 1
+            due = self._chance.uniform(0.2, 2.0) if self._chance.random() < 0.3 else self.plan.patience
+            self._keeper = self._begin_work(work, due)
+
+    def _begin_work(self, work: str, due: float) -> Alive:
+        self._lives += 1
+        life = Life(
+            number=self._lives, home=str(self._home), keystore=str(self._keystore), log=str(self._log),
+            errors=str(self._errors), base=self._base, rate=RATE, seed=1, executes=False,
+            lease=LEASE if self._server is not None else 0.0, works=[work], places=self._places,
+        )  # fmt: skip
+        return Alive(self._nursery.begin(life), life, time.monotonic() + due, gentle=False)
 
     def _next(self) -> int:
         self._numbers += 1
@@ -277,7 +327,8 @@ class Chaos:
     def _kill_again_and_again(self, look: Callable[[], None]) -> None:
         alive = [self._begin(executes=True) for _ in range(self.plan.workers)]
         died = 0
-        while died < self.plan.kills:
+        while died < self.plan.kills or self.report.stalls < self.plan.stops:
+            self._keep()
             client = self._begin(executes=False) if self._chance.random() < 0.5 else None
             mortal = client is not None and self._chance.random() < 0.3
             if self.plan.restarts and died % self.plan.restarts == self.plan.restarts - 1 and self._server is not None:
@@ -300,6 +351,9 @@ class Chaos:
             alive[alive.index(dead)] = self._begin(executes=True)
         for each in alive:
             self._kill(each)
+        if self._keeper is not None:
+            self._kill(self._keeper, 0)
+            self._keeper = None
 
     def _first_dead(self, alive: list[Alive]) -> Alive:
         """Wait until one of them has died, by itself or because its time is over."""
@@ -323,7 +377,8 @@ class Chaos:
         """Stop a process for longer than its lease, or let it go on; False where neither is to be done."""
         if process.stalls:
             self.report.stalls += 1
-            self.memory.told.append({"what": "lost", "life": process.life.number})  # it may die before it learns of it
+            # It may die before it learns of it.
+            self.memory.told.append({"what": "lost", "life": process.life.number, "stopped": True})
             os.kill(process.pid, signal.SIGSTOP)
             process.stalls, process.asleep = False, True
             process.due = time.monotonic() + STALL * process.life.lease
@@ -375,6 +430,8 @@ class Chaos:
 
     def _let_everything_end(self, look: Callable[[], None]) -> None:
         """The last life is not killed. Nothing more fires, and whoever waits to be asked is asked."""
+        if len(self._places) > 1:  # a move that was killed is continued, or given up
+            self._await(self._begin_work(MOVE, self.plan.patience), 0)
         last = [self._begin(executes=True, mortal=False) for _ in range(self.plan.workers)]
         end = time.monotonic() + self.plan.patience
         while not self.memory.acks("disable") and time.monotonic() < end:
@@ -391,11 +448,31 @@ class Chaos:
                 self._await(self._begin(executes=False, mortal=False), 0)
             quiet = quiet + 1 if not (self._left or self._callbacks or self._cancels) else 0
             time.sleep(0.3)
-        for each in last:
+        self._last = last
+
+    def _settle(self, settled: Callable[[], bool]) -> None:
+        """Let the work on keys end that is on record, and then those who do it."""
+        end = time.monotonic() + self.plan.patience
+        while not settled():
+            if time.monotonic() > end:
+                self.report.problems.append("work on keys has not ended")
+                break
+            time.sleep(0.3)
+        for each in self._last:
             self._stop(each)
 
-    def _judge(self, runs: list[Seen]) -> None:
+    async def _settled(self, env: sealflow.Environment) -> bool:
+        return all(each.status != "Running" for each in await env.keys.operations())
+
+    def _judge(self, runs: list[Seen], findings: list[str]) -> None:
         self._take_in()
+        self.report.problems += findings
+        for line in self.memory.told:
+            if line["what"] == "ack" and line["act"] in self.plan.works:
+                self.report.works[line["act"]] += 1
+            elif line["what"] == "refused":
+                self.report.refused[f"{line['act']}: {line['code']}"] += 1
+        self.report.late = len(late_calls(self.memory))
         report, effects = self.report, self.memory.effects
         report.problems += problems(self.memory, runs)
         lost = {line["life"] for line in self.memory.told if line["what"] == "lost"}

@@ -71,6 +71,7 @@ def problems(memory: Memory, runs: list[Seen]) -> list[str]:
         *(problem for run in runs for problem in _run(run)),
         *_effects(memory, runs),
         *_repeated(memory),
+        *late_calls(memory),
     ]
 
 
@@ -180,6 +181,34 @@ def _effects(memory: Memory, runs: list[Seen]) -> Iterable[str]:
     for effect in memory.effects:
         if effect["path"] == "/told" and effect["inputs"]["decision"] != decision_of(effect["inputs"]["n"])["decision"]:
             yield f"the callback of {effect['inputs']['n']} said {effect['inputs']['decision']}"
+
+
+def late_calls(memory: Memory) -> list[str]:
+    """Calls of those that were taken for dead: of an action that had ended for good; and from the stop until it learns
+    of it, of one that another process has called since.
+    """
+    found = []
+    stopped: dict[int, dict[str, int]] = {}  # by life, while it may not know: the keys that others have called since
+    lost: set[int] = set()
+    for index, line in enumerate(memory.told):
+        life = line.get("life", 0)
+        if line["what"] == "lost":
+            lost.add(life)
+            if line.get("stopped"):
+                stopped[life] = {}
+            else:
+                stopped.pop(life, None)
+        elif line["what"] == "effect":
+            named = (line["inputs"]["n"], line["path"])
+            if life in lost and index >= memory.finished.get(named, len(memory.told)):
+                found.append(f"{named[1]} of {named[0]} had ended and was called by {life}, which was taken for dead")
+            elif line["key"] in stopped.get(life, {}):
+                other = stopped[life][line["key"]]
+                found.append(f"{named[1]} of {named[0]} was called late by {life}: {other} has taken the run over")
+            for other, keys in stopped.items():
+                if other != life:
+                    keys[line["key"]] = life
+    return found
 
 
 def _repeated(memory: Memory) -> Iterable[str]:

@@ -30,9 +30,10 @@ from typing import Any, NoReturn, Protocol
 
 import sealflow
 from chaos_flows import body_of
+from chaos_keys import do_work
 from sealflow.connectors import Reply, Subscribed
 from sealflow.engine.errors import Denied
-from sealflow.storage import ExecutorLost, StoreUnreachable
+from sealflow.storage import EnvironmentLocked, ExecutorLost, StoreBusy, StoreClosed, StoreUnreachable
 
 ENVIRONMENT = "chaos"
 _PR_SET_PDEATHSIG = 1
@@ -47,7 +48,7 @@ class Life:
     `starts` are flows and numbers, `callbacks` addresses with bodies, `cancels` run ids, `disables` flows. `executes`:
     it takes the executor's role and stays; else it ends when it has done what it was asked for. `base` and `rate` make
     its clock.
-    `lease`: seconds of an executor's lease in PostgreSQL.
+    `lease`: seconds of an executor's lease in PostgreSQL. `works`: what is done to keys and place, see `chaos_keys`.
     """
 
     number: int
@@ -65,6 +66,8 @@ class Life:
     disables: list[str] = field(default_factory=list)
     death: tuple[str, str, int] | None = None
     lease: float = 0.0
+    works: list[str] = field(default_factory=list)
+    places: list[str | None] = field(default_factory=list)
 
 
 class Fast:
@@ -215,6 +218,9 @@ async def live(life: Life) -> None:
         outside = Outside(life, told)
         engine.connectors.register("outside", outside)
         engine.connectors.register("once", outside, recovery="never")
+        if life.works:
+            await do_work(engine, ENVIRONMENT, life.works, life.places, told)
+            return
         env = await opened(engine)
         if life.executes:
             while not stop.is_set():
@@ -225,6 +231,8 @@ async def live(life: Life) -> None:
                     pass
                 except ExecutorLost:  # taken for dead before it had begun
                     told.tell("lost")
+                except (EnvironmentLocked, StoreClosed):  # it is being moved
+                    pass
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), RETRY_AFTER)
         told.tell("ready")
@@ -233,6 +241,8 @@ async def live(life: Life) -> None:
                 await act
             except ExecutorLost:  # nothing is acknowledged; who asks again is heard again
                 told.tell("lost")
+            except (EnvironmentLocked, StoreBusy, StoreClosed):  # the same, while the environment is moved
+                pass
         if life.executes:
             await stop.wait()
 
@@ -271,7 +281,7 @@ async def opened(engine: sealflow.Engine) -> sealflow.Environment:
     while True:
         try:
             return await engine.environment(ENVIRONMENT, create=False)
-        except StoreUnreachable:
+        except (StoreUnreachable, EnvironmentLocked):
             await asyncio.sleep(RETRY_AFTER)
 
 
