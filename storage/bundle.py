@@ -58,7 +58,10 @@ async def open_bundle(vault: Vault, data: bytes) -> Value:
     except WrongKey:
         raise
     except (IntegrityError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise NotARecord("The bundle was altered or cut.") from error
+        raise NotARecord(
+            "The bundle was altered or cut, or was exported under keys that the environment no longer has.",
+            hint="Export the run again. A move or a retired key makes earlier bundles unreadable.",
+        ) from error
     return unpack(b"".join(opened))
 
 

@@ -37,8 +37,6 @@ from fuzz_targets import REFUSALS, Target, pure_targets
 
 BLOCK: Final = 256
 """Inputs made from one seed, and fed to one target in a row."""
-SECONDS: Final = 1.0
-"""Processor time that an input may take."""
 _STUCK: Final = 10.0
 """Seconds after which an input is given up."""
 _MEMORY: Final = 4 << 30
@@ -118,7 +116,7 @@ class Campaign:
         took = time.thread_time() - began
         if took > self.slowest.get(target.name, 0.0):
             self.slowest[target.name] = took
-        if not trace and took > SECONDS:
+        if not trace and took > target.seconds:
             what, trace = f"slow: {what}", f"took {took:.1f} s of processor time"
         if not trace:
             return what

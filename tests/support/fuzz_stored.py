@@ -357,7 +357,7 @@ def stored_targets(folder: Path) -> tuple[Sequence[Target], Stored]:
         Target("keystores", 0.02, stored.make_keystore, stored.run_keystore),
         Target("key-files", 0.01, stored.make_key_file, stored.run_key_file),
         Target("anchors", 0.014, stored.make_anchor, stored.run_anchor),
-        Target("maps", 0.02, make_map, run_map),
+        Target("maps", 0.02, make_map, run_map, seconds=8.0),  # their process is ended after 15
         Target("cli", 0.001, lines.make, lines.run),
     )
     return targets, stored

@@ -45,12 +45,13 @@ REFUSALS: Final = (SealflowError, StorageError, Fault)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A kind of input. `share` is its part of a campaign's inputs."""
+    """A kind of input. `share` is its part of a campaign's inputs, `seconds` the processor time that one may take."""
 
     name: str
     share: float
     make: Callable[[Random], Any]
     run: Callable[[Any], str]
+    seconds: float = 1.0
 
 
 # --- seeds

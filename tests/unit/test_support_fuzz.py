@@ -55,9 +55,8 @@ def test_the_same_seed_makes_the_same_inputs() -> None:
     assert len(fed(1)) == 300
 
 
-def test_a_slow_input_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuzz_command, "SECONDS", -1.0)
-    campaign = Campaign([Target("words", 1, lambda rng: "b", _run)], seed=1)
+def test_a_slow_input_is_found() -> None:
+    campaign = Campaign([Target("words", 1, lambda rng: "b", _run, seconds=-1.0)], seed=1)
     campaign.run(2)
     assert [found.what for found in campaign.findings.values()] == ["slow: ok"]
 
