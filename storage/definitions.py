@@ -166,6 +166,7 @@ class Definitions:
         document, meta, created_ms, content = _fields(data, 4)
         if created_ms != row.created_ms:
             raise IntegrityError(f"{name}: its row says otherwise than its record.")
+        flow = await self._latest(flow)
         # The same number may have been sealed twice: in a store that was put back from a backup and deployed to again.
         _, current = self._open(key, flow)
         if number > flow.version or (number == flow.version and not same(content, current)):
@@ -291,6 +292,7 @@ class Definitions:
             if current is None:
                 raise IntegrityError(f"The row of flow {row.flow_id.hex()} is missing.")
             key = await self._key(row.flow_id)
+            current = await self._latest(current)
             return current, key, *self._open(key, current)
 
         return await settled(self._backend, self._keyring, Kind.FLOW, row.flow_id, read)
@@ -305,6 +307,23 @@ class Definitions:
             raise IntegrityError(f"Flow {row.flow_id.hex()}: its row says otherwise than its record.")
         self._domains[row.flow_id] = key.domain
         return FlowInfo(row.flow_id, name, number, created_ms, updated_ms, key.domain), content
+
+    async def _latest(self, row: FlowRow) -> FlowRow:
+        """The row as it is now, if the flow has a later version than this one says. Raises IntegrityError where it has
+        one all the same: an earlier row was put back.
+        """
+        for _ in range(_ATTEMPTS):
+            numbers = await self._backend.version_numbers(row.flow_id)
+            if max(numbers, default=0) <= row.version:
+                return row
+            current = await self._backend.flow(flow_id=row.flow_id)
+            if current is None or current.version <= row.version:
+                break
+            row = current  # it was deployed in the meantime
+        raise IntegrityError(
+            f"The row of flow {row.flow_id.hex()} names version {row.version}, and there is a later one: "
+            "an earlier row was put back."
+        )
 
     async def _key(self, flow_id: bytes) -> ScopeKey:
         rows = await self._backend.keys(Kind.FLOW, [flow_id])

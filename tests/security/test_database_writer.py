@@ -273,3 +273,23 @@ async def _dies(
 async def _all_is_well(attacked: AttackedStore) -> None:
     for found in (await attacked.verify(), await control_of(attacked)):
         assert found.ok, found.findings
+
+
+async def test_an_earlier_flow_row_beside_later_versions(attacked: AttackedStore) -> None:
+    """The writer puts back the row of a flow to its first version and leaves the later versions. The flow is refused:
+    its first version does not run again.
+    """
+    async with attacked.keys.vault() as vault:
+        flow_id = (await vault.put_flow("flow", {"v": 1})).flow_id
+        first = await attacked.copy("flows")
+        await vault.put_flow("flow", {"v": 2})
+    await attacked.put_back(first)
+    async with attacked.keys.vault() as vault:
+        for look in (
+            lambda: vault.flow("flow"),
+            lambda: vault.version(flow_id, 1),
+            lambda: vault.put_flow("flow", {"v": 3}),
+        ):
+            with pytest.raises(IntegrityError, match="an earlier row was put back"):
+                await look()
+    assert any(finding.at == f"flow {flow_id.hex()}" for finding in (await attacked.verify()).findings)
