@@ -248,13 +248,15 @@ class _Verifier:
 
     async def _key_state(self) -> None:
         state = self._source.state  # opened with the keys
+        self._fact(Kind.KEY_STATE, self._info.id, state.epoch + state.lock_epoch, [state.epoch, state.lock_epoch])
+        if self._keyring.locked:  # the rest is the customer's
+            return
         closed, place = await closed_version(self._backend, self._keyring), (int(Kind.CLOSING), self._info.id)
         before = None if self._anchor is None else self._anchor.facts.rows.get(place)
         if closed:
             self._fact(Kind.CLOSING, self._info.id, closed, [state.domain])
         elif before is not None and not same(before.content, content_of([state.domain])):
             self.facts.rows[place] = before  # another policy's
-        self._fact(Kind.KEY_STATE, self._info.id, state.epoch + state.lock_epoch, [state.epoch, state.lock_epoch])
 
     async def _ledger(self) -> None:
         expected = self._anchor
