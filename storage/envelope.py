@@ -498,7 +498,7 @@ class PassphraseKey(_Secret):
     work).
     """
 
-    __slots__ = ("_aead", "salt")
+    __slots__ = ("_aead", "commitment", "salt")
 
     def __init__(self, passphrase: str, salt: bytes | None = None) -> None:
         from argon2.low_level import Type, hash_secret_raw  # needed by few, and slow to import
@@ -507,14 +507,28 @@ class PassphraseKey(_Secret):
         secret = passphrase.encode("utf-8", "surrogatepass")
         key = hash_secret_raw(secret, self.salt, ARGON2_TIME, ARGON2_MEMORY_KIB, ARGON2_LANES, KEY_BYTES, Type.ID)
         self._aead = AESGCM(expand(key, b"passphrase"))
+        # AES-GCM alone lets one file open under two passphrases: the file names the key, and is compared first.
+        self.commitment = expand(key, b"passphrase commitment")
 
     def seal(self, plaintext: bytes) -> bytes:
         nonce = urandom(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, plaintext, lp(b"keystore", self.salt))
 
-    def open(self, sealed: bytes) -> bytes:
-        """Raises WrongKey: a wrong passphrase and an altered file cannot be told apart."""
+    def open(self, sealed: bytes, commitment: bytes | None) -> bytes:
+        """The content of a file that names this key; `commitment` is None for one of before there were commitments.
+        Raises WrongKey: a wrong passphrase and an altered file cannot be told apart.
+        """
         try:
+            if commitment is not None and not same(commitment, self.commitment):
+                raise ValueError
             return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], lp(b"keystore", self.salt))
         except (InvalidTag, ValueError):
-            raise WrongKey("The passphrase does not open the keystore.", hint="Check SEALFLOW_PASSPHRASE.") from None
+            raise does_not_open() from None
+
+
+def does_not_open() -> WrongKey:
+    """The one answer for a wrong passphrase and for an altered file."""
+    return WrongKey(
+        "The passphrase does not open the keystore, or the file is damaged.",
+        hint="Check SEALFLOW_PASSPHRASE, or restore the file from its backup.",
+    )

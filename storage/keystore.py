@@ -18,13 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .envelope import KEY_BYTES, SALT_BYTES, KeyEncryptionKey, PassphraseKey, random_key, same
+from .envelope import KEY_BYTES, SALT_BYTES, KeyEncryptionKey, PassphraseKey, does_not_open, random_key, same
 from .errors import AlreadyThere, IntegrityError, KeyMissing, KeystoreUnreadable, NotDedicated, WrongKey
 from .port import KeyFacts, Wrapped
 from .purposes import Role
 from .secretfile import locked_secret, read_secret, replace_secret, resolved
 
-_FORMAT = 1
+_FORMAT, _COMMITTED = 1, 2
+"""Of a clear file, and of one that is sealed and names its key. Earlier versions sealed files of format 1."""
 
 log = logging.getLogger("sealflow")
 
@@ -200,7 +201,7 @@ class Keystore:
             raise KeystoreUnreadable(
                 f"The keystore {self.path} is damaged.", hint="Restore it from its backup."
             ) from error
-        if not isinstance(document, dict) or document.get("format") != _FORMAT:
+        if not isinstance(document, dict) or document.get("format") not in (_FORMAT, _COMMITTED):
             raise KeystoreUnreadable(
                 f"{self.path} is no keystore that this version knows.", hint="Check SEALFLOW_KEYSTORE."
             )
@@ -218,11 +219,20 @@ class Keystore:
                 sealed = base64.b64decode(document["sealed"], validate=True)
                 if len(salt) != SALT_BYTES:
                     raise ValueError("the salt's length")
-                document = json.loads(self._passphrase_key(salt).open(sealed))
+                commitment = None
+                if document["format"] == _COMMITTED:
+                    commitment = base64.b64decode(document["commitment"], validate=True)
             except (KeyError, ValueError, TypeError) as error:
                 raise KeystoreUnreadable(
                     f"The keystore {self.path} is damaged.", hint="Restore it from its backup."
                 ) from error
+            content = self._passphrase_key(salt).open(sealed, commitment)
+            try:
+                document = json.loads(content)
+                if not isinstance(document, dict):
+                    raise ValueError("the document's type")
+            except (ValueError, RecursionError):
+                raise does_not_open() from None
         elif self._passphrase is not None and not self._warned:
             self._warned = True
             log.warning("the keystore is not sealed yet: the passphrase will seal it when the next key is added")
@@ -235,8 +245,9 @@ class Keystore:
         if self._passphrase is not None or self._is_sealed():
             key = self._secret or self._passphrase_key(None)
             document = {
-                "format": _FORMAT,
+                "format": _COMMITTED,
                 "salt": base64.b64encode(key.salt).decode("ascii"),
+                "commitment": base64.b64encode(key.commitment).decode("ascii"),
                 "sealed": base64.b64encode(key.seal(json.dumps(document).encode("utf-8"))).decode("ascii"),
             }
         replace_secret(self._file, json.dumps(document, indent=1).encode("utf-8"), "keystore")

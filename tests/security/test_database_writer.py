@@ -10,6 +10,7 @@ from customer_keys import ENVIRONMENT
 from sealflow.storage import (
     EnvironmentLocked,
     IntegrityError,
+    StoreCorrupt,
     StoreFull,
     StoreRolledBack,
     Vault,
@@ -293,3 +294,37 @@ async def test_an_earlier_flow_row_beside_later_versions(attacked: AttackedStore
             with pytest.raises(IntegrityError, match="an earlier row was put back"):
                 await look()
     assert any(finding.at == f"flow {flow_id.hex()}" for finding in (await attacked.verify()).findings)
+
+
+PLANTED = {
+    "a trigger": "CREATE TRIGGER spy BEFORE INSERT ON versions FOR EACH ROW EXECUTE FUNCTION {elsewhere}()",
+    "a rule": "CREATE RULE spy AS ON INSERT TO versions DO ALSO NOTHING",
+    "a policy": "CREATE POLICY spy ON versions USING (true)",
+    "row security": "ALTER TABLE versions ENABLE ROW LEVEL SECURITY",
+    "a default": "ALTER TABLE versions ALTER created_ms SET DEFAULT {elsewhere}_number()",
+    "a check": "ALTER TABLE versions ADD CHECK ({elsewhere}_number() > 0)",
+    "an index": "CREATE INDEX spy ON versions (({elsewhere}_number()))",
+    "a view": "CREATE VIEW spy AS SELECT * FROM versions",
+    "a function": "CREATE FUNCTION spy() RETURNS bigint LANGUAGE sql AS 'SELECT 1'",
+    "another body": "CREATE OR REPLACE FUNCTION owner_of(by_worker bytea) RETURNS bytea LANGUAGE sql "
+    "AS 'SELECT by_worker'",
+    "a child": "CREATE TABLE spy () INHERITS (versions)",
+}
+
+
+@pytest.mark.parametrize("statement", PLANTED.values(), ids=PLANTED)
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_schema_with_something_planted(attacked: AttackedStore, statement: str) -> None:
+    """The writer plants a trigger, rule, policy, default, check, index, view, child table or function in the schema, or
+    exchanges a function. The store is refused.
+    """
+    spy = f"spy_{attacked.keys.folder.name}".replace("-", "_").lower()
+    elsewhere = f"public.{spy}"
+    await attacked.execute(f"CREATE FUNCTION {elsewhere}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    await attacked.execute(
+        f"CREATE FUNCTION {elsewhere}_number() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 1::bigint'"
+    )
+    await attacked.execute(statement.format(elsewhere=elsewhere))
+    with pytest.raises(StoreCorrupt, match="was changed"):
+        async with attacked.keys.vault():
+            pass

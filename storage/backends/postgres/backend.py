@@ -29,6 +29,7 @@ from .hints import Listener
 from .lease import LEASE_SECONDS, Lease
 from .observer import PostgresObserver
 from .schema import prepare
+from .schema_check import check_schema
 
 _READERS = 3
 _IDLE_SECONDS = 60.0
@@ -63,6 +64,7 @@ class PostgresBackend(Reads):
         try:
             with mapped(target):
                 await prepare(connection, target, create=create)
+                await check_schema(connection, target)
                 readers = await asyncpg.create_pool(
                     min_size=0,
                     max_size=_READERS,
