@@ -209,9 +209,12 @@ class Administration(Acting):
         keyring.covered = frozenset(state.covers)
         await self._connections(opened, keyring, state).resealed(state, batch, coming=True)
         await self._commit(opened, keyring, state, batch)
+        # From the first commit on, nothing new comes under the earlier keys of an environment that has no flows; and a
+        # connection may have been made meanwhile.
         batch = Batch(guard=opened.keyring.deciding)
-        # From the first commit on nothing new can come into the service's domain of an environment that has nothing.
-        if await close(opened.backend, opened.keyring, batch):
+        await self._connections(opened, opened.keyring, state).resealed(state, batch, coming=True)
+        await close(opened.backend, opened.keyring, batch)
+        if batch.rows():
             await opened.backend.commit(batch)
 
     async def remove(self, environment: str) -> KeyState:

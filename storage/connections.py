@@ -196,7 +196,8 @@ class Connections:
                 raise RecordNotFound("The connection was removed.")
             info, values = self._opened(current, await self._key_row(row.connection_id))
             state = self._state()
-            if placed and state.cover is not None and domain_of(state, info.oauth) not in (info.domain, Domain.SERVICE):
+            placed_now = placed and self._keyring.closed > 0 and state.cover is not None
+            if placed_now and domain_of(state, info.oauth) not in (info.domain, Domain.SERVICE):
                 raise IntegrityError(
                     f"Connection {row.connection_id.hex()}: the service's key sealed it, although it is under the "
                     "policy's key."

@@ -63,9 +63,9 @@ class Head(NamedTuple):
     linked: int = 0
     earlier: bytes = b""
 
-    def bound(self, earlier: bytes) -> Head:
-        """With the digest of its pages of format 1, empty where there are none."""
-        return self._replace(earlier=earlier) if earlier else self._replace(linked=1)
+    def bound(self, earlier: bytes, switched: int) -> Head:
+        """With the digest of its pages of format 1, empty where there are none, and the record behind them."""
+        return self._replace(earlier=earlier, linked=self.linked or switched) if earlier else self._replace(linked=1)
 
 
 def open_head(key: ScopeKey, row: RunRow) -> Head:
@@ -260,6 +260,16 @@ class RunReader:
     def seq(self) -> int:
         """The number of the record after the last that was read."""
         return self._chain.seq
+
+    @property
+    def link(self) -> bytes:
+        """The link of the last page that was read."""
+        return self._chain.link
+
+    @property
+    def switched(self) -> int:
+        """From this record on, the pages that were read are of format 2."""
+        return self._chain.switched
 
     @property
     def earlier(self) -> bytes | None:

@@ -28,7 +28,7 @@ from .purposes import Domain, Index, Kind, Role
 from .rows import EnvironmentKeyRow, Guard, KeyRow
 
 STEERING: Final = frozenset({Kind.RUN, Kind.FLOW, Kind.TRIGGER, Kind.MESSAGE, Kind.INBOX})
-"""What is refused under the service's key once its domain is closed, see `closing`."""
+"""What is refused under earlier keys once these are closed, see `closing`."""
 
 
 class Keyring:
@@ -58,7 +58,7 @@ class Keyring:
         # Of the state that goes with these keys; see keystate.
         self.epoch = self.lock_epoch = 0
         self.covered: frozenset[int] = frozenset()
-        self.closed = False
+        self.closed = 0
         self._forgotten = False
         self._keys = {(key.domain, key.version): key for key in keys}
         self._rows = {(row.domain, row.version): row for row in rows}
@@ -119,6 +119,10 @@ class Keyring:
     def key_id(self, domain: int, version: int) -> str:
         """The id of an environment key, in hex."""
         return self._rows[domain, version].kid.hex()
+
+    def opens(self, domain: int) -> bool:
+        """Whether it has the live key of a domain."""
+        return domain in self._live
 
     def live_version(self, domain: int) -> int:
         """The number of the environment key that seals what is new in a domain. Raises EnvironmentLocked."""
@@ -286,12 +290,12 @@ class Keyring:
         Raises IntegrityError for an altered one, StaleKeys for one under an environment key that this keyring never
         had, EnvironmentLocked where the domain is locked.
         """
-        self._need_open(row)
         key = self._keys.get((row.domain, row.key_version))
         if key is None:
             if not self._keys or (self.locked and (row.domain, row.key_version) in self._rows):
                 raise _locked()
             raise StaleKeys("A key row names an environment key that this process has not seen.")
+        self._need_open(row)
         return key.open_scope(row.kind, row.scope, row.generation, row.kid, row.wrapped)
 
     def rewrap_scope(self, row: KeyRow, domain: int) -> KeyRow:
@@ -306,8 +310,9 @@ class Keyring:
         return row._replace(domain=live.domain, key_version=live.version, wrapped=wrapped)
 
     def _need_open(self, row: KeyRow) -> None:
-        if self.closed and row.kind in STEERING and row.domain not in self.covered:
-            raise IntegrityError("The service's key sealed it, although everything here is under the policy's key.")
+        accepted = row.domain == self.domain and row.key_version >= self.closed
+        if self.closed and not accepted and row.kind in STEERING:
+            raise IntegrityError("It is under an earlier environment key, although everything went over to a later.")
 
     # --- names
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .closing import closed_version
+from .closing import closed_at
 from .errors import EnvironmentLocked, StaleKeys
 from .key_calls import KeyCalls
 from .key_probe import KeyProbe
@@ -87,8 +87,8 @@ class KeySource:
             )
         keyring.domain = state.domain
         keyring.covered = frozenset(state.covers)
-        if keyring is not service and state.cover is not None:
-            keyring.closed = await closed_version(self._backend, keyring) > 0
+        if keyring.opens(state.domain):
+            keyring.closed, _ = await closed_at(self._backend, keyring)
         if not self._floor.bears(state):  # another task has loaded a later one in the meantime
             return await self.load(locked=locked, unlocked=unlocked)
         # An administrator's lock holds where no customer's key is missing, too.

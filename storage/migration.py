@@ -126,9 +126,9 @@ class Migration:
     async def _end(self, operation: Operation, status: str, error: str | None) -> Operation:
         batch = Batch(guard=self._keyring.deciding if status == SUCCEEDED else self._keyring.guard)
         ended = await self._operations.moved(operation, batch, done=operation.done, status=status, error=error)
-        closing = status == SUCCEEDED and await close(self._backend, self._keyring, batch)
+        closed = await close(self._backend, self._keyring, batch) if status == SUCCEEDED else 0
         await self._backend.commit(batch)
-        self._keyring.closed = self._keyring.closed or closing
+        self._keyring.closed = closed or self._keyring.closed
         return ended
 
     # --- the steps

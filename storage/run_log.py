@@ -447,7 +447,7 @@ class RunLog:
         else:
             self._journal.batch.removed_snapshots.append(self.run_id)
         if self.unbound:
-            self._head = self._head.bound(earlier)
+            self._head = self._head.bound(earlier, self._head.linked)
         self._marks.put(self.seq, self._link)
         self._keys = self._keys.with_newer(key)
         self._values = ValueReader(self._backend, self._keys, self.run_id)

@@ -185,8 +185,13 @@ class Runs:
         rows = await self._backend.key_generations(Kind.RUN, run_id)
         keys, row = await self._keys_and_row(run_id)
         head, info = open_head(keys.live, row), open_run_info(keys.live, row)
-        if head.linked != 1 and not head.earlier:
-            head = head.bound(await self._earlier(run_id))
+        unbound = head.linked != 1 and not head.earlier
+        if unbound or head.ended_ms is None:  # pages behind the head have to be before it: their key is an earlier one
+            reader = await self.reader(run_id, apart=True)
+            async for _ in reader.pages():
+                pass
+            head = head._replace(seq=reader.seq, link=reader.link)
+            head = head.bound(reader.earlier or b"", reader.switched) if unbound else head
         key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain, generation=rows[-1].generation + 1)
         snapshot = await self._backend.snapshot(run_id)
         if snapshot is not None and head.ended_ms is None and keys.live.names(snapshot.record):

@@ -68,7 +68,11 @@ class Triggers:
         states = await self._opened(rows, floors)
         others = [scope for scope in await self._backend.flow_scopes() if scope not in self._known]
         for row in await self._backend.keys(Kind.FLOW, others):
-            self._known.setdefault(row.scope, _Known(self._keyring.open_scope(row).domain))
+            try:
+                domain = self._keyring.open_scope(row).domain
+            except IntegrityError:  # read once more
+                domain = await flow_domain(self._backend, self._keyring, row.scope)
+            self._known.setdefault(row.scope, _Known(domain))
         return states
 
     async def due(self, by_ms: int, limit: int) -> list[TriggerState]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from .anchor import Anchor, differences, read_anchor, write_anchor
 from .audit import Act
-from .closing import closed_version
+from .closing import closed_at
 from .connections import Connections
 from .definitions import Definitions
 from .envelope import same
@@ -230,6 +230,7 @@ class _Verifier:
         """All there is, in an order in which what others refer to comes first."""
         await self._keys()
         for what, look in {
+            "closing of earlier keys": self._closing,
             "connections": self._all_connections,
             "operations": self._operations.all,
             "retention": self._all_retentions,
@@ -249,14 +250,15 @@ class _Verifier:
     async def _key_state(self) -> None:
         state = self._source.state  # opened with the keys
         self._fact(Kind.KEY_STATE, self._info.id, state.epoch + state.lock_epoch, [state.epoch, state.lock_epoch])
-        if self._keyring.locked:  # the rest is the customer's
-            return
-        closed, place = await closed_version(self._backend, self._keyring), (int(Kind.CLOSING), self._info.id)
+
+    async def _closing(self) -> None:
+        domain, place = self._source.state.domain, (int(Kind.CLOSING), self._info.id)
+        _, version = await closed_at(self._backend, self._keyring)
         before = None if self._anchor is None else self._anchor.facts.rows.get(place)
-        if closed:
-            self._fact(Kind.CLOSING, self._info.id, closed, [state.domain])
-        elif before is not None and not same(before.content, content_of([state.domain])):
-            self.facts.rows[place] = before  # another policy's
+        if version:
+            self._fact(Kind.CLOSING, self._info.id, version, [domain])
+        elif before is not None and not same(before.content, content_of([domain])):
+            self.facts.rows[place] = before  # in another domain
 
     async def _ledger(self) -> None:
         expected = self._anchor

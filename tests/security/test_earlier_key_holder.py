@@ -217,28 +217,36 @@ async def moved(attacked: AttackedStore) -> AttackedStore:
     return AttackedStore(attacked.keys, url)
 
 
+async def changed(attacked: AttackedStore, folder: Path, change: str) -> EarlierHolder:
+    """The keys are changed; the one who holds them as they were before."""
+    if change == "another customer":
+        await migrated(attacked)
+        holder = await earlier_holder(attacked, folder / "kept", {2: attacked.keys.provider("one")})
+        await migrated(attacked, policy="two")
+        return holder
+    holder = await held(attacked, folder)
+    if change == "migration":
+        await migrated(attacked)
+    else:
+        async with attacked.keys.administration() as administration:
+            await administration.rotate(ENVIRONMENT, data_keys=True)
+        async with attacked.keys.vault() as vault:
+            assert await vault.try_become_executor()
+            await vault.migrate()
+    return holder
+
+
 @pytest.mark.parametrize("change", ["migration", "data keys", "another customer", "move"])
 async def test_an_ended_run_is_started_again(attacked: AttackedStore, tmp_path: Path, change: str) -> None:
     """The holder seals a head by the earlier key that says that an ended run still runs, with a history of its own. It
     is refused after each change of keys.
     """
     await begun(attacked, ended=True)
-    if change == "another customer":
-        await migrated(attacked)
-        holder = await earlier_holder(attacked, tmp_path / "kept", {2: attacked.keys.provider("one")})
-        await migrated(attacked, policy="two")
-    else:
+    if change == "move":
         holder = await held(attacked, tmp_path)
-        if change == "migration":
-            await migrated(attacked)
-        elif change == "move":
-            holder.attacked = attacked = await moved(attacked)
-        else:
-            async with attacked.keys.administration() as administration:
-                await administration.rotate(ENVIRONMENT, data_keys=True)
-            async with attacked.keys.vault() as vault:
-                assert await vault.try_become_executor()
-                await vault.migrate()
+        holder.attacked = attacked = await moved(attacked)
+    else:
+        holder = await changed(attacked, tmp_path, change)
     row, key = await holder.run_row(RUN), holder.key(Kind.RUN, RUN)
     record, link = holder.page(RUN, 1, bytes(32), [[0, "forged"]])
     await attacked.execute(f"DELETE FROM pages WHERE run = {row['id']}")
@@ -255,13 +263,17 @@ async def test_an_ended_run_is_started_again(attacked: AttackedStore, tmp_path: 
     await refused(attacked, lambda vault: vault.open_run(RUN))
 
 
-async def planted(attacked: AttackedStore, kind: Kind, scope: bytes) -> ScopeKey:
-    """A scope key of the attacker's, wrapped by the service's key, in the place of those that there are."""
+async def planted(
+    attacked: AttackedStore, kind: Kind, scope: bytes, keyring: Keyring | None = None, domain: int = Domain.SERVICE
+) -> ScopeKey:
+    """A scope key of the attacker's in the place of those that there are, wrapped by the service's key or by one of
+    this keyring.
+    """
     (environment,) = (await attacked.execute("SELECT environment_id FROM meta"))[0].values()
     rows = [EnvironmentKeyRow(**row) for row in await attacked.rows("environment_keys", "domain = 1")]
     service = Keystore(attacked.keys.keystore).provider(environment)
-    keyring = await Keyring.open(environment, Role.ENVIRONMENT, {Domain.SERVICE: service}, rows)
-    key, key_row = keyring.new_scope(kind, scope, generation=99)
+    keyring = keyring or await Keyring.open(environment, Role.ENVIRONMENT, {Domain.SERVICE: service}, rows)
+    key, key_row = keyring.new_scope(kind, scope, domain, generation=99)
     row = dict(key_row._asdict())
     found = await attacked.execute("SELECT max(id) AS id FROM keys")
     await attacked.execute(f"DELETE FROM keys WHERE kind = {int(kind)} AND scope = ?", scope)
@@ -294,7 +306,7 @@ PLANTED: dict[str, Planted] = {
 @pytest.mark.parametrize("thing", ["flow", "run", "trigger", "message", "request", "connection"])
 async def test_something_is_planted_under_the_service_key(attacked: AttackedStore, thing: str) -> None:
     """The holder removes the customer's key of a thing and seals the thing anew by a key of the service. It is refused,
-    and `verify` names it: the last migration has closed the service's domain.
+    and `verify` names it: the last migration has closed earlier keys.
     """
     await begun(attacked, ended=True)
     await migrated(attacked)
@@ -326,6 +338,45 @@ async def test_something_is_planted_under_the_service_key(attacked: AttackedStor
         if thing == "request":
             assert await vault.inbox() == []
         else:
-            with pytest.raises(IntegrityError, match="service's key"):
+            with pytest.raises(IntegrityError, match=r"service's key|earlier environment key"):
                 await read(vault, scope)
     assert any(at in finding.at for finding in (await attacked.verify()).findings)
+
+
+@pytest.mark.parametrize("change", ["data keys", "another customer"])
+async def test_something_is_planted_under_an_earlier_environment_key(
+    attacked: AttackedStore, tmp_path: Path, change: str
+) -> None:
+    """The holder of an environment key from before a rotation or a swap wraps a key of a flow by it and seals the flow
+    anew. It is refused, and `verify` names it: the migration has closed earlier keys.
+    """
+    await begun(attacked, ended=True)
+    holder = await changed(attacked, tmp_path, change)
+    assert (await attacked.verify()).ok
+    (row,) = await attacked.rows("flows")
+    flow, domain = row["flow_id"], row["domain"]
+    key = await planted(attacked, Kind.FLOW, flow, holder.keyring, domain)
+    record = key.seal(key.place(Purpose.FLOW, flow), 0, row["row_version"], pack(forged("flow", row)))
+    await attacked.changed("UPDATE flows SET record = ?", record)
+    async with attacked.keys.vault() as vault:
+        with pytest.raises(IntegrityError, match="earlier environment key"):
+            await vault.flow("flow")
+    assert any("flow" in finding.at for finding in (await attacked.verify()).findings)
+
+
+async def test_the_row_that_closes_earlier_keys_is_removed(attacked: AttackedStore) -> None:
+    """The holder removes the row that closes the service's domain, so that his own rows would be accepted again. With
+    the row alone removed nothing opens; with its key removed as well, an anchor says so.
+    """
+    await begun(attacked, ended=True)
+    await migrated(attacked)
+    anchor = (await attacked.verify(new_anchor=True)).anchor
+    assert (await attacked.verify(anchor=anchor)).ok
+    await attacked.changed("DELETE FROM operations WHERE created_ms = 0")
+    with pytest.raises(IntegrityError, match="closes earlier keys"):
+        async with attacked.keys.vault():
+            pass
+    assert not (await attacked.verify()).ok
+    await attacked.changed(f"DELETE FROM keys WHERE kind = {int(Kind.CLOSING)}")
+    (finding,) = (await attacked.verify(anchor=anchor)).findings
+    assert "closing" in finding.at
