@@ -211,8 +211,10 @@ class ScopeKey(_Secret):
         return _BEGINNINGS[form, codec] + self._rest + _PURPOSES[purpose] + size + record_id
 
     def seal(self, place: bytes, seq: int, row_version: int, plaintext: bytes) -> bytes:
-        """A sealed record. Raises SealLimit after 2^31 records."""
-        self.seals += 1
+        """A sealed record. Raises SealLimit after 2^31 records: those that this process has sealed, or those that the
+        number of the record or of its version tells of, which both count from 1 and outlive the process.
+        """
+        self.seals = max(self.seals, seq, row_version) + 1
         if self.seals > MAX_SEALS:
             raise SealLimit("This scope key has sealed as many records as it may.")
         nonce = urandom(NONCE_BYTES)

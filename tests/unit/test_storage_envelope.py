@@ -93,6 +93,13 @@ def test_a_key_seals_no_more_than_it_may() -> None:
         key.seal(key.place(Purpose.PAGE, RUN), 1, 0, b"")
 
 
+@pytest.mark.parametrize(("seq", "row_version"), [(0, envelope.MAX_SEALS), (envelope.MAX_SEALS, 0)])
+def test_the_count_of_a_long_lived_key_outlives_the_process(seq: int, row_version: int) -> None:
+    key = scope_key()  # as a new process has it
+    with pytest.raises(SealLimit):
+        key.seal(key.place(Purpose.TRIGGER, RUN), seq, row_version, b"")
+
+
 def test_a_link_binds_what_came_before() -> None:
     key = scope_key()
     record = key.seal(key.place(Purpose.PAGE, RUN), 1, 0, b"abc")

@@ -210,7 +210,8 @@ def test_the_vector_files_are_what_the_specification_says() -> None:
 
 @pytest.mark.usefixtures("fixed_nonce")
 @pytest.mark.parametrize(("form", "file"), [(1, "sealed_record_1.json"), (2, "linked_record_2.json")])
-def test_records_and_links(form: int, file: str) -> None:
+def test_records_and_links(form: int, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(envelope, "MAX_SEALS", 1 << 64)  # some vectors have larger numbers than a key may seal
     key = envelope.ScopeKey(KEY, ENVIRONMENT, Kind.RUN, RUN)
     for vector in json.loads((VECTORS / file).read_text()):
         text = vector["plaintext"]
