@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..engine.errors import SealflowError
 
-class StorageError(Exception):
+
+class StorageError(SealflowError):
     """A failure of the store. `code` is stable and meant for programs; `hint` is the next step, for people."""
 
     code = "StorageError"
     default_hint: str | None = None
 
     def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint if hint is not None else self.default_hint
-        if code is not None:
-            self.code = code
+        super().__init__(message, code=code, hint=hint if hint is not None else self.default_hint)
 
 
 class IntegrityError(StorageError):
@@ -215,6 +213,15 @@ class StoreNotWritable(StorageError):
 
     code = "StoreNotWritable"
     default_hint = "Give this user the right to write the folder, or choose another one."
+
+
+class StoreGone(StorageError):
+    """The store's file was removed, moved or replaced while it was open: what was written last is in no file that could
+    be opened again. Nothing more is acknowledged.
+    """
+
+    code = "StoreGone"
+    default_hint = "Put the file back, or restore a backup, and start again."
 
 
 class StoreFull(StorageError):

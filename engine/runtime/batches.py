@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...storage import Message, NotStorable, ensure_storable
+from ...storage import Message, NotStorable, StorageError, ensure_storable
 from ..errors import NotFound, SealflowError
 from ..kernel import Invoke
 from ..kernel.batch import Batch, Sent, batches_of, of_queue, queue_of, released, sent, trigger_named
@@ -73,7 +73,9 @@ class Batches:
                 flow = await self._receiver(command, message)
                 domain = max((await self._executor.vault.flow(flow.id)).domain, run.log.domain)
                 run.with_result(command, lambda: self._queue(flow, message, domain, run.log.run_id))
-        except (SealflowError, NotStorable) as error:
+        except SealflowError as error:
+            if isinstance(error, StorageError) and not isinstance(error, NotStorable):
+                raise  # it waits for the store: no outcome of an action
             return _failure(error.code, error.message)
         return Answer(SUCCEEDED, "Accepted", message.outputs(), None)
 

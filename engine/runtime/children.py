@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ...connectors import status_name
+from ...storage import StorageError
 from ..cloud import key_of
 from ..errors import NotFound, SealflowError
 from ..kernel import Entry, Invoke, Plan, State
@@ -63,6 +64,8 @@ class Children:
             )
         try:
             nested = self.level(parent, flow)
+        except StorageError:
+            raise  # it waits for the store: no outcome of an action
         except SealflowError as error:
             return _failure(error.code, error.message)
         child_id = command.child_id
@@ -88,6 +91,8 @@ class Children:
                     tracking=parent.state.pins.get("tracking"),
                     nested=nested,
                 )
+            except StorageError:
+                raise  # it waits for the store: no outcome of an action
             except SealflowError as error:
                 return _failure(error.code, error.message)
             if not starts:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from ...storage import StorageError
 from ..datatypes import plain, restored, stored
 from ..errors import NotFound, SealflowError
 from ..kernel import Invoke, State
@@ -122,6 +123,8 @@ class DesktopCalls:
                 )
                 limit(start, asked.timeout)
                 group, priority = await self._group(parent, asked), priority_of(asked.priority)
+            except StorageError:
+                raise  # it waits for the store: no outcome of an action
             except SealflowError as error:
                 return _failure(error.code, error)
             tracking = parent.state.pins.get("tracking") or start.pins["tracking"]

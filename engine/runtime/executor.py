@@ -446,6 +446,8 @@ class Executor:
         self._watching = self.claims.taking = True
         if self.vault.workers.shared:
             await self.vault.workers.ask_for_role(True)
+            if not self.queue.alone:  # it may have joined as one that leaves the lead to others
+                await self.vault.workers.lead()
         async with self._beginning:
             if self.scheduler is None and self.leads:
                 scheduler = Scheduler(self)

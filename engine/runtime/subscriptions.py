@@ -13,6 +13,7 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from ...storage import StorageError
 from ..errors import SealflowError
 from ..kernel import Operation, Plan
 from ..kernel.polling import WEBHOOK, Request, subscription_of
@@ -44,6 +45,8 @@ async def subscribe(
     url = registration.callback_url
     try:
         request, leaving = subscription_of(plan, pins, now, url)
+    except StorageError:
+        raise  # it waits for the store: no outcome of an action
     except SealflowError as error:
         return registration.note(now, "Failed", error.code, error=error)
     trigger = trigger_of(plan)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import ensure_storable
+from ...storage import StorageError, ensure_storable
 from ..errors import Denied, SealflowError
 from ..kernel import Plan
 from ..kernel.batch import BATCH, batches_of, next_occurrence
@@ -169,6 +169,8 @@ class Triggers:
             registration.with_token()
             try:
                 self._read(registration, deployed, now)
+            except StorageError:
+                raise  # it waits for the store: no outcome of an action
             except SealflowError as error:
                 registration.kind, registration.recurrence, registration.scheduled = CALLED, None, None
                 registration.problem = {"code": error.code, "message": error.message}
@@ -305,6 +307,8 @@ class Triggers:
             return
         try:
             request = request_of(plan, self._pins(deployed, now), now, location=registration.location)
+        except StorageError:
+            raise  # it waits for the store: no outcome of an action
         except SealflowError as error:
             await self._nothing(registration, deployed, now, rule.after(now), "Failed", error.code, error.message)
             return
@@ -359,6 +363,8 @@ class Triggers:
         """
         try:
             starts = self._starts(deployed, now, firing=firing, body=body)
+        except StorageError:
+            raise  # it waits for the store: no outcome of an action
         except SealflowError as error:
             await self._nothing(registration, deployed, now, following, "Failed", error.code, error.message)
             return False

@@ -20,7 +20,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from ...connectors import Failure
-from ...storage import Message, NotStorable, Vault, ensure_storable
+from ...storage import Message, NotStorable, StorageError, Vault, ensure_storable
 from ..datatypes import Datum, Item, plain, restored, stored
 from ..errors import DefinitionError, NotFound, SealflowError
 from ..kernel import Invoke
@@ -230,7 +230,9 @@ class QueueActions:
                 raise Failure("OperationNotFound", f"There is no action '{command.operation.name}' here.")
             given = command.inputs if isinstance(command.inputs, dict) else {}
             outputs = await action(self, run, command, {name.lower(): restored(value) for name, value in given.items()})
-        except (Failure, SealflowError, NotStorable) as error:
+        except (Failure, SealflowError) as error:
+            if isinstance(error, StorageError) and not isinstance(error, NotStorable):
+                raise  # it waits for the store: no outcome of an action
             code = "WorkQueueNotFoundError" if error.code == "WorkQueueNotFound" else error.code
             return Answer(FAILED, code, None, {"code": code, "message": error.message})
         return Answer(SUCCEEDED, "OK", {"body": {name: stored(value) for name, value in outputs.items()}}, None)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sealflow
+import sealflow.storage
 from sealflow.storage import (
     KeyMissing,
     Keystore,
@@ -26,6 +28,7 @@ from sealflow.storage import (
     StoreBusy,
     StoreCorrupt,
     StoreFull,
+    StoreGone,
     StoreNotWritable,
     Vault,
     WrongKey,
@@ -478,3 +481,35 @@ async def test_a_refusal_that_names_no_run_of_the_batch_fails_all_of_it() -> Non
         await written.flush()
     assert log.events == ["RunNotOwned"]
     await written.close()
+
+
+@pytest.mark.parametrize("name", ["store.db", "store.db-wal"])
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_nothing_is_acknowledged_in_a_file_that_is_gone(tmp_path: Path, name: str, replaced: bool) -> None:
+    store, vault = await make(tmp_path)
+    log = new_run(vault)
+    log.append([["kept"]])
+    await vault.flush()
+    (file,) = (tmp_path / "home").glob(f"environments/*/{name}")
+    copy = tmp_path / "copy"
+    shutil.copy(file, copy)
+    file.unlink()
+    if replaced:
+        shutil.copy(copy, file)
+    durable: list[int] = []
+    log.append([["lost"]], on_durable=lambda: durable.append(1))
+    with pytest.raises(StoreGone):
+        await vault.flush()
+    with pytest.raises(StoreGone):
+        await vault.put_flow("late", {"x": 1})
+    assert durable == []
+    await vault.close()
+    await store.close()
+
+
+def test_every_public_error_is_a_sealflow_error() -> None:
+    errors = [getattr(sealflow.storage, name) for name in sealflow.storage.__all__]
+    found = [each for each in errors if isinstance(each, type) and issubclass(each, Exception)]
+    assert len(found) > 30
+    assert all(issubclass(each, sealflow.SealflowError) for each in found)
+    assert StorageError("text", hint="do").to_json() == {"code": "StorageError", "message": "text", "hint": "do"}

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from ....storage.errors import StorageError
 from ...errors import Denied, ExpressionError, NotFound, SealflowError
 from .hints import for_home
 from .output import note, one_line, paint, printable, say_json
@@ -73,7 +74,7 @@ def about(file: str) -> Iterator[None]:
     """Name the file in errors about its content that come out of this block."""
     try:
         yield
-    except (NotFound, Denied, WaitTimeoutError, InterruptedRunError):
+    except (NotFound, Denied, WaitTimeoutError, InterruptedRunError, StorageError):
         raise
     except SealflowError as error:
         error.add_note(file)
@@ -109,7 +110,7 @@ def exit_code(error: BaseException) -> int:
         return NOT_FOUND
     if isinstance(error, Denied):
         return DENIED
-    if isinstance(error, SealflowError):
+    if isinstance(error, SealflowError) and not isinstance(error, StorageError):
         return INVALID
     return DENIED  # the store's: a wrong or missing key, a folder or file that may not or cannot be used
 

@@ -28,6 +28,7 @@ from ..rows import checked, of_run
 from .administration import check_guard, write, write_first, write_flow
 from .connection import BUSY_SECONDS, connect, mapped, system_error
 from .copies import copy_from, copy_to
+from .identity import StoreFiles
 from .lock import ExecutorLock
 from .observer import SQLiteObserver
 from .pace import Pace
@@ -57,6 +58,7 @@ class SQLiteBackend(Reads):
         self._wanted = ExecutorLock(path.with_name("executor.wanted"))
         self._ready = Ready()
         self._pace = Pace()
+        self._files = StoreFiles(path)
         # Works of the writer's thread: each is counted by one side only. Where they are equal it has nothing to do.
         self._given = self._done = 0
         self._closed = False
@@ -300,6 +302,7 @@ class SQLiteBackend(Reads):
             for run in batch.runs:
                 self._runs.pop(run.run_id, None)
             raise
+        self._files.check()  # before anything is acknowledged that lies in files which nobody finds again
         for update in batch.run_updates:
             if update.ended_ms is not None:
                 self._runs.pop(update.run_id, None)
