@@ -210,3 +210,38 @@ async def test_a_script_that_doubles_a_text(tmp_path: Path) -> None:
         result = await run.result(timeout=60)
     assert result.status == "Failed"
     assert result.error is not None
+
+
+# --- secrets in errors
+
+SECRET = "s3cret-4711"
+READERS: dict[str, dict[str, Any]] = {
+    "a conversion": compose("@int(outputs('S'))", "S"),
+    "a parameter": compose("@int(parameters('k'))", "S"),
+    "a schema": {"type": "ParseJson", "inputs": {"content": "@outputs('S')", "schema": {"type": "object"}}},
+    "broken JSON": compose("@json(concat('{', outputs('S')))", "S"),
+    "a loop": {"type": "Foreach", "foreach": "@outputs('S')", "actions": {}},
+    "a member": compose("@outputs('S')['s3']", "S"),
+    "an address": {"type": "Http", "inputs": {"method": "GET", "uri": "@outputs('S')"}},
+    "a time": {"type": "Wait", "inputs": {"until": {"timestamp": "@outputs('S')"}}},
+    "a date": compose("@formatDateTime(outputs('S'))", "S"),
+    "a switch": {"type": "Switch", "expression": "@int(outputs('S'))", "cases": {}},
+    "a condition": {"type": "If", "expression": {"greater": ["@int(outputs('S'))", 1]}, "actions": {}},
+    "a XPath": compose("@xpath(xml(outputs('S')), outputs('S'))", "S"),
+}
+
+
+def test_an_error_that_quotes_a_secret(cli: Cli) -> None:
+    """The maker reads secured values in ways that fail, so that the error quotes them. Who looks at the run, live or
+    later, sees errors without the values.
+    """
+    secured = {"runtimeConfiguration": {"secureData": {"properties": ["inputs", "outputs"]}}}
+    actions: dict[str, Any] = {"S": {**compose(SECRET + "x"), **secured}}
+    for name, action in READERS.items():
+        actions[name] = {**action, "runAfter": {"S": ["Succeeded"]}}
+    parameters = {"k": {"type": "SecureString", "defaultValue": SECRET}}
+    shown = [cli("run", cli.flow("f", actions, parameters=parameters), "--full")]
+    shown += [cli("runs", "show", "latest", "--full"), cli("runs", "show", "latest", "--json"), cli("runs", "list")]
+    assert shown[0].code == 1
+    assert len([1 for action in shown[2].json["actions"] if action["status"] == "Failed"]) == len(READERS)
+    assert [each for each in shown if SECRET in each.out + each.err] == []

@@ -37,10 +37,13 @@ FILES: Final = {
     "tests/security/test_inbox_replay.py": "The database writer",
     "tests/security/test_interrupted_move.py": "The database writer",
     "tests/security/test_bundles.py": "The database writer",
+    "tests/security/test_storage_guards.py": "The database writer",
     "tests/security/test_earlier_key_holder.py": "The holder of an earlier key",
     "tests/security/test_revoked_reader.py": "The reader after a revocation",
+    "tests/security/test_busy_loop.py": "The reader after a revocation",
     "tests/security/test_snooper.py": "The snooper",
     "tests/security/test_core_files.py": "The snooper",
+    "tests/security/test_keystore_file.py": "The database writer",
 }
 """Whose attacks a file holds. All other files of `tests/security` are the maker's."""
 
