@@ -1,7 +1,7 @@
 """Moves what an environment has to the key that covers it now, while flows are deployed, started and run.
 
-Fast: every scope key is wrapped anew. What will still be written to (flows, triggers, runs in flight) takes a fresh
-scope key at the same time, so that no key that another domain's environment key ever sealed seals anything new.
+Fast: every scope key is wrapped anew. Whatever steers (flows, triggers, messages, requests, the rows of runs) takes a
+fresh scope key at the same time, so that no key that another environment key ever wrapped seals anything that counts.
 Full: the histories of runs are sealed again as well, and the scope keys that sealed them before are shredded.
 
 Each step is one commit that also says how far the work is, so that it goes on after a crash where it stood. Only the
@@ -239,7 +239,8 @@ class Migration:
             and run is not None
             and (run.ended_ms is not None or not await self._runs.change_key(row.scope, domain))
         ):
-            await self._runs.renew_row(row.scope, domain, batch)
+            known = (run, generations) if run.ended_ms is not None else None
+            await self._runs.renew_row(row.scope, domain, batch, known)
             self._renewed.add(row.scope)
         batch.rewrapped_keys.append(self._keyring.rewrap_scope(row, domain))
         return 1

@@ -178,12 +178,19 @@ class Runs:
                 await self._backend.release([run_id])
             return True
 
-    async def renew_row(self, run_id: bytes, domain: int, batch: Batch) -> None:
+    async def renew_row(
+        self, run_id: bytes, domain: int, batch: Batch, known: tuple[RunRow, list[KeyRow]] | None = None
+    ) -> None:
         """Seal head, summary and snapshot of a run without a writer by a fresh key of a domain, and put them into the
-        batch. The pages stay under the earlier keys; this head binds them. Raises TamperedHistory.
+        batch. The pages stay under the earlier keys; this head binds them. `known` are the row and the key rows of a
+        run that has ended, where they were read before. Raises TamperedHistory.
         """
-        rows = await self._backend.key_generations(Kind.RUN, run_id)
-        keys, row = await self._keys_and_row(run_id)
+        if known is None:
+            rows = await self._backend.key_generations(Kind.RUN, run_id)
+            keys, row = await self._keys_and_row(run_id)
+        else:
+            row, rows = known
+            keys = RunKeys([self._keyring.open_scope(each) for each in rows])
         head, info = open_head(keys.live, row), open_run_info(keys.live, row)
         unbound = head.linked != 1 and not head.earlier
         if unbound or head.ended_ms is None:  # pages behind the head have to be before it: their key is an earlier one
@@ -193,8 +200,8 @@ class Runs:
             head = head._replace(seq=reader.seq, link=reader.link)
             head = head.bound(reader.earlier or b"", reader.switched) if unbound else head
         key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain, generation=rows[-1].generation + 1)
-        snapshot = await self._backend.snapshot(run_id)
-        if snapshot is not None and head.ended_ms is None and keys.live.names(snapshot.record):
+        snapshot = await self._backend.snapshot(run_id) if head.ended_ms is None else None
+        if snapshot is not None and keys.live.names(snapshot.record):
             batch.snapshots[run_id] = sealed_anew(snapshot, keys.live, key)
         else:
             batch.removed_snapshots.append(run_id)
