@@ -91,6 +91,8 @@ def _of_content(history: History, moment: int, rows: Moment, place: tuple[str, .
         return f"{kind}: earlier"
     if kind in _LISTS and set(is_) <= {each for found in earlier if isinstance(found, tuple) for each in found}:
         return f"{kind}: earlier"
+    if kind == "resumed" and should is not None and is_[0] <= should[0] and is_[1] in {e[1] for e in earlier if e}:
+        return f"{kind}: earlier"  # an earlier row with later pages: the engine finds the end in them
     if kind == "history" and should is not None and is_ == should[: len(is_)]:
         return f"{kind}: earlier"  # between two moments
     return f"!{kind}"
