@@ -175,6 +175,8 @@ class _Reading:
     async def _keys(self, keyring: Keyring, live: Mapping[int, EnvironmentKeyRow]) -> list[EnvironmentKeyUse]:
         uses: dict[tuple[int, int], dict[str, int]] = {}
         for count in await self._backend.key_counts():
+            if count.kind == Kind.CLOSING:  # a row that says something of the other keys, see `closing`
+                continue
             kinds = uses.setdefault((count.domain, count.key_version), {})
             kinds[Kind(count.kind).name.lower()] = count.scopes
         return [
