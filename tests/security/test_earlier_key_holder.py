@@ -4,16 +4,19 @@ Nothing that an earlier key could have sealed steers anything.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sealflow
 from attacked_store import AttackedStore, Row
 from customer_keys import ENVIRONMENT
 from earlier_holder import EarlierHolder, earlier_holder
 from earlier_version import earlier_version
 from postgres_server import shared_server
+from sealflow.engine.kernel.timing import SECOND
 from sealflow.storage import IntegrityError, Keystore, TamperedHistory, Vault
 from sealflow.storage.codec import pack
 from sealflow.storage.envelope import ScopeKey
@@ -150,6 +153,66 @@ async def test_a_snapshot_is_sealed_by_an_earlier_key(attacked: AttackedStore, t
         assert (log.seq, await log.record(1)) == (4, [0, "honest"])
     (finding,) = (await attacked.verify()).findings
     assert (finding.run, "snapshot" in finding.problem) == (RUN, True)
+
+
+async def test_a_forged_snapshot_does_not_steer_a_call(attacked: AttackedStore, tmp_path: Path) -> None:
+    """A flow waits and then calls the address in a variable. After a migration the holder seals its snapshot by the
+    earlier key, with another address. The call goes to the address that the flow set.
+    """
+    called: list[str] = []
+
+    async def service(call: sealflow.Call) -> Any:
+        inputs: Any = call.inputs
+        called.append(inputs["uri"])
+        return sealflow.Reply(200, {}, None)
+
+    clock = sealflow.VirtualClock(17_000_000_000_000_000)
+
+    def opened() -> Any:
+        return sealflow.open(attacked.keys.home, keystore=attacked.keys.keystore, clock=clock)
+
+    async with opened() as engine:
+        env = await engine.environment(ENVIRONMENT)
+        await env.deploy("f", CALLS)
+        (run,) = await env.start("f")
+        while not (await attacked.rows("snapshots")):
+            await asyncio.sleep(0)
+    holder, run_id = await held(attacked, tmp_path), bytes.fromhex(run.id.replace("-", ""))
+    (row,) = await attacked.rows("snapshots")
+    key = holder.key(Kind.RUN, run_id)
+    place = key.place(Purpose.SNAPSHOT, run_id)
+    data = key.open(place, row["seq"], 0, row["record"])
+    assert b"https://honest" in data
+    await migrated(attacked)
+    record = key.seal(place, row["seq"], 0, data.replace(b"https://honest", b"https://forged"))
+    await attacked.changed("UPDATE snapshots SET record = ?", record)
+    async with opened() as engine:
+        engine.connectors.register("http", service)
+        env = await engine.environment(ENVIRONMENT)
+        stored = await env.run(run.id)
+        waiting = asyncio.ensure_future(stored.wait())
+        while not waiting.done():
+            clock.advance(60 * SECOND)
+            await asyncio.sleep(0)
+        await waiting
+    assert called == ["https://honest.example/"]
+
+
+CALLS: dict[str, Any] = {
+    "triggers": {"manual": {"type": "Request", "kind": "Http"}},
+    "actions": {
+        "to": {
+            "type": "InitializeVariable",
+            "inputs": {"variables": [{"name": "to", "type": "string", "value": "https://honest.example/"}]},
+        },
+        "wait": {
+            "type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Hour"}}, "runAfter": {"to": ["Succeeded"]},
+        },
+        "call": {
+            "type": "Http", "inputs": {"method": "GET", "uri": "@variables('to')"}, "runAfter": {"wait": ["Succeeded"]},
+        },
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
