@@ -55,7 +55,7 @@ def test_random_rows_in_a_schema(runner: asyncio.Runner, tmp_path: Path) -> None
     """The same on PostgreSQL."""
     server = shared_server()
     outcome = Outcome()
-    history = runner.run(honest_history(tmp_path, server.url))
+    history = runner.run(honest_history(tmp_path, server.url, every=1 if LONG else 4))
     runner.run(campaign(history, random.Random(1), 400 if LONG else 8, outcome))
     assert outcome.sequences
     assert outcome.violations == []

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attacked_store import AttackedControl, AttackedStore
 from customer_keys import ENVIRONMENT, Customer, customer
-from random_attack import COORDINATION, Moment
+from random_attack import COORDINATION, Moment, Tables
 from sealflow.storage import RecordNotFound, Retention, StorageError, Store, Vault
 from sealflow.storage.administration import Actor, Administration
 from sealflow.storage.key_calls import CALLS
@@ -41,6 +41,24 @@ class SteadyStore(AttackedStore):
     async def _schema(self) -> str:
         return self.schema
 
+    async def copy(self, *tables: str) -> Tables:
+        """As of every store, by one connection."""
+        if self.url is None:
+            return await super().copy(*tables)
+        import asyncpg
+
+        connection = await asyncpg.connect(self.url, server_settings={"search_path": self.schema})
+        try:
+            names = tables or [
+                row[0]
+                for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+            ]
+            return {
+                name: [dict(row) for row in await connection.fetch(f"SELECT * FROM {name}")] for name in sorted(names)
+            }
+        finally:
+            await connection.close()
+
 
 @dataclass(slots=True)
 class History:
@@ -58,7 +76,10 @@ class History:
     async def put(self, moment: Moment) -> None:
         """Writes all rows of both stores. Raises what the database refuses."""
         for store, tables in zip((self.environment, self.control), moment, strict=True):
-            await store.put_back({name: rows for name, rows in tables.items() if name not in COORDINATION})
+            there = await store.copy()
+            await store.put_back(
+                {name: rows for name, rows in tables.items() if name not in COORDINATION and rows != there[name]}
+            )
 
     async def look(self) -> Served:
         """What a process that is started now serves. Whatever it writes is for the caller to take away."""
@@ -213,18 +234,20 @@ def _ids(found: Any) -> tuple[bytes, ...]:
     return () if isinstance(found, Refused) else found
 
 
-async def honest_history(folder: Path, url: str | None = None) -> History:
+async def honest_history(folder: Path, url: str | None = None, *, every: int = 1) -> History:
     """One with everything in it: deployments, runs, callbacks, triggers, a policy, a swap, rotations, a migration,
-    locks, permissions, approvals, deletions.
+    locks, permissions, approvals, deletions. `every` 4 keeps each fourth moment, and the last one.
     """
     keys = await customer(folder, url)
     environment = SteadyStore(keys, url)
     environment.schema = await AttackedStore._schema(environment) if url is not None else ""
     history = History(keys, environment, environment.control)
     builder = _Builder(history)
-    for step in builder.steps():
+    steps = builder.steps()
+    for number, step in enumerate(steps, 1):
         await step()
-        history.moments.append((await environment.copy(), await history.control.copy()))
+        if number % every == 0 or number == len(steps):
+            history.moments.append((await environment.copy(), await history.control.copy()))
     for moment in history.moments:
         await history.put(moment)
         history.served.append(await history.look())
