@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from attacked_store import AttackedStore
-from customer_keys import ENVIRONMENT
+from customer_keys import ENVIRONMENT, customer
 from sealflow.storage import (
     EnvironmentLocked,
     IntegrityError,
@@ -25,6 +26,12 @@ from sealflow.storage.envelope import lp
 VALUE = {"run": ["canary-4711" * 9000]}
 """Two chunks."""
 OTHER = {"run": ["another-run" * 9000]}
+
+
+@pytest.fixture
+async def attacked(tmp_path: Path, database: str | None) -> AttackedStore:
+    """An environment of its own: copies of one would meet in the database that one of them moves to."""
+    return AttackedStore(await customer(tmp_path, database), database)
 
 
 @pytest.fixture
