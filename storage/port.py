@@ -333,6 +333,17 @@ class Backend(Protocol):
         ...
 
     @property
+    def holds_role(self) -> bool:
+        """Whether no other process can have taken over what this one executes: asked right before each effect. False
+        where that is not certain, e.g. after this process was stopped for a while.
+        """
+        ...
+
+    async def confirm_role(self) -> None:
+        """Returns when `holds_role` is true again. Raises ExecutorLost."""
+        ...
+
+    @property
     def paused(self) -> bool:
         """Whether an operation goes on that wants all runs for the worker that leads; this is another one. As of the
         last `claim`.

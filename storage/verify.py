@@ -252,7 +252,7 @@ class _Verifier:
         self._fact(Kind.KEY_STATE, self._info.id, state.epoch + state.lock_epoch, [state.epoch, state.lock_epoch])
 
     async def _closing(self) -> None:
-        domain, place = self._source.state.domain, (int(Kind.CLOSING), self._info.id)
+        domain, place = int(self._source.state.domain), (int(Kind.CLOSING), self._info.id)
         _, version = await closed_at(self._backend, self._keyring)
         before = None if self._anchor is None else self._anchor.facts.rows.get(place)
         if version:

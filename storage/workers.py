@@ -39,6 +39,15 @@ class Workers:
         return self._backend.leads
 
     @property
+    def holds_role(self) -> bool:
+        """Whether no other process can have taken over what this one executes: asked right before each effect."""
+        return self._backend.holds_role
+
+    async def confirm_role(self) -> None:
+        """Return when `holds_role` is true again. Raises ExecutorLost."""
+        await self._backend.confirm_role()
+
+    @property
     def paused(self) -> bool:
         """Whether the others are to leave all runs to the one that leads, as long as keys are migrated."""
         return self._backend.paused

@@ -196,7 +196,7 @@ class Access:
                 self._still(opened)
                 await self._underway.look(opened.vault.sealed_items.kept)
                 self._still(opened)
-                performer = Performer(self._connectors, Services(clock=self.clock), self._desktop)
+                performer = Performer(self._connectors, Services(clock=self.clock), self._desktop, opened.vault.workers)
                 executor = Executor(
                     opened.vault, opened.library, self.clock, performer, self._underway, self._run_duration,
                     self._concurrency, self.pins, self.groups, self._serving,

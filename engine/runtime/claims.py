@@ -233,9 +233,13 @@ class Claims:
     async def _hand_over(self) -> None:
         """Work on the environment's keys goes on: whoever leads has all the runs until it is done."""
         executor = self._executor
+        if not executor.live:
+            return
+        await executor.answered()  # nothing is called twice because a run changes hands
         aside = list(executor.live.values())
         for run in aside:
             executor.put_aside(run)
+        executor.parting = False
         if aside:  # with their heads: the new owner continues from what is durable
             await executor.vault.workers.release([run.log.run_id for run in aside])
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from ...storage import ValueTooLarge, Vault, pack_record
+from ...storage import StorageError, ValueTooLarge, Vault, pack_record
 from ..errors import SealflowError
 from ..kernel import History, Invoke, Plan, Record
 from ..kernel import records as event
@@ -40,7 +40,7 @@ from .live import LiveRun
 from .looking import Looking
 from .outgoing import Underway
 from .pace import TurnPace
-from .perform import Answer, Performer
+from .perform import Performer
 from .reviving import Reviving
 from .scheduler import Scheduler
 from .simulate import simulation_of
@@ -68,6 +68,13 @@ INBOX_PERIOD: Final = 0.2
 PARTING_PATIENCE: Final = 5.0
 """Seconds that closing waits for triggers' calls and for the unsubscribe requests of runs that are over."""
 
+
+CALLS_SECONDS: Final = 10.0
+"""How long calls under way have to be answered before a run changes hands; what takes longer is called again, with the
+same key.
+"""
+
+_LOOK_SECONDS: Final = 0.02
 
 LEAST_PATIENCE: Final = 1.0
 """Seconds that the calls of interrupted runs have at least to notice that they are given up."""
@@ -128,7 +135,7 @@ class Executor:
         self.draining = asyncio.Lock()
         self._broken: set[bytes] = set()
         self._ending: list[asyncio.Task[None]] = []
-        self._partings: set[asyncio.Task[Answer]] = set()
+        self._partings: set[asyncio.Task[None]] = set()
         self._collecting = True
         COLLECTING.begin()
 
@@ -305,9 +312,13 @@ class Executor:
 
     def part(self, command: Invoke) -> None:
         """Make the unsubscribe request of a run that is over: once, and nobody waits for what comes of it."""
-        task = asyncio.get_running_loop().create_task(self.performer.perform(command))
+        task = asyncio.get_running_loop().create_task(self._part(command))
         self._partings.add(task)
         task.add_done_callback(self._partings.discard)
+
+    async def _part(self, command: Invoke) -> None:
+        with suppress(StorageError):  # this process was taken over, and whoever has the run makes the request
+            await self.performer.perform(command)
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Do this soon; nobody waits for it. Lost when the executor closes."""
@@ -319,6 +330,17 @@ class Executor:
         self.admission.sleep(run, known=self._reviving.knows(run.log.flow_id))
         self.claims.forget(run.log.run_id)
         self._ending = [task for task in self._ending if not task.done()] + run.put_aside()
+
+    async def answered(self) -> None:
+        """Decide nothing more, and return when the calls under way are answered and their answers recorded, or after
+        CALLS_SECONDS: another process is to have the runs.
+        """
+        self.parting = True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + CALLS_SECONDS
+        while any(run.calling for run in self.live.values()) and loop.time() < end:  # noqa: ASYNC110 (many places)
+            await asyncio.sleep(_LOOK_SECONDS)
+        await self.vault.flush()
 
     def lost(self, run: LiveRun) -> None:
         """Another worker owns the run: it continues there, or here once it is claimed again."""

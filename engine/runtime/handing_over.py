@@ -16,10 +16,6 @@ from .executor import Executor
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-CALLS_SECONDS: Final = 10.0
-"""How long the calls under way have to be answered; what takes longer is called again, with the same key."""
-
-_LOOK_SECONDS: Final = 0.02
 ASK_SECONDS: Final = 20.0
 """How long a worker waits for the role."""
 
@@ -30,10 +26,7 @@ async def hand_over(executor: Executor) -> None:
     """Stop executing here, so that another process goes on with everything; nothing is lost or called twice."""
     executor.parting = True
     await executor.key_work.close()
-    loop = asyncio.get_running_loop()
-    end = loop.time() + CALLS_SECONDS
-    while any(run.calling for run in executor.live.values()) and loop.time() < end:  # noqa: ASYNC110 (many places)
-        await asyncio.sleep(_LOOK_SECONDS)
+    await executor.answered()
     aside = list(executor.live.values())
     for run in aside:
         executor.put_aside(run)

@@ -308,7 +308,7 @@ class LiveRun:
             self.feed(event.tick(self.now()))
 
     def _wants_tick(self) -> bool:
-        return self.machine.needs_tick(self.state) and not self.held
+        return self.machine.needs_tick(self.state) and not self.held and not self.executor.parting
 
     @property
     def busy(self) -> bool:
@@ -420,6 +420,19 @@ class LiveRun:
             if self.state.end is not None and not self._unwritten and not self._heavy:
                 self._finished()
             return
+        if commands and not self.executor.vault.workers.holds_role:
+            self._tasks.spawn(self._release_when_certain(commands))
+        else:
+            self._release(commands)
+
+    async def _release_when_certain(self, commands: list[Command]) -> None:
+        """As `_release`, unless this process was taken over while it could not look."""
+        await self.executor.vault.workers.confirm_role()
+        if self.failure is None and not self.aside:
+            self._release(commands)
+
+    def _release(self, commands: list[Command]) -> None:
+        """Carry out commands whose page is durable, and go on."""
         for command in commands:
             if command.__class__ is Invoke:
                 self._call(command)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ...connectors import Call, Connector, Failure, Registry, Reply, Services, Subscribed, status_name
 from ...connectors.answers import as_value
 from ...connectors.desktop import Session, Settings
 from ...connectors.desktop.port import MODULES
 from ...connectors.port import Content, Recovery, drafted
-from ...storage import StorageError
+from ...storage import ExecutorLost, StorageError
 from ..errors import ExpressionError, SealflowError
 from ..kernel import Invoke
 from ..kernel.inline import INLINE
@@ -59,10 +59,26 @@ class Outside(NamedTuple):
     content: Content | None = None
 
 
-class Performer:
-    """Makes the calls of runs."""
+class Role(Protocol):
+    """That this process executes the runs whose calls are made."""
 
-    def __init__(self, registry: Registry, services: Services, desktop: Settings | None = None) -> None:
+    @property
+    def holds_role(self) -> bool:
+        """Whether no other process can have taken over."""
+        ...
+
+    async def confirm_role(self) -> None:
+        """Return when that is certain again. Raises ExecutorLost."""
+        ...
+
+
+class Performer:
+    """Makes the calls of runs. Each is made only while `role` is held, which is asked right before it."""
+
+    def __init__(
+        self, registry: Registry, services: Services, desktop: Settings | None = None, role: Role | None = None
+    ) -> None:
+        self._role = role
         self.registry = registry
         self.services = services
         self.sessions = Sessions(desktop if desktop is not None else Settings(), services)
@@ -105,6 +121,8 @@ class Performer:
             services = self.services
             if prepared.session is not None or prepared.content is not None:
                 services = replace(services, session=prepared.session, content=prepared.content)
+            if self._role is not None and not self._role.holds_role:
+                await self._role.confirm_role()
             return _outcome(prepared, await prepared.connector.invoke(prepared.call, services))
         except StorageError:
             raise  # of its run, which cannot go on then: nothing that a flow could handle
@@ -121,6 +139,8 @@ class Performer:
         """
         try:
             return await self._ask(request, key, trigger, callback_url)
+        except ExecutorLost:
+            raise  # whoever has taken over asks
         except Exception as error:
             return _fault(request.operation, error)
 
@@ -138,6 +158,8 @@ class Performer:
             callback_url=callback_url,
             timeout=_timeout(operation.settings),
         )
+        if self._role is not None and not self._role.holds_role:
+            await self._role.confirm_role()
         reply = await self.registry.find(operation.connector).invoke(call, self.services)
         if isinstance(reply, Subscribed):
             return Answer(SUCCEEDED, SUBSCRIBED, None, None)

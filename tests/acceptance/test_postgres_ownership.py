@@ -4,6 +4,7 @@ it still would write is refused for that run alone.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from cli_session import compose
 from postgres_server import PostgresServer, shared_server
+from sealflow.engine.runtime import executor as executor_module
 from sealflow.engine.runtime.environment import Environment
 from sealflow.storage import journal, verify_environment
 
@@ -30,6 +32,7 @@ def postgres() -> PostgresServer:
 @pytest.fixture
 async def fleet(tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fleet]:
     monkeypatch.setattr(journal, "HEAD_SECONDS", 3600.0)  # the test says when heads are due
+    monkeypatch.setattr(executor_module, "CALLS_SECONDS", 0.05)
     async with AsyncExitStack() as stack:
         yield Fleet(tmp_path, postgres, stack)
 
@@ -90,6 +93,25 @@ async def test_key_work_takes_runs_from_workers_that_still_owe_them_a_head(
         env._vault._journal.seal_heads()
         await env._vault.flush()
     await _ended_well(fleet, envs[0], runs)
+
+
+async def test_key_work_repeats_no_call_that_is_answered_in_time(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor_module, "CALLS_SECONDS", 60.0)
+    first, second = await fleet.join(), await fleet.join()
+    await first.deploy("f", DEFINITION)
+    runs = await _under_way(fleet, second)
+    owner = await second._execute()
+    assert owner is not None
+    work = asyncio.ensure_future(_rotate(fleet, first))
+
+    async def waits() -> bool:
+        return owner.parting
+
+    await fleet.until(waits)
+    fleet.service.gate.set()
+    await work
+    await _ended_well(fleet, first, runs)
+    assert len(fleet.service.keys) == len(set(fleet.service.keys)) == 2 * RUNS
 
 
 async def test_a_run_that_another_worker_has_fails_alone(fleet: Fleet) -> None:

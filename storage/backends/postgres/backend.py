@@ -145,6 +145,14 @@ class PostgresBackend(Reads):
             await self.hint()
 
     @property
+    def holds_role(self) -> bool:
+        return self._lease.held
+
+    async def confirm_role(self) -> None:
+        self._check_open()
+        await self._lease.confirm()
+
+    @property
     def paused(self) -> bool:
         return self._lease.paused
 

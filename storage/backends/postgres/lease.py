@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from ...errors import StorageError, StoreClosed
+from ...errors import StorageError, StoreClosed, taken_over
 from .batches import SQL
 from .commits import Role
 from .connection import Connection
@@ -24,10 +25,19 @@ LEASE_SECONDS = 15.0
 _HEARTBEATS = 3
 """In the time of one lease."""
 
+_MARGIN = 1 / 6
+"""The part of a lease in which its holder does nothing any more, for clocks that run at different speeds."""
+
 _LEADS, _PAUSED = 1, 2
 """What `tend_worker` says; 0 is neither."""
 
 log = logging.getLogger("sealflow")
+
+
+def boot_time() -> float:
+    """Seconds of a clock that nobody sets and that goes on while the machine sleeps, where there is one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.clock_gettime(clock) if clock is not None else time.monotonic()
 
 
 class Lease:
@@ -37,8 +47,12 @@ class Lease:
     `paused`: another one leads and wants all runs.
     """
 
-    def __init__(self, ask: Callable[..., Awaitable[Any]], seconds: float) -> None:
+    def __init__(
+        self, ask: Callable[..., Awaitable[Any]], seconds: float, now: Callable[[], float] = boot_time
+    ) -> None:
         self._ask = ask
+        self.now = now
+        self._until = float("-inf")
         self.seconds = seconds
         self._time = timedelta(seconds=seconds)
         self._worker = os.urandom(16)
@@ -55,14 +69,20 @@ class Lease:
         back.
         """
         if self.role is None:
-            await self._begin(await self._ask(SQL["take_alone"], self._worker, os.getpid(), self._time), shared=False)
+            began = self.now()
+            epoch = await self._ask(SQL["take_alone"], self._worker, os.getpid(), self._time)
+            self.renewed(began)
+            await self._begin(epoch, shared=False)
         return self.role is not None and not self.shared and not self.lost
 
     async def join(self, *, lead: bool) -> bool:
         """Becomes one of the workers, or says that somebody has the environment for itself."""
         if self.role is None:
             self.may_lead = lead
-            await self._begin(await self._ask(SQL["join_worker"], self._worker, os.getpid(), self._time), shared=True)
+            began = self.now()
+            epoch = await self._ask(SQL["join_worker"], self._worker, os.getpid(), self._time)
+            self.renewed(began)
+            await self._begin(epoch, shared=True)
             await self.tend()
         return self.role is not None and not self.lost
 
@@ -84,6 +104,7 @@ class Lease:
     async def _beat(self, role: Role, keep: str) -> None:
         while True:
             await asyncio.sleep(self._time.total_seconds() / _HEARTBEATS)
+            began = self.now()
             try:
                 kept = await self._ask(keep, *role, self._time)
             except StoreClosed:
@@ -94,6 +115,29 @@ class Lease:
             if kept is None:
                 self.lose()
                 return
+            self.renewed(began)
+
+    def renewed(self, began: float) -> None:
+        """A request that began at this time has renewed the lease."""
+        self._until = max(self._until, began + self.seconds * (1 - _MARGIN))
+
+    @property
+    def held(self) -> bool:
+        """Whether nobody can have taken over by now; without a role there is nothing to take over."""
+        return not self.lost and (self.role is None or self.now() < self._until)
+
+    async def confirm(self) -> None:
+        """Return when the lease is held for certain. Raises ExecutorLost, and the errors of the store."""
+        while not self.held:
+            keep = self.keeping()
+            if keep is None:
+                raise taken_over()
+            sql, role, seconds = keep
+            began = self.now()
+            if await self._ask(sql, *role, seconds) is None:
+                self.lose()
+                raise taken_over()
+            self.renewed(began)
 
     def keeping(self) -> tuple[str, Role, timedelta] | None:
         """The query that renews the lease, with its parameters; None without a role."""

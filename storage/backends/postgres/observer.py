@@ -35,11 +35,14 @@ class PostgresObserver:
         if keep is None or now < self._renewed + self._lease.seconds / _RENEWALS:
             return
         sql, role, duration = keep
+        began = self._lease.now()
         with mapped(self._target):
             kept = await (await self._connected()).fetchval(sql, *role, duration)
         self._renewed = now
         if kept is None:
             self._lease.lose()
+        else:
+            self._lease.renewed(began)
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -150,6 +150,13 @@ class SQLiteBackend(Reads):
         return self._lock.held
 
     @property
+    def holds_role(self) -> bool:
+        return True  # the lock ends with the process only
+
+    async def confirm_role(self) -> None:
+        """It is never in doubt."""
+
+    @property
     def paused(self) -> bool:
         return False
 
