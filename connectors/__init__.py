@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .egress import Egress
+from .egress import Egress, Rule, rule
 from .port import Artifact, Call, Clock, Connector, Failure, Limits, Recovery, Reply, Services, Subscribed
 from .registry import Registry, standard
 from .status import status_name
@@ -28,8 +28,10 @@ __all__ = [
     "Recovery",
     "Registry",
     "Reply",
+    "Rule",
     "Services",
     "Subscribed",
+    "rule",
     "standard",
     "status_name",
 ]

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from ipaddress import ip_address
 from time import monotonic
 from typing import Any, Final
 
 import httpcore
 import httpx
 
-from .egress import Egress
+from .egress import Egress, EgressRefused
+from .egress_connect import NameNotResolved, resolved
 from .http_decoding import BadEncodingError, codings, decoded
 from .http_request import Request
 from .http_streams import Keeper, Kept
@@ -63,6 +62,7 @@ class Transport:
     """Connections under one egress policy, for one event loop. Made by the connector at the first call."""
 
     def __init__(self, egress: Egress) -> None:
+        self.egress = egress
         self._backend = _GuardedBackend(egress)
         self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
@@ -80,12 +80,8 @@ class Transport:
                 return await self._send(request, seconds, limit, decode, keeper)
         except TimeoutError:
             raise Failure("RequestTimedOut", f"{request.server} did not answer within {seconds:g} seconds.") from None
-        except _Refused:
-            raise Failure(
-                "EgressRefused",
-                f"The call to {request.server} was refused: it is an address of the machine itself, not of a service.",
-                hint="An administrator can allow it in the egress policy.",
-            ) from None
+        except EgressRefused as refused:
+            raise Failure(refused.code, refused.message, hint=refused.hint) from None
         except (httpcore.ConnectTimeout, httpcore.PoolTimeout):
             raise Failure("ConnectionTimedOut", f"No connection to {request.server} in time.") from None
         except httpcore.ConnectError as error:
@@ -174,10 +170,6 @@ class _Stream(httpx.AsyncByteStream):
             yield chunk
 
 
-class _Refused(Exception):
-    """The egress policy forbids the address."""
-
-
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
     """Resolves, judges, connects."""
 
@@ -193,9 +185,10 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        addresses = await _resolve(host, port)
-        if not all(map(self._egress.permits, addresses)):
-            raise _Refused
+        try:
+            addresses = await resolved(self._egress, host, port)
+        except NameNotResolved as error:
+            raise httpcore.ConnectError("the name is not known") from error
         until = monotonic() + (_CONNECT_SECONDS if timeout is None else timeout)
         for address in addresses[:-1]:
             left = min(_FIRST_ADDRESSES_SECONDS, until - monotonic())
@@ -208,19 +201,6 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)
-
-
-async def _resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, each once, in the resolver's order."""
-    try:
-        return [str(ip_address(host))]
-    except ValueError:
-        pass
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError("the name is not known") from error
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def _wire(value: str) -> bytes:

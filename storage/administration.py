@@ -101,16 +101,17 @@ class Administration(Acting):
         change: Callable[[dict[str, Value]], dict[str, Value]],
         *,
         told: Mapping[str, Any] | None = None,
+        act: str = "environment allow",
     ) -> EnvironmentInfo:
         """Changes what the flows of an environment are allowed, such as the folders that they see. `told` is what goes
-        on record of it, without secrets; otherwise what there is of settings.
+        on record of it, without secrets; otherwise what there is of settings. `act` is its name on record.
 
         Raises NotPermitted, RecordNotFound, Conflict.
         """
         self.need_environment_administrator("decide what its flows are allowed")
         info, batch = await self._store.changed_settings(environment, change)
         detail = {"settings": sorted(info.settings or {})} if told is None else dict(told)
-        await self.record("environment allow", info.name, SUCCEEDED, detail, batch)
+        await self.record(act, info.name, SUCCEEDED, detail, batch)
         return info
 
     async def _asked_for(self, uri: str) -> str:

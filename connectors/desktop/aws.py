@@ -18,10 +18,13 @@ from urllib.parse import urlsplit
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 from botocore.session import Session as Login
 
 from ...engine.datatypes import Datum, Item, from_float
+from ..egress import EgressRefused
 from .arguments import Arguments
+from .aws_connections import guard_connections
 from .fault import Fault, fault
 from .port import Operation, Outputs, Table, reads
 from .reach import SECONDS, address_of
@@ -115,7 +118,10 @@ class Ec2:
             told = error.response.get("Error", {})
             code = str(told.get("Code", ""))
             raise fault(_named(code, documented), f"{code}: {told.get('Message', '')}") from None
-        except (BotoCoreError, ValueError) as error:
+        except (BotoCoreError, ResponseParserError, ValueError) as error:
+            refused = getattr(error, "kwargs", {}).get("error")
+            if isinstance(refused, EgressRefused):
+                raise Fault(refused.code, refused.message, hint=refused.hint) from None
             raise fault(REQUEST, f"{error}") from None
         return found
 
@@ -175,8 +181,9 @@ def create(arguments: Arguments, session: Session) -> Outputs:
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             aws_session_token=token,
-            config=Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 2}),
+            config=Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 2}, proxies={}),
         )
+        guard_connections(client, lambda: session.egress)
     except (BotoCoreError, ValueError) as error:
         raise fault(_NO_SESSION, f"{error}") from None
     server = urlsplit(str(client.meta.endpoint_url))

@@ -130,6 +130,9 @@ class Azure:
 
     async def _send(self, request: Request) -> Answer:
         try:
+            if self._transport.egress != self._session.egress:  # the policy was changed
+                await self._transport.aclose()
+                self._transport = Transport(self._session.egress)
             answer = await self._transport.send(request, seconds=SECONDS, limit=self._session.limits.response_bytes)
         except Failure as failure:
             if failure.code in ("EgressRefused", "TrustFailure"):

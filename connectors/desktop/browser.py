@@ -5,10 +5,8 @@ A page sees what the environment's egress policy lets it see, and no files but t
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
-import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +26,8 @@ from playwright.async_api import (
 from playwright.async_api import Error as PlaywrightError
 
 from ...engine.datatypes import Datum, Item
+from ..egress import EgressRefused
+from ..egress_connect import NameNotResolved, resolved
 from .arguments import Arguments
 from .browser_proxy import BrowserProxy
 from .fault import Fault, fault
@@ -67,7 +67,7 @@ class Browsers:
         if self._context is None:
             self._playwright = await async_playwright().start()
             flags = [*_FLAGS, "--no-sandbox"] if _is_root() else list(_FLAGS)
-            proxy = self._proxy = BrowserProxy(self._session.egress)
+            proxy = self._proxy = BrowserProxy(lambda: self._session.egress)
             way = ProxySettings(server=await proxy.start(), username=proxy.user, password=proxy.password)
             self._browser = await self._playwright.chromium.launch(
                 executable_path=_program(self._session), args=flags, headless=True, proxy=way
@@ -106,13 +106,14 @@ class Browsers:
             return True
         if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
             return False
+        port = parts.port or (80 if parts.scheme in ("http", "ws") else 443)
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                parts.hostname, parts.port or 443, type=socket.SOCK_STREAM
-            )
-        except (OSError, UnicodeError):
+            await resolved(self._session.egress, parts.hostname, port)
+        except EgressRefused:
+            return False
+        except NameNotResolved:
             return True  # the browser will say that it is not there
-        return all(self._session.egress.permits(str(entry[4][0])) for entry in found)
+        return True
 
     async def aclose(self) -> None:
         """Closes the browser with all its pages."""

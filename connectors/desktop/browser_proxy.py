@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-import socket
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..egress import Egress
+from ..egress import Egress, EgressRefused
+from ..egress_connect import resolved
 
 _HEAD: Final = 256 * 1024
 """Bytes that the head of a request may have."""
@@ -30,14 +31,12 @@ _ASK: Final = (
 )
 
 
-class Refused(Exception):
-    """The policy does not let a connection be made."""
-
-
 class BrowserProxy:
-    """For one browser and one event loop. `user` and `password` keep other users of the machine out."""
+    """For one browser and one event loop. `egress` gives the policy of the moment. `user` and `password` keep other
+    users of the machine out.
+    """
 
-    def __init__(self, egress: Egress) -> None:
+    def __init__(self, egress: Callable[[], Egress]) -> None:
         self.user = "run"
         self.password = secrets.token_urlsafe(24)
         self._egress = egress
@@ -81,7 +80,7 @@ class BrowserProxy:
         parts = urlsplit("//" + target if method == "CONNECT" else target)
         try:
             onward = await self._connected(parts.hostname or "", parts.port or 80)
-        except Refused:
+        except EgressRefused:
             writer.write(_REFUSED)
             await writer.drain()
             return
@@ -109,16 +108,9 @@ class BrowserProxy:
         return False
 
     async def _connected(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Raises Refused, and OSError where there is nothing to connect to."""
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except UnicodeError as error:
-            raise OSError("no name of a server") from error
-        addresses = [str(entry[4][0]) for entry in found]
-        if not all(map(self._egress.permits, addresses)):
-            raise Refused
+        """Raises EgressRefused, and OSError where there is nothing to connect to."""
         failure = OSError("no address")
-        for address in dict.fromkeys(addresses):
+        for address in await resolved(self._egress(), host, port):
             try:
                 return await asyncio.wait_for(asyncio.open_connection(address, port), _CONNECTING)
             except OSError as error:

@@ -114,7 +114,7 @@ def connected(text: str, session: Session) -> Opened:
         path = session.folders.resolve(source.database, write=True)
         url = URL.create("sqlite", database=str(path))
     else:
-        url = url_of(source, address_of(source.server, source.port or 0, session, "Can't connect to data source"))
+        url = url_of(source, address_of(source.server, source.port or _port(source), session, _NOT_CONNECTED))
     try:
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -132,6 +132,15 @@ def connected(text: str, session: Session) -> Opened:
         # Drivers quote what they were given, passwords among it.
         where = f"'{source.server}'" if source.server else "the file"
         raise fault("Can't connect to data source", f"No connection to {where} could be opened.") from error
+
+
+_NOT_CONNECTED: Final = "Can't connect to data source"
+_PORTS: Final = {"postgresql": 5432, "mysql": 3306, "oracle": 1521, "mssql": 1433}
+
+
+def _port(source: Source) -> int:
+    """The port that a driver connects to by itself."""
+    return _PORTS[source.driver.partition("+")[0]]
 
 
 def url_of(source: Source, address: str) -> URL:

@@ -98,7 +98,11 @@ class _Implicit(_Explicit):
         self.timeout = timeout
         plain = socket.create_connection((host, port), timeout)
         self.af = plain.family
-        self.sock = self.context.wrap_socket(plain, server_hostname=self.host)
+        try:
+            self.sock = self.context.wrap_socket(plain, server_hostname=self.host)
+        except OSError:
+            plain.close()
+            raise
         self.file = self.sock.makefile("r", encoding=self.encoding)
         self.welcome = self.getresp()
         return self.welcome
@@ -137,8 +141,10 @@ class FtpServer:
             ftp.connect(address, port, seconds)
             ftp.host = host  # the name on the certificate
         except OSError:
+            ftp.close()
             raise
         except (ftplib.Error, EOFError) as error:
+            ftp.close()
             raise OSError("the server does not answer as an FTP server") from error
         try:
             ftp.set_pasv(not active)

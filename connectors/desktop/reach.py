@@ -5,10 +5,11 @@ A name is looked up once: what was judged is what is connected to.
 
 from __future__ import annotations
 
-import socket
 import ssl
 from typing import Final
 
+from ..egress import EgressRefused
+from ..egress_connect import NameNotResolved, resolved_now
 from .fault import Fault, fault
 from .session import Session
 
@@ -17,19 +18,16 @@ SECONDS: Final = 30
 
 
 def address_of(host: str, port: int, session: Session, failed: str) -> str:
-    """The address of a server. Raises Fault `failed` (its display name) for an unknown one, and EgressRefused."""
+    """The first address of a server, all of whose addresses are permitted.
+
+    Raises Fault `failed` (its display name) for an unknown one, and EgressRefused.
+    """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        return resolved_now(session.egress, host, port)[0]
+    except NameNotResolved:
         raise fault(failed, f"The server '{host}' is not known.") from None
-    addresses = [str(entry[4][0]) for entry in found]
-    if not all(map(session.egress.permits, addresses)):
-        raise Fault(
-            "EgressRefused",
-            f"The connection to '{host}' was refused: it is an address of the machine itself.",
-            hint="An administrator can allow it in the egress policy.",
-        )
-    return addresses[0]
+    except EgressRefused as refused:
+        raise Fault(refused.code, refused.message, hint=refused.hint) from None
 
 
 def trust(untrusted: bool = False) -> ssl.SSLContext:

@@ -26,6 +26,10 @@ class _Calls:
         self.transport = Transport(session.egress)
         self.loop = asyncio.get_running_loop()
 
+    def serves(self, session: Session) -> bool:
+        """Whether these are connections of this event loop, under the policy of the moment."""
+        return self.loop is asyncio.get_running_loop() and self.transport.egress == session.egress
+
     async def aclose(self) -> None:
         await self.transport.aclose()
 
@@ -35,7 +39,7 @@ async def answer_of(request: Request, session: Session, seconds: float, failed: 
     else `failed`; both are display names.
     """
     calls = session.kept.get(_KEPT)
-    if not isinstance(calls, _Calls) or calls.loop is not asyncio.get_running_loop():
+    if not isinstance(calls, _Calls) or not calls.serves(session):
         calls = session.kept[_KEPT] = _Calls(session)
         session.keep("Services", calls)
     try:

@@ -21,6 +21,7 @@ from .fault import Fault, fault
 from .file import resolved
 from .port import Operation, Outputs, Table, reads
 from .process import environment
+from .reach import address_of
 from .session import Session
 
 _VARIABLES: Final = "environment"
@@ -224,13 +225,7 @@ def delete_variable(arguments: Arguments, session: Session) -> Outputs:
 def ping(arguments: Arguments, session: Session) -> Outputs:
     """System.Ping: whether the host answers; by a connection, since echo requests need rights that we do not have."""
     host, seconds = arguments.text("HostName"), arguments.integer("Timeout", 5000) / 1000
-    try:
-        found = socket.getaddrinfo(host, 7, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise fault("Can't complete ping action", f"The host '{host}' is not known.") from None
-    address = str(found[0][4][0])
-    if not session.egress.permits(address):
-        raise Fault("EgressRefused", f"The call to '{host}' was refused: it is an address of the machine itself.")
+    address = address_of(host, 7, session, "Can't complete ping action")
     start = time.monotonic()
     try:
         socket.create_connection((address, 7), seconds).close()

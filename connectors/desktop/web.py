@@ -52,6 +52,10 @@ def _web(arguments: Arguments, session: Session) -> _Web:
     if not isinstance(web, _Web) or web.loop is not asyncio.get_running_loop():
         web = session.kept[_KEPT] = _Web(session)
         session.keep("Web", web)
+    elif web.transport.egress != session.egress:  # the policy was changed: no connection of before is used again
+        cookies, web = web.cookies, _Web(session)
+        session.kept[_KEPT], web.cookies = web, cookies
+        session.keep("Web", web)
     if arguments.boolean("ClearCookies", False):
         web.cookies = httpx.Cookies()
     return web

@@ -32,7 +32,7 @@ from ..runtime.opening import Opening
 from ..runtime.start import UNSET, Unset
 
 if TYPE_CHECKING:
-    from ...connectors import Registry
+    from ...connectors import Egress, Registry
     from ...connectors.desktop import Settings
     from ...storage import (
         Actor,
@@ -67,6 +67,8 @@ class _Options:
     run_duration: timedelta | None
     concurrency: int | None
     desktop: Settings | None
+    egress: Egress | None
+    egress_default: str
     serving: Serving | None
     most_value_bytes: int
 
@@ -82,6 +84,8 @@ def open(
     run_duration: timedelta | None = None,
     concurrency: int | None = None,
     desktop: Settings | None = None,
+    egress: Egress | None = None,
+    egress_default: str = "local",
     machine_groups: Sequence[str] | None = None,
     sessions: int | None = None,
     most_value_bytes: int | None = None,
@@ -95,7 +99,9 @@ def open(
     TimedOut; the default is that of the products: 30 days for flows of Power Automate, 90 for those of Logic Apps.
     `concurrency` is how many runs of an environment go on in this process before it takes no more of those that are
     ready (default 1,000); what it starts itself begins at once. `desktop` is what desktop flows may touch in every
-    environment of this engine, in place of what each environment's own settings allow. With `machine_groups` this
+    environment of this engine, in place of what each environment's own settings allow; `egress` is what flows may
+    connect to, likewise. `egress_default` is what is reached in environments that have not set a default: "none",
+    "public", "private" or "local". With `machine_groups` this
     process is a machine of these groups, of all with (): it executes the desktop runs that wait for one and nothing
     else, `sessions` at once (default: as many as each group says). `most_value_bytes` is
     what one value of a run may have (default: $SEALFLOW_MOST_VALUE_BYTES, else 100 MiB); a run that makes a larger one
@@ -116,6 +122,8 @@ def open(
             run_duration,
             concurrency,
             desktop,
+            egress,
+            egress_default,
             None if machine_groups is None else Serving(tuple(machine_groups) or None, sessions),
             _value_limit(most_value_bytes),
         )
@@ -312,6 +320,8 @@ class Engine:
                 run_duration=self._options.run_duration,
                 concurrency=self._options.concurrency,
                 desktop=self._options.desktop,
+                egress=self._options.egress,
+                egress_default=self._options.egress_default,
                 serving=self._options.serving,
             )
             self._environments[info.id] = known

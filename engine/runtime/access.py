@@ -10,19 +10,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
-from ...connectors import Services
+from ...connectors import Egress, Services
 from ...connectors.desktop import Settings
 from ...storage import EnvironmentLocked, ExecutorLost, SealedInbox, StorageError, StoreClosed, Vault
 from ..errors import Denied
 from ..revocable import Revocable
 from .claims import CONCURRENCY, Pins, RunElsewhereError
 from .desktop_settings import settings_of
+from .egress_settings import LOCAL_DEFAULT, egress_of
 from .executor import Executor
 from .handing_over import ask_for, hand_over
 from .library import Library
@@ -79,6 +80,8 @@ class Access:
         run_duration: int | None,
         concurrency: int = CONCURRENCY,
         desktop: Settings | None = None,
+        egress: Egress | None = None,
+        egress_default: str = LOCAL_DEFAULT,
         serving: Serving | None = None,
     ) -> None:
         self.info = vault.environment
@@ -89,6 +92,9 @@ class Access:
         self.pins = Pins()
         self.doubt: Callable[[], None] = lambda: None
         self._connectors = connectors
+        self._fixed_egress = egress
+        self._egress_default = egress_default
+        self.egress = self._egress_of(vault.environment.settings)
         self._desktop = desktop if desktop is not None else settings_of(vault.environment.settings)
         self.groups = groups_of(vault.environment.settings)
         self._serving = serving
@@ -182,6 +188,22 @@ class Access:
         for value in list(self._given.values()):
             value.revoke(self.revoked)
 
+    # ---- what flows may reach
+
+    def _egress_of(self, settings: Mapping[str, Any] | None) -> Egress:
+        if self._fixed_egress is not None:
+            return self._fixed_egress
+        return egress_of(settings, self.info.name, self._egress_default)
+
+    def use_settings(self, settings: Mapping[str, Any] | None) -> None:
+        """Judge new connections by these settings of the environment from now on."""
+        egress = self._egress_of(settings)
+        if egress == self.egress:
+            return
+        self.egress = egress
+        if self._opened is not None and self._opened.executor is not None:
+            self._opened.executor.performer.use_egress(egress)
+
     # ---- the executor
 
     async def execute(self) -> Executor | None:
@@ -196,7 +218,8 @@ class Access:
                 self._still(opened)
                 await self._underway.look(opened.vault.sealed_items.kept)
                 self._still(opened)
-                performer = Performer(self._connectors, Services(clock=self.clock), self._desktop, opened.vault.workers)
+                services = Services(clock=self.clock, egress=self.egress)
+                performer = Performer(self._connectors, services, self._desktop, opened.vault.workers)
                 executor = Executor(
                     opened.vault, opened.library, self.clock, performer, self._underway, self._run_duration,
                     self._concurrency, self.pins, self.groups, self._serving,

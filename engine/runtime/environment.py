@@ -28,6 +28,7 @@ from .clock import Clock, SystemClock
 from .connections import Connections
 from .disposal import Disposal
 from .draining import keep_call, keep_callback, keep_start
+from .egress_settings import LOCAL_DEFAULT
 from .executor import Executor
 from .expiry import in_ticks
 from .finding import find_run
@@ -51,7 +52,7 @@ from .trigger_info import TriggerInfo, called_back, info_of, switch_elsewhere
 from .triggers import Fired, disabled
 
 if TYPE_CHECKING:
-    from ...connectors import Registry
+    from ...connectors import Egress, Registry
     from ...connectors.desktop import Settings
     from .machine_groups import Serving
     from .machine_queues import MachineQueues
@@ -80,6 +81,8 @@ class Environment:
         run_duration: timedelta | None = None,
         concurrency: int | None = None,
         desktop: Settings | None = None,
+        egress: Egress | None = None,
+        egress_default: str = LOCAL_DEFAULT,
         serving: Serving | None = None,
     ) -> None:
         self._connectors = connectors
@@ -95,6 +98,8 @@ class Environment:
             run_duration=in_ticks(run_duration),
             concurrency=concurrency if concurrency is not None else CONCURRENCY,
             desktop=desktop,
+            egress=egress,
+            egress_default=egress_default,
             serving=serving,
         )
         self._watch = KeyWatch(self._access, opening)

@@ -36,6 +36,9 @@ SWEEP: Final = 3600.0
 FOLLOW: Final = 3600.0
 """Seconds between two looks at whether the customer's key has a new version."""
 
+SETTINGS: Final = 5.0
+"""Seconds between two looks at the environment's settings, in a process that executes it."""
+
 T = TypeVar("T")
 
 
@@ -68,6 +71,7 @@ class KeyWatch:
         self._spawn(self._repeat(self.look, lambda: self._clock.now() + PERIOD))
         self._spawn(self._repeat(self.ask, self._next_question))
         self._spawn(self._repeat(self.follow, lambda: self._clock.now() + FOLLOW))
+        self._spawn(self._repeat(self.read_settings, lambda: self._clock.now() + SETTINGS))
         if isinstance(self._clock, SystemBootClock):
             GUARDS.add(self.guard)
 
@@ -148,6 +152,11 @@ class KeyWatch:
             return  # somebody has just changed them, and this process has yet to see it
         if await _patiently(vault.keys_are_behind()) and await self._opening.rotate():
             log.info("an environment's keys are wrapped by a new version of the key above them")
+
+    async def read_settings(self) -> None:
+        """Use what an administrator has changed of what flows may reach."""
+        if self._access.lock_epoch is not None and self._access.executes:
+            self._access.use_settings(await self._opening.settings())
 
     async def _judge(self, answer: Answer, code: str, at: float) -> None:
         await self._carry_out(self.judged(answer, at), answer, code)

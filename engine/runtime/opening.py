@@ -5,9 +5,10 @@ itself: locking an environment whose key is denied, and putting on record that i
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...storage import (
     Conflict,
@@ -72,6 +73,10 @@ class Opening:
     async def attempt(self) -> Vault:
         """The same, at once or not at all. Raises KeyDenied and KeyUnavailable too, and locks nothing."""
         return await self._store.open_vault(self.name)
+
+    async def settings(self) -> Mapping[str, Any] | None:
+        """What administrators have set for the environment, as it is stored now. Raises RecordNotFound."""
+        return (await self._store.environment(self.name)).settings
 
     async def sealed_inbox(self) -> SealedInbox:
         """What takes something in while the environment is locked. Raises as `Store.sealed_inbox`."""

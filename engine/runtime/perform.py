@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from ...connectors import Call, Connector, Failure, Registry, Reply, Services, Subscribed, status_name
+from ...connectors import Call, Connector, Egress, Failure, Registry, Reply, Services, Subscribed, status_name
 from ...connectors.answers import as_value
 from ...connectors.desktop import Session, Settings
 from ...connectors.desktop.port import MODULES
@@ -82,6 +82,11 @@ class Performer:
         self.registry = registry
         self.services = services
         self.sessions = Sessions(desktop if desktop is not None else Settings(), services)
+
+    def use_egress(self, egress: Egress) -> None:
+        """Judge the connections of calls that begin from now on by another policy."""
+        self.services = replace(self.services, egress=egress)
+        self.sessions.use_egress(egress)
 
     def streams(self, command: Invoke) -> bool:
         """Whether the connector of a call takes large values as they are stored, and reads them piece by piece."""

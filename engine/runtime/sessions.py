@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
-from ...connectors import Services
+from ...connectors import Egress, Services
 from ...connectors.desktop import Session, Settings
 from .start import run_name
 
@@ -39,6 +40,12 @@ class Sessions:
                 working=self._settings.folders[0].path if self._settings.folders else None,
             )
         return found
+
+    def use_egress(self, egress: Egress) -> None:
+        """Judge the connections of all sessions by another policy from now on."""
+        self._services = replace(self._services, egress=egress)
+        for session in self._sessions.values():
+            session.egress = egress
 
     def holds(self, run_id: bytes) -> bool:
         """Whether something of this run is open, or kept, in this process and nowhere else."""

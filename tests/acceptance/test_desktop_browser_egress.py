@@ -10,18 +10,15 @@ from pathlib import Path
 import pytest
 from desktop_world import World
 from http_server import Seen, Server
-from sealflow.connectors.egress import Egress
+from sealflow.connectors.egress import Egress, rule
 from sealflow.engine.datatypes import Datum, Item
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-headless-shell"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 
 
-class Inner(Egress):
-    """A policy that refuses 127.0.0.2, where a server stands for what must not be reached."""
-
-    def permits(self, address: str) -> bool:
-        return address != "127.0.0.2"
+INNER = Egress("local", (rule("127.0.0.2", allow=False),))
+"""A policy that refuses 127.0.0.2, where a server stands for what must not be reached."""
 
 
 class Secret:
@@ -88,7 +85,7 @@ async def server(secret: Secret) -> AsyncIterator[Server]:
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr("sealflow.connectors.desktop.browser.SECONDS", 60.0)  # a busy machine is no missing element
     world = World(tmp_path)
-    world.session.egress = Inner()
+    world.session.egress = INNER
     yield world
     await world.session.aclose()
 

@@ -187,6 +187,7 @@ Web.InvokeWebService.InvokeWebServicePost Url: $'''URL''' Accept: $'''*/*''' Con
 """
     assert place("env", "create", "prod", "--database", postgres.url).code == 0
     assert place("env", "group", "prod", "Robots").code == 0
+    place("env", "permissions", "set", "prod", "--egress-default", "local").expect(0)
     with Gate() as gate:
         place.write("ask.robin", script.replace("URL", gate.url))
         place.write("caller.json", calling({"uiFlowId": "ask"}))

@@ -244,6 +244,7 @@ async def _has_callback(run: sealflow.Run) -> bool:
 def test_worker_processes_hand_over_and_end(place: Place, postgres: PostgresServer) -> None:
     """Two of them share an environment; what an interrupted command and an ended worker leave, the other one ends."""
     assert place("env", "create", "prod", "--database", postgres.url).code == 0
+    place("env", "permissions", "set", "prod", "--egress-default", "local").expect(0)
     with Gate() as gate:
         definition = place.flow("slow", {"a": compose(1), "Ask": http(gate.url, "a"), "b": compose(2, "Ask")})
         assert place("flow", "deploy", definition, "--environment", "prod").code == 0

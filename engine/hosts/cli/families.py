@@ -42,6 +42,7 @@ _FAMILIES: Final[dict[str, dict[str, _Place]]] = {
     "env": {
         "allow": ("env_allow", "allow"),
         "group": ("env_group", "group"),
+        "permissions": ("env_permissions", "app"),
         "status": ("env_status", "status"),
         "lock": ("env_status", "lock"),
         "unlock": ("env_status", "unlock"),
@@ -83,7 +84,11 @@ def add_commands(app: typer.Typer, only: str) -> None:
 def _family(name: str) -> typer.Typer:
     app: typer.Typer = _found((name, "app"))
     for command, place in _FAMILIES[name].items():
-        app.command(command)(_found(place))
+        found = _found(place)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=command)
+        else:
+            app.command(command)(found)
     return app
 
 

@@ -38,11 +38,13 @@ async def opened(
     resume: bool = False,
     concurrency: int | None = None,
     machine: Sequence[str] | None = None,
+    egress_default: str = "local",
 ) -> AsyncIterator[Engine]:
     """The engine on the store of this command.
 
     Unfinished runs stay as they are: only `runs resume` moves them on, and a worker, which opens it with `resume`; one
-    that is a `machine` of these groups executes `concurrency` desktop flows at once.
+    that is a `machine` of these groups executes `concurrency` desktop flows at once. `egress_default` is what flows
+    reach in an environment that has set no default.
     """
     from ..embedded import open as open_engine
 
@@ -54,6 +56,7 @@ async def opened(
         concurrency=concurrency if machine is None else None,
         machine_groups=machine,
         sessions=concurrency if machine is not None else None,
+        egress_default=egress_default,
     ) as engine:
         yield engine
 

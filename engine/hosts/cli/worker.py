@@ -64,6 +64,8 @@ def worker(
     While the environment is locked or suspended it waits: it begins when the key is given and an administrator has
     unlocked the environment, and does not have to be started again. With --once it is refused then.
 
+    Flows reach public addresses only, unless the environment's permissions say otherwise (`sealflow env permissions`).
+
     An environment in PostgreSQL can have any number of workers, on any number of machines. With --dedicated this
     process can open no other environment: the keystore has to be one that `sealflow key export` has made.
 
@@ -138,7 +140,7 @@ async def _work(
     dedicated: bool,
     machine: tuple[str, ...] | None,
 ) -> int:
-    async with opened(home, resume=True, concurrency=concurrency, machine=machine) as engine:
+    async with opened(home, resume=True, concurrency=concurrency, machine=machine, egress_default="public") as engine:
         if dedicated:
             await engine.dedicate(where)
         if once:
