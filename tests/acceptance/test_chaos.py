@@ -105,7 +105,7 @@ def test_the_oracle_notices_a_repeated_action() -> None:
 @pytest.mark.parametrize(
     ("told", "late"),
     [
-        ([{"what": "lost", "life": 1, "stopped": True}, effect("/work", life=2), effect("/work")], 1),
+        ([effect("/id"), {"what": "lost", "life": 1, "stopped": True}, effect("/work", life=2), effect("/work")], 1),
         ([{"what": "lost", "life": 1, "stopped": True}, effect("/work"), effect("/work", life=2)], 0),
         (
             [

@@ -377,9 +377,10 @@ class Chaos:
         """Stop a process for longer than its lease, or let it go on; False where neither is to be done."""
         if process.stalls:
             self.report.stalls += 1
+            os.kill(process.pid, signal.SIGSTOP)
+            self._take_in()  # what was told before comes before
             # It may die before it learns of it.
             self.memory.told.append({"what": "lost", "life": process.life.number, "stopped": True})
-            os.kill(process.pid, signal.SIGSTOP)
             process.stalls, process.asleep = False, True
             process.due = time.monotonic() + STALL * process.life.lease
         elif process.asleep:

@@ -189,6 +189,7 @@ def late_calls(memory: Memory) -> list[str]:
     """
     found = []
     stopped: dict[int, dict[str, int]] = {}  # by life, while it may not know: the keys that others have called since
+    had: dict[int, set[Any]] = defaultdict(set)  # by life: the runs that it has called for; others it may claim later
     lost: set[int] = set()
     for index, line in enumerate(memory.told):
         life = line.get("life", 0)
@@ -202,9 +203,11 @@ def late_calls(memory: Memory) -> list[str]:
             named = (line["inputs"]["n"], line["path"])
             if life in lost and index >= memory.finished.get(named, len(memory.told)):
                 found.append(f"{named[1]} of {named[0]} had ended and was called by {life}, which was taken for dead")
-            elif line["key"] in stopped.get(life, {}):
+            elif line["key"] in stopped.get(life, {}) and named[0] in had[life]:
                 other = stopped[life][line["key"]]
                 found.append(f"{named[1]} of {named[0]} was called late by {life}: {other} has taken the run over")
+            if life not in stopped:
+                had[life].add(named[0])
             for other, keys in stopped.items():
                 if other != life:
                     keys[line["key"]] = life
