@@ -220,6 +220,7 @@ class Schema:
 
     def _local(self, node: Any, default: str) -> str:
         """The name of a local declaration, which is in the namespace only where the schema says so."""
+        _refuse_name(node.get("name") or "")
         root = node.getroottree().getroot()
         form = node.get("form") or root.get(default) or "unqualified"
         return _tag(root.get("{sealflow}namespace") if form == "qualified" else "", node.get("name") or "")

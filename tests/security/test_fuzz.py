@@ -50,6 +50,21 @@ def test_a_schema_with_names_that_are_none(name: str) -> None:
         assert caught.value.code == "InvalidSchema"
 
 
+def test_a_schema_whose_element_or_attribute_has_no_name() -> None:
+    """The maker gives an XML schema with an element or an attribute inside of another one that has no name. The schema
+    is refused; nothing crashes.
+    """
+    for inner in ('<xs:sequence><xs:element nats="9"/></xs:sequence>', '<xs:attribute type="xs:int"/>'):
+        schema = (
+            '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a"><xs:complexType>'
+            f"{inner}</xs:complexType></xs:element></xs:schema>"
+        )
+        for content in ({"a": {"": 1, "@": 1}}, {"": ""}):
+            with pytest.raises(Fault) as caught:
+                xml_schema.perform({"operation": "compose", "content": content, "schema": schema, "related": {}})
+            assert caught.value.code == "InvalidSchema"
+
+
 def test_a_schema_whose_root_has_no_name() -> None:
     """The maker gives an XML schema with a root element that has no name. The schema is refused; nothing crashes."""
     schema = '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element type="xs:int"/></xs:schema>'
