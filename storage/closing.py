@@ -63,7 +63,8 @@ async def close(backend: Backend, keyring: Keyring, batch: Batch) -> int:
     record = key.seal(key.place(Purpose.CLOSING, keyring.environment), 0, version, pack([live]))
     batch.keys.append(key_row)
     batch.dropped_generations.append((Kind.CLOSING, keyring.environment, generation))
-    batch.operations.append(OperationRow(keyring.environment, version, 0, None, record))
+    # It has ended: an operation that goes on would pause all workers but the one that leads.
+    batch.operations.append(OperationRow(keyring.environment, version, 0, 0, record))
     return live
 
 

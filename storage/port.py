@@ -346,7 +346,7 @@ class Backend(Protocol):
     @property
     def paused(self) -> bool:
         """Whether an operation goes on that wants all runs for the worker that leads; this is another one. As of the
-        last `claim`.
+        last `claim` or `told`.
         """
         ...
 

@@ -194,6 +194,7 @@ class PostgresBackend(Reads):
         await self.hint()
 
     async def told(self) -> list[bytes]:
+        await self._lease.tend()  # a worker without room claims nothing, and has to see that it is paused
         return [identifier(row[0]) for row in await self._owned(SQL["told_runs"], self._role()[0])]
 
     async def claim_queued(
