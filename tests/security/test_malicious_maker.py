@@ -212,6 +212,15 @@ async def test_a_script_that_doubles_a_text(tmp_path: Path) -> None:
     assert result.error is not None
 
 
+@pytest.mark.parametrize("days", [36_501, 2**31 - 1, 2**63, 10**30])
+def test_a_number_of_days_beyond_the_calendar(cli: Cli, days: int) -> None:
+    """A command gets a number of days that leads past the year 9999. It is refused before anything is written."""
+    assert cli("flow", "deploy", cli.flow("f", {"A": compose(1)})).code == 0
+    refused = cli("backup", "create", "b", "--expires", str(days), "--json")
+    assert (refused.code, "InternalError" in refused.out + refused.err) == (2, False)
+    assert not (cli.folder / "b").exists()
+
+
 # --- secrets in errors
 
 SECRET = "s3cret-4711"

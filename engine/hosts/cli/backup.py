@@ -32,6 +32,7 @@ def create(
             "--expires",
             metavar="DAYS",
             min=1,
+            max=36_500,
             help="When FILE.keys is to be destroyed. Otherwise never.",
             show_default=False,
         ),

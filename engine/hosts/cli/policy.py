@@ -82,6 +82,7 @@ def create(
             "--delete-after",
             metavar="DAYS",
             min=1,
+            max=36_500,
             help="Delete an environment that was locked for so long, its key refused. Otherwise never.",
             show_default=False,
         ),
