@@ -134,7 +134,7 @@ class Chain:
     """
 
     __slots__ = (
-        "_form", "_key", "_keys", "_places", "_resolver", "_run", "earlier", "link", "marks", "packed", "pages", "seq",
+        "_form", "_key", "_keys", "_places", "_resolver", "_run", "earlier", "link", "marks", "packed", "seq",
         "switched",
     )  # fmt: skip
 
@@ -151,7 +151,6 @@ class Chain:
         self.earlier = start.earlier
         self.switched = start.seq
         """From this record on, pages are of format 2, as far as this chain has come."""
-        self.pages = 0
         self.marks = Marks()
         self.marks.earlier = start.earlier
         self.marks.put(start.seq, start.link)
@@ -197,7 +196,6 @@ class Chain:
             if self.earlier is not None:
                 self.earlier = digest(self.earlier + number(row.seq) + row.record)
             self.marks.earlier = self.earlier
-        self.pages += 1
         self.marks.passed(self.seq, link, len(row.record))
         return Page(row.seq, records)
 

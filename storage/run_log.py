@@ -11,7 +11,7 @@ from .codec import pack, pack_pages
 from .envelope import LINKED_FORMAT, REFERRING, ZIPPED, ScopeKey, same
 from .errors import StorageError, StoreClosed
 from .folding import Folding
-from .history import Chain, Head, RunKeys, RunReader, read_snapshot, sealed_anew
+from .history import Chain, Head, RunKeys, RunReader, open_head, read_snapshot, sealed_anew
 from .journal import Journal
 from .marks import Mark, Marks
 from .port import Backend
@@ -114,10 +114,13 @@ class RunLog:
     ) -> RunLog:
         """An existing run, positioned behind its last record after verifying its history (from the snapshot on, if so
         asked), which `folding` is given on the way.
+
+        A snapshot that the sealed head does not reach proves nothing about the pages before it: they are read then.
         """
         snapshot = await read_snapshot(backend, keys, row.run_id)
         chain = Chain(keys, row.run_id)
-        if from_snapshot and snapshot is not None and (folding is None or folding.begin(snapshot[0].seq, snapshot[1])):
+        trusted = from_snapshot and snapshot is not None and open_head(keys.live, row).seq >= snapshot[0].seq
+        if trusted and snapshot is not None and (folding is None or folding.begin(snapshot[0].seq, snapshot[1])):
             chain = Chain(keys, row.run_id, snapshot[0])
         elif folding is not None:
             folding.begin(1, None)
@@ -134,8 +137,8 @@ class RunLog:
         chain.marks.put(chain.seq, chain.link)
         head = reader.head
         assert head is not None  # noqa: S101 (pages() has set it)
-        # Heads and snapshots count as well; the limit is far enough away for a rough number.
-        key.seals = chain.pages * 2 + row.head_version + row.summary_version
+        # At least one record a page; what was not read now counts as well. A rough number, and never too small.
+        key.seals = max(key.seals, chain.seq * 2 + row.head_version + row.summary_version)
         return cls(
             journal,
             backend,

@@ -354,15 +354,18 @@ class Runs:
 
         return await settled(self._backend, self._keyring, Kind.RUN, run_id, read)
 
-    async def snapshot(self, run_id: bytes) -> None:
-        """Verifies the latest snapshot of a run, where there is one. Raises TamperedHistory, also for one that an
-        earlier key of the run sealed, unless its head is of a version that left these.
+    async def snapshot(self, run_id: bytes) -> int:
+        """Verifies the latest snapshot of a run, and gives the number of the record after it; 1 where there is none.
+        Raises TamperedHistory, also for one that an earlier key of the run sealed, unless its head is of a version that
+        left these.
         """
         keys, row = await self._keys_and_row(run_id)
         if not open_head(keys.live, row).linked:
-            await read_snapshot(self._backend, keys, run_id)
-        elif (snapshot := await self._backend.snapshot(run_id)) is not None:
-            open_snapshot(keys.live, snapshot)
+            found = await read_snapshot(self._backend, keys, run_id)
+            return 1 if found is None else found[0].seq
+        if (snapshot := await self._backend.snapshot(run_id)) is not None:
+            return open_snapshot(keys.live, snapshot)[0].seq
+        return 1
 
     async def list(
         self,

@@ -406,7 +406,14 @@ class _Verifier:
                     pass
             matched = matched or (known is not None and seq == known.seq and same(content, known.content))
         await self._runs.one(run_id)
-        await self._runs.snapshot(run_id)
+        taken = await self._runs.snapshot(run_id)
+        if taken > seq:  # since the pages were read, or they were cut
+            await reader.read()
+            if taken > reader.seq:
+                raise TamperedHistory(
+                    f"its history ends here, but a snapshot was taken at record {taken - 1}.",
+                    run=run_id.hex(), seq=reader.seq,
+                )  # fmt: skip
         row = await self._backend.run(run_id)
         if row is None or reader.head is None:
             raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)

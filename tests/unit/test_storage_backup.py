@@ -134,6 +134,28 @@ async def test_restored_into_its_own_environment(kept: KeptStore) -> None:
     assert found.ok, found.findings
 
 
+async def test_a_flow_that_was_shredded_since_does_not_come_back(kept: KeptStore) -> None:
+    file = await backed_up(kept)
+
+    async def shred(vault: Vault) -> None:
+        (await vault.open_run(kept.ids[2])).append([], status=2, ended_ms=12)
+        await vault.flush()
+        await vault.shred_flow(kept.flow)
+        await vault.put_flow("other", {"v": 1})
+
+    await kept.use(shred)
+    await restored(kept, file)
+
+    async def look(vault: Vault) -> None:
+        assert await vault.flows() == []
+        assert await vault.runs() == []
+        assert await vault.triggers() == []
+
+    await kept.use(look)
+    found = await kept.verify()
+    assert found.ok, found.findings
+
+
 async def test_what_was_shredded_by_mistake_comes_back_when_asked_for(kept: KeptStore) -> None:
     file = await backed_up(kept)
     await kept.use(lambda vault: vault.shred_runs([kept.ids[0]]))
