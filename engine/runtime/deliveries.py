@@ -76,6 +76,8 @@ class Deliveries:
             await run.settled()
             if run.aside or run.failure is not None:
                 return ACCEPTED
+            if run.now() >= run.expires:
+                run.expire()
             entry = _entry(run, address)
             if entry is not None:
                 await self._give(run, entry, answer)

@@ -176,3 +176,35 @@ async def test_a_registration_that_fails_is_tried_again(place: Place, monkeypatc
     await until(lambda: executor.scheduler is not None)
     place.clock.advance(3 * SECOND)
     await until(lambda: len(fired) == 3)
+
+
+async def test_a_former_leader_knows_that_a_flow_was_disabled(place: Place) -> None:
+    """It led, and remembers the flow as enabled; another worker leads now, and disables it."""
+    if place.url is None:
+        pytest.skip("one worker there")
+    import asyncpg
+
+    first, second = await place.open(), await place.open()
+    place.service.answers.set()
+    await first.deploy("f", CALLING)
+    (run,) = await first.start("f")
+    await run.result(60)
+    ours, theirs = first._executor, await second._execute()
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.leads, theirs.leads) == (True, False)
+    connection = await asyncpg.connect(place.url)
+    try:
+        workers, to = f'"sealflow_{first.id}".workers', theirs.vault._backend._lease.role.worker  # type: ignore[attr-defined]
+        async with connection.transaction():
+            await connection.execute(f"UPDATE {workers} SET lead = false")
+            await connection.execute(f"UPDATE {workers} SET lead = true WHERE worker = $1", to)
+        await theirs.claims.look()
+    finally:
+        await connection.close()
+    await ours.claims.look()
+    assert (ours.leads, theirs.leads) == (False, True)
+    await second.disable("f")
+    with pytest.raises(sealflow.Denied) as refused:
+        await first.start("f")
+    assert refused.value.code == "FlowDisabled"
