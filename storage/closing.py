@@ -34,6 +34,8 @@ async def closed_at(backend: Backend, keyring: Keyring) -> tuple[int, int]:
         try:
             if row is None:
                 raise IntegrityError(f"{_WHAT} is missing.")
+            if (row.created_ms, row.ended_ms) != (0, 0):
+                raise IntegrityError(f"{_WHAT} was altered.")
             key = keyring.open_scope(key_row)
             with named(_WHAT):
                 place = key.place(Purpose.CLOSING, keyring.environment)

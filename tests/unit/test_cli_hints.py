@@ -26,6 +26,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("sealflow worker --once", "sealflow worker --home 'a b' --once"),
         ("sealflow eval --help", "sealflow eval --help"),
         ("sealflow key list file:x", "sealflow key list file:x"),
+        ("sealflow env permissions set e", "sealflow env permissions set --home 'a b' e"),
+        ("sealflow env permissions", "sealflow env permissions"),
         ("sealflow nothing of ours", "sealflow nothing of ours"),
         ("next: sealflow env list --home x", "next: sealflow env list --home x"),
         ("no command", "no command"),

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from ....storage.errors import StorageError
 from ...errors import Denied, ExpressionError, NotFound, SealflowError
 from .hints import for_home
 from .output import note, one_line, paint, printable, say_json
@@ -74,10 +73,11 @@ def about(file: str) -> Iterator[None]:
     """Name the file in errors about its content that come out of this block."""
     try:
         yield
-    except (NotFound, Denied, WaitTimeoutError, InterruptedRunError, StorageError):
+    except (NotFound, Denied, WaitTimeoutError, InterruptedRunError):
         raise
     except SealflowError as error:
-        error.add_note(file)
+        if not _is_of_storage(error):
+            error.add_note(file)
         raise
 
 
@@ -101,6 +101,12 @@ def report(error: BaseException, *, as_json: bool, home: str | None = None) -> i
     return exit_code(told)
 
 
+def _is_of_storage(error: SealflowError) -> bool:
+    """Whether it is a StorageError. A command that opens no store has not loaded that class."""
+    module = sys.modules.get("sealflow.storage.errors")
+    return module is not None and isinstance(error, module.StorageError)
+
+
 def exit_code(error: BaseException) -> int:
     """The exit code of an error that `report` can tell."""
     code = str(getattr(error, "code", ""))
@@ -110,7 +116,7 @@ def exit_code(error: BaseException) -> int:
         return NOT_FOUND
     if isinstance(error, Denied):
         return DENIED
-    if isinstance(error, SealflowError) and not isinstance(error, StorageError):
+    if isinstance(error, SealflowError) and not _is_of_storage(error):
         return INVALID
     return DENIED  # the store's: a wrong or missing key, a folder or file that may not or cannot be used
 

@@ -11,10 +11,12 @@ from typing import Final
 
 COMMANDS: Final = ("run", "check", "eval", "replay", "worker", "verify")
 FAMILIES: Final = ("runs", "flow", "env", "connection", "policy", "key", "queue", "audit", "backup")
-WITHOUT: Final = ("key list",)
+WITHOUT: Final = ("key list", "env permissions")
 """The commands of these that have no `--home`."""
 
-_COMMAND = re.compile(rf"\bsealflow ((?:{'|'.join(COMMANDS)})\b(?!-)|(?:{'|'.join(FAMILIES)}) [a-z-]+)")
+_COMMAND = re.compile(
+    rf"\bsealflow ((?:{'|'.join(COMMANDS)})\b(?!-)|env permissions (?:show|set|reset)|(?:{'|'.join(FAMILIES)}) [a-z-]+)"
+)
 
 
 def given_home(arguments: Sequence[str]) -> str | None:
