@@ -19,6 +19,7 @@ from sealflow.engine import kernel
 from sealflow.engine.kernel import records as event
 from sealflow.engine.kernel.timing import SECOND
 from sealflow.engine.runtime.reading import read_records, result_of
+from sealflow.storage.rows import Batch
 from semantics_case import Case
 from semantics_compare import START, Outcome
 
@@ -128,6 +129,7 @@ class Stage:
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
             await self._env._vault.flush()
+            await self._env._vault._backend.commit(Batch())  # commits take turns: those beside the journal are there
             await self._env._vault.run_exists(bytes(16))  # reads take turns: whatever was asked for before is there
             quiet = quiet + 1 if self._env._vault.commits == commits else 0
 
