@@ -162,6 +162,12 @@ def test_the_readme_embeds_in_ten_lines(workshop: Path) -> None:
     assert "Hello, Ada!" in printed[-1]
 
 
+def test_the_guide_to_embedding_starts_with_a_program(workshop: Path) -> None:
+    program = blocks(ROOT / "docs" / "how-to" / "embed.md", "python")[0]
+    [printed] = session([f"SEALFLOW_HOME=home {shlex.join([sys.executable, '-c', program])}"], workshop)
+    assert printed[-1] == "Succeeded"
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_to_files(path: Path) -> None:
     targets = [target for target in _LINK.findall(path.read_text("utf-8")) if "://" not in target]
