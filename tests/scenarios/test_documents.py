@@ -16,12 +16,14 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import processes
 import pytest
+from error_codes import error_codes
 from sealflow.engine.cloud import catalog
 from sealflow.engine.cloud.explanations import explanations
 from sealflow.engine.expressions import CONTEXT_FUNCTIONS, FUNCTIONS
@@ -29,6 +31,8 @@ from sealflow.engine.expressions import CONTEXT_FUNCTIONS, FUNCTIONS
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 PATIENCE = 120.0
+PROBLEMS = ROOT / "docs" / "reference" / "problems.md"
+ERRORS = "\n## Errors\n"
 NOTICE = "A new keystore was made:"
 
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -214,13 +218,22 @@ def test_the_reference_of_triggers_says_what_becomes_of_each() -> None:
 
 
 def test_the_reference_of_problems_is_the_table_of_explanations() -> None:
-    text = (ROOT / "docs" / "reference" / "problems.md").read_text("utf-8")
+    text, _, _ = PROBLEMS.read_text("utf-8").partition(ERRORS)
     expected = [
         f"| `{each.code}` | {', '.join(each.severities)} | {each.meaning} | {each.example} | {each.remedy} |"
         for each in explanations().values()
     ]
     assert re.findall(r"^\| `.*\|$", text, re.MULTILINE) == expected
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == list(dict.fromkeys(e.group for e in explanations().values()))
+
+
+def test_the_reference_of_problems_has_a_row_for_every_error_code() -> None:
+    _, _, text = PROBLEMS.read_text("utf-8").partition(ERRORS)
+    rows = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    codes = error_codes()
+    assert [code for code, count in Counter(rows).items() if count > 1] == []
+    assert sorted(codes - set(explanations()) - set(rows)) == []
+    assert sorted(set(rows) - codes) == []
 
 
 def test_the_reference_of_expressions_is_complete() -> None:
