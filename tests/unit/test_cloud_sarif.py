@@ -63,7 +63,7 @@ def test_a_log_names_rule_place_and_pointer() -> None:
     results = {result["ruleId"]: result for result in run["results"]}
     rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
     assert set(rules) == set(results)
-    assert rules["UnknownFunction"]["fullDescription"]["text"] == "There is no such function."
+    assert rules["UnknownFunction"]["fullDescription"]["text"] == "The function does not exist."
     assert "`@conct('a', 'b')`" in rules["UnknownFunction"]["help"]["markdown"]
     assert rules["UnknownFunction"]["defaultConfiguration"] == {"level": "error"}
     unknown = results["UnknownFunction"]["locations"][0]
