@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "reference" / "cmk.md").read_text("utf-8")
 ROWS = re.findall(r"^\| (\d+) \| (.+) \| (.+) \| (.*) ?\|$", PAGE, re.MULTILINE)
-FILES = {name: ROOT / path for name, path in re.findall(r"`(\w+)`\s+is\s+`([\w/]+\.py)`", PAGE)}
+FILES = {name: ROOT / path for name, path in re.findall(r"^\| `(\w+)` \| `([\w/]+\.py)` \|$", PAGE, re.MULTILINE)}
 
 
 def test_every_behaviour_has_a_row() -> None:
