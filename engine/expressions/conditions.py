@@ -2,7 +2,7 @@
 
     {"and": [{"equals": ["@variables('x')", 1]}, {"not": {"contains": ["@body('y')", "z"]}}]}
 
-"Schema reference for trigger and action types: If action". Any function may stand as an operator, whatever its case.
+"Schema reference for trigger and action types: If action". Any function can be an operator, ignoring case.
 """
 
 from __future__ import annotations

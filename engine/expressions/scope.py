@@ -45,7 +45,7 @@ class Scope:
     # --- primitives
 
     def outputs(self, name: Name) -> Evaluator:
-        """The outputs of the action `name`; null where it has none."""
+        """The outputs of the action `name`; null if it has none."""
         raise self.unavailable("outputs")
 
     def record(self, name: Name) -> Evaluator:
@@ -153,7 +153,7 @@ def _name(call: Call, compile_argument: CompileArgument, index: int = 0) -> Name
 
 
 def body_of(outputs: Evaluator) -> Evaluator:
-    """An evaluator of the body of these outputs; null where there is none."""
+    """An evaluator of the body of these outputs; null if there is none."""
 
     def body(frame: Any) -> Value:
         value = outputs(frame)
@@ -219,12 +219,8 @@ def _table() -> Iterable[Function]:
         "actions", f"The record of an action: {record}.", _named(lambda scope, name: scope.record(name)), 1
     )
     yield from known("action", "The record of the current action.", _bare(lambda scope: scope.current_action()), 0)
-    yield from known(
-        "outputs", "The outputs of an action; null where it has none.", outputs, 1, others=("actionOutputs",)
-    )
-    yield from known(
-        "body", "The body of an action's outputs; null where there is none.", body, 1, others=("actionBody",)
-    )
+    yield from known("outputs", "The outputs of an action; null if it has none.", outputs, 1, others=("actionOutputs",))
+    yield from known("body", "The body of an action's outputs; null if there is none.", body, 1, others=("actionBody",))
     yield from known(
         "trigger",
         "The record of the trigger, shaped like that of an action.",
@@ -284,7 +280,7 @@ def _table() -> Iterable[Function]:
         _bare(lambda scope: scope.callback_url()),
         0,
     )
-    one = "The value of a form's field in {}; null where it is missing, an error where there are several."
+    one = "The value of a form's field in {}; null if it is missing, an error if there are several."
     many = "All values of a form's field in {}, in an array."
     part = "The body of one part, counted from 0, of a multipart {}."
     action, trigger = "the body of an action", "the body of the trigger"

@@ -143,7 +143,7 @@ class LateFamily:
 
 
 class FunctionTable(Mapping[str, Function]):
-    """Functions by name, whatever its case."""
+    """Functions by name, ignoring case."""
 
     def __init__(self, families: Iterable[Family | LateFamily]) -> None:
         self._families: dict[str, Family | LateFamily] = {}

@@ -30,7 +30,7 @@ FAMILIES = {
     "conversion": "Conversion",
     "uri": "Addresses and data URIs",
     "xml": "XML",
-    "chance": "Chance",
+    "chance": "Random values",
 }
 # What the arguments of functions that a scope provides are called.
 CONTEXT_ARGUMENTS = {

@@ -47,7 +47,7 @@ _ENCODED = re.compile(r"_x([0-9A-Fa-f]{4}(?:[0-9A-Fa-f]{4})?)_")
 
 
 def encode_name(name: str) -> str:
-    """A text as an XML name: what may not stand in one becomes `_xHHHH_` (XmlConvert.EncodeName)."""
+    """A text as an XML name: characters that are not allowed become `_xHHHH_` (XmlConvert.EncodeName)."""
     out: list[str] = []
     for at, char in enumerate(name):
         if _allowed(char, first=not at) and not (char == "_" and _ENCODED.match(name, at)):

@@ -31,7 +31,7 @@ def length(collection: Value) -> int:
 
 @FAMILY.function("empty", 1)
 def empty(collection: Value) -> bool:
-    """Whether a text, array or object has nothing in it. null is empty; numbers and booleans are an error."""
+    """Whether a text, array or object is empty. null is empty; numbers and booleans are an error."""
     if collection is None:
         return True
     if isinstance(collection, (str, list, dict)):
@@ -94,7 +94,7 @@ def _count(value: Value, fn: str) -> int:
 
 @FAMILY.function("take", 2)
 def take(collection: Value, count: Value) -> Value:
-    """The first `count` items or characters; fewer where there are fewer. A negative count is an error."""
+    """The first `count` items or characters, or all if there are fewer. A negative count is an error."""
     if type(collection) is list:
         return collection[: _count(count, "take")]
     if type(collection) is str:
@@ -114,7 +114,7 @@ def skip(collection: Value, count: Value) -> Value:
 
 @FAMILY.function("chunk", 2)
 def chunk(collection: Value, size: Value) -> list[Any]:
-    """The collection in pieces of `size` items or characters, the last perhaps shorter."""
+    """The collection split into pieces of `size` items or characters, the last perhaps shorter."""
     if not isinstance(collection, (str, list)):
         raise mismatch("chunk", 1, "an array or a string", collection)
     step = integer(size, "chunk", 2)

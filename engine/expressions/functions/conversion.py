@@ -50,9 +50,9 @@ def _no_number(value: Value, fn: str) -> ExpressionError:
 
 @FAMILY.function("int", 1)
 def int_(value: Value) -> int:
-    """The integer that a number or a text stands for.
+    """The integer that a number or a text represents.
 
-    A fraction is an error, never cut off. Texts are read as floats, as the host does: digits beyond a float's
+    A fraction is an error. Texts are read as floats, as the host does: digits beyond a float's
     precision are not exact.
     """
     if type(value) is int:
@@ -84,7 +84,7 @@ def decimal(value: Value) -> Decimal:
 
 @FAMILY.function("bool", 1)
 def bool_(value: Value) -> bool:
-    """True for numbers but 0 and the text `true`, false for 0, the text `false` and an empty text; else an error."""
+    """True for numbers except 0 and the text `true`. False for 0, the text `false` and an empty text. Else an error."""
     if isinstance(value, bool):
         return value
     if isinstance(value, (int, float, Decimal)):
@@ -100,7 +100,7 @@ def bool_(value: Value) -> bool:
 
 @FAMILY.function("json", 1)
 def json(value: Value) -> Value:
-    """The value that a JSON text stands for, or the JSON of an XML document; other content is read as JSON text."""
+    """The value that a JSON text represents, or the JSON of an XML document; other content is read as JSON text."""
     if isinstance(value, str):
         source = value
     elif is_content(value):

@@ -273,7 +273,7 @@ def format_date_time(timestamp: Value, format_: Value = None, locale: Value = No
 
 @FAMILY.function("parseDateTime", 1, 3)
 def parse_date_time(timestamp: Value, locale: Value = None, format_: Value = None) -> str:
-    """The time that a text stands for in a locale; with a format only when it fits that exactly."""
+    """The time that a text represents in a locale. With a format, the text must match it exactly."""
     fn = "parseDateTime"
     given = text(timestamp, fn, 1)
     used = _locale(locale, fn, 2)

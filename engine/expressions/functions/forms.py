@@ -29,7 +29,7 @@ def form_data_values(body: Value, key: Value, fn: str) -> list[Any]:
 
 
 def form_data_value(body: Value, key: Value, fn: str) -> Value:
-    """The value of a form's field, null where there is none. Raises ExpressionError where there are several."""
+    """The value of a form's field, null if there is none. Raises ExpressionError where there are several."""
     values = form_data_values(body, key, fn)
     if len(values) > 1:
         raise fault(

@@ -25,7 +25,7 @@ def _record(value: Value, fn: str) -> dict[str, Any]:
 
 @FAMILY.function("addProperty", 3)
 def add_property(value: Value, name: Value, member: Value) -> dict[str, Any]:
-    """The object with one more property. It is an error if it has one of this name, whatever its case."""
+    """The object with one more property. It is an error if it has one of this name, ignoring case."""
     source, wanted = _record(value, "addProperty"), text(name, "addProperty", 2)
     if _existing(source, wanted) is not None:
         raise fault(
@@ -44,7 +44,7 @@ def set_property(value: Value, name: Value, member: Value) -> dict[str, Any]:
 
 @FAMILY.function("removeProperty", 2)
 def remove_property(value: Value, name: Value) -> dict[str, Any]:
-    """The object without this property; the same object where it has none of this name."""
+    """The object without this property; the same object if it has none of this name."""
     source = _record(value, "removeProperty")
     found = _existing(source, text(name, "removeProperty", 2))
     return source if found is None else {key: member for key, member in source.items() if key != found}

@@ -57,7 +57,7 @@ def upper(value: str) -> str:
 
 @FAMILY.function("concat", 1, None)
 def concat(*values: Value) -> str:
-    """All values as text, by the rule of string(), one behind the other."""
+    """All values as text, by the rule of string(), joined."""
     texts = list(map(to_text, values))
     bounded_length(sum(map(len, texts)), "concat")
     return "".join(texts)
@@ -118,9 +118,9 @@ def _out_of_range(fn: str) -> ExpressionError:
 
 @FAMILY.function("substring", 2, 3)
 def substring(value: Value, start: Value, *rest: Value) -> str:
-    """The characters from `start` on, as many as the third argument says or all of them.
+    """The characters from `start`, up to the length or the end.
 
-    Beyond the end is an error, unlike slice() and take().
+    A position past the end is an error, unlike slice() and take().
     """
     if type(value) is str and type(start) is int and value.isascii():
         end = start + rest[0] if rest and type(rest[0]) is int else len(value)
@@ -138,7 +138,7 @@ def substring(value: Value, start: Value, *rest: Value) -> str:
 def slice_(value: Value, start: Value, *rest: Value) -> str:
     """The characters from `start` to before the third argument or the end.
 
-    Negative positions count from the end, none is out of range.
+    Negative positions count from the end, no position is out of range.
     """
     source = text(value, "slice", 1)
     size = utf16.length(source)
@@ -165,7 +165,7 @@ def ends_with(value: Value, wanted: Value) -> bool:
 
 @FAMILY.function("indexOf", 2)
 def index_of(value: Value, wanted: Value) -> int:
-    """The position of the first occurrence, -1 where there is none; not case-sensitive. An empty search is at 0."""
+    """The position of the first occurrence, -1 if there is none; not case-sensitive. An empty search is at 0."""
     source = value if type(value) is str else text(value, "indexOf", 1)
     other = wanted if type(wanted) is str else text(wanted, "indexOf", 2)
     if source.isascii() and other.isascii():
@@ -175,7 +175,7 @@ def index_of(value: Value, wanted: Value) -> int:
 
 @FAMILY.function("lastIndexOf", 2)
 def last_index_of(value: Value, wanted: Value) -> int:
-    """The position of the last occurrence, -1 where there is none; not case-sensitive.
+    """The position of the last occurrence, -1 if there is none; not case-sensitive.
 
     An empty search is at the last character (document), in an empty text at 0.
     """
@@ -187,7 +187,7 @@ def last_index_of(value: Value, wanted: Value) -> int:
 
 @FAMILY.function("nthIndexOf", 3)
 def nth_index_of(value: Value, wanted: Value, occurrence: Value) -> int:
-    """The position of the nth occurrence, -1 where there is none; a negative n counts from the end, 0 is an error.
+    """The position of the nth occurrence, -1 if there is none; a negative n counts from the end, 0 is an error.
 
     Case-sensitive; occurrences may overlap.
     """

@@ -73,7 +73,7 @@ def _escaped(value: str) -> str:
 
 @FAMILY.function("uriScheme", 1)
 def uri_scheme(value: Value) -> str:
-    """The scheme, in lower case. The document's example shows http for an https URI: a slip."""
+    """The scheme, in lower case. The document's example shows http for an https URI, which is wrong."""
     return _parts(value, "uriScheme")[0]
 
 
@@ -85,19 +85,19 @@ def uri_host(value: Value) -> str:
 
 @FAMILY.function("uriPort", 1)
 def uri_port(value: Value) -> int:
-    """The port; the scheme's default where none is given, -1 where the scheme has none."""
+    """The port; the default of the scheme if none is given, -1 if the scheme has none."""
     return _parts(value, "uriPort")[2]
 
 
 @FAMILY.function("uriPath", 1)
 def uri_path(value: Value) -> str:
-    """The path, escaped; `/` where there is none."""
+    """The path, escaped; `/` if there is none."""
     return _parts(value, "uriPath")[3]
 
 
 @FAMILY.function("uriQuery", 1)
 def uri_query(value: Value) -> str:
-    """The query with its question mark; empty where there is none."""
+    """The query with its question mark; empty if there is none."""
     return _parts(value, "uriQuery")[4]
 
 
@@ -220,7 +220,7 @@ def data_uri(value: Value) -> str:
 
 @FAMILY.function("dataUriToBinary", 1, aliases=("decodeDataUri",), source=_CONVERSION)
 def data_uri_to_binary(value: Value) -> dict[str, Any]:
-    """The content object that a data URI holds. Base64 is taken over as it is and only read when it is used."""
+    """The content object that a data URI holds. Base64 is kept as it is and decoded only when it is used."""
     media, is_base64, data = _data_uri(value, "dataUriToBinary")
     media = media or "application/octet-stream"
     if is_base64:

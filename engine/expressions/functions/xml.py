@@ -66,7 +66,7 @@ def _decoded(data: bytes, codec: str) -> str:
 
 @FAMILY.function("xml", 1, source="Logic Apps, expression functions reference: conversion functions")
 def xml(value: Value) -> Value:
-    """The XML content object of an XML text, a JSON object or another content object (its bytes are not looked at)."""
+    """The XML content object of an XML text, a JSON object or another content object (its bytes are not checked)."""
     try:
         if is_content(value):
             return make_content(XML_CONTENT, content_bytes(value))
@@ -111,7 +111,7 @@ def encode_xml_value(value: Value) -> str:
 
 @FAMILY.function("decodeXmlValue", 1, source=DESIGNER)
 def decode_xml_value(value: Value) -> str:
-    """The inverse of encodeXmlValue; character references are decoded too, what is no reference stays."""
+    """The inverse of encodeXmlValue; character references are decoded too, other text stays."""
     return _REFERENCE.sub(_character, text(value, "decodeXmlValue"))
 
 
@@ -125,7 +125,7 @@ def _character(found: re.Match[str]) -> str:
 
 @FAMILY.function("encodeXmlName", 1, source=DESIGNER)
 def encode_xml_name(value: Value) -> str:
-    """The text as an XML name: what may not stand in one becomes `_xHHHH_` (XmlConvert.EncodeName)."""
+    """The text as an XML name: characters that are not allowed become `_xHHHH_` (XmlConvert.EncodeName)."""
     source = text(value, "encodeXmlName")
     if len(source) > _LONGEST_NAME:
         raise fault("encodeXmlName", f"expects a name of at most {_LONGEST_NAME:,} characters.")
