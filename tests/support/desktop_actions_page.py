@@ -178,17 +178,19 @@ def untested(found: Sequence[Row]) -> list[str]:
 
 _HEAD = """# Desktop actions
 
-Every action of Power Automate for desktop, and what Sealflow does with it. The page is made by
-`tests/support/desktop_actions_page.py` from the catalogue of actions and from what is built, and a test compares them;
-whatever is marked *runs* or *browser* is carried out by a test.
+This page lists every action of Power Automate for desktop, and what Sealflow does with it.
+`tests/support/desktop_actions_page.py` generates it from the catalogue of actions and the code.
+A test runs every action that is marked *runs* or *browser*.
 
-- **runs**: wherever Sealflow runs. What it may touch is for an administrator to say: [how to run desktop
-  flows](../how-to/desktop.md).
-- **browser**: where Chromium is installed besides.
-- **statement**: a word of [the language](robin.md), which [runs as described](robin-semantics.md).
-- **refused**: it needs a Windows desktop, or a service that is no more. Checking and deploying say so with the place
-  (`WindowsOnlyAction`, `ServiceWithdrawn`).
-- **not yet**: it could run here, and does not (`NotYetSupported`).
+| mark | meaning |
+|---|---|
+| *runs* | Runs wherever Sealflow runs. An administrator sets [what it can access](../how-to/desktop.md). |
+| *browser* | Runs if Chromium is installed. |
+| *statement* | A statement of [the language](robin.md), which [runs as described](robin-semantics.md). |
+| *refused* | Needs Windows, or a service that was shut down (`WindowsOnlyAction`, `ServiceWithdrawn`). |
+| *not yet* | Does not run in this version (`NotYetSupported`). |
+
+## Totals
 
 """
 
@@ -197,10 +199,10 @@ def page(found: Sequence[Row]) -> str:
     """The text of the page."""
     counted = Counter(row.here for row in found)
     order = ("runs", "browser", "statement", "refused", "not yet")
-    text = _HEAD + "| | actions |\n|---|---|\n"
+    text = _HEAD + "| mark | actions |\n|---|--:|\n"
     text += "".join(f"| {word} | {counted[word]} |\n" for word in order) + f"| all | {len(found)} |\n"
     for module, members in itertools.groupby(found, key=lambda row: row.module):
-        text += f"\n## {module}\n\n| action | in scripts | here | note |\n|---|---|---|---|\n"
+        text += f"\n## {module}\n\n| action | name in scripts | mark | note |\n|---|---|---|---|\n"
         text += "".join(f"| {row.name} | {_code(row.written)} | {row.here} | {row.note} |\n" for row in members)
     return text
 
