@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from .engine.hosts.core_files import disable_core_files
     from .engine.hosts.embedded import UNSET, Engine, Environment, open
     from .engine.hosts.replaying import replay
-    from .engine.runtime.bundles import ReplayReport
-    from .engine.runtime.callbacks import Delivery
-    from .engine.runtime.clock import Clock, SystemClock, VirtualClock
-    from .engine.runtime.library import Flow
-    from .engine.runtime.reading import RunResult
-    from .engine.runtime.report import RunReport
-    from .engine.runtime.run import Run
-    from .engine.runtime.simulate import Simulation
-    from .engine.runtime.summaries import FlowDetail, FlowSummary, RunSummary
-    from .engine.runtime.tracing import Trace
-    from .engine.runtime.trigger_info import TriggerInfo
-    from .engine.runtime.triggers import Fired
+    from .engine.runtime.calls.callbacks import Delivery
+    from .engine.runtime.calls.simulation import Simulation
+    from .engine.runtime.flows.library import Flow
+    from .engine.runtime.observe.bundles import ReplayReport
+    from .engine.runtime.observe.reading import RunResult
+    from .engine.runtime.observe.report import RunReport
+    from .engine.runtime.observe.run import Run
+    from .engine.runtime.observe.summaries import FlowDetail, FlowSummary, RunSummary
+    from .engine.runtime.observe.tracing import Trace
+    from .engine.runtime.observe.trigger_info import TriggerInfo
+    from .engine.runtime.triggers.triggers import Fired
+    from .engine.runtime.workers.clock import Clock, SystemClock, VirtualClock
     from .storage import Actor, Administration, EnvironmentStatus, Operation
 
 __version__ = "0.1.0"
@@ -49,38 +49,38 @@ _WHERE = {
     "Actor": ".storage",
     "Administration": ".storage",
     "Call": ".connectors",
-    "Clock": ".engine.runtime.clock",
+    "Clock": ".engine.runtime.workers.clock",
     "Connector": ".connectors",
     "DefinitionError": ".engine.errors",
-    "Delivery": ".engine.runtime.callbacks",
+    "Delivery": ".engine.runtime.calls.callbacks",
     "Denied": ".engine.errors",
     "Engine": ".engine.hosts.embedded",
     "Environment": ".engine.hosts.embedded",
     "EnvironmentStatus": ".storage",
     "ExpressionError": ".engine.errors",
     "Failure": ".connectors",
-    "Fired": ".engine.runtime.triggers",
-    "Flow": ".engine.runtime.library",
-    "FlowDetail": ".engine.runtime.summaries",
-    "FlowSummary": ".engine.runtime.summaries",
+    "Fired": ".engine.runtime.triggers.triggers",
+    "Flow": ".engine.runtime.flows.library",
+    "FlowDetail": ".engine.runtime.observe.summaries",
+    "FlowSummary": ".engine.runtime.observe.summaries",
     "NotFound": ".engine.errors",
     "NotYetSupported": ".engine.errors",
     "Operation": ".storage",
     "Registry": ".connectors",
-    "ReplayReport": ".engine.runtime.bundles",
+    "ReplayReport": ".engine.runtime.observe.bundles",
     "Reply": ".connectors",
-    "Run": ".engine.runtime.run",
-    "RunReport": ".engine.runtime.report",
-    "RunResult": ".engine.runtime.reading",
-    "RunSummary": ".engine.runtime.summaries",
+    "Run": ".engine.runtime.observe.run",
+    "RunReport": ".engine.runtime.observe.report",
+    "RunResult": ".engine.runtime.observe.reading",
+    "RunSummary": ".engine.runtime.observe.summaries",
     "SealflowError": ".engine.errors",
-    "Simulation": ".engine.runtime.simulate",
+    "Simulation": ".engine.runtime.calls.simulation",
     "Subscribed": ".connectors",
-    "SystemClock": ".engine.runtime.clock",
-    "Trace": ".engine.runtime.tracing",
-    "TriggerInfo": ".engine.runtime.trigger_info",
+    "SystemClock": ".engine.runtime.workers.clock",
+    "Trace": ".engine.runtime.observe.tracing",
+    "TriggerInfo": ".engine.runtime.observe.trigger_info",
     "UNSET": ".engine.hosts.embedded",
-    "VirtualClock": ".engine.runtime.clock",
+    "VirtualClock": ".engine.runtime.workers.clock",
     "disable_core_files": ".engine.hosts.core_files",
     "open": ".engine.hosts.embedded",
     "replay": ".engine.hosts.replaying",

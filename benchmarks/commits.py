@@ -21,8 +21,8 @@ from pathlib import Path
 
 from sealflow.storage import Backend, Batch
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.conformance import first_batch, page_row, run_row
 from sealflow.storage.rows import Guard
+from sealflow.storage.testing.backends import first_batch, page_row, run_row
 from work import postgres_server
 
 SIZES = (1, 10, 100)

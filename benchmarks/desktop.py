@@ -20,15 +20,15 @@ import json
 import pstats
 import time
 
-from sealflow.engine.desktop.parse import parse
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel import script
-from sealflow.engine.kernel.records import Record
-from sealflow.engine.kernel.script_build import build_script
-from sealflow.engine.kernel.script_history import LogSettings, ScriptHistory
-from sealflow.engine.kernel.script_plan import ScriptPlan
-from sealflow.engine.kernel.script_state import ScriptState
-from sealflow.storage.codec import pack
+from sealflow.engine.desktop.syntax.parse import parse
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.records import Record
+from sealflow.engine.kernel.desktop import decide as script
+from sealflow.engine.kernel.desktop.build import build_script
+from sealflow.engine.kernel.desktop.history import LogSettings, ScriptHistory
+from sealflow.engine.kernel.desktop.plan import ScriptPlan
+from sealflow.engine.kernel.desktop.state import ScriptState
+from sealflow.storage.format.codec import pack
 
 FLOW = """
 SET total TO 0

@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import Any
 
 import sealflow
-from sealflow.engine.runtime.environment import Environment
-from sealflow.storage.providers.file import create_key, disable_key, uri_of
+from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.storage.keys.providers.file import create_key, disable_key, uri_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 

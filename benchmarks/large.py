@@ -181,8 +181,10 @@ async def services() -> AsyncIterator[str]:
 
 async def one(case: str, size: int, chunk: int | None) -> dict[str, Any]:
     if chunk is not None:  # other sizes than the one that is shipped, to choose by
-        from sealflow.engine.runtime import contents, heavy, live
-        from sealflow.storage import run_log, value_writing
+        from sealflow.engine.runtime.calls import contents
+        from sealflow.engine.runtime.runs import large_writes as heavy
+        from sealflow.engine.runtime.runs import live_run as live
+        from sealflow.storage.stores.runs import run_log, value_writing
 
         for module in (contents, heavy, live, run_log, value_writing):
             module.CHUNK_BYTES = chunk  # type: ignore[attr-defined]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sealflow.storage import envelope
-from sealflow.storage.envelope import ScopeKey
+from sealflow.storage.format import envelope
+from sealflow.storage.format.envelope import ScopeKey
 
 SUITE: Final = 0
 _NONCE: Final = bytes(envelope.NONCE_BYTES)

@@ -28,18 +28,18 @@ from typing import Any
 from sealflow.connectors import Registry, Services
 from sealflow.engine.cloud import parse
 from sealflow.engine.kernel import Invoke, State, build, decide
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.status import SUCCEEDED
-from sealflow.engine.runtime.clock import SystemClock
-from sealflow.engine.runtime.outgoing import Outgoing
-from sealflow.engine.runtime.perform import Performer
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.status import SUCCEEDED
+from sealflow.engine.runtime.calls.dispatch import Performer
+from sealflow.engine.runtime.calls.outgoing import Outgoing
+from sealflow.engine.runtime.workers.clock import SystemClock
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.codec import pack_pages
-from sealflow.storage.envelope import FIRST_LINK, ZIPPED, ScopeKey
-from sealflow.storage.purposes import Kind, Purpose
-from sealflow.storage.references import Referrer
+from sealflow.storage.format.codec import pack_pages
+from sealflow.storage.format.compression import zipped
+from sealflow.storage.format.envelope import FIRST_LINK, ZIPPED, ScopeKey
+from sealflow.storage.format.purposes import Kind, Purpose
+from sealflow.storage.format.references import Referrer
 from sealflow.storage.rows import Batch, EnvironmentKeyRow, KeyRow, PageRow, RunRow, RunUpdate
-from sealflow.storage.zipping import zipped
 from work import Service, in_a_row, payloads
 
 AT = 17_600_000_000_000_000

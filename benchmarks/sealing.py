@@ -27,11 +27,11 @@ from typing import Any
 
 import sealflow
 from sealflow.storage import Keystore, Store, Vault
-from sealflow.storage.administration import Actor, Administration
-from sealflow.storage.envelope import FIRST_LINK, ScopeKey, random_key
+from sealflow.storage.format.envelope import FIRST_LINK, ScopeKey, random_key
+from sealflow.storage.keys.providers import provider_for
+from sealflow.storage.keys.providers.file import add_version, create_key, uri_of
+from sealflow.storage.policies.administration import Actor, Administration
 from sealflow.storage.port import KeyFacts, KeyProvider, Wrapped
-from sealflow.storage.providers import provider_for
-from sealflow.storage.providers.file import add_version, create_key, uri_of
 
 ENVIRONMENT = "bench"
 RECORD = [3, 17, 1, 1_700_000_000_000_000, "Succeeded", "OK", {"body": "x" * 20}]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .egress import Egress, Rule, rule
+from .egress.policy import Egress, Rule, rule
 from .port import Artifact, Call, Clock, Connector, Failure, Limits, Recovery, Reply, Services, Subscribed
 from .registry import Registry, standard
 from .status import status_name
 
 if TYPE_CHECKING:
-    from .http import HttpConnector
+    from .http.operation import HttpConnector
 
 __all__ = [
     "Artifact",
@@ -40,6 +40,6 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name != "HttpConnector":
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    from .http import HttpConnector  # much is loaded with it, and only a flow that calls needs it
+    from .http.operation import HttpConnector  # much is loaded with it, and only a flow that calls needs it
 
     return HttpConnector

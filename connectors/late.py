@@ -8,7 +8,7 @@ from typing import Final
 from .port import Call, Connector, Recovery, Reply, Services, Subscribed
 
 BUILT_IN: Final[dict[str, tuple[str, str, Recovery]]] = {
-    "http": ("http", "HttpConnector", "keyed"),
+    "http": ("http.operation", "HttpConnector", "keyed"),
     "inline-code": ("inline", "JavaScriptConnector", "rerun"),
     "xslt": ("inline", "XsltConnector", "rerun"),
     "liquid": ("inline", "LiquidConnector", "rerun"),

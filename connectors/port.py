@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from ..engine.errors import SealflowError
 from ..engine.values import Value
-from .egress import Egress
+from .egress.policy import Egress
 
 Recovery: TypeAlias = Literal["rerun", "keyed", "never"]
 """What happens to a call that was under way when the process died.

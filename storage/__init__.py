@@ -11,16 +11,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .administration import Actor, Administration
-    from .approvals import Request
-    from .audit import Act
-    from .backup import create_backup, expire_backup
-    from .backup_files import keys_file
-    from .backups import Backup, Registry
-    from .bundle import export_bundle, open_bundle
-    from .codec import ensure_storable, pack_record
-    from .connections import ConnectionInfo
-    from .control_store import verify_control
     from .errors import (
         AlreadyAnswered,
         AlreadyThere,
@@ -68,29 +58,39 @@ if TYPE_CHECKING:
         WrongKey,
         taken_over,
     )
-    from .history import RunReader
-    from .keystore import Keystore
-    from .moving import Moved, move_environment
-    from .operations import Operation
-    from .overdue import delete_overdue, find_overdue
-    from .plaintext_exports import exporting
-    from .policy import Policy
+    from .format.codec import ensure_storable, pack_record
+    from .format.stored_values import StoredValue
+    from .keys.keystore import Keystore
+    from .maintenance.backup.backup import create_backup, expire_backup
+    from .maintenance.backup.copy_reencryption import Copied
+    from .maintenance.backup.files import keys_file
+    from .maintenance.backup.register import Backup, Registry
+    from .maintenance.backup.restore import restore_backup
+    from .maintenance.backup.restore_elsewhere import restore_into
+    from .maintenance.bundle import export_bundle, open_bundle
+    from .maintenance.relocation import Moved, move_environment
+    from .maintenance.reset import Reset, reset_environment
+    from .maintenance.retention import Retention
+    from .maintenance.shredding import Shredded
+    from .maintenance.status import EnvironmentStatus, environment_status
+    from .maintenance.verify import Finding, Verification, verify_environment
+    from .maintenance.verify_control_store import verify_control
+    from .policies.administration import Actor, Administration
+    from .policies.approvals import Request
+    from .policies.audit import Act
+    from .policies.operations import Operation
+    from .policies.overdue import delete_overdue, find_overdue
+    from .policies.plaintext_exports import exporting
+    from .policies.policy import Policy
     from .port import Backend, KeyProvider
-    from .resealing import Copied
-    from .reset import Reset, reset_environment
-    from .restoring import restore_backup
-    from .restoring_elsewhere import restore_into
-    from .retention import Retention
     from .rows import Batch
-    from .run_log import RunLog
-    from .sealed_inbox import SealedInbox, SealedItem
-    from .shredding import Shredded
-    from .status import EnvironmentStatus, environment_status
-    from .store import Store
-    from .stored_values import StoredValue
-    from .vault import Vault
-    from .verify import Finding, Verification, verify_environment
-    from .views import (
+    from .stores.connections import ConnectionInfo
+    from .stores.home import Store
+    from .stores.runs.history import RunReader
+    from .stores.runs.run_log import RunLog
+    from .stores.sealed_inbox import SealedInbox, SealedItem
+    from .stores.vault import Vault
+    from .stores.views import (
         Damaged,
         EnvironmentInfo,
         FlowDocument,
@@ -106,31 +106,31 @@ if TYPE_CHECKING:
     )
 
 _WHERE: Final = {
-    "Act": ".audit",
-    "Actor": ".administration",
-    "Administration": ".administration",
+    "Act": ".policies.audit",
+    "Actor": ".policies.administration",
+    "Administration": ".policies.administration",
     "AlreadyAnswered": ".errors",
     "AlreadyThere": ".errors",
     "ApprovalNeeded": ".errors",
     "Backend": ".port",
-    "Backup": ".backups",
+    "Backup": ".maintenance.backup.register",
     "Batch": ".rows",
     "Conflict": ".errors",
-    "ConnectionInfo": ".connections",
-    "Copied": ".resealing",
-    "Damaged": ".views",
+    "ConnectionInfo": ".stores.connections",
+    "Copied": ".maintenance.backup.copy_reencryption",
+    "Damaged": ".stores.views",
     "DatabaseRefused": ".errors",
-    "EnvironmentInfo": ".views",
+    "EnvironmentInfo": ".stores.views",
     "EnvironmentLocked": ".errors",
-    "EnvironmentStatus": ".status",
+    "EnvironmentStatus": ".maintenance.status",
     "EnvironmentSuspended": ".errors",
     "ExecutorLost": ".errors",
-    "Finding": ".verify",
-    "FlowDocument": ".views",
-    "FlowInfo": ".views",
-    "FlowVersion": ".views",
+    "Finding": ".maintenance.verify",
+    "FlowDocument": ".stores.views",
+    "FlowInfo": ".stores.views",
+    "FlowVersion": ".stores.views",
     "InboxFull": ".errors",
-    "InboxItem": ".views",
+    "InboxItem": ".stores.views",
     "IntegrityError": ".errors",
     "InvalidAnchor": ".errors",
     "InvalidBackup": ".errors",
@@ -142,36 +142,36 @@ _WHERE: Final = {
     "KeyMissing": ".errors",
     "KeyProvider": ".port",
     "KeyUnavailable": ".errors",
-    "Keystore": ".keystore",
+    "Keystore": ".keys.keystore",
     "KeystoreUnreadable": ".errors",
     "LocationMismatch": ".errors",
-    "Message": ".views",
-    "MessageCount": ".views",
-    "Moved": ".moving",
+    "Message": ".stores.views",
+    "MessageCount": ".stores.views",
+    "Moved": ".maintenance.relocation",
     "NotARecord": ".errors",
     "NotDedicated": ".errors",
     "NotPermitted": ".errors",
     "NotStorable": ".errors",
-    "Operation": ".operations",
-    "Page": ".views",
-    "Policy": ".policy",
+    "Operation": ".policies.operations",
+    "Page": ".stores.views",
+    "Policy": ".policies.policy",
     "PolicyLimit": ".errors",
     "RecordNotFound": ".errors",
-    "Registry": ".backups",
-    "Request": ".approvals",
-    "Reset": ".reset",
-    "Retention": ".retention",
-    "RunInfo": ".views",
-    "RunLog": ".run_log",
-    "RunReader": ".history",
+    "Registry": ".maintenance.backup.register",
+    "Request": ".policies.approvals",
+    "Reset": ".maintenance.reset",
+    "Retention": ".maintenance.retention",
+    "RunInfo": ".stores.views",
+    "RunLog": ".stores.runs.run_log",
+    "RunReader": ".stores.runs.history",
     "RunNotOwned": ".errors",
     "SealLimit": ".errors",
-    "SealedInbox": ".sealed_inbox",
-    "SealedItem": ".sealed_inbox",
-    "Shredded": ".shredding",
+    "SealedInbox": ".stores.sealed_inbox",
+    "SealedItem": ".stores.sealed_inbox",
+    "Shredded": ".maintenance.shredding",
     "StaleKeys": ".errors",
     "StorageError": ".errors",
-    "Store": ".store",
+    "Store": ".stores.home",
     "StoreBusy": ".errors",
     "StoreClosed": ".errors",
     "StoreCorrupt": ".errors",
@@ -181,33 +181,33 @@ _WHERE: Final = {
     "StoreRolledBack": ".errors",
     "StoreTooNew": ".errors",
     "StoreUnreachable": ".errors",
-    "StoredValue": ".stored_values",
+    "StoredValue": ".format.stored_values",
     "TamperedHistory": ".errors",
-    "TriggerState": ".views",
+    "TriggerState": ".stores.views",
     "UnsuitableKey": ".errors",
-    "Value": ".views",
+    "Value": ".stores.views",
     "ValueTooLarge": ".errors",
-    "Vault": ".vault",
-    "Verification": ".verify",
+    "Vault": ".stores.vault",
+    "Verification": ".maintenance.verify",
     "WrongKey": ".errors",
-    "create_backup": ".backup",
-    "delete_overdue": ".overdue",
-    "ensure_storable": ".codec",
-    "environment_status": ".status",
-    "expire_backup": ".backup",
-    "export_bundle": ".bundle",
-    "exporting": ".plaintext_exports",
-    "find_overdue": ".overdue",
-    "keys_file": ".backup_files",
-    "move_environment": ".moving",
-    "open_bundle": ".bundle",
-    "pack_record": ".codec",
-    "reset_environment": ".reset",
-    "restore_backup": ".restoring",
-    "restore_into": ".restoring_elsewhere",
+    "create_backup": ".maintenance.backup.backup",
+    "delete_overdue": ".policies.overdue",
+    "ensure_storable": ".format.codec",
+    "environment_status": ".maintenance.status",
+    "expire_backup": ".maintenance.backup.backup",
+    "export_bundle": ".maintenance.bundle",
+    "exporting": ".policies.plaintext_exports",
+    "find_overdue": ".policies.overdue",
+    "keys_file": ".maintenance.backup.files",
+    "move_environment": ".maintenance.relocation",
+    "open_bundle": ".maintenance.bundle",
+    "pack_record": ".format.codec",
+    "reset_environment": ".maintenance.reset",
+    "restore_backup": ".maintenance.backup.restore",
+    "restore_into": ".maintenance.backup.restore_elsewhere",
     "taken_over": ".errors",
-    "verify_control": ".control_store",
-    "verify_environment": ".verify",
+    "verify_control": ".maintenance.verify_control_store",
+    "verify_environment": ".maintenance.verify",
 }
 
 __all__ = [

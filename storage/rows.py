@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from .purposes import Kind
+from .format.purposes import Kind
 
 
 class EnvironmentKeyRow(NamedTuple):

@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from .arguments import Arguments
 from .fault import Fault, fault
-from .file import read_whole, resolved
-from .held import written
-from .items import file_item
+from .files.file import read_whole, resolved
+from .files.held import written
+from .files.items import file_item
+from .files.unique_names import free
 from .port import Operation, Outputs, Table, reads
 from .session import Session
-from .unique_names import free
 
 _BLOCK: Final = 16
 _MOST_ITERATIONS: Final = 10_000_000

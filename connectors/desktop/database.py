@@ -19,8 +19,8 @@ from sqlalchemy.pool import NullPool
 from ...engine.datatypes import DataTable, Datum, from_float
 from .arguments import Arguments
 from .connection_string import Source, read
-from .csv_file import unique_columns
 from .fault import Fault, fault
+from .files.csv_file import unique_columns
 from .port import Operation, Outputs, Table
 from .reach import address_of
 from .session import Session

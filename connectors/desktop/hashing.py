@@ -11,9 +11,9 @@ import hmac
 from typing import Final
 
 from .arguments import Arguments
-from .encodings import encoded
 from .fault import fault
-from .file import read_whole, resolved
+from .files.encodings import encoded
+from .files.file import read_whole, resolved
 from .port import Outputs, Table, reads
 from .session import Session
 

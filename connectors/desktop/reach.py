@@ -8,8 +8,8 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
-from ..egress import EgressRefused
-from ..egress_connect import NameNotResolved, resolved_now
+from ..egress.connect import NameNotResolved, resolved_now
+from ..egress.policy import EgressRefused
 from .fault import Fault, fault
 from .session import Session
 

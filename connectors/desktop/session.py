@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ...engine.datatypes import Datum, Item
-from ..egress import Egress
+from ..egress.policy import Egress
 from ..port import Clock, Limits
 from .fault import Fault
 from .folders import Allowed, Folders

@@ -15,10 +15,10 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from ...engine.datatypes import Datum, Item
 from .arguments import Arguments
-from .encodings import decoded, encoded
 from .fault import fault
-from .file import read_whole, resolved
-from .held import written
+from .files.encodings import decoded, encoded
+from .files.file import read_whole, resolved
+from .files.held import written
 from .port import Operation, Outputs, Table, reads
 from .session import Session
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from .check import check, report
+from .checks.check import check, report
 from .connection_names import picked_connections
-from .definition import (
+from .literal import fits
+from .report.problem import Problem
+from .report.sarif import sarif
+from .source import Source, read, read_object
+from .syntax.definition import (
     STATUSES,
     Action,
     Branch,
@@ -16,12 +20,8 @@ from .definition import (
     key_of,
     walk,
 )
-from .duration import seconds
-from .literal import fits
-from .parse import Parsed, parse, parse_leniently
-from .problem import Problem
-from .sarif import sarif
-from .source import Source, read, read_object
+from .syntax.duration import seconds
+from .syntax.parse import Parsed, parse, parse_leniently
 
 __all__ = [
     "STATUSES",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from ..errors import DefinitionError
-from .definition import Action
+from .syntax.definition import Action
 
 ArtifactKind = Literal["maps", "schemas"]
 Artifacts = Mapping[str, Mapping[str, str]]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..expressions.dotnet.faults import FormatError
-from .arm_deployment import is_template_string
+from .arm.deployment import is_template_string
 
 _EXAMPLES: Final[Mapping[str, str]] = {
     "string": '"text"',

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .catalog import ACTIONS
-from .definition import Action, Branch, Definition, Parameter, Trigger
+from .syntax.definition import Action, Branch, Definition, Parameter, Trigger
 
 LOOPS = frozenset({"foreach", "until"})
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import DefinitionError
-from .arm_deployment import WORKFLOW, Deployment
+from .arm.deployment import WORKFLOW, Deployment
 from .artifacts import Artifacts
-from .definition import Dialect, JsonObject
-from .pointer import join
-from .problem import Problem
-from .text import examine, read_json
+from .report.problem import Problem
+from .syntax.definition import Dialect, JsonObject
+from .syntax.json_text import examine, read_json
+from .syntax.pointer import join
 
 if TYPE_CHECKING:
-    from .arm_template import Template, Workflow
+    from .arm.template import Template, Workflow
 
 Kind = Literal["definition", "power-automate", "standard", "arm"]
 
@@ -152,7 +152,7 @@ def _exported(document: JsonObject, properties: JsonObject, name: str) -> Source
 
 
 def _arm(document: JsonObject, name: str) -> Source:
-    from .arm_template import workflows_of
+    from .arm.template import workflows_of
 
     template = workflows_of(document, Deployment())
     if not template.workflows:

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from .clipboard import repository
-from .parse import Reading, parse
-from .problem import Problem
-from .recognised import decoded
+from .syntax.clipboard import repository
+from .syntax.parse import Reading, parse
+from .syntax.problem import Problem
+from .syntax.recognition import decoded
 
 _REPOSITORIES: Final = {
     "appmask": re.compile(r"(?:.*/)?(?:ControlRepository_[^/]*\.json|controlRepo\.appmask)", re.IGNORECASE),

@@ -1,0 +1,1 @@
+"""What programs and people use: the embedded API, the command line, replay."""

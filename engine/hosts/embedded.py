@@ -21,15 +21,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from ...storage.stored_values import CHUNK_BYTES, MOST_BYTES
+from ...storage.format.stored_values import CHUNK_BYTES, MOST_BYTES
 from ..errors import NotFound, SealflowError
-from ..runtime.clock import BootClock, SystemBootClock
-from ..runtime.environment import Environment
-from ..runtime.expiry import in_ticks
-from ..runtime.locked_inbox import LockedInbox
-from ..runtime.machine_groups import Serving, groups_of
-from ..runtime.opening import Opening
-from ..runtime.start import UNSET, Unset
+from ..runtime.desktop.machine_groups import Serving, groups_of
+from ..runtime.environment.environment import Environment
+from ..runtime.environment.opening import Opening
+from ..runtime.keys.locked_inbox import LockedInbox
+from ..runtime.runs.expiry import in_ticks
+from ..runtime.runs.start import UNSET, Unset
+from ..runtime.workers.clock import BootClock, SystemBootClock
 
 if TYPE_CHECKING:
     from ...connectors import Egress, Registry
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         Keystore,
         Store,
     )
-    from ..runtime.clock import Clock
+    from ..runtime.workers.clock import Clock
 
 __all__ = ["UNSET", "Engine", "Environment", "Unset", "open"]
 
@@ -229,7 +229,7 @@ class Engine:
         service file. Raises AlreadyExists, InvalidDatabaseUrl, DatabaseRefused, StoreUnreachable.
         """
         from ...storage import AlreadyThere
-        from ..runtime.administration import actor_name
+        from ..runtime.environment.administration import actor_name
 
         try:
             return await self.store.create_environment(name, database=database, location=location, actor=actor_name())
@@ -244,7 +244,7 @@ class Engine:
         $SEALFLOW_POLICY_LIMIT, else 25. With $SEALFLOW_APPROVALS set to 2 acts on keys take a second administrator's
         approval. Raises SealflowError, code `InvalidActor`, `InvalidPolicyLimit` or `InvalidApprovals`.
         """
-        from ..runtime.administration import administration
+        from ..runtime.environment.administration import administration
 
         return administration(self.store, actor, limit)
 
@@ -294,7 +294,7 @@ class Engine:
 
     async def _environment(self, name: str, create: bool) -> Environment:
         from ...storage import AlreadyThere, RecordNotFound
-        from ..runtime.administration import actor_name
+        from ..runtime.environment.administration import actor_name
 
         store = self.store
         try:
@@ -336,7 +336,7 @@ class Engine:
         Raises NotFound, and EnvironmentLocked when it was deleted.
         """
         from ...storage import EnvironmentLocked
-        from ..runtime.patience import Patience
+        from ..runtime.keys.unlock_wait import Patience
 
         patience: Patience | None = None
         while True:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...storage import EnvironmentLocked, IntegrityError, KeyDenied, KeyUnavailable, StorageError, WrongKey
 from ..cloud import parse, read_object
-from ..runtime import bundles
-from ..runtime.bundles import Bundle, ReplayReport, UnreadableBundleError
+from ..runtime.observe import bundles
+from ..runtime.observe.bundles import Bundle, ReplayReport, UnreadableBundleError
 
 if TYPE_CHECKING:
     from .embedded import Engine

@@ -6,22 +6,22 @@ records; `pending` names what was under way. No I/O, no clock, no randomness: ti
 
 from __future__ import annotations
 
-from .build import SUPPORTED, build
-from .commands import Abandon, Command, Expire, Invoke, Listen, Respond, Sleep
-from .decide import REVISION, REVISIONS, MismatchError, apply, decide, needs_tick, pending, unfinished
-from .history import Entry, History
-from .large import Large
-from .memory import relieve, supply
-from .parameters import resolve
-from .plan import Node, Operation, Plan
-from .records import Record, from_stored
-from .replay import Difference, Replayed, replay
-from .secured import Secured
-from .snapshot import dump, restore
-from .state import End, Open, State, live_frames
-from .tally import Failure, Tally
-from .trigger import fire, waits_for_response
-from .webhook import listens
+from .cloud.actions.webhook import listens
+from .cloud.decide import REVISION, REVISIONS, MismatchError, apply, decide, needs_tick, pending, unfinished
+from .cloud.history.counters import Failure, Tally
+from .cloud.history.history import Entry, History
+from .cloud.history.replay import Difference, Replayed, replay
+from .cloud.history.secured import Secured
+from .cloud.history.snapshot import dump, restore
+from .cloud.memory import relieve, supply
+from .cloud.plan.build import SUPPORTED, build
+from .cloud.plan.parameters import resolve
+from .cloud.plan.plan import Node, Operation, Plan
+from .cloud.state import End, Open, State, live_frames
+from .cloud.triggers.trigger import fire, waits_for_response
+from .contract.commands import Abandon, Command, Expire, Invoke, Listen, Respond, Sleep
+from .contract.large_values import Large
+from .contract.records import Record, from_stored
 
 __all__ = [
     "REVISION",

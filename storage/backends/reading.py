@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from ..purposes import Kind
+from ..format.purposes import Kind
 from ..rows import (
     AssignmentRow,
     BackupRow,

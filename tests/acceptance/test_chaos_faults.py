@@ -21,7 +21,7 @@ from chaos_load import RATE, Load
 from chaos_worker import Fast
 from postgres_server import PostgresServer, programs, shared_server
 from processes import Place, until_line
-from sealflow.engine.kernel import records
+from sealflow.engine.kernel.contract import records
 from sealflow.storage import StoreFull, StoreNotWritable, StoreUnreachable, Vault
 from sealflow.storage.backends.sqlite import SQLiteBackend
 

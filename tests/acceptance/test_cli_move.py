@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from cli_session import Cli, compose
 from postgres_server import PostgresServer, shared_server
-from sealflow.storage import StoreUnreachable, moving
+from sealflow.storage import StoreUnreachable
+from sealflow.storage.maintenance import relocation as moving
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 

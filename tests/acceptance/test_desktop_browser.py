@@ -55,7 +55,7 @@ async def server() -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr("sealflow.connectors.desktop.browser.SECONDS", 60.0)  # a busy machine is no missing element
+    monkeypatch.setattr("sealflow.connectors.desktop.web.browser.SECONDS", 60.0)  # a busy machine is no missing element
     world = World(tmp_path)
     yield world
     await world.session.aclose()

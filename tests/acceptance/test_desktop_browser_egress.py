@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from desktop_world import World
 from http_server import Seen, Server
-from sealflow.connectors.egress import Egress, rule
+from sealflow.connectors.egress.policy import Egress, rule
 from sealflow.engine.datatypes import Datum, Item
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-headless-shell"))), None)
@@ -83,7 +83,7 @@ async def server(secret: Secret) -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr("sealflow.connectors.desktop.browser.SECONDS", 60.0)  # a busy machine is no missing element
+    monkeypatch.setattr("sealflow.connectors.desktop.web.browser.SECONDS", 60.0)  # a busy machine is no missing element
     world = World(tmp_path)
     world.session.egress = INNER
     yield world

@@ -28,7 +28,7 @@ def react(seen: Seen) -> bytes:
 @pytest.fixture
 async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[World, str]]:
     """A session with a browser, and the address of the page."""
-    monkeypatch.setattr("sealflow.connectors.desktop.browser.SECONDS", 60.0)  # a busy machine is no missing element
+    monkeypatch.setattr("sealflow.connectors.desktop.web.browser.SECONDS", 60.0)  # a busy machine is no missing element
     world, server = World(tmp_path), Server(react)
     await server.start()
     yield world, server.url

@@ -15,8 +15,8 @@ from desktop_corpus_cases import CALLED, CASES, ELSEWHERE, Case, text_of
 from openpyxl import Workbook
 from sealflow.connectors.desktop import Settings
 from sealflow.connectors.desktop.folders import Allowed
-from sealflow.engine.desktop.recognised import decoded
-from sealflow.engine.runtime.script_files import ScriptSource
+from sealflow.engine.desktop.syntax.recognition import decoded
+from sealflow.engine.runtime.flows.script_files import ScriptSource
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "desktop"
 TEXTS = {path.name: decoded(path.read_bytes()) for path in sorted(CORPUS.glob("*.robin"))}

@@ -10,9 +10,10 @@ import pytest
 import sealflow
 from azure_manager import CLIENT, SECRET, SUBSCRIPTION, TENANT, Manager
 from desktop_corpus_cases import OUTPUT, text_of
-from sealflow.connectors.desktop import Settings, azure
-from sealflow.engine.desktop.recognised import decoded
-from sealflow.engine.runtime.script_files import ScriptSource
+from sealflow.connectors.desktop import Settings
+from sealflow.connectors.desktop.services import azure
+from sealflow.engine.desktop.syntax.recognition import decoded
+from sealflow.engine.runtime.flows.script_files import ScriptSource
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "desktop"
 TEXTS = {path.name: decoded(path.read_bytes()) for path in sorted(CORPUS.glob("*.robin"))}

@@ -18,7 +18,7 @@ import pytest
 from desktop_callers import deploy
 from postgres_server import PostgresServer, shared_server
 from processes import Place
-from sealflow.engine.kernel.timing import SECOND
+from sealflow.engine.kernel.contract.timing import SECOND
 from thorough import LONG
 from worker_fleet import WorkerFleet, fleet_of
 

@@ -16,9 +16,9 @@ from desktop_callers import GREETING, calling, deploy
 from gate import Gate
 from postgres_server import PostgresServer, shared_server
 from processes import PATIENCE, Place, until_line
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime.environment import Environment
-from sealflow.engine.runtime.machine_groups import changed
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.desktop.machine_groups import changed
+from sealflow.engine.runtime.environment.environment import Environment
 from worker_fleet import WorkerFleet, expire, fleet_of
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")

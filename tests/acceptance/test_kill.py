@@ -22,7 +22,7 @@ import pytest
 import sealflow
 from callers import CLOUD, Witness
 from processes import PATIENCE, Place, Prepare
-from sealflow.engine.kernel import records
+from sealflow.engine.kernel.contract import records
 from thorough import LONG
 
 VARIES = re.compile(r'(?<="Date": ")[^"]*|\d{4}-\d\d-\d\dT[\d:.]+Z|(?<=Id": ")[^"]*')

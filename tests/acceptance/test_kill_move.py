@@ -20,10 +20,10 @@ from sealflow.storage import (
     AlreadyThere,
     EnvironmentLocked,
     move_environment,
-    moving,
     reset_environment,
     verify_environment,
 )
+from sealflow.storage.maintenance import relocation as moving
 from thorough import LONG
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")

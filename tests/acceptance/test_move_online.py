@@ -19,10 +19,10 @@ from sealflow.storage import (
     NotPermitted,
     StoreBusy,
     move_environment,
-    moving,
     verify_environment,
 )
-from sealflow.storage.administration import Actor
+from sealflow.storage.maintenance import relocation as moving
+from sealflow.storage.policies.administration import Actor
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 

@@ -14,7 +14,7 @@ import sealflow
 from makers import compose, flow
 from processes import Place, until_line
 from sealflow.storage import Keystore, Store
-from sealflow.storage.providers.file import create_key, uri_of
+from sealflow.storage.keys.providers.file import create_key, uri_of
 
 OURS, THEIRS = "contoso", "fabrikam"
 CHUNK = 16 * 1024 * 1024

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from cli_session import compose
 from postgres_server import PostgresServer, shared_server
-from sealflow.engine.runtime import executor as executor_module
-from sealflow.engine.runtime.environment import Environment
-from sealflow.storage import journal, verify_environment
+from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.engine.runtime.runs import executor as executor_module
+from sealflow.storage import verify_environment
+from sealflow.storage.stores.runs import journal
 
 pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 

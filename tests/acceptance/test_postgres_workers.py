@@ -16,7 +16,7 @@ from fleet import HOUR, Fleet, S, flow, http
 from gate import Gate
 from postgres_server import PostgresServer, shared_server
 from processes import PATIENCE, Place, until_line
-from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.storage import EnvironmentLocked, ExecutorLost, StorageError, StoreClosed
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
@@ -170,7 +170,7 @@ async def test_parent_and_child_in_two_workers(fleet: Fleet) -> None:
 
 
 async def test_keys_are_migrated_under_several_workers(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sealflow.engine.runtime.executor.CALLS_SECONDS", 0.05)
+    monkeypatch.setattr("sealflow.engine.runtime.runs.executor.CALLS_SECONDS", 0.05)
     first, second = await fleet.join(), await fleet.join()
     await first.deploy("f", flow({"c": http("https://example.org/x"), "d": compose(1, "c")}))
     for env in (first, second):

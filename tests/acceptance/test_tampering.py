@@ -19,8 +19,8 @@ from customer_keys import ENVIRONMENT
 from gcm_forgeries import salamander
 from kept_store import KeptStore, add_run, kept_store
 from sealflow.storage import IntegrityError, NotARecord, Store, TamperedHistory, Vault
-from sealflow.storage.envelope import HEADER_BYTES, NONCE_BYTES, environment_key_payload, expand, lp, number
-from sealflow.storage.purposes import Kind, Purpose, Role
+from sealflow.storage.format.envelope import HEADER_BYTES, NONCE_BYTES, environment_key_payload, expand, lp, number
+from sealflow.storage.format.purposes import Kind, Purpose, Role
 
 Change = Callable[[sqlite3.Connection], object]
 

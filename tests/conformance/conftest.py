@@ -39,7 +39,7 @@ def patience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("remote", "vault", "aws", "azure"):
             with suppress(ImportError):
-                provider = import_module(f"sealflow.storage.providers.{name}")
+                provider = import_module(f"sealflow.storage.keys.providers.{name}")
                 patch.setattr(provider, "CONNECT_SECONDS", 60.0)
                 patch.setattr(provider, "TOTAL_SECONDS", 120.0, raising=False)
         yield

@@ -15,11 +15,11 @@ import pytest
 import sealflow
 from postgres_server import shared_server
 from sealflow.connectors import Reply
-from sealflow.engine.runtime import executor as executor_module
-from sealflow.engine.runtime.deliveries import Deliveries
-from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.runtime.calls.callback_deliveries import Deliveries
+from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.engine.runtime.runs import executor as executor_module
 from sealflow.storage import StoreFull
-from sealflow.storage.callback_inbox import CallbackInbox
+from sealflow.storage.stores.callback_inbox import CallbackInbox
 from thorough import LONG
 
 START = 17_000_000_000_000_000

@@ -14,9 +14,9 @@ import pytest
 import sealflow
 from postgres_server import shared_server
 from sealflow.connectors import Reply
-from sealflow.engine.kernel.timing import SECOND, from_iso
-from sealflow.engine.runtime import executor as executor_module
-from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.kernel.contract.timing import SECOND, from_iso
+from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.engine.runtime.runs import executor as executor_module
 
 START = from_iso("2026-03-28T12:00:00Z")
 S = ["Succeeded"]
@@ -152,7 +152,7 @@ async def test_one_that_fires_triggers_does_not_hand_over(place: Place) -> None:
 
 async def test_a_registration_that_fails_is_tried_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store is busy when the triggers are to be watched: they fire all the same."""
-    from sealflow.engine.runtime.scheduler import Scheduler
+    from sealflow.engine.runtime.triggers.scheduler import Scheduler
     from sealflow.storage import StoreBusy
 
     worker = await place.open()

@@ -10,7 +10,7 @@ import pytest
 from key_servers import FileServer
 from sealflow.storage import IntegrityError, KeyDenied, KeyUnavailable, StorageError
 from sealflow.storage.port import KeyFacts, KeyProvider, Wrapped
-from sealflow.storage.provider_conformance import ProviderContract
+from sealflow.storage.testing.providers import ProviderContract
 
 log = logging.getLogger("sealflow.test")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from key_servers import BaoProcess, BaoServer, FileServer, ServiceServer
-from sealflow.storage.provider_conformance import ProviderContract
+from sealflow.storage.testing.providers import ProviderContract
 
 if TYPE_CHECKING:
     from key_server_aws import AWSServer

@@ -12,8 +12,8 @@ pytest.importorskip("moto.kms", reason="pip install 'moto[server]'")
 
 from botocore.session import Session
 from key_server_aws import AWSServer, Strictness
-from sealflow.storage.providers.aws import AWSKeys
-from sealflow.storage.providers.remote import BadCredentials
+from sealflow.storage.keys.providers.aws import AWSKeys
+from sealflow.storage.keys.providers.remote import BadCredentials
 
 if TYPE_CHECKING:
     from moto.moto_server.threaded_moto_server import ThreadedMotoServer

@@ -13,8 +13,8 @@ from sealflow.storage.errors import StorageError
 pytest.importorskip("azure.keyvault.keys", reason="pip install 'sealflow[azure]'")
 
 from key_server_azure import AzureServer, Version
-from sealflow.storage.providers.azure import AzureKeys
-from sealflow.storage.providers.remote import BadCredentials
+from sealflow.storage.keys.providers.azure import AzureKeys
+from sealflow.storage.keys.providers.remote import BadCredentials
 
 CONTEXT = b"context"
 

@@ -19,8 +19,8 @@ from sealflow.storage import (
     RecordNotFound,
     WrongKey,
 )
-from sealflow.storage.providers import provider_for
-from sealflow.storage.providers.file import (
+from sealflow.storage.keys.providers import provider_for
+from sealflow.storage.keys.providers.file import (
     FileKey,
     FileKeys,
     add_version,

@@ -11,9 +11,9 @@ pytest.importorskip("pkcs11", reason="pip install 'sealflow[pkcs11]'")
 
 import pkcs11
 from key_server_softhsm import SoftHSMServer
-from sealflow.storage.providers import provider_for
-from sealflow.storage.providers.pkcs11_module import Module, TokenName, module_at
-from sealflow.storage.providers.remote import BadCredentials
+from sealflow.storage.keys.providers import provider_for
+from sealflow.storage.keys.providers.pkcs11_module import Module, TokenName, module_at
+from sealflow.storage.keys.providers.remote import BadCredentials
 
 CONTEXT = b"context"
 

@@ -8,8 +8,8 @@ import pytest
 from http_server import Seen, Server, as_json
 from key_servers import BaoProcess, BaoServer
 from sealflow.storage import KeyDenied, KeyUnavailable, WrongKey
-from sealflow.storage.providers.remote import BadCredentials
-from sealflow.storage.providers.vault import VaultKeys, token_of_environment
+from sealflow.storage.keys.providers.remote import BadCredentials
+from sealflow.storage.keys.providers.vault import VaultKeys, token_of_environment
 
 CONTEXT = b"context"
 

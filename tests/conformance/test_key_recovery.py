@@ -29,7 +29,7 @@ from sealflow.storage import (
     create_backup,
     restore_backup,
 )
-from sealflow.storage.provider_conformance import Change
+from sealflow.storage.testing.providers import Change
 
 if TYPE_CHECKING:
     from key_server_aws import AWSServer

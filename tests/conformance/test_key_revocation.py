@@ -16,7 +16,7 @@ from key_servers import BaoServer, FileServer
 from makers import compose, flow
 from revocable import PROBE, HandClock, Revocable
 from sealflow.storage import EnvironmentLocked
-from sealflow.storage.provider_conformance import Change
+from sealflow.storage.testing.providers import Change
 
 NAME = "contoso"
 KINDS = ["azure", "aws", "transit", "softhsm", "file"]

@@ -14,11 +14,11 @@ import sealflow
 from customer_keys import ENVIRONMENT, Customer, customer
 from makers import Makers, service
 from postgres_server import shared_server
-from sealflow.engine.runtime.environment import Environment
-from sealflow.storage import migration as migration_module
-from sealflow.storage.administration import Administration
-from sealflow.storage.operations import SUCCEEDED
-from sealflow.storage.providers.file import add_version
+from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.storage.keys.providers.file import add_version
+from sealflow.storage.maintenance import reencryption as migration_module
+from sealflow.storage.policies.administration import Administration
+from sealflow.storage.policies.operations import SUCCEEDED
 
 START = 17_000_000_000_000_000
 

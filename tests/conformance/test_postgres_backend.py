@@ -33,7 +33,8 @@ from sealflow.storage import (
 )
 from sealflow.storage.backends.database_url import checked_url
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.conformance import (
+from sealflow.storage.rows import Guard, KeyStateRow, RunUpdate, SnapshotRow
+from sealflow.storage.testing.backends import (
     ALL,
     BackendConformance,
     first_batch,
@@ -43,12 +44,11 @@ from sealflow.storage.conformance import (
     page_row,
     run_row,
 )
-from sealflow.storage.key_conformance import KeyRowsConformance
-from sealflow.storage.queue_conformance import QueueConformance
-from sealflow.storage.rows import Guard, KeyStateRow, RunUpdate, SnapshotRow
-from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
-from sealflow.storage.value_conformance import LargeValuesConformance
-from sealflow.storage.worker_conformance import WorkerConformance
+from sealflow.storage.testing.keys import KeyRowsConformance
+from sealflow.storage.testing.queues import QueueConformance
+from sealflow.storage.testing.sealed_inbox import SealedInboxConformance
+from sealflow.storage.testing.values import LargeValuesConformance
+from sealflow.storage.testing.workers import WorkerConformance
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 

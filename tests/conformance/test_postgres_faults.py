@@ -13,8 +13,8 @@ import pytest
 from cutting_proxy import CuttingProxy, cutting_proxy
 from postgres_server import PostgresServer
 from sealflow.storage import Batch, ExecutorLost, StoreUnreachable
-from sealflow.storage.conformance import ALL, first_batch, inbox_row, key_row, page_row, run_row
 from sealflow.storage.rows import FlowRow
+from sealflow.storage.testing.backends import ALL, first_batch, inbox_row, key_row, page_row, run_row
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from sealflow.connectors import Call, Registry, Reply, Services
-from sealflow.engine.kernel.plan import Operation
-from sealflow.engine.runtime.clock import VirtualClock
-from sealflow.engine.runtime.perform import Outside, Performer
+from sealflow.engine.kernel.cloud.plan.plan import Operation
+from sealflow.engine.runtime.calls.dispatch import Outside, Performer
+from sealflow.engine.runtime.workers.clock import VirtualClock
 from sealflow.storage import ExecutorLost
 
 pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from postgres_server import PostgresServer
 from sealflow.storage import Batch, ExecutorLost
-from sealflow.storage.conformance import first_batch, inbox_row, key_row, page_row, run_row
 from sealflow.storage.rows import Guard, RunUpdate, SnapshotRow, WaitRow
+from sealflow.storage.testing.backends import first_batch, inbox_row, key_row, page_row, run_row
 from store_questions import FLOW, LIMIT, OTHER, PARENT, Ask, asleep, ended, lists, reads
 from thorough import LONG
 

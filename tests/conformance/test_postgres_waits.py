@@ -7,8 +7,8 @@ import os
 import pytest
 from postgres_server import PostgresServer
 from sealflow.storage import Batch
-from sealflow.storage.conformance import first_batch, key_row, run_row
 from sealflow.storage.rows import FOR_EVENTS, WaitRow
+from sealflow.storage.testing.backends import first_batch, key_row, run_row
 
 pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 

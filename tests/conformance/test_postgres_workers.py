@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from postgres_server import PostgresServer
 from sealflow.storage import Batch, ExecutorLost, RunNotOwned, StorageError
-from sealflow.storage.conformance import first_batch, inbox_row, key_row, page_row, run_row
 from sealflow.storage.rows import FOR_EVENTS, FlowRow, OperationRow, RunUpdate, SnapshotRow, WaitRow
+from sealflow.storage.testing.backends import first_batch, inbox_row, key_row, page_row, run_row
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 

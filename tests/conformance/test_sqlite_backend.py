@@ -22,7 +22,8 @@ from sealflow.storage import (
 )
 from sealflow.storage.backends.sqlite import SQLiteBackend, connection
 from sealflow.storage.backends.sqlite.queries import migrations, named_queries, statements
-from sealflow.storage.conformance import (
+from sealflow.storage.rows import FlowRow
+from sealflow.storage.testing.backends import (
     BackendConformance,
     first_batch,
     inbox_row,
@@ -31,12 +32,11 @@ from sealflow.storage.conformance import (
     run_row,
     trigger_row,
 )
-from sealflow.storage.key_conformance import KeyRowsConformance
-from sealflow.storage.queue_conformance import QueueConformance
-from sealflow.storage.rows import FlowRow
-from sealflow.storage.sealed_inbox_conformance import SealedInboxConformance
-from sealflow.storage.value_conformance import LargeValuesConformance
-from sealflow.storage.worker_conformance import WorkerConformance
+from sealflow.storage.testing.keys import KeyRowsConformance
+from sealflow.storage.testing.queues import QueueConformance
+from sealflow.storage.testing.sealed_inbox import SealedInboxConformance
+from sealflow.storage.testing.values import LargeValuesConformance
+from sealflow.storage.testing.workers import WorkerConformance
 
 OpenBackend = Callable[[], Awaitable[Backend]]
 

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from sealflow.storage import Batch
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.conformance import first_batch, inbox_row, key_row, page_row, run_row
 from sealflow.storage.rows import RunUpdate, SnapshotRow, WaitRow
+from sealflow.storage.testing.backends import first_batch, inbox_row, key_row, page_row, run_row
 from store_questions import FLOW, LIMIT, OTHER, PARENT, Ask, asleep, ended, lists, reads
 from thorough import LONG
 

@@ -225,8 +225,8 @@ def test_every_desktop_example_is_run_by_a_test() -> None:
 
 @pytest.mark.parametrize("path", sorted(DESKTOP.glob("*.robin")), ids=lambda path: path.stem)
 def test_no_desktop_example_has_a_problem(path: Path) -> None:
-    from sealflow.engine.desktop.check import check
-    from sealflow.engine.runtime.script_files import source_of
-    from sealflow.engine.runtime.scripts import reading_of, rules
+    from sealflow.engine.desktop.checks.check import check
+    from sealflow.engine.runtime.flows.script_files import source_of
+    from sealflow.engine.runtime.flows.scripts import reading_of, rules
 
     assert check(reading_of(source_of(path.read_bytes(), path.stem)), rules()) == ()

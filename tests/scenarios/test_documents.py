@@ -25,7 +25,7 @@ import processes
 import pytest
 from error_codes import error_codes
 from sealflow.engine.cloud import catalog
-from sealflow.engine.cloud.explanations import explanations
+from sealflow.engine.cloud.report.explanations import explanations
 from sealflow.engine.expressions import CONTEXT_FUNCTIONS, FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]

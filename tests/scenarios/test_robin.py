@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 from robin_case import RobinCase, killed_after, perform, robin_cases, unmet
 from sealflow.engine.errors import DefinitionError
-from sealflow.engine.kernel.script_replay import replay_script
+from sealflow.engine.kernel.desktop.replay import replay_script
 
 CASES = robin_cases()
 FEWEST = 150

@@ -16,12 +16,12 @@ from desktop_world import World
 from http_server import raw, serving
 from sealflow.connectors import Call, Failure, HttpConnector, Limits, Services
 from sealflow.connectors.desktop.fault import Fault as DesktopFault
-from sealflow.connectors.desktop.packaged import judge_size
+from sealflow.connectors.desktop.office.packaged import judge_size
 from sealflow.connectors.isolated import liquid_template
 from sealflow.connectors.isolated.fault import Fault
-from sealflow.engine.runtime.clock import VirtualClock
-from sealflow.engine.runtime.packages import Archive, PackageError
-from sealflow.storage.backup_files import read_manifest
+from sealflow.engine.runtime.flows.packages import Archive, PackageError
+from sealflow.engine.runtime.workers.clock import VirtualClock
+from sealflow.storage.maintenance.backup.files import read_manifest
 
 MIB = 1 << 20
 ZEROS = bytes(96 * MIB)
@@ -116,7 +116,7 @@ async def test_an_archive_whose_method_unfolds_everything_at_once(
     """A desktop flow unzips an entry that bzip2 has compressed from 96 MiB to 200 bytes. The limit of what an archive
     may unfold to stops it.
     """
-    monkeypatch.setattr("sealflow.connectors.desktop.compression.MOST_BYTES", MIB)
+    monkeypatch.setattr("sealflow.connectors.desktop.files.compression.MOST_BYTES", MIB)
     world = World(tmp_path)
     with zipfile.ZipFile(world.folder / "z.zip", "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("zeros", ZEROS)

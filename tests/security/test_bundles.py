@@ -19,9 +19,9 @@ from sealflow.storage import (
     move_environment,
     open_bundle,
 )
-from sealflow.storage.bundle import MAGIC, _parts
-from sealflow.storage.codec import pack, unpack
-from sealflow.storage.envelope import lp
+from sealflow.storage.format.codec import pack, unpack
+from sealflow.storage.format.envelope import lp
+from sealflow.storage.maintenance.bundle import MAGIC, _parts
 
 VALUE = {"run": ["canary-4711" * 9000]}
 """Two chunks."""

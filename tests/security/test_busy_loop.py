@@ -11,9 +11,9 @@ import pytest
 import sealflow
 from revocable import GRACE, NAME, PROBE, Revocable, revocable
 from sealflow.connectors import Reply
-from sealflow.engine.runtime.keyguard import LEAD, PERIOD, SLACK
+from sealflow.engine.runtime.keys.guard import LEAD, PERIOD, SLACK
 from sealflow.storage import EnvironmentLocked, EnvironmentSuspended
-from sealflow.storage.envelope import EnvironmentKey, ScopeKey
+from sealflow.storage.format.envelope import EnvironmentKey, ScopeKey
 
 FLOW = {
     "triggers": {"manual": {"type": "Request", "kind": "Http"}},

@@ -17,8 +17,8 @@ from sealflow.storage import (
     Verification,
     verify_control,
 )
-from sealflow.storage.administration import Actor, Administration
-from sealflow.storage.purposes import Kind
+from sealflow.storage.format.purposes import Kind
+from sealflow.storage.policies.administration import Actor, Administration
 
 Copy = dict[str, list[Row]]
 

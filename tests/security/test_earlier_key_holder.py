@@ -16,13 +16,13 @@ from customer_keys import ENVIRONMENT
 from earlier_holder import EarlierHolder, earlier_holder
 from earlier_version import earlier_version
 from postgres_server import shared_server
-from sealflow.engine.kernel.timing import SECOND
+from sealflow.engine.kernel.contract.timing import SECOND
 from sealflow.storage import IntegrityError, Keystore, TamperedHistory, Vault
-from sealflow.storage.codec import pack
-from sealflow.storage.envelope import ScopeKey
-from sealflow.storage.keyring import Keyring
-from sealflow.storage.moving import move_environment
-from sealflow.storage.purposes import Domain, Kind, Purpose, Role
+from sealflow.storage.format.codec import pack
+from sealflow.storage.format.envelope import ScopeKey
+from sealflow.storage.format.purposes import Domain, Kind, Purpose, Role
+from sealflow.storage.keys.keyring import Keyring
+from sealflow.storage.maintenance.relocation import move_environment
 from sealflow.storage.rows import EnvironmentKeyRow
 
 RUN = b"r" * 16

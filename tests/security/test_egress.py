@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from name_server import NameServer
 from sealflow.connectors import Call, Egress, Failure, HttpConnector, Services, rule
-from sealflow.connectors.addresses import carried, parsed
-from sealflow.connectors.egress import DEFAULTS, InvalidEgressRule
+from sealflow.connectors.egress.addresses import carried, parsed
+from sealflow.connectors.egress.policy import DEFAULTS, InvalidEgressRule
 from sealflow.engine.datatypes import Datum
 
 NAME = "service.example"
@@ -547,7 +547,7 @@ async def test_a_process_that_runs_flows_uses_a_change(tmp_path: Path, ports: Po
         flow = await env.deploy("call", _called(f"http://{GOOD}:{ports.port}/"))
         assert (await _result(env, flow)) == "Succeeded"
         async with sealflow.open(home, keystore=keys, resume=False) as other:
-            from sealflow.engine.runtime.egress_settings import changed
+            from sealflow.engine.runtime.environment.egress_settings import changed
 
             await other.administration("maria").allow("prod", lambda kept: changed(kept, deny=(GOOD,)))
         await env._watch.read_settings()

@@ -10,7 +10,7 @@ import pytest
 import sealflow
 from attacked_store import AttackedStore, Row
 from customer_keys import ENVIRONMENT
-from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.storage import IntegrityError, Vault
 
 CALLBACK = 1

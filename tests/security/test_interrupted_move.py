@@ -17,7 +17,7 @@ from customer_keys import ENVIRONMENT, customer
 from key_changes import content, fill
 from postgres_server import shared_server
 from sealflow.storage import StorageError, StoreRolledBack, move_environment
-from sealflow.storage.moving import _Move
+from sealflow.storage.maintenance.relocation import _Move
 from thorough import LONG
 
 Attack = Callable[[AttackedStore], Coroutine[Any, Any, object]]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sealflow.storage import Keystore, WrongKey
-from sealflow.storage.envelope import PassphraseKey, lp
+from sealflow.storage.format.envelope import PassphraseKey, lp
 
 ENVIRONMENT = b"e" * 16
 

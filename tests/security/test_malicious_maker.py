@@ -12,9 +12,9 @@ import pytest
 import sealflow
 from cli_session import Cli, compose
 from packages import zipped
-from sealflow.engine.cloud.package import open_package
 from sealflow.engine.errors import SealflowError
-from sealflow.engine.runtime.packages import Archive, PackageError, package_of
+from sealflow.engine.importers.packages import open_package
+from sealflow.engine.runtime.flows.packages import Archive, PackageError, package_of
 
 MANUAL = {"manual": {"type": "Request", "kind": "Http"}}
 
@@ -204,7 +204,7 @@ async def test_a_script_that_doubles_a_text(tmp_path: Path) -> None:
     clock = sealflow.VirtualClock(17_000_000_000_000_000)
     async with sealflow.open(tmp_path / "home", keystore=tmp_path / "k.json", clock=clock) as engine:
         env = await engine.environment()
-        from sealflow.engine.runtime.script_files import source_of
+        from sealflow.engine.runtime.flows.script_files import source_of
 
         (run,) = await env.start(await env.deploy("f", source_of(script, "f")))
         result = await run.result(timeout=60)

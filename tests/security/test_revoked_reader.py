@@ -22,9 +22,9 @@ from revocable import NAME, Revocable, revocable
 from sealflow.engine.hosts.replaying import open_history
 from sealflow.engine.revocable import Revocable as Emptied
 from sealflow.storage import EnvironmentLocked
-from sealflow.storage.envelope import expand
-from sealflow.storage.keyring import Keyring
-from sealflow.storage.purposes import Kind
+from sealflow.storage.format.envelope import expand
+from sealflow.storage.format.purposes import Kind
+from sealflow.storage.keys.keyring import Keyring
 from sealflow.storage.rows import KeyRow
 
 READER: Final = Path(__file__).parents[1] / "support" / "memory_reader.py"

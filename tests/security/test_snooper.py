@@ -105,7 +105,7 @@ async def test_the_profile_of_a_browser(tmp_path: Path, folders: Path, monkeypat
     """The snooper searches profiles, caches and temporary files of the browser that a desktop flow has open, and its
     processes' arguments, while it is open and afterwards. Pages, cookies, storage and what was typed stay in memory.
     """
-    monkeypatch.setattr("sealflow.connectors.desktop.browser.SECONDS", 60.0)
+    monkeypatch.setattr("sealflow.connectors.desktop.web.browser.SECONDS", 60.0)
     server = Server(react)
     await server.start()
     world = World(tmp_path)

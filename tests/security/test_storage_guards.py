@@ -13,9 +13,9 @@ from sealflow.storage import (
     TamperedHistory,
     Vault,
 )
-from sealflow.storage.envelope import EnvironmentKey, random_key
-from sealflow.storage.purposes import Domain, Kind, Role
-from sealflow.storage.stored_values import PACKED
+from sealflow.storage.format.envelope import EnvironmentKey, random_key
+from sealflow.storage.format.purposes import Domain, Kind, Role
+from sealflow.storage.format.stored_values import PACKED
 
 RUN = b"r" * 16
 

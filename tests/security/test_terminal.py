@@ -15,8 +15,10 @@ import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
-from sealflow.engine.hosts.cli import main, output, printable
+from sealflow.engine.hosts.cli import main
 from sealflow.engine.hosts.cli.app import application
+from sealflow.engine.hosts.cli.output import printable
+from sealflow.engine.hosts.cli.output import writing as output
 
 EVIL = "e\x1b]0;owned\x07\x1b[2J\x9b31m\x85\u202e\u2066\u200b\ufeff\x7f\ufdd1\U000e0041!"
 """A title, a cleared screen, C1, an override of direction, zero width, a mark of our own colours and a tag."""

@@ -14,10 +14,10 @@ from attacked_store import AttackedControl, AttackedStore
 from customer_keys import ENVIRONMENT, Customer, customer
 from random_attack import COORDINATION, Moment, Tables
 from sealflow.storage import RecordNotFound, Retention, StorageError, Store, Vault
-from sealflow.storage.administration import Actor, Administration
-from sealflow.storage.key_calls import CALLS
-from sealflow.storage.keystate import KeyState
-from sealflow.storage.ledger import Ledger
+from sealflow.storage.keys.key_state import KeyState
+from sealflow.storage.keys.provider_calls import CALLS
+from sealflow.storage.policies.administration import Actor, Administration
+from sealflow.storage.policies.ledger import Ledger
 
 Served = dict[tuple[str, ...], Any]
 """What is served of each thing: a value, or `Refused`. The first part of a place is its kind."""

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import sealflow
 from sealflow.storage import StorageError, create_backup, move_environment
-from sealflow.storage.backup_files import keys_file
+from sealflow.storage.maintenance.backup.files import keys_file
 
 ROTATE: Final = "rotate"
 MIGRATE: Final = "migrate"

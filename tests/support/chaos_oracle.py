@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from chaos_flows import KINDS, Expected, children_of, decision_of
-from sealflow.engine.kernel import records
+from sealflow.engine.kernel.contract import records
 
 FINAL: Final = frozenset({"Succeeded", "Failed", "Skipped", "TimedOut", "Cancelled"})
 CAUSED: Final = frozenset({records.RESULT, records.CALLBACK, records.DONE})

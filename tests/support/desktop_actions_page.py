@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from sealflow.engine.desktop.catalog import STATEMENTS, ActionSpec, actions, reason, withdrawn
-from sealflow.engine.runtime.scripts import can_run
+from sealflow.engine.runtime.flows.scripts import can_run
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "reference" / "desktop-actions.md"

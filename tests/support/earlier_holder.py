@@ -11,8 +11,8 @@ from pathlib import Path
 from attacked_store import AttackedStore, Row
 from gcm_forgeries import same_tag
 from sealflow.storage import Keystore
-from sealflow.storage.codec import pack
-from sealflow.storage.envelope import (
+from sealflow.storage.format.codec import pack
+from sealflow.storage.format.envelope import (
     CODEC,
     HEADER_BYTES,
     LINKED_FORMAT,
@@ -25,9 +25,9 @@ from sealflow.storage.envelope import (
     lp,
     number,
 )
-from sealflow.storage.keyring import Keyring
+from sealflow.storage.format.purposes import Domain, Kind, Purpose, Role
+from sealflow.storage.keys.keyring import Keyring
 from sealflow.storage.port import KeyProvider
-from sealflow.storage.purposes import Domain, Kind, Purpose, Role
 from sealflow.storage.rows import EnvironmentKeyRow, KeyRow
 
 

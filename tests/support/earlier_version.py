@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sealflow.storage import run_log
-from sealflow.storage.codec import pack
-from sealflow.storage.envelope import FORMAT, ScopeKey
-from sealflow.storage.history import Head
+from sealflow.storage.format.codec import pack
+from sealflow.storage.format.envelope import FORMAT, ScopeKey
+from sealflow.storage.stores.runs import run_log
+from sealflow.storage.stores.runs.history import Head
 
 
 def _seal_page(self: ScopeKey, place: bytes, seq: int, plaintext: bytes, previous: bytes) -> tuple[bytes, bytes]:

@@ -13,8 +13,8 @@ from typing import Any, Final
 import asyncpg
 import sealflow
 from postgres_server import PostgresServer
-from sealflow.engine.kernel.timing import SECOND, from_iso
-from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.kernel.contract.timing import SECOND, from_iso
+from sealflow.engine.runtime.environment.environment import Environment
 
 START: Final = from_iso("2026-03-28T12:00:00Z")
 HOUR: Final = 3600 * SECOND

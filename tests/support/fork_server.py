@@ -165,7 +165,7 @@ def load() -> None:
         ):
             main(arguments)
         sys.stdout, sys.stderr = kept
-    import_module("sealflow.connectors.http")
+    import_module("sealflow.connectors.http.operation")
     import_module("httpx")
     gc.freeze()
 

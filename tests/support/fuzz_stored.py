@@ -23,14 +23,14 @@ from sealflow.connectors.isolated import flat_file, liquid_template, xml_schema,
 from sealflow.engine.hosts.cli import main
 from sealflow.engine.hosts.cli.app import application
 from sealflow.storage import Keystore, Store, Vault, open_bundle
-from sealflow.storage.anchor import environment_of
-from sealflow.storage.bundle import export_bundle
-from sealflow.storage.codec import pack, unpack
-from sealflow.storage.envelope import ScopeKey
-from sealflow.storage.providers.file import FileKeys, create_key
-from sealflow.storage.purposes import Kind, Purpose, Role
-from sealflow.storage.references import Missing, Referrer, Resolver
-from sealflow.storage.zipping import unzipped, zipped
+from sealflow.storage.format.codec import pack, unpack
+from sealflow.storage.format.compression import unzipped, zipped
+from sealflow.storage.format.envelope import ScopeKey
+from sealflow.storage.format.purposes import Kind, Purpose, Role
+from sealflow.storage.format.references import Missing, Referrer, Resolver
+from sealflow.storage.keys.providers.file import FileKeys, create_key
+from sealflow.storage.maintenance.bundle import export_bundle
+from sealflow.storage.policies.anchor import environment_of
 
 
 class Findings(Exception):

@@ -26,15 +26,15 @@ from sealflow.connectors.api_properties import read_api_properties
 from sealflow.connectors.isolated.fault import Fault
 from sealflow.engine import kernel
 from sealflow.engine.cloud import check, read, read_object, report
-from sealflow.engine.cloud.package import open_package
-from sealflow.engine.desktop import check as check_script
-from sealflow.engine.desktop.parse import parse as parse_script
+from sealflow.engine.desktop.checks import check as check_script
+from sealflow.engine.desktop.syntax.parse import parse as parse_script
 from sealflow.engine.errors import SealflowError
 from sealflow.engine.expressions import FUNCTIONS, ContextScope, compile_text
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.script_build import build_script
-from sealflow.engine.kernel.status import CANCELLED
-from sealflow.engine.runtime.packages import package_of
+from sealflow.engine.importers.packages import open_package
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.status import CANCELLED
+from sealflow.engine.kernel.desktop.build import build_script
+from sealflow.engine.runtime.flows.packages import package_of
 from sealflow.storage import StorageError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -288,7 +288,7 @@ def _run_script(text: str) -> str:
 
 
 def _turned(run: ScriptRun) -> bool:
-    from sealflow.engine.kernel import script
+    from sealflow.engine.kernel.desktop import decide as script
 
     if script.unfinished(run.state):
         run.feed(event.resume())

@@ -7,8 +7,8 @@ from typing import Any
 
 from sealflow.engine import kernel
 from sealflow.engine.cloud import parse
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.status import NAMES
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.status import NAMES
 
 START = 17_000_000_000_000_000
 SECOND = 10_000_000

@@ -9,10 +9,10 @@ from typing import Any
 
 from customer_keys import ENVIRONMENT, Customer
 from sealflow.storage import Vault
-from sealflow.storage.administration import Administration
-from sealflow.storage.key_calls import CALLS
-from sealflow.storage.operations import Operation
-from sealflow.storage.purposes import Kind
+from sealflow.storage.format.purposes import Kind
+from sealflow.storage.keys.provider_calls import CALLS
+from sealflow.storage.policies.administration import Administration
+from sealflow.storage.policies.operations import Operation
 
 SERVICE_KINDS = {Kind.KEY_STATE, Kind.OPERATION, Kind.LEDGER, Kind.RETENTION}
 CHANGES = ["apply", "data keys"]

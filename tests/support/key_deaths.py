@@ -22,13 +22,13 @@ from typing import Any, Final
 import sealflow
 from customer_keys import ENVIRONMENT, Customer
 from makers import compose, flow
-from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.storage import Batch, Conflict, EnvironmentLocked, StoreBusy
-from sealflow.storage.administration import Administration
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.operations import SUCCEEDED
-from sealflow.storage.providers.file import add_version
-from sealflow.storage.purposes import Kind
+from sealflow.storage.format.purposes import Kind
+from sealflow.storage.keys.providers.file import add_version
+from sealflow.storage.policies.administration import Administration
+from sealflow.storage.policies.operations import SUCCEEDED
 
 ACTS: Final = (
     "migrate", "migrate --full", "rotate", "rotate --data-keys", "swap", "revert", "lock", "unlock", "retire",

@@ -18,8 +18,8 @@ from botocore.session import Session
 from moto.core.exceptions import JsonRESTError
 from moto.kms.exceptions import AccessDeniedException, InvalidCiphertextException
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
-from sealflow.storage.provider_conformance import Change
-from sealflow.storage.providers.aws import AWSKeys
+from sealflow.storage.keys.providers.aws import AWSKeys
+from sealflow.storage.testing.providers import Change
 
 REGION = "eu-central-1"
 _LOADER = Loader()  # reads the descriptions of the service once for all tests

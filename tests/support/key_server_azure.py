@@ -20,8 +20,8 @@ from azure.core.credentials import AccessToken
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from http_server import Reaction, Seen, Server, as_json
-from sealflow.storage.provider_conformance import Change
-from sealflow.storage.providers.azure import AzureKeys
+from sealflow.storage.keys.providers.azure import AzureKeys
+from sealflow.storage.testing.providers import Change
 
 _OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 _CHALLENGE = 'Bearer authorization="https://login.microsoftonline.com/tenant", resource="https://vault.azure.net"'

@@ -82,7 +82,7 @@ class SoftHSMServer:
     revoking = None
 
     def __init__(self, token: SoftToken, folder: Path) -> None:
-        from sealflow.storage.provider_conformance import Change
+        from sealflow.storage.testing.providers import Change
 
         self._token = token
         self._prefix = secrets.token_hex(4)
@@ -104,7 +104,7 @@ class SoftHSMServer:
         )
 
     def provider(self, name: str) -> Any:
-        from sealflow.storage.providers import provider_for
+        from sealflow.storage.keys.providers import provider_for
 
         return provider_for(self.uri(name))
 

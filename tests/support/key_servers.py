@@ -15,10 +15,10 @@ from typing import Any
 
 import httpx
 from sealflow.storage import Keystore
+from sealflow.storage.keys.providers.file import FileKeys, add_version, create_key, disable_key, enable_key
+from sealflow.storage.keys.providers.vault import VaultKeys
 from sealflow.storage.port import KeyProvider
-from sealflow.storage.provider_conformance import Change
-from sealflow.storage.providers.file import FileKeys, add_version, create_key, disable_key, enable_key
-from sealflow.storage.providers.vault import VaultKeys
+from sealflow.storage.testing.providers import Change
 
 
 class ServiceServer:

@@ -12,8 +12,8 @@ from typing import Any
 import sealflow
 from sealflow.connectors import Reply
 from sealflow.engine.errors import SealflowError
-from sealflow.engine.runtime.environment import Environment
-from sealflow.engine.runtime.run import Run
+from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.engine.runtime.observe.run import Run
 from sealflow.storage import StorageError
 
 S = ["Succeeded"]

@@ -40,8 +40,8 @@ def die_at_commit(number: int, moment: str) -> None:
 
 def later(seconds: int, patch: Callable[[Any, str, Any], None] = setattr) -> None:
     """The machine's clock, ahead of it by so many seconds: a pause is over at once."""
-    from sealflow.engine.kernel.timing import SECOND
-    from sealflow.engine.runtime.clock import SystemClock
+    from sealflow.engine.kernel.contract.timing import SECOND
+    from sealflow.engine.runtime.workers.clock import SystemClock
 
     patch(SystemClock, "now", lambda _: time.time_ns() // 100 + seconds * SECOND)
 
@@ -50,8 +50,8 @@ def lapse_at_pause(patch: Callable[[Any, str, Any], None] = setattr) -> None:
     """The command's --timeout is over when its run comes to a pause of an hour or more, however long that takes."""
     import asyncio
 
-    from sealflow.engine.kernel.timing import SECOND
-    from sealflow.engine.runtime.clock import SystemClock
+    from sealflow.engine.kernel.contract.timing import SECOND
+    from sealflow.engine.runtime.workers.clock import SystemClock
 
     real_timeout, real_sleep = asyncio.timeout_at, SystemClock.sleep_until
     begun: list[asyncio.Timeout] = []
@@ -77,8 +77,8 @@ def hasten(rate: int, base: int) -> None:
     """The machine's clock, `rate` times as fast since `base` (ticks), the same in all processes."""
     from asyncio import sleep
 
-    from sealflow.engine.kernel import reply
-    from sealflow.engine.runtime.clock import SystemClock
+    from sealflow.engine.kernel.cloud import reply
+    from sealflow.engine.runtime.workers.clock import SystemClock
 
     # Its caller waits in the machine's time: how long it takes to start processes again is not part of the flow.
     reply.ANSWER_WITHIN *= 100 * rate  # type: ignore[misc]

@@ -7,16 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from sealflow.engine import cloud
+from sealflow.engine import cloud, importers
 
-FOLDER = Path(cloud.__file__).parent
+FOLDERS = (Path(cloud.__file__).parent, Path(importers.__file__).parent)
 SEVERITIES = ("error", "warning", "info")
 
 
 def codes_in_source() -> dict[str, set[str]]:
-    """Every code that something in `engine/cloud` reports, with its severities; a raised error is an error."""
+    """Every code that `engine/cloud` or `engine/importers` reports, with its severities; a raised error is an error."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for path in sorted(FOLDER.glob("*.py")):
+    for path in sorted(path for folder in FOLDERS for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 for code, severity in _reported(node):

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import pytest
 import sealflow
-from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.storage import Administration, EnvironmentLocked
-from sealflow.storage.providers.file import create_key, disable_key, enable_key, uri_of
+from sealflow.storage.keys.providers.file import create_key, disable_key, enable_key, uri_of
 
 PROBE: Final = 300.0
 GRACE: Final = 1800.0

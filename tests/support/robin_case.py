@@ -34,20 +34,22 @@ from pathlib import Path
 from typing import Any
 
 from sealflow.engine.datatypes import plain
-from sealflow.engine.desktop.conversions import to_text
-from sealflow.engine.desktop.parse import parse
+from sealflow.engine.desktop.expressions.conversions import to_text
+from sealflow.engine.desktop.syntax.parse import parse
 from sealflow.engine.errors import DefinitionError
-from sealflow.engine.kernel import Invoke, Sleep, script, script_snapshot
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.commands import Command
-from sealflow.engine.kernel.records import Record, from_stored
-from sealflow.engine.kernel.script_build import build_script
-from sealflow.engine.kernel.script_history import ScriptHistory
-from sealflow.engine.kernel.script_interface import outputs_of, start_value
-from sealflow.engine.kernel.script_plan import ScriptPlan
-from sealflow.engine.kernel.script_state import ScriptState
-from sealflow.engine.kernel.status import FAILED, NAMES, SUCCEEDED
-from sealflow.storage.codec import pack, unpack
+from sealflow.engine.kernel import Invoke, Sleep
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.commands import Command
+from sealflow.engine.kernel.contract.records import Record, from_stored
+from sealflow.engine.kernel.contract.status import FAILED, NAMES, SUCCEEDED
+from sealflow.engine.kernel.desktop import decide as script
+from sealflow.engine.kernel.desktop import snapshot as script_snapshot
+from sealflow.engine.kernel.desktop.build import build_script
+from sealflow.engine.kernel.desktop.history import ScriptHistory
+from sealflow.engine.kernel.desktop.interface import outputs_of, start_value
+from sealflow.engine.kernel.desktop.plan import ScriptPlan
+from sealflow.engine.kernel.desktop.state import ScriptState
+from sealflow.storage.format.codec import pack, unpack
 
 FOLDER = Path(__file__).resolve().parents[1] / "scenarios" / "robin"
 START = 17_000_000_000_000_000

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from sealflow.engine.datatypes import plain
-from sealflow.engine.desktop.parse import parse
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel import script
-from sealflow.engine.kernel.commands import Command
-from sealflow.engine.kernel.records import Record
-from sealflow.engine.kernel.script_build import build_script
-from sealflow.engine.kernel.script_history import ScriptHistory
-from sealflow.engine.kernel.script_interface import start_value
-from sealflow.engine.kernel.script_plan import ScriptPlan
-from sealflow.engine.kernel.script_state import ScriptState
+from sealflow.engine.desktop.syntax.parse import parse
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.commands import Command
+from sealflow.engine.kernel.contract.records import Record
+from sealflow.engine.kernel.desktop import decide as script
+from sealflow.engine.kernel.desktop.build import build_script
+from sealflow.engine.kernel.desktop.history import ScriptHistory
+from sealflow.engine.kernel.desktop.interface import start_value
+from sealflow.engine.kernel.desktop.plan import ScriptPlan
+from sealflow.engine.kernel.desktop.state import ScriptState
 
 NOW = 17_000_000_000_000_000
 SECOND = 10_000_000

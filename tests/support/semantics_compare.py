@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sealflow.engine.kernel.timing import SECOND, from_iso
+from sealflow.engine.kernel.contract.timing import SECOND, from_iso
 from semantics_case import Expected, Line, Span
 
 START: Final = from_iso("2026-01-05T08:00:00Z")

@@ -16,9 +16,9 @@ from typing import Any, Final
 import sealflow
 from sealflow.connectors import Subscribed
 from sealflow.engine import kernel
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime.reading import read_records, result_of
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.observe.reading import read_records, result_of
 from sealflow.storage.rows import Batch
 from semantics_case import Case
 from semantics_compare import START, Outcome

@@ -14,9 +14,9 @@ from typing import Any
 
 import sealflow
 from cli_session import compose, wait
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime.environment import Environment
-from sealflow.engine.runtime.run import Run
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.engine.runtime.observe.run import Run
 
 START = 17_000_000_000_000_000
 S = ["Succeeded"]

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from sealflow.storage import Backend
-from sealflow.storage.conformance import ALL
+from sealflow.storage.testing.backends import ALL
 
 LIMIT: Final = 20
 FLOW, OTHER, PARENT = (letter * 16 for letter in (b"F", b"G", b"P"))

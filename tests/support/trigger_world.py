@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import sealflow
-from sealflow.engine.kernel.timing import SECOND, from_iso
-from sealflow.engine.runtime.environment import Environment
-from sealflow.engine.runtime.triggers import Fired
+from sealflow.engine.kernel.contract.timing import SECOND, from_iso
+from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.engine.runtime.triggers.triggers import Fired
 
 START: Final = from_iso("2026-03-28T12:00:00Z")
 MINUTE: Final = 60 * SECOND

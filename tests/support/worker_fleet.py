@@ -10,8 +10,8 @@ from typing import Any
 
 import sealflow
 from postgres_server import PostgresServer
-from sealflow.engine.kernel.timing import from_iso
-from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.kernel.contract.timing import from_iso
+from sealflow.engine.runtime.environment.environment import Environment
 
 START = from_iso("2026-03-28T12:00:00Z")
 

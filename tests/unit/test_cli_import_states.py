@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cli_session import Cli, compose
 from packages import CHILD_ID, PARENT_ID, child, flow_json, packed, project, solution, template, unpacked, workflow
-from sealflow.engine.runtime.packages import Archive
+from sealflow.engine.runtime.flows.packages import Archive
 
 
 @pytest.fixture

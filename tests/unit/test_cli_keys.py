@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import Cli, compose
-from sealflow.storage.key_calls import CALLS
+from sealflow.storage.keys.provider_calls import CALLS
 
 KEY = "file:keys.json#main"
 

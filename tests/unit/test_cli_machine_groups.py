@@ -10,7 +10,7 @@ import pytest
 import sealflow
 from cli_session import Cli
 from desktop_callers import GREETING, calling
-from sealflow.engine.runtime.script_files import ScriptSource
+from sealflow.engine.runtime.flows.script_files import ScriptSource
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sealflow.engine.errors import Denied, ExpressionError, NotFound, SealflowError
-from sealflow.engine.hosts.cli import errors, output
+from sealflow.engine.hosts.cli import errors
 from sealflow.engine.hosts.cli.moments import moment_ms
-from sealflow.engine.hosts.cli.tree import Overview, action_lines
+from sealflow.engine.hosts.cli.output import writing as output
+from sealflow.engine.hosts.cli.output.tree import Overview, action_lines
 from sealflow.storage import errors as storage_errors
 
 VALUES = st.recursive(

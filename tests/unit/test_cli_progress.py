@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from kernel_driver import SECOND, START, Answer, Driver, compose, fail, failing, ok
-from sealflow.engine.hosts.cli import display
-from sealflow.engine.hosts.cli.progress import Line, Progress, clock_text, duration_text
+from sealflow.engine.hosts.cli.output import display
+from sealflow.engine.hosts.cli.output.progress import Line, Progress, clock_text, duration_text
 from sealflow.engine.kernel import Entry, History, State
 
 S = ["Succeeded"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cli_session import Cli
-from sealflow.engine.hosts.cli.prompt import Session, completions
+from sealflow.engine.hosts.cli.commands.flows.prompt import Session, completions
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ def test_follow_an_ended_run_gives_its_exit_code(ended: Cli) -> None:
 
 
 def test_follow_a_run_that_nobody_executes(unfinished: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sealflow.engine.hosts.cli import watching
+    from sealflow.engine.hosts.cli.output import watching
 
     monkeypatch.setattr(watching, "QUIET", 0.0)
     done = unfinished("runs", "follow", "latest", "--timeout", "0.3")

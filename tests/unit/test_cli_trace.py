@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import Cli, S, compose, wait
-from sealflow.engine.runtime import tracing
+from sealflow.engine.runtime.observe import tracing
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import Cli, compose
-from sealflow.engine.hosts.cli import worker
-from sealflow.engine.runtime import patience
+from sealflow.engine.hosts.cli.commands.environments import worker
+from sealflow.engine.runtime.keys import unlock_wait as patience
 
 DAILY = {"T": {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 1}}}
 

@@ -10,8 +10,8 @@ import pytest
 from packages import as_bytes
 from sealflow.engine.cloud import check, read_object
 from sealflow.engine.cloud.artifacts import find, read_artifacts, write_artifacts
-from sealflow.engine.cloud.package import open_package
 from sealflow.engine.errors import DefinitionError
+from sealflow.engine.importers.packages import open_package
 
 XSLT = '<xsl:stylesheet version="{}" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">{}</xsl:stylesheet>'
 

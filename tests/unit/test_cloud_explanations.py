@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from problem_codes import SEVERITIES, codes_in_source
-from sealflow.engine.cloud.explanations import explanations
+from sealflow.engine.cloud.report.explanations import explanations
 
 
 def test_every_code_is_explained_and_no_other() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sealflow.engine.cloud import check, read_object
-from sealflow.engine.cloud.likeness import nearest
+from sealflow.engine.cloud.similar_names import nearest
 
 MANY = [f"Step {number} of the chain" for number in range(300)]
 
@@ -40,7 +40,7 @@ def test_few_of_many_names_are_compared_letter_by_letter(monkeypatch: pytest.Mon
         compared.append(len(list(possibilities)))
         return closest(word, possibilities, n, cutoff)
 
-    monkeypatch.setattr("sealflow.engine.cloud.likeness.difflib.get_close_matches", counted)
+    monkeypatch.setattr("sealflow.engine.cloud.similar_names.difflib.get_close_matches", counted)
     actions = {name: {"type": "Compose", "inputs": f"@outputs('{name.replace('Step', 'Stp')}')"} for name in MANY}
     problems = check(read_object({"triggers": {"m": {"type": "Request"}}, "actions": actions}))
     hints = [problem.hint for problem in problems if problem.code == "UnknownAction"]

@@ -28,12 +28,12 @@ from packages import (
     workflow,
 )
 from sealflow.engine.cloud import check
-from sealflow.engine.cloud.arm_deployment import Deployment
-from sealflow.engine.cloud.package import Connection, Package, open_package
-from sealflow.engine.cloud.package_files import read_xml
-from sealflow.engine.cloud.package_variables import typed
-from sealflow.engine.cloud.package_write import Exported, Form, document_of, folder_name, package_of
+from sealflow.engine.cloud.arm.deployment import Deployment
 from sealflow.engine.errors import DefinitionError, SealflowError
+from sealflow.engine.importers.environment_variables import typed
+from sealflow.engine.importers.export import Exported, Form, document_of, folder_name, package_of
+from sealflow.engine.importers.files import read_xml
+from sealflow.engine.importers.packages import Connection, Package, open_package
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "cloud"
 

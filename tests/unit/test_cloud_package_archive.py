@@ -15,10 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packages import as_bytes, project, solution, zipped
-from sealflow.engine.cloud.package import open_package
 from sealflow.engine.errors import NotFound, SealflowError
-from sealflow.engine.runtime import packages
-from sealflow.engine.runtime.packages import Archive, Folder, PackageError, package_of, read_package, write_archive
+from sealflow.engine.importers.packages import open_package
+from sealflow.engine.runtime.flows import packages
+from sealflow.engine.runtime.flows.packages import (
+    Archive,
+    Folder,
+    PackageError,
+    package_of,
+    read_package,
+    write_archive,
+)
 
 
 def archive_of(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:

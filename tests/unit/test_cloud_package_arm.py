@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packages import child, template, workflow
 from sealflow.engine.cloud import check
-from sealflow.engine.cloud.arm import Resolver
-from sealflow.engine.cloud.arm_deployment import Deployment
-from sealflow.engine.cloud.arm_template import workflows_of
-from sealflow.engine.cloud.package import open_package
-from sealflow.engine.cloud.problem import Problem
+from sealflow.engine.cloud.arm.deployment import Deployment
+from sealflow.engine.cloud.arm.strings import Resolver
+from sealflow.engine.cloud.arm.template import workflows_of
+from sealflow.engine.cloud.report.problem import Problem
 from sealflow.engine.errors import DefinitionError
+from sealflow.engine.importers.packages import open_package
 
 TEMPLATE: dict[str, Any] = {
     "parameters": {

@@ -18,8 +18,8 @@ from kernel_driver import Driver, failing, ok
 from sealflow.engine import kernel
 from sealflow.engine.cloud import Problem, catalog, check, read_object, report
 from sealflow.engine.errors import SealflowError
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.status import CANCELLED
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.status import CANCELLED
 
 STEPS = 120
 """Calls, waits and ticks after which a run is stopped from outside: loops may go on for thousands."""

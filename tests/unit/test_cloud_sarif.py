@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.engine.cloud import report, sarif
-from sealflow.engine.cloud.pointer import join
-from sealflow.engine.cloud.positions import positions
+from sealflow.engine.cloud.report.positions import positions
+from sealflow.engine.cloud.syntax.pointer import join
 from sealflow.engine.hosts.cli import main
 
 BROKEN = """{

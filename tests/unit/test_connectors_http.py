@@ -22,8 +22,8 @@ from cryptography.x509.oid import NameOID
 from http_server import Reaction, Seen, Serve, Server, as_json, raw, serving
 from sealflow.connectors import Call, Connector, Egress, Failure, HttpConnector, Limits, Services
 from sealflow.connectors.conformance import ConnectorContract
-from sealflow.connectors.egress import rule
-from sealflow.engine.runtime.clock import VirtualClock
+from sealflow.connectors.egress.policy import rule
+from sealflow.engine.runtime.workers.clock import VirtualClock
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from http_server import Seen, Serve, as_json, raw, serving
 from sealflow.connectors import Call, Failure, HttpConnector, Limits, Services
-from sealflow.engine.runtime.clock import VirtualClock
+from sealflow.engine.runtime.workers.clock import VirtualClock
 
 CHUNKED = {"contentTransfer": {"transferMode": "Chunked"}}
 TEXT = "0123456789" * 4 + "abc"

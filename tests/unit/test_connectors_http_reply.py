@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from sealflow.connectors import Failure, Reply, status_name
-from sealflow.connectors.http_pages import gather, wanted
-from sealflow.connectors.http_reply import reply_of
+from sealflow.connectors.http.pages import gather, wanted
+from sealflow.connectors.http.response import reply_of
 
 
 def typed(media_type: str | None, data: bytes, status: int = 200) -> Reply:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sealflow.connectors import Call, Failure
-from sealflow.connectors.http_request import Request, build
+from sealflow.connectors.http.request import Request, build
 
 
 def request(options: frozenset[str] = frozenset(), /, **inputs: Any) -> Request:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 from http_server import Seen, Serve, as_json, raw, serving
 from sealflow.connectors import Call, Egress, Failure, HttpConnector, Services
-from sealflow.engine.runtime.clock import VirtualClock
+from sealflow.engine.runtime.workers.clock import VirtualClock
 
 SECRET = "hunter2&é"
 

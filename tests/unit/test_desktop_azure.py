@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from azure_manager import CLIENT, ROOT, SECRET, SUBSCRIPTION, TENANT, Manager
 from desktop_world import World
-from sealflow.connectors.desktop import azure
+from sealflow.connectors.desktop.services import azure
 from sealflow.engine.datatypes import Datum, Item
 from sealflow.engine.desktop.catalog import actions, lookup
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sealflow
 from desktop_callers import GREETING, calling, deploy, first_of
-from sealflow.engine.kernel.timing import SECOND
+from sealflow.engine.kernel.contract.timing import SECOND
 
 START = 17_000_000_000_000_000
 FAILING = """@INPUT Code : { 'Description': '', 'FriendlyName': 'Code', 'Type': 'Numeric', 'IsOptional': True, 'DefaultValue': 7 }

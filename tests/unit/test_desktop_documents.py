@@ -166,7 +166,7 @@ async def test_an_archive_does_not_leave_its_destination(world: World) -> None:
 
 
 async def test_an_archive_that_unfolds_to_too_much(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sealflow.connectors.desktop.compression.MOST_BYTES", 1000)
+    monkeypatch.setattr("sealflow.connectors.desktop.files.compression.MOST_BYTES", 1000)
     with zipfile.ZipFile(world.folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(100_000))
     unzip: dict[str, Datum] = {"ArchivePath": "C:\\bomb.zip", "DestinationFolder": "C:\\out"}

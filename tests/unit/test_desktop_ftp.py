@@ -13,7 +13,7 @@ import pytest
 import trustme
 from desktop_world import World
 from ftp_server import PASSWORD, USER, ftp_server, sftp_server
-from sealflow.connectors.desktop.ftp_remote import Entry, listed
+from sealflow.connectors.desktop.ftp.remote import Entry, listed
 from sealflow.engine.datatypes import Datum, Item
 
 

@@ -11,7 +11,7 @@ import pytest
 from desktop_world import World
 from openpyxl import Workbook
 from sealflow.connectors import Failure
-from sealflow.connectors.desktop import held
+from sealflow.connectors.desktop.files import held
 from sealflow.connectors.desktop.folders import Folders
 from sealflow.engine.datatypes import Datum
 

@@ -11,10 +11,10 @@ from desktop_world import World
 from openpyxl import Workbook, load_workbook
 from openpyxl.workbook.defined_name import DefinedName
 from sealflow.engine.desktop.catalog import actions, later, lookup
-from sealflow.engine.desktop.check import check
-from sealflow.engine.desktop.parse import parse
-from sealflow.engine.runtime.script_files import ScriptSource
-from sealflow.engine.runtime.scripts import can_run
+from sealflow.engine.desktop.checks.check import check
+from sealflow.engine.desktop.syntax.parse import parse
+from sealflow.engine.runtime.flows.script_files import ScriptSource
+from sealflow.engine.runtime.flows.scripts import can_run
 
 SCRIPT = """@OUTPUT Sheets : { 'Description': '', 'FriendlyName': 'Sheets', 'Type': 'String' }
 @OUTPUT Found : { 'Description': '', 'FriendlyName': 'Found', 'Type': 'String' }

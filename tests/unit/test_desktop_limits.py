@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import sealflow
 from desktop_callers import calling, deploy, first_of
-from sealflow.engine.cloud.package_desktop import DesktopFlow
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime.desktop_limits import seconds
-from sealflow.engine.runtime.desktop_packages import source_in
-from sealflow.engine.runtime.machine_groups import changed
-from sealflow.engine.runtime.script_files import ScriptSource
+from sealflow.engine.importers.desktop import DesktopFlow
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.desktop.limits import seconds
+from sealflow.engine.runtime.desktop.machine_groups import changed
+from sealflow.engine.runtime.flows.desktop_packages import source_in
+from sealflow.engine.runtime.flows.script_files import ScriptSource
 
 START = 17_000_000_000_000_000
 ENDLESS = "LOOP WHILE (1) = (1)\n    WAIT 5\nEND\n"

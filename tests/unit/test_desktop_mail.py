@@ -12,7 +12,7 @@ import trustme
 from desktop_world import World
 from mail_servers import PASSWORD, USER, Mailboxes, Postbox, imap_server, smtp_server
 from sealflow.connectors.desktop.fault import Fault
-from sealflow.connectors.desktop.mail_send import addresses
+from sealflow.connectors.desktop.services.mail_send import addresses
 from sealflow.engine.datatypes import Datum, Item
 
 MAIL: dict[str, Datum] = {"SendFrom": "me@example.com", "SendTo": "ann@example.com; Bob <bob@example.com>"}

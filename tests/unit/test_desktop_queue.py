@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import sealflow
 from desktop_callers import GREETING, calling, deploy, first_of
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime.desktop_targets import connection_names
-from sealflow.engine.runtime.machine_groups import changed, group_for, groups_of, without
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.desktop.machine_groups import changed, group_for, groups_of, without
+from sealflow.engine.runtime.desktop.targets import connection_names
 
 START = 17_000_000_000_000_000
 WAITING = "WAIT 20\n"

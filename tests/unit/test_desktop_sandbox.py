@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from desktop_world import World
 from openpyxl import Workbook
-from sealflow.connectors.desktop import packaged, workbook
 from sealflow.connectors.desktop.folders import Allowed
-from sealflow.connectors.desktop.system import _handed_on
-from sealflow.connectors.egress import Egress
+from sealflow.connectors.desktop.office import packaged, workbook
+from sealflow.connectors.desktop.programs.system import _handed_on
+from sealflow.connectors.egress.policy import Egress
 from sealflow.engine.datatypes import Item
 
 

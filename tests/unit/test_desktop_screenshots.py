@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import Cli
-from sealflow.connectors.desktop import Session, web_automation
-from sealflow.connectors.desktop.browser import browsers_of
-from sealflow.engine.cloud.package_desktop import DesktopFlow
-from sealflow.engine.runtime.desktop_packages import source_in
-from sealflow.engine.runtime.script_files import ScriptSource
+from sealflow.connectors.desktop import Session
+from sealflow.connectors.desktop.web import automation as web_automation
+from sealflow.connectors.desktop.web.browser import browsers_of
+from sealflow.engine.importers.desktop import DesktopFlow
+from sealflow.engine.runtime.flows.desktop_packages import source_in
+from sealflow.engine.runtime.flows.script_files import ScriptSource
 
 PICTURE = b"\x89PNG plantedpicture"
 MISSING = "File.ReadTextFromFile.ReadText File: $'''none.txt''' Encoding: File.TextFileEncoding.UTF8 Content=> Text\n"

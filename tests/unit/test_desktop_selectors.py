@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sealflow.connectors.desktop.fault import Fault
-from sealflow.connectors.desktop.selectors import css, selectors_of
+from sealflow.connectors.desktop.web.selectors import css, selectors_of
 from sealflow.engine.datatypes import Item
 
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from desktop_world import World
 from http_server import Seen, Server
-from sealflow.connectors.desktop import google_cognitive
+from sealflow.connectors.desktop.services import google_cognitive
 from sealflow.engine.datatypes import Datum
 
 SECRET = "s3cret-password"

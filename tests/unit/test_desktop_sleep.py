@@ -10,7 +10,7 @@ import sealflow
 from desktop_callers import calling, deploy, first_of
 from sealflow.connectors.desktop import Settings
 from sealflow.connectors.desktop.folders import Allowed
-from sealflow.engine.kernel.timing import SECOND
+from sealflow.engine.kernel.contract.timing import SECOND
 
 START = 17_000_000_000_000_000
 WAITS = """@INPUT Secret : { 'Description': '', 'FriendlyName': 'Secret', 'Type': 'String' }

@@ -10,8 +10,8 @@ from robin_run import ScriptRun
 from sealflow.engine.datatypes import Item
 from sealflow.engine.desktop.actions import pure_action
 from sealflow.engine.desktop.actions.port import Given
-from sealflow.engine.desktop.culture import culture_of
-from sealflow.engine.desktop.faults import ActionError
+from sealflow.engine.desktop.expressions.culture import culture_of
+from sealflow.engine.desktop.expressions.errors import ActionError
 
 ACTION = "Variables.SortList.SortListByProperty"
 PEOPLE = [{"Name": "Cy", "Age": 30}, {"Name": "ann", "Age": 9}, {"Name": "Bob", "Age": 30}]

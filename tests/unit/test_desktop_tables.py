@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sealflow.engine.datatypes import DataTable, Datum
 from sealflow.engine.desktop.actions import pure_action
 from sealflow.engine.desktop.actions.port import Given
-from sealflow.engine.desktop.culture import culture_of
-from sealflow.engine.desktop.faults import ActionError
+from sealflow.engine.desktop.expressions.culture import culture_of
+from sealflow.engine.desktop.expressions.errors import ActionError
 
 NOW = datetime(2026, 3, 29, 23, 30)
 PEOPLE = DataTable(

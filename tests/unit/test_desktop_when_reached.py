@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import Cli
-from sealflow.engine.runtime.script_files import ScriptSource
+from sealflow.engine.runtime.flows.script_files import ScriptSource
 
 TEXT = """@INPUT Reach : { 'Description': '', 'FriendlyName': 'Reach', 'Type': 'Boolean' }
 @OUTPUT Said : { 'Description': '', 'FriendlyName': 'Said', 'Type': 'String' }

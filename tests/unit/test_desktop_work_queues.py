@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import sealflow
 from sealflow.engine.errors import DefinitionError, NotFound
-from sealflow.engine.runtime.live import LiveRun
-from sealflow.engine.runtime.scripts import can_run
-from sealflow.engine.runtime.work_queues import KIND
+from sealflow.engine.runtime.desktop.work_queues import KIND
+from sealflow.engine.runtime.flows.scripts import can_run
+from sealflow.engine.runtime.runs.live_run import LiveRun
 
 ENQUEUE = """WorkQueues.EnqueueWorkQueueItem.WithoutUniqueId WorkQueue: $'''4B22C5AB-0000-0000-0000-000000000001''' Status: WorkQueues.WorkQueueItemEnqueueStatus.Queued Priority: WorkQueues.WorkQueueItemPriority.Normal Name: $'''Invoice 7''' Value: { 'total': 12.5 }
 """

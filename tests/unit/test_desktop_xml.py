@@ -12,7 +12,7 @@ import pytest
 import sealflow
 from desktop_world import World
 from sealflow.engine.datatypes import Datum, Item
-from sealflow.engine.runtime.script_files import ScriptSource
+from sealflow.engine.runtime.flows.script_files import ScriptSource
 
 ORDERS = '<orders xmlns:x="urn:x"><o id="1" paid="true">12.5</o><o id="2"><x:n>b</x:n></o>tail</orders>'
 

@@ -8,7 +8,7 @@ import pytest
 from sealflow.engine.cloud import parse
 from sealflow.engine.errors import DefinitionError, ExpressionError
 from sealflow.engine.kernel import build
-from sealflow.engine.kernel.batch import (
+from sealflow.engine.kernel.cloud.triggers.batch import (
     DEFAULT_PARTITION,
     MOST_BYTES,
     MOST_MESSAGES,

@@ -6,7 +6,7 @@ import hmac
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sealflow.engine.kernel.chance import Keys, draw, idempotency_key
+from sealflow.engine.kernel.contract.randomness import Keys, draw, idempotency_key
 
 
 @given(seed=st.binary(max_size=200), paths=st.lists(st.text(), min_size=1, max_size=4))

@@ -8,7 +8,7 @@ import pytest
 from kernel_driver import SUCCEEDED, Driver, compose, fail
 from sealflow.engine.cloud import Source, check, parse
 from sealflow.engine.errors import DefinitionError
-from sealflow.engine.kernel import records as event
+from sealflow.engine.kernel.contract import records as event
 
 
 def conditional(value: Any, *conditions: dict[str, Any], **more: Any) -> dict[str, Any]:

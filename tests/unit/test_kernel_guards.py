@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from kernel_driver import SECOND, Driver, compose, failing, ok
 from sealflow.engine import kernel
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.retry import retry_after
+from sealflow.engine.kernel.cloud.retry import retry_after
+from sealflow.engine.kernel.contract import records as event
 
 DAY = 86_400 * SECOND
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kernel_driver import Driver, compose
 from sealflow.engine import kernel
-from sealflow.engine.kernel import records as event
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract import status, timing
 
 
 def test_a_held_run_records_its_start_and_nothing_else() -> None:
@@ -21,13 +22,13 @@ def test_it_begins_at_the_time_of_its_tick_and_replays() -> None:
     run.now += 3600 * 10_000_000
     run.run()  # checks folding, snapshots and replay
     assert run.status == "Succeeded"
-    assert run.outputs("/a") == kernel.timing.iso(run.now)
+    assert run.outputs("/a") == timing.iso(run.now)
     assert [record[1] for record in run.records[:2]] == [event.START, event.TICK]
 
 
 def test_a_held_run_can_be_stopped() -> None:
     run = Driver({"a": compose(1)}, pins={"held": True}).start()
-    run.feed(event.stop(run.now, kernel.status.CANCELLED, "Cancelled", "No more."))
+    run.feed(event.stop(run.now, status.CANCELLED, "Cancelled", "No more."))
     run.verify()
     assert run.status == "Cancelled"
     assert run.statuses == {"/a": "Skipped"}

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from kernel_driver import SUCCEEDED, Answer, Driver, compose, ok
 from sealflow.engine import kernel
-from sealflow.engine.cloud.script import dependencies
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.secured import Secured
+from sealflow.engine.cloud.syntax.script import dependencies
+from sealflow.engine.kernel.cloud.history.secured import Secured
+from sealflow.engine.kernel.contract import records as event
 
 
 def script(code: str, *after: str, **more: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kernel_driver import SECOND, START, SUCCEEDED, Driver, compose, ok
 from sealflow.engine import kernel
-from sealflow.engine.kernel import records as event
+from sealflow.engine.kernel.contract import records as event
 
 TIMED_OUT = ["TimedOut"]
 CALL = {"type": "Http", "inputs": {"method": "GET", "uri": "http://x", "retryPolicy": {"type": "none"}}}

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_driver import SUCCEEDED, Driver, compose, ok
 from sealflow.engine import kernel
-from sealflow.engine.kernel import large
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.state import live_frames
+from sealflow.engine.kernel.cloud.state import live_frames
+from sealflow.engine.kernel.contract import large_values as large
+from sealflow.engine.kernel.contract import records as event
 
 BIG = 20_000
 

@@ -8,8 +8,8 @@ import pytest
 from kernel_driver import SECOND, SUCCEEDED, Driver, compose, failing, ok
 from sealflow.engine import kernel
 from sealflow.engine.errors import ExpressionError
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel import timing
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract import timing
 
 
 def http(*after: str, **more: object) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from kernel_driver import START
 from sealflow.engine import kernel
 from sealflow.engine.cloud import parse
 from sealflow.engine.effort import CURRENT, Budget, Costly, spend
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.pacing import ELEMENTS
-from sealflow.engine.runtime.pace import SLICE, TurnPace
+from sealflow.engine.kernel.cloud.pacing import ELEMENTS
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.runtime.runs.turn_pace import SLICE, TurnPace
 from worst_flows import WORST, definition
 
 PINS = {"seed": b"\x07" * 32, "parameters": {}, "workflow": {"name": "test"}, "run": "run", "revision": kernel.REVISION}

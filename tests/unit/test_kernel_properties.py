@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_driver import SECOND, Driver, failing, ok
 from sealflow.engine import kernel
-from sealflow.engine.kernel import records as event
+from sealflow.engine.kernel.contract import records as event
 
 STATUSES = st.lists(
     st.sampled_from(["Succeeded", "FAILED", "Skipped", "TimedOut"]), min_size=1, max_size=3, unique=True

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.engine.errors import DefinitionError
-from sealflow.engine.kernel.recurrence import Recurrence
-from sealflow.engine.kernel.recurrence_rules import read_rules
-from sealflow.engine.kernel.timing import SECOND, from_iso
+from sealflow.engine.kernel.cloud.triggers.recurrence import Recurrence
+from sealflow.engine.kernel.cloud.triggers.recurrence_rules import read_rules
+from sealflow.engine.kernel.contract.timing import SECOND, from_iso
 
 CENTRAL: Final = "Central Standard Time"
 BERLIN: Final = "W. Europe Standard Time"

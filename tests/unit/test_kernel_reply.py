@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from kernel_driver import SECOND, START, SUCCEEDED, Driver, compose
-from sealflow.engine.kernel.reply import ANSWER_WITHIN, answer_within, failed_reply, location, reply_of
+from sealflow.engine.kernel.cloud.reply import ANSWER_WITHIN, answer_within, failed_reply, location, reply_of
 
 MINUTES_3 = {"type": "Wait", "inputs": {"interval": {"count": 3, "unit": "Minute"}}}
 

@@ -10,11 +10,12 @@ import pytest
 from kernel_driver import SUCCEEDED, Driver, compose, failing, ok
 from sealflow.engine import kernel
 from sealflow.engine.cloud import parse
-from sealflow.engine.kernel.large import NeedValues
-from sealflow.engine.kernel.plan import Plan
-from sealflow.engine.kernel.records import DONE, SCHEDULED
-from sealflow.engine.kernel.tracing import MOST, Tracing
-from sealflow.engine.runtime.bundles import read_plaintext
+from sealflow.engine.kernel.cloud.history.tracing import MOST, Tracing
+from sealflow.engine.kernel.cloud.plan.plan import Plan
+from sealflow.engine.kernel.contract import status
+from sealflow.engine.kernel.contract.large_values import NeedValues
+from sealflow.engine.kernel.contract.records import DONE, SCHEDULED
+from sealflow.engine.runtime.observe.bundles import read_plaintext
 
 BUNDLES = sorted((Path(__file__).parents[1] / "replay" / "bundles").glob("*.json"))
 
@@ -178,7 +179,7 @@ def test_a_container_with_a_limit() -> None:
 def test_an_action_that_did_not_start_has_evaluated_nothing() -> None:
     run = Driver({"f": compose("@int('x')"), "c": compose("@toUpper('a')", "f")}).run()
     assert shown(run, "c") == [{"pointer": "/inputs", "text": "@toUpper('a')", "evaluated": False, "parts": []}]
-    assert traced(run, "c").entry.status == kernel.status.SKIPPED  # type: ignore[union-attr]
+    assert traced(run, "c").entry.status == status.SKIPPED  # type: ignore[union-attr]
 
 
 def test_values_that_are_not_in_memory_are_asked_for() -> None:
@@ -265,7 +266,7 @@ def test_recorded_histories_can_be_traced(path: Path, index: int) -> None:
         for record in bundle.records:
             tracing.take(record)
         evaluated = [each for each in tracing.evaluations if each.error is None]
-        if recorded[1] == DONE and node.type == "compose" and recorded[4] == kernel.status.SUCCEEDED:
+        if recorded[1] == DONE and node.type == "compose" and recorded[4] == status.SUCCEEDED:
             whole = [each.value for each in evaluated if each.pointer == "/inputs"]
             assert whole in ([], [recorded[7]])
         assert all(each.pointer for each in tracing.evaluations)

@@ -9,7 +9,7 @@ from kernel_driver import Driver, compose, fail
 from sealflow.engine import kernel
 from sealflow.engine.cloud import parse
 from sealflow.engine.errors import ExpressionError
-from sealflow.engine.kernel.tracking import client_tracking_id
+from sealflow.engine.kernel.cloud.plan.tracking import client_tracking_id
 
 
 def tracked(properties: Any, value: Any = 5, *after: str, on: list[str] | None = None) -> dict[str, Any]:

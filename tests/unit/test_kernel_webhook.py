@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_driver import SECOND, Driver, compose, fail, failing, ok
 from sealflow.engine import kernel
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.status import CANCELLED, WAITING
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.status import CANCELLED, WAITING
 
 SUBSCRIBED = (WAITING, "Subscribed", {"statusCode": 201, "headers": {}, "body": {"id": 7}}, None)
 ANSWER = {"statusCode": 200, "headers": {}, "body": {"decision": "approve"}}

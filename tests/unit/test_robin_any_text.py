@@ -6,10 +6,10 @@ import sys
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealflow.engine.desktop.check import check, report
-from sealflow.engine.desktop.lexer import LARGEST
-from sealflow.engine.desktop.parse import parse
-from sealflow.engine.desktop.recognised import decoded
+from sealflow.engine.desktop.checks.check import check, report
+from sealflow.engine.desktop.syntax.lexer import LARGEST
+from sealflow.engine.desktop.syntax.parse import parse
+from sealflow.engine.desktop.syntax.recognition import decoded
 
 WORDS = [
     "SET", "x", "TO", "IF", "THEN", "ELSE", "END", "LOOP", "FOREACH", "IN", "FROM", "WHILE", "SWITCH", "CASE",

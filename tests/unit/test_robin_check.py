@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 
 import pytest
-from sealflow.engine.desktop.check import check, report
-from sealflow.engine.desktop.nearest import MOST
-from sealflow.engine.desktop.parse import parse
-from sealflow.engine.desktop.rules import Rules
+from sealflow.engine.desktop.checks.check import check, report
+from sealflow.engine.desktop.checks.rules import Rules
+from sealflow.engine.desktop.checks.similar_names import MOST
+from sealflow.engine.desktop.syntax.parse import parse
 
 
 def found(text: str, rules: Rules | None = None) -> list[str]:

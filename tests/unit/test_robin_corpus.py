@@ -7,10 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from sealflow.engine.desktop.check import check
-from sealflow.engine.desktop.parse import Reading, parse
-from sealflow.engine.desktop.recognised import decoded
-from sealflow.engine.desktop.rules import Rules
+from sealflow.engine.desktop.checks.check import check
+from sealflow.engine.desktop.checks.rules import Rules
+from sealflow.engine.desktop.syntax.parse import Reading, parse
+from sealflow.engine.desktop.syntax.recognition import decoded
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "desktop"
 SCRIPTS = sorted(CORPUS.glob("*.robin"))

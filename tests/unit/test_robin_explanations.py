@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from sealflow.engine.cloud.explanations import explanations
-from sealflow.engine.desktop.check import check
-from sealflow.engine.desktop.lexer import LARGEST
-from sealflow.engine.desktop.parse import parse
-from sealflow.engine.desktop.parse_expression import DEEPEST, HIGHEST
-from sealflow.engine.desktop.parse_structure import DEEPEST as STATEMENTS_DEEPEST
-from sealflow.engine.desktop.words import FUNCTIONS, RESERVED
+from sealflow.engine.cloud.report.explanations import explanations
+from sealflow.engine.desktop.checks.check import check
+from sealflow.engine.desktop.syntax.lexer import LARGEST
+from sealflow.engine.desktop.syntax.parse import parse
+from sealflow.engine.desktop.syntax.parse_expression import DEEPEST, HIGHEST
+from sealflow.engine.desktop.syntax.parse_structure import DEEPEST as STATEMENTS_DEEPEST
+from sealflow.engine.desktop.syntax.words import FUNCTIONS, RESERVED
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "sealflow.engine.desktop"
@@ -22,7 +22,14 @@ PACKAGE = "sealflow.engine.desktop"
 def reported() -> Iterator[str]:
     """The codes that the modules about problems name: by keyword, or first in a call that reports one."""
     folder = ROOT / "engine" / "desktop"
-    for pattern in ("lexer*.py", "parse*.py", "reading.py", "check*.py", "sources.py", "problem.py"):
+    for pattern in (
+        "syntax/lexer*.py",
+        "syntax/parse*.py",
+        "syntax/reading.py",
+        "checks/*.py",
+        "sources.py",
+        "syntax/problem.py",
+    ):
         for path in sorted(folder.glob(pattern)):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.Call):

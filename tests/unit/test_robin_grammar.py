@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sealflow.engine.desktop.parse import parse, script
-from sealflow.engine.desktop.problem import RobinError
-from sealflow.engine.desktop.syntax import Set
+from sealflow.engine.desktop.syntax.parse import parse, script
+from sealflow.engine.desktop.syntax.problem import RobinError
+from sealflow.engine.desktop.syntax.tree import Set
 
 ACCEPTED = {
     # expressions and literals

@@ -11,10 +11,10 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 from cli_session import Cli
 from packages import as_bytes, customizations, packed, process, solution_xml, zipped
-from sealflow.engine.cloud.package import open_package
-from sealflow.engine.cloud.package_desktop import DesktopFlow
-from sealflow.engine.desktop.problem import RobinError
-from sealflow.engine.runtime.desktop_packages import reading_of
+from sealflow.engine.desktop.syntax.problem import RobinError
+from sealflow.engine.importers.desktop import DesktopFlow
+from sealflow.engine.importers.packages import open_package
+from sealflow.engine.runtime.flows.desktop_packages import reading_of
 
 DESK = "11111111-2222-4333-8444-555555555503"
 OTHER = "11111111-2222-4333-8444-555555555504"

@@ -6,10 +6,10 @@ import codecs
 import json
 
 import pytest
-from sealflow.engine.desktop.clipboard import cut_off
-from sealflow.engine.desktop.parse import parse
-from sealflow.engine.desktop.recognised import decoded, is_script
 from sealflow.engine.desktop.sources import of_definition, of_project, read
+from sealflow.engine.desktop.syntax.clipboard import cut_off
+from sealflow.engine.desktop.syntax.parse import parse
+from sealflow.engine.desktop.syntax.recognition import decoded, is_script
 
 SCRIPT = "SET größe TO 1\r\nCALL s\r\nFUNCTION s GLOBAL\r\nEND FUNCTION\r\n"
 SCREENS = {"Screens": [{"Name": "Page", "Controls": [{"Name": "Go"}]}]}

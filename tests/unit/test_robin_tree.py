@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sealflow.engine.desktop.parse import parse, script
-from sealflow.engine.desktop.parse_expression import DEEPEST, HIGHEST
-from sealflow.engine.desktop.syntax import (
+from sealflow.engine.desktop.syntax.parse import parse, script
+from sealflow.engine.desktop.syntax.parse_expression import DEEPEST, HIGHEST
+from sealflow.engine.desktop.syntax.tree import (
     Action,
     Binary,
     Block,

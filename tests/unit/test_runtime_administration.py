@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import sealflow
 from sealflow.engine.errors import NotFound, SealflowError
-from sealflow.engine.runtime.administration import actor_name, policy_limit
+from sealflow.engine.runtime.environment.administration import actor_name, policy_limit
 from sealflow.storage import AlreadyThere, ApprovalNeeded, NotPermitted
-from sealflow.storage.providers.file import create_key
+from sealflow.storage.keys.providers.file import create_key
 
 FLOW = {
     "triggers": {"manual": {"type": "Request", "kind": "Http"}},

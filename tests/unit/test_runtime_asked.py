@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sealflow
-from sealflow.engine.runtime.requests import CANCEL
+from sealflow.engine.runtime.workers.requests import CANCEL
 from sealflow.storage import StoreBusy, TamperedHistory
 
 WAITS: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sealflow
-from sealflow.engine.kernel.timing import SECOND
+from sealflow.engine.kernel.contract.timing import SECOND
 from sealflow.storage import Batch, StoreFull
 
 START = 17_000_000_000_000_000

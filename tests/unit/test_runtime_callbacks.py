@@ -12,9 +12,9 @@ import pytest
 import sealflow
 from sealflow.connectors import Reply, Subscribed
 from sealflow.engine.errors import SealflowError
-from sealflow.engine.kernel import records as event
-from sealflow.engine.runtime import executor as executor_module
-from sealflow.engine.runtime.callbacks import Address
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.runtime.calls.callbacks import Address
+from sealflow.engine.runtime.runs import executor as executor_module
 
 START = 17_000_000_000_000_000
 S = ["Succeeded"]

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from sealflow.engine.runtime.callers import Callers
+from sealflow.engine.runtime.calls.callers import Callers
 
 LEFT: ContextVar[str] = ContextVar("left", default="nothing")
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import pytest
-from sealflow.engine.runtime.clock import Clock, SystemClock, VirtualClock
+from sealflow.engine.runtime.workers.clock import Clock, SystemClock, VirtualClock
 
 SECOND = 10_000_000
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import sealflow
-from sealflow.engine.runtime import executor as executor_file
-from sealflow.engine.runtime.collecting import SELDOM, USUAL, Collecting
+from sealflow.engine.runtime.runs import executor as executor_file
+from sealflow.engine.runtime.workers.garbage_collection import SELDOM, USUAL, Collecting
 
 
 @pytest.fixture(autouse=True)

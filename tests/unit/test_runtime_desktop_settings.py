@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sealflow.connectors.desktop import Settings
 from sealflow.connectors.desktop.folders import Allowed
-from sealflow.engine.runtime.desktop_settings import InvalidSettingError, changed, settings_of
+from sealflow.engine.runtime.desktop.settings import InvalidSettingError, changed, settings_of
 
 
 def test_nothing_is_allowed_where_nothing_is_kept() -> None:

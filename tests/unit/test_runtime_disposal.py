@@ -9,8 +9,8 @@ import pytest
 import sealflow
 from actions import compose, wait
 from sealflow.engine.errors import NotFound, SealflowError
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime.disposal import PERIOD, Upkeep
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.environment.retention import PERIOD, Upkeep
 from sealflow.storage import Retention, StoreBusy
 
 

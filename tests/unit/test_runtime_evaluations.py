@@ -17,15 +17,16 @@ from revocable import revocable
 from sealflow.engine import kernel
 from sealflow.engine.cloud import parse
 from sealflow.engine.effort import Budget
-from sealflow.engine.kernel import elsewhere
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.machine import machine_of
-from sealflow.engine.kernel.pacing import OneRow
-from sealflow.engine.kernel.script_interface import start_value
-from sealflow.engine.runtime import evaluations, pace
-from sealflow.engine.runtime.evaluations import Evaluations
-from sealflow.engine.runtime.evaluator import Elsewhere, Reader, Writer
-from sealflow.engine.runtime.scripts import script_plan
+from sealflow.engine.kernel.cloud import external_evaluation as elsewhere
+from sealflow.engine.kernel.cloud.pacing import OneRow
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.machine import machine_of
+from sealflow.engine.kernel.desktop.interface import start_value
+from sealflow.engine.runtime.flows.scripts import script_plan
+from sealflow.engine.runtime.runs import turn_pace as pace
+from sealflow.engine.runtime.workers import evaluations
+from sealflow.engine.runtime.workers.evaluations import Evaluations
+from sealflow.engine.runtime.workers.evaluator import Elsewhere, Reader, Writer
 from sealflow.storage import EnvironmentLocked
 from worst_flows import WORST, definition
 
@@ -163,7 +164,7 @@ async def test_a_lock_ends_the_process(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_process_has_no_storage_and_no_keys() -> None:
     script = (
-        "import sys, sealflow.engine.runtime.evaluator;"
+        "import sys, sealflow.engine.runtime.workers.evaluator;"
         "print([name for name in sys.modules if 'cryptography' in name or name.startswith('sealflow.storage')])"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -231,7 +232,7 @@ async def test_a_row_of_a_script_that_takes_long_is_decided_in_a_thread(
 
 
 def test_a_script_that_pauses_before_costly_rows_decides_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sealflow.engine.kernel.script_rows._LONG", 10)
+    monkeypatch.setattr("sealflow.engine.kernel.desktop.rows._LONG", 10)
     plan: Any = script_plan({"definition": {"script": TRIMMING, "form": "file"}})
     machine = machine_of(plan)
 

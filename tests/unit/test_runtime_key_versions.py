@@ -10,9 +10,9 @@ import pytest
 from customer_keys import CountedKeys, counted
 from makers import compose, flow
 from revocable import NAME, HandClock, Revocable, change, revocable
-from sealflow.engine.runtime.keywatch import FOLLOW
+from sealflow.engine.runtime.keys.watch import FOLLOW
 from sealflow.storage import KeyUnavailable
-from sealflow.storage.providers.file import FileKeys, add_version, create_key, disable_key, uri_of
+from sealflow.storage.keys.providers.file import FileKeys, add_version, create_key, disable_key, uri_of
 
 
 def wrapped_by(world: Revocable) -> set[bytes]:

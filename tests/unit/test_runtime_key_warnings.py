@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sealflow.engine.runtime.key_warnings import warnings
+from sealflow.engine.runtime.keys.warnings import warnings
 from sealflow.storage import EnvironmentStatus, Operation
-from sealflow.storage.keystate import Cover, KeyState, Lock
+from sealflow.storage.keys.key_state import Cover, KeyState, Lock
+from sealflow.storage.maintenance.status import ConnectionKey, FlowKey, Problem
 from sealflow.storage.port import KeyFacts
-from sealflow.storage.status import ConnectionKey, FlowKey, Problem
-from sealflow.storage.views import EnvironmentInfo
+from sealflow.storage.stores.views import EnvironmentInfo
 
 DAY = 86_400_000
 NOW = 1_800_000_000_000

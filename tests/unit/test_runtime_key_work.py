@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import sealflow
-from sealflow.engine.hosts.cli.migrating import OperationProgress, progress_text
-from sealflow.engine.runtime.key_work import Keys
-from sealflow.engine.runtime.retrying import LAST, Retries
+from sealflow.engine.hosts.cli.commands.keys.migrating import OperationProgress, progress_text
+from sealflow.engine.runtime.keys.operations import Keys
+from sealflow.engine.runtime.runs.retry_backoff import LAST, Retries
 from sealflow.storage import Operation, RecordNotFound, StoreBusy, Vault
-from sealflow.storage.providers.file import create_key
+from sealflow.storage.keys.providers.file import create_key
 
 FLOW = {
     "triggers": {"manual": {"type": "Request", "kind": "Http"}},

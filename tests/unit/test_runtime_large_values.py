@@ -19,11 +19,14 @@ import sealflow
 from http_server import Seen, Serve, as_json, raw, serving
 from sealflow.connectors import late
 from sealflow.engine.errors import NotFound, SealflowError
-from sealflow.engine.runtime import contents, heavy, live
+from sealflow.engine.runtime.calls import contents
+from sealflow.engine.runtime.runs import large_writes as heavy
+from sealflow.engine.runtime.runs import live_run as live
 from sealflow.engine.values import to_json
-from sealflow.storage import Batch, StoredValue, run_log, value_writing
-from sealflow.storage.stored_values import found_in
-from sealflow.storage.value_reading import ValueReader
+from sealflow.storage import Batch, StoredValue
+from sealflow.storage.format.stored_values import found_in
+from sealflow.storage.stores.runs import run_log, value_writing
+from sealflow.storage.stores.runs.value_reading import ValueReader
 
 S = ["Succeeded"]
 CHUNK = 20_000

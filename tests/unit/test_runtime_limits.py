@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import sealflow
 from sealflow.engine.errors import SealflowError
-from sealflow.engine.kernel.timing import iso
-from sealflow.engine.runtime.expiry import Expiry
+from sealflow.engine.kernel.contract.timing import iso
+from sealflow.engine.runtime.runs.expiry import Expiry
 
 START = 17_000_000_000_000_000
 SECOND = 10_000_000

@@ -11,8 +11,9 @@ import pytest
 import sealflow
 from revocable import GRACE, NAME, PROBE, Revocable, change, database, revocable
 from sealflow.engine.errors import NotFound
-from sealflow.storage import EnvironmentLocked, InboxFull, IntegrityError, sealed_inbox
-from sealflow.storage.envelope import InboxKey, seal_to
+from sealflow.storage import EnvironmentLocked, InboxFull, IntegrityError
+from sealflow.storage.format.envelope import InboxKey, seal_to
+from sealflow.storage.stores import sealed_inbox
 
 S = ["Succeeded"]
 REQUEST = {"method": "POST", "uri": "https://example.org/", "body": "@listCallbackUrl()"}

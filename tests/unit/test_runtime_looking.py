@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sealflow.engine.runtime.looking import LONG, QUIET_LOOKS, Looking
+from sealflow.engine.runtime.workers.polling import LONG, QUIET_LOOKS, Looking
 
 
 def test_who_has_nothing_to_do_looks_less_often() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import sealflow
 from sealflow.engine.kernel import Large
-from sealflow.engine.kernel.large import rough_size
-from sealflow.engine.kernel.records import DONE
-from sealflow.engine.kernel.state import live_frames
-from sealflow.engine.runtime import executor
+from sealflow.engine.kernel.cloud.state import live_frames
+from sealflow.engine.kernel.contract.large_values import rough_size
+from sealflow.engine.kernel.contract.records import DONE
+from sealflow.engine.runtime.runs import executor
 from sealflow.storage import RunLog, TamperedHistory
 
 S = ["Succeeded"]

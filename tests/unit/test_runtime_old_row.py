@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import compose, wait
-from sealflow.engine.kernel.timing import SECOND
+from sealflow.engine.kernel.contract.timing import SECOND
 from sealflow.storage import TamperedHistory, verify_environment
 
 START = 17_000_000_000_000_000

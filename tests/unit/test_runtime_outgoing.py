@@ -10,8 +10,8 @@ import pytest
 import sealflow
 from revocable import NAME, HandClock, Revocable, change, database, revocable
 from sealflow.connectors import Reply
-from sealflow.engine.runtime.executor import Executor
-from sealflow.storage import sealed_inbox
+from sealflow.engine.runtime.runs.executor import Executor
+from sealflow.storage.stores import sealed_inbox
 
 S = ["Succeeded"]
 CALL = {"type": "Http", "inputs": {"method": "POST", "uri": "https://example.org/", "body": "@item()"}}

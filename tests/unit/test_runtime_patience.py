@@ -12,10 +12,10 @@ import sealflow
 from makers import compose, flow
 from revocable import NAME, PROBE
 from sealflow.engine.errors import NotFound
-from sealflow.engine.runtime.keywatch import SWEEP
-from sealflow.engine.runtime.patience import FIRST, LAST
+from sealflow.engine.runtime.keys.unlock_wait import FIRST, LAST
+from sealflow.engine.runtime.keys.watch import SWEEP
 from sealflow.storage import EnvironmentLocked, EnvironmentSuspended
-from sealflow.storage.providers.file import create_key, disable_key, uri_of
+from sealflow.storage.keys.providers.file import create_key, disable_key, uri_of
 
 
 class Waiting:
@@ -135,7 +135,7 @@ async def test_a_denied_key_locks_and_is_waited_for(place: Place) -> None:
     told: list[EnvironmentLocked] = []
 
     async def restored() -> None:
-        from sealflow.storage.providers.file import enable_key
+        from sealflow.storage.keys.providers.file import enable_key
 
         enable_key(place.keys, "main")
         await place.unlock()

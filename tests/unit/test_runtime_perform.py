@@ -12,10 +12,10 @@ from sealflow.connectors import Call, Failure, Recovery, Registry, Reply, Servic
 from sealflow.engine.cloud import parse
 from sealflow.engine.errors import Denied
 from sealflow.engine.kernel import Invoke, State, build, decide
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.status import FAILED, SUCCEEDED
-from sealflow.engine.runtime.clock import VirtualClock
-from sealflow.engine.runtime.perform import Answer, Performer
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.status import FAILED, SUCCEEDED
+from sealflow.engine.runtime.calls.dispatch import Answer, Performer
+from sealflow.engine.runtime.workers.clock import VirtualClock
 
 PINS: dict[str, Any] = {"seed": b"s" * 32, "parameters": {}, "caller": False, "workflow": {}}
 NO_SUCH_ITEM = {"error": {"code": "ItemNotFound", "message": "No such item."}}

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import wait
-from sealflow.engine.kernel import snapshot
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime.environment import Environment
+from sealflow.engine.kernel.cloud.history import snapshot
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.storage import Page, RunReader, TamperedHistory
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.history import Chain
+from sealflow.storage.stores.runs.history import Chain
 
 START = 17_000_000_000_000_000
 ID = "run"

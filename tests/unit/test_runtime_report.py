@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sealflow
 from sealflow.engine.kernel import Entry, History
-from sealflow.engine.runtime import report as reports
-from sealflow.engine.runtime.report import AmbiguousActionError, RunReport
+from sealflow.engine.runtime.observe import report as reports
+from sealflow.engine.runtime.observe.report import AmbiguousActionError, RunReport
 
 S = ["Succeeded"]
 KEPT = 8
@@ -39,7 +39,8 @@ DEFINITION: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a history keeps is so little that these runs are long."""
-    for module in ("kernel.history", "runtime.report", "runtime.environment", "runtime.run"):
+    rooms = ("kernel.cloud.history.history", "runtime.observe.report", "runtime.environment.environment")
+    for module in (*rooms, "runtime.observe.run"):
         monkeypatch.setattr(f"sealflow.engine.{module}.KEPT", KEPT)
 
 

@@ -13,11 +13,11 @@ import sealflow
 from revocable import GRACE, NAME, PROBE, HandClock, Revocable, revocable
 from sealflow.connectors import Reply
 from sealflow.engine.kernel import Plan, State
-from sealflow.engine.runtime.live import LiveRun
+from sealflow.engine.runtime.runs.live_run import LiveRun
 from sealflow.storage import EnvironmentLocked, EnvironmentSuspended, StorageError
-from sealflow.storage.envelope import EnvironmentKey, ScopeKey
-from sealflow.storage.key_calls import CALLS
-from sealflow.storage.providers.file import create_key
+from sealflow.storage.format.envelope import EnvironmentKey, ScopeKey
+from sealflow.storage.keys.provider_calls import CALLS
+from sealflow.storage.keys.providers.file import create_key
 from trigger_world import HOURLY, KEEP, START, recurring
 
 S = ["Succeeded"]

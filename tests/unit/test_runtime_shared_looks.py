@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sealflow.engine.runtime.shared_looks import SharedLooks
+from sealflow.engine.runtime.workers.coalesced_reads import SharedLooks
 
 KEY = b"k"
 

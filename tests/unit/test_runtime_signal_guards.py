@@ -10,13 +10,13 @@ import pytest
 import sealflow
 from revocable import Revocable, revocable
 from sealflow.connectors import Reply
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime import asked
-from sealflow.engine.runtime import executor as executor_module
-from sealflow.engine.runtime.deliveries import Deliveries
-from sealflow.engine.runtime.perform import Answer
-from sealflow.engine.runtime.requests import START as START_REQUEST
-from sealflow.engine.runtime.start import plan_starts
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.calls.callback_deliveries import Deliveries
+from sealflow.engine.runtime.calls.dispatch import Answer
+from sealflow.engine.runtime.runs import executor as executor_module
+from sealflow.engine.runtime.runs.start import plan_starts
+from sealflow.engine.runtime.workers import command_inbox as asked
+from sealflow.engine.runtime.workers.requests import START as START_REQUEST
 from sealflow.storage import StoreBusy, Vault
 from trigger_world import HOUR, HOURLY, KEEP, MINUTE, START, World, opened, recurring
 
@@ -260,7 +260,8 @@ async def _waiting(world: World) -> tuple[Any, str]:
 
 def _between(monkeypatch: pytest.MonkeyPatch, happens: Any) -> None:
     """Between the acceptance of a callback and its record."""
-    from sealflow.engine.runtime import callbacks, deliveries
+    from sealflow.engine.runtime.calls import callback_deliveries as deliveries
+    from sealflow.engine.runtime.calls import callbacks
 
     before = callbacks.is_late
 

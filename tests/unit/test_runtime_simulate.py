@@ -10,9 +10,9 @@ import pytest
 from sealflow.engine.cloud import Definition, parse
 from sealflow.engine.errors import DefinitionError
 from sealflow.engine.kernel import Invoke, Sleep, State, build, decide
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
-from sealflow.engine.runtime.simulate import Simulation
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
+from sealflow.engine.runtime.calls.simulation import Simulation
 
 PINS: dict[str, Any] = {"seed": b"s" * 32, "parameters": {"p": 7}, "caller": False, "workflow": {}}
 TRIGGER: dict[str, Any] = {"name": "manual", "outputs": {"body": {"n": 1}}}

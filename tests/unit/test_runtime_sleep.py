@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import compose, wait
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime.environment import Environment
-from sealflow.engine.runtime.live import LiveRun
-from sealflow.engine.runtime.retrying import Retries
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.engine.runtime.runs.live_run import LiveRun
+from sealflow.engine.runtime.runs.retry_backoff import Retries
 from sealflow.storage import StoreBusy
 
 START = 17_000_000_000_000_000

@@ -16,11 +16,11 @@ import sealflow
 from cli_session import wait
 from postgres_server import PostgresServer, shared_server
 from revocable import HandClock
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime.environment import Environment
-from sealflow.engine.runtime.run import Run
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.engine.runtime.observe.run import Run
 from sealflow.storage import EnvironmentLocked, verify_environment
-from sealflow.storage.providers.file import add_version, create_key, uri_of
+from sealflow.storage.keys.providers.file import add_version, create_key, uri_of
 from sleep_schedule import FLOWS, Schedule, flow, lost, settled, statuses
 
 MOST_STEPS = 16

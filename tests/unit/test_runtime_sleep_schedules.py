@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import sealflow
-from sealflow.engine.kernel.timing import SECOND
-from sealflow.engine.runtime.claims import Claims, Pins
+from sealflow.engine.kernel.contract.timing import SECOND
+from sealflow.engine.runtime.runs.claims import Claims, Pins
 from sleep_schedule import FLOWS, MOST_STEPS, START, Schedule, lost, settled, statuses
 
 

@@ -10,8 +10,8 @@ import pytest
 import sealflow
 from sealflow.connectors import Failure, Recovery, Reply, Subscribed
 from sealflow.engine.errors import Denied, NotFound, SealflowError
-from sealflow.engine.kernel.timing import SECOND, iso
-from sealflow.engine.runtime.triggers import Triggers
+from sealflow.engine.kernel.contract.timing import SECOND, iso
+from sealflow.engine.runtime.triggers.triggers import Triggers
 from sealflow.storage import StoreBusy
 from trigger_world import HOUR, HOURLY, KEEP, MINUTE, START, opened, recurring
 

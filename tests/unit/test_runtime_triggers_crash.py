@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sealflow
 from sealflow.engine.errors import Denied
-from sealflow.engine.kernel.timing import SECOND
+from sealflow.engine.kernel.contract.timing import SECOND
 from sealflow.storage import StoreFull
 from trigger_world import HOUR, HOURLY, MINUTE, START, World, opened, recurring
 

@@ -10,8 +10,8 @@ from sealflow.engine.datatypes import DataTable
 from sealflow.engine.desktop.actions import pure_action, pure_ids
 from sealflow.engine.desktop.actions.port import Given, PureAction
 from sealflow.engine.desktop.catalog import lookup
-from sealflow.engine.desktop.culture import culture_of
-from sealflow.engine.desktop.faults import ActionError
+from sealflow.engine.desktop.expressions.culture import culture_of
+from sealflow.engine.desktop.expressions.errors import ActionError
 
 TABLE = DataTable(("A", "B"), ((1, "x"), (2, "y")))
 

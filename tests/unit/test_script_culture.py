@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealflow.engine.desktop.conversions import to_boolean, to_datetime, to_list, to_number, to_text
-from sealflow.engine.desktop.culture import INVARIANT, culture_of
-from sealflow.engine.desktop.faults import LogicError
+from sealflow.engine.desktop.expressions.conversions import to_boolean, to_datetime, to_list, to_number, to_text
+from sealflow.engine.desktop.expressions.culture import INVARIANT, culture_of
+from sealflow.engine.desktop.expressions.errors import LogicError
 from sealflow.engine.errors import DefinitionError
 
 NAMES = [

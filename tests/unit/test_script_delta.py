@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.engine.datatypes import DataRow, DataTable, Datum, Item
-from sealflow.engine.desktop.culture import INVARIANT
-from sealflow.engine.kernel.script_delta import kept, part, same_as, taken, weight
+from sealflow.engine.desktop.expressions.culture import INVARIANT
+from sealflow.engine.kernel.desktop.delta import kept, part, same_as, taken, weight
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=2), st.just(Decimal("1.5")))
 VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=2), st.dictionaries(st.text(max_size=1), SCALARS, max_size=2))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from robin_run import ScriptRun
-from sealflow.engine.desktop import faults
+from sealflow.engine.desktop.expressions import errors as faults
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "robin-semantics.md"
 BLOCKS = re.findall(r"```robin\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)

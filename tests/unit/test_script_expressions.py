@@ -15,14 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.engine.datatypes import DataRow, DataTable, Datum, Item, restored, stored
-from sealflow.engine.desktop import operators, syntax
-from sealflow.engine.desktop.compile import compile_expression, compile_truth, names_in
-from sealflow.engine.desktop.conversions import to_text
-from sealflow.engine.desktop.culture import culture_of
-from sealflow.engine.desktop.faults import LogicError
-from sealflow.engine.desktop.scope import Scope
+from sealflow.engine.desktop.expressions import operators
+from sealflow.engine.desktop.expressions.compile import compile_expression, compile_truth, names_in
+from sealflow.engine.desktop.expressions.conversions import to_text
+from sealflow.engine.desktop.expressions.culture import culture_of
+from sealflow.engine.desktop.expressions.errors import LogicError
+from sealflow.engine.desktop.expressions.scope import Scope
+from sealflow.engine.desktop.syntax import tree as syntax
 from sealflow.engine.errors import DefinitionError
-from sealflow.storage.codec import pack, unpack
+from sealflow.storage.format.codec import pack, unpack
 
 HERE = syntax.Place(1, 1)
 VALUES: dict[str, Datum] = {

@@ -6,10 +6,10 @@ import json
 
 import pytest
 from robin_run import ScriptRun, plan_of
-from sealflow.engine.kernel.script_history import LogRow, LogSettings, ScriptHistory
-from sealflow.engine.kernel.script_interface import outputs_of
-from sealflow.engine.kernel.script_replay import replay_script
-from sealflow.engine.kernel.status import FAILED
+from sealflow.engine.kernel.contract.status import FAILED
+from sealflow.engine.kernel.desktop.history import LogRow, LogSettings, ScriptHistory
+from sealflow.engine.kernel.desktop.interface import outputs_of
+from sealflow.engine.kernel.desktop.replay import replay_script
 
 SECRET = "hunter2-canary"
 SENSITIVE = f"""

@@ -8,8 +8,8 @@ import pytest
 from robin_run import ScriptRun, plan_of
 from sealflow.engine.datatypes import DataTable
 from sealflow.engine.errors import DefinitionError
-from sealflow.engine.kernel.script_interface import outputs_of, start_value
-from sealflow.engine.kernel.script_plan import ScriptPlan
+from sealflow.engine.kernel.desktop.interface import outputs_of, start_value
+from sealflow.engine.kernel.desktop.plan import ScriptPlan
 
 
 def with_input(kind: str, more: str = "") -> ScriptPlan:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import pytest
 from robin_run import NOW, SECOND, ScriptRun, plan_of
 from sealflow.engine.cloud import parse
-from sealflow.engine.kernel import Invoke, MismatchError, Sleep, build, script, script_delta, script_snapshot
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel.machine import CLOUD, machine_of
-from sealflow.engine.kernel.records import DONE, SCHEDULED, from_stored
-from sealflow.engine.kernel.script_history import ScriptHistory
-from sealflow.engine.kernel.script_machine import SCRIPT
-from sealflow.engine.kernel.script_state import ScriptState
-from sealflow.engine.kernel.status import CANCELLED, FAILED, SUCCEEDED
-from sealflow.storage.codec import pack, unpack
+from sealflow.engine.kernel import Invoke, MismatchError, Sleep, build
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.machine import CLOUD, machine_of
+from sealflow.engine.kernel.contract.records import DONE, SCHEDULED, from_stored
+from sealflow.engine.kernel.contract.status import CANCELLED, FAILED, SUCCEEDED
+from sealflow.engine.kernel.desktop import decide as script
+from sealflow.engine.kernel.desktop import delta as script_delta
+from sealflow.engine.kernel.desktop import snapshot as script_snapshot
+from sealflow.engine.kernel.desktop.history import ScriptHistory
+from sealflow.engine.kernel.desktop.machine import SCRIPT
+from sealflow.engine.kernel.desktop.state import ScriptState
+from sealflow.storage.format.codec import pack, unpack
 
 ENDLESS = "LABEL Top\nGOTO Top"
 COUNTING = "SET n TO 0\nLOOP WHILE True\n    SET n TO n + 1\nEND"

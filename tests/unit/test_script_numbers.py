@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealflow.engine.desktop import numbers
-from sealflow.engine.desktop.faults import LogicError
-from sealflow.engine.desktop.numbers import HIGHEST
+from sealflow.engine.desktop.expressions import numbers
+from sealflow.engine.desktop.expressions.errors import LogicError
+from sealflow.engine.desktop.expressions.numbers import HIGHEST
 
 NUMBERS = st.one_of(
     st.integers(-HIGHEST, HIGHEST),

@@ -5,16 +5,17 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from robin_run import ScriptRun, plan_of
-from sealflow.engine.desktop.faults import BROKEN
+from sealflow.engine.desktop.expressions.errors import BROKEN
 from sealflow.engine.errors import DefinitionError
-from sealflow.engine.kernel import records as event
-from sealflow.engine.kernel import script, script_snapshot
-from sealflow.engine.kernel.records import from_stored
-from sealflow.engine.kernel.script_history import ScriptHistory
-from sealflow.engine.kernel.script_replay import replay_script
-from sealflow.engine.kernel.script_state import ScriptState
-from sealflow.engine.kernel.status import CANCELLED, FAILED
-from sealflow.storage.codec import pack, unpack
+from sealflow.engine.kernel.contract import records as event
+from sealflow.engine.kernel.contract.records import from_stored
+from sealflow.engine.kernel.contract.status import CANCELLED, FAILED
+from sealflow.engine.kernel.desktop import decide as script
+from sealflow.engine.kernel.desktop import snapshot as script_snapshot
+from sealflow.engine.kernel.desktop.history import ScriptHistory
+from sealflow.engine.kernel.desktop.replay import replay_script
+from sealflow.engine.kernel.desktop.state import ScriptState
+from sealflow.storage.format.codec import pack, unpack
 
 EXPRESSIONS = st.sampled_from(
     ("1", "n + 1", "n * 3 - i", "n / (i - 2)", "'x' + n", "L[0]", "L[n]", "L.Count", "[n, i]", "o.k", "T[0]['A']", "i",

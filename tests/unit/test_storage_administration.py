@@ -24,10 +24,10 @@ from sealflow.storage import (
     environment_status,
     expire_backup,
 )
-from sealflow.storage.administration import Actor, Administration
+from sealflow.storage.format.purposes import Domain, Kind
+from sealflow.storage.keys.providers.file import FileKeys, add_version, disable_key, enable_key
+from sealflow.storage.policies.administration import Actor, Administration
 from sealflow.storage.port import KeyFacts
-from sealflow.storage.providers.file import FileKeys, add_version, disable_key, enable_key
-from sealflow.storage.purposes import Domain, Kind
 
 
 @pytest.fixture

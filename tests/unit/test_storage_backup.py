@@ -28,9 +28,9 @@ from sealflow.storage import (
     keys_file,
     restore_backup,
 )
-from sealflow.storage.providers.file import disable_key
-from sealflow.storage.purposes import Kind
-from sealflow.storage.retention import DAY_MS
+from sealflow.storage.format.purposes import Kind
+from sealflow.storage.keys.providers.file import disable_key
+from sealflow.storage.maintenance.retention import DAY_MS
 
 
 @pytest.fixture

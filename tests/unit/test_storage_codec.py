@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealflow.storage import NotARecord, NotStorable, codec
+from sealflow.storage import NotARecord, NotStorable
+from sealflow.storage.format import codec
 
 _text = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 _scalars = (

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from customer_keys import ENVIRONMENT, Customer, customer
 from key_changes import filled, same_as_ever
-from sealflow.storage import keystate, policy
-from sealflow.storage.codec import pack
+from sealflow.storage.format.codec import pack
+from sealflow.storage.keys import key_state as keystate
+from sealflow.storage.policies import policy
 
 
 @pytest.fixture

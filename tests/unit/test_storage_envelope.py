@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealflow.storage import IntegrityError, NotARecord, SealLimit, StaleKeys, WrongKey, envelope
-from sealflow.storage.keyring import Keyring
+from sealflow.storage import IntegrityError, NotARecord, SealLimit, StaleKeys, WrongKey
+from sealflow.storage.format import envelope
+from sealflow.storage.format.purposes import Domain, Index, Kind, Purpose, Role
+from sealflow.storage.keys.keyring import Keyring
 from sealflow.storage.port import KeyFacts, Wrapped
-from sealflow.storage.purposes import Domain, Index, Kind, Purpose, Role
 from sealflow.storage.rows import EnvironmentKeyRow
 
 ENVIRONMENT = b"E" * 16

@@ -33,9 +33,9 @@ from sealflow.storage import (
     Vault,
     WrongKey,
 )
-from sealflow.storage import journal as journal_module
-from sealflow.storage.journal import Journal
 from sealflow.storage.rows import Batch, WaitRow
+from sealflow.storage.stores.runs import journal as journal_module
+from sealflow.storage.stores.runs.journal import Journal
 
 FLOW = b"F" * 16
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from sealflow.storage import IntegrityError, KeyDenied, KeyUnavailable, StorageError, StoreBusy, WrongKey
-from sealflow.storage.health import CONFIRM, RETRY, Answer, Decision, Health, Verdict, answer_of, judge
+from sealflow.storage.keys.health import CONFIRM, RETRY, Answer, Decision, Health, Verdict, answer_of, judge
 
 GIVEN, DENIED, UNAVAILABLE, CORRUPT = Answer
 KEEP, DOUBT, LOCK, SUSPEND, RESUME = Decision

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from sealflow.storage import InvalidKeyUri
-from sealflow.storage.providers import provider_for
-from sealflow.storage.providers.pkcs11_uri import parse
+from sealflow.storage.keys.providers import provider_for
+from sealflow.storage.keys.providers.pkcs11_uri import parse
 
 ARN = "arn:aws:kms:eu-central-1:123456789012"
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from customer_keys import ENVIRONMENT, Customer, copied_customer
 from sealflow.storage import EnvironmentLocked, KeyDenied, KeyMissing, KeyUnavailable, StoreFull
-from sealflow.storage.audit import Act
-from sealflow.storage.key_calls import CALLS, SUMMARY_MS, KeyCalls
+from sealflow.storage.keys.provider_calls import CALLS, SUMMARY_MS, KeyCalls
+from sealflow.storage.keys.providers.file import disable_key
+from sealflow.storage.policies.audit import Act
 from sealflow.storage.port import KeyFacts, Wrapped
-from sealflow.storage.providers.file import disable_key
 
 
 @pytest.fixture

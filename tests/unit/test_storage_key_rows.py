@@ -13,12 +13,12 @@ import pytest
 from copied_places import copied
 from customer_keys import ENVIRONMENT, Customer, customer
 from sealflow.storage import IntegrityError, KeyDenied, StorageError, StoreRolledBack, WrongKey, verify_environment
-from sealflow.storage import migration as migration_module
-from sealflow.storage.audit import FAILED, RUNNING, SUCCEEDED
-from sealflow.storage.envelope import environment_key_payload, random_key
-from sealflow.storage.key_calls import CALLS
-from sealflow.storage.providers.file import disable_key
-from sealflow.storage.purposes import Role
+from sealflow.storage.format.envelope import environment_key_payload, random_key
+from sealflow.storage.format.purposes import Role
+from sealflow.storage.keys.provider_calls import CALLS
+from sealflow.storage.keys.providers.file import disable_key
+from sealflow.storage.maintenance import reencryption as migration_module
+from sealflow.storage.policies.audit import FAILED, RUNNING, SUCCEEDED
 
 CONTROL, STORE = "control.db", "store.db"
 COLUMNS = {

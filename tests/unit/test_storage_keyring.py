@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 from sealflow.storage import EnvironmentLocked, IntegrityError, StaleKeys, WrongKey
-from sealflow.storage.envelope import KeyEncryptionKey, random_key
-from sealflow.storage.keyring import Keyring
+from sealflow.storage.format.envelope import KeyEncryptionKey, random_key
+from sealflow.storage.format.purposes import Domain, Index, Kind, Purpose, Role
+from sealflow.storage.keys.keyring import Keyring
 from sealflow.storage.port import KeyFacts, Wrapped
-from sealflow.storage.purposes import Domain, Index, Kind, Purpose, Role
 from sealflow.storage.rows import EnvironmentKeyRow
 
 ENVIRONMENT = os.urandom(16)

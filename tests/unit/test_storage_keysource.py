@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from customer_keys import ENVIRONMENT, Customer, copied_customer, counted
 from sealflow.storage import EnvironmentLocked, IntegrityError, KeyDenied, StaleKeys
-from sealflow.storage.keyring import Keyring
-from sealflow.storage.providers.file import add_version, disable_key
-from sealflow.storage.purposes import Domain, Kind, Purpose
+from sealflow.storage.format.purposes import Domain, Kind, Purpose
+from sealflow.storage.keys.keyring import Keyring
+from sealflow.storage.keys.providers.file import add_version, disable_key
 from sealflow.storage.rows import KeyRow, KeyStateRow
 
 

@@ -20,7 +20,7 @@ from sealflow.storage import (
     StoreNotWritable,
     WrongKey,
 )
-from sealflow.storage.purposes import Role
+from sealflow.storage.format.purposes import Role
 
 ENVIRONMENT = b"E" * 16
 

@@ -24,13 +24,12 @@ from sealflow.storage import (
     TamperedHistory,
     ValueTooLarge,
     Vault,
-    run_log,
-    value_writing,
     verify_environment,
 )
 from sealflow.storage.backends.sqlite.connection import connect
 from sealflow.storage.backends.sqlite.queries import named_queries
-from sealflow.storage.stored_values import BASE64, PACKED, TEXT, found_in
+from sealflow.storage.format.stored_values import BASE64, PACKED, TEXT, found_in
+from sealflow.storage.stores.runs import run_log, value_writing
 
 CHUNK = 4_096
 

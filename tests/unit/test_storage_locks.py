@@ -16,8 +16,8 @@ from sealflow.storage import (
     StoreFull,
     WrongKey,
 )
-from sealflow.storage.administration import Actor, Administration
-from sealflow.storage.providers.file import create_key, disable_key, enable_key
+from sealflow.storage.keys.providers.file import create_key, disable_key, enable_key
+from sealflow.storage.policies.administration import Actor, Administration
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from sealflow.storage import Keystore, Message, MessageCount, NotStorable, RecordNotFound, Store, Vault
-from sealflow.storage.codec import pack
-from sealflow.storage.purposes import Domain, Kind
+from sealflow.storage.format.codec import pack
+from sealflow.storage.format.purposes import Domain, Kind
 
 
 class Clock:

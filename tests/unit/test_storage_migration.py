@@ -14,9 +14,9 @@ import pytest
 from customer_keys import ENVIRONMENT, Customer, copied_customer
 from key_changes import CHANGES, change, content, fill, migrated, stray
 from sealflow.storage import Vault
-from sealflow.storage import migration as migration_module
-from sealflow.storage.operations import SUCCEEDED, Operation
-from sealflow.storage.purposes import Kind
+from sealflow.storage.format.purposes import Kind
+from sealflow.storage.maintenance import reencryption as migration_module
+from sealflow.storage.policies.operations import SUCCEEDED, Operation
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ async def test_a_run_in_flight_goes_on_under_a_fresh_key(place: Customer, what: 
 async def test_a_reader_that_is_half_way_through_a_rewritten_history_goes_on(
     place: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sealflow.storage.history._PAGES_A_READ", 2)
+    monkeypatch.setattr("sealflow.storage.stores.runs.history._PAGES_A_READ", 2)
     async with place.vault() as vault:
         assert await vault.try_become_executor()
         flow = (await vault.put_flow("flow", {})).flow_id

@@ -10,9 +10,9 @@ import pytest
 from customer_keys import ENVIRONMENT, Customer, customer
 from key_changes import content, fill, migrated, stray
 from sealflow.storage import Batch
-from sealflow.storage import migration as migration_module
-from sealflow.storage.operations import SUCCEEDED, Operation
-from sealflow.storage.purposes import Domain
+from sealflow.storage.format.purposes import Domain
+from sealflow.storage.maintenance import reencryption as migration_module
+from sealflow.storage.policies.operations import SUCCEEDED, Operation
 
 RUNS, STEP = 40, 10
 

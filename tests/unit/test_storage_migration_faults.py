@@ -11,10 +11,10 @@ import pytest
 from customer_keys import Customer, copied_customer
 from key_changes import change, content, fill, migrated, stray
 from sealflow.storage import Batch, IntegrityError, StoreFull, TamperedHistory
-from sealflow.storage import migration as migration_module
-from sealflow.storage.operations import FAILED, RUNNING, SUCCEEDED
-from sealflow.storage.providers.file import disable_key
-from sealflow.storage.purposes import Kind
+from sealflow.storage.format.purposes import Kind
+from sealflow.storage.keys.providers.file import disable_key
+from sealflow.storage.maintenance import reencryption as migration_module
+from sealflow.storage.policies.operations import FAILED, RUNNING, SUCCEEDED
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 from customer_keys import Customer, copied_customer
 from key_changes import change, migrated, stray
 from sealflow.storage import Batch, StoreFull, Vault
-from sealflow.storage import migration as migration_module
-from sealflow.storage.envelope import codec_of
-from sealflow.storage.operations import SUCCEEDED
-from sealflow.storage.purposes import Kind
+from sealflow.storage.format.envelope import codec_of
+from sealflow.storage.format.purposes import Kind
+from sealflow.storage.maintenance import reencryption as migration_module
+from sealflow.storage.policies.operations import SUCCEEDED
 
 PAGES = 40
 

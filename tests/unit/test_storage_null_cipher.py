@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from customer_keys import ENVIRONMENT, customer
 from sealflow.storage import IntegrityError, NotARecord, TamperedHistory
-from sealflow.storage.envelope import ScopeKey
+from sealflow.storage.format.envelope import ScopeKey
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

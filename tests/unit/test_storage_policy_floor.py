@@ -24,11 +24,11 @@ from sealflow.storage import (
     environment_status,
     restore_backup,
 )
-from sealflow.storage.administration import Actor
-from sealflow.storage.codec import pack
-from sealflow.storage.keystate import Floor, KeyState
-from sealflow.storage.policy import Assignment
-from sealflow.storage.purposes import Kind, Purpose
+from sealflow.storage.format.codec import pack
+from sealflow.storage.format.purposes import Kind, Purpose
+from sealflow.storage.keys.key_state import Floor, KeyState
+from sealflow.storage.policies.administration import Actor
+from sealflow.storage.policies.policy import Assignment
 from sealflow.storage.rows import AssignmentRow, Batch
 
 Act = Callable[[Administration], Awaitable[object]]

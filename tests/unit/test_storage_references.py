@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from sealflow.engine.cloud import parse
 from sealflow.engine.kernel import build
 from sealflow.storage import Keystore, NotARecord, NotStorable, RunLog, Store, TamperedHistory, Vault
-from sealflow.storage.codec import pack, pack_pages
-from sealflow.storage.envelope import REFERRING, ZIPPED, codec_of
-from sealflow.storage.history import Chain, RunReader
-from sealflow.storage.marks import Mark
-from sealflow.storage.references import SPAN, Missing, Referrer, Resolver
-from sealflow.storage.zipping import unzipped
+from sealflow.storage.format.codec import pack, pack_pages
+from sealflow.storage.format.compression import unzipped
+from sealflow.storage.format.envelope import REFERRING, ZIPPED, codec_of
+from sealflow.storage.format.marks import Mark
+from sealflow.storage.format.references import SPAN, Missing, Referrer, Resolver
+from sealflow.storage.stores.runs.history import Chain, RunReader
 
 PLACES = {1: 2, 2: 2}
 BODY = {f"field{number}": "x" * 20 for number in range(20)}

@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from sealflow.storage import IntegrityError, KeyDenied, KeyUnavailable, StorageError, WrongKey
-from sealflow.storage.port import KeyProvider, Wrapped
-from sealflow.storage.providers import remote
-from sealflow.storage.providers.remote import (
+from sealflow.storage.keys.providers import remote
+from sealflow.storage.keys.providers.remote import (
     BadCredentials,
     Described,
     RemoteKeys,
@@ -17,6 +16,7 @@ from sealflow.storage.providers.remote import (
     version_of,
     version_text,
 )
+from sealflow.storage.port import KeyProvider, Wrapped
 
 CONTEXT = b"context"
 

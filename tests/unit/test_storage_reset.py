@@ -20,12 +20,12 @@ from sealflow.storage import (
     reset_environment,
     verify_environment,
 )
-from sealflow.storage.administration import Actor, Administration
-from sealflow.storage.folders import os_error
-from sealflow.storage.keystate import KeyState
-from sealflow.storage.providers.file import disable_key
-from sealflow.storage.reset import Reset
+from sealflow.storage.keys.key_state import KeyState
+from sealflow.storage.keys.providers.file import disable_key
+from sealflow.storage.maintenance.reset import Reset
+from sealflow.storage.policies.administration import Actor, Administration
 from sealflow.storage.rows import Batch
+from sealflow.storage.stores.folders import os_error
 
 
 @pytest.fixture

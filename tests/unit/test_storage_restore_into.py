@@ -20,12 +20,12 @@ from sealflow.storage import (
     StoreFull,
     TamperedHistory,
     create_backup,
-    resealing,
     restore_into,
     verify_environment,
 )
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.purposes import Kind
+from sealflow.storage.format.purposes import Kind
+from sealflow.storage.maintenance.backup import copy_reencryption as resealing
 
 OTHER = "other"
 COPIED = ("flows", "documents", "by name", "connections")
@@ -214,7 +214,7 @@ async def test_a_crash_on_the_way_leaves_it_empty(place: Customer, monkeypatch: 
         async def adopt(*_: Any) -> int:
             raise StoreFull("The disk is full.")
 
-        patch.setattr("sealflow.storage.runs.Runs.adopt", adopt)
+        patch.setattr("sealflow.storage.stores.runs.runs.Runs.adopt", adopt)
         with pytest.raises(StoreFull):
             await restored(place, file)
     async with place.vault(OTHER) as vault:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kept_store import KeptStore, kept_store
 from sealflow.storage import Conflict, RecordNotFound, Retention, RunInfo, Vault
-from sealflow.storage.retention import DAY_MS
+from sealflow.storage.maintenance.retention import DAY_MS
 from sealflow.storage.rows import RetentionRow
 
 

@@ -22,10 +22,10 @@ from sealflow.storage import (
     StoreNotWritable,
     Vault,
 )
-from sealflow.storage import folders as folders_module
 from sealflow.storage.backends.sqlite import ExecutorLock, SQLiteBackend, connection
-from sealflow.storage.conformance import first_batch, page_row, run_row
 from sealflow.storage.errors import IntegrityError, StorageError
+from sealflow.storage.stores import folders as folders_module
+from sealflow.storage.testing.backends import first_batch, page_row, run_row
 
 FLOW = b"F" * 16
 
@@ -295,7 +295,7 @@ async def test_new_folders_are_durable_in_the_folder_above(tmp_path: Path, monke
         synced.append(path)
         real(path)
 
-    for module in ("folders", "secretfile", "places", "backends.sqlite.connection"):
+    for module in ("stores.folders", "keys.secret_file", "stores.locations", "backends.sqlite.connection"):
         monkeypatch.setattr(f"sealflow.storage.{module}.sync_folder", sync)
     home = tmp_path / "deep" / "home"
     store = await Store.open(home, Keystore(tmp_path / "keys" / "k.json"))

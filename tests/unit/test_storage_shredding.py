@@ -11,7 +11,7 @@ import pytest
 from customer_keys import ENVIRONMENT
 from kept_store import KeptStore, add_run, kept_store
 from sealflow.storage import Conflict, RecordNotFound, Vault
-from sealflow.storage.purposes import Kind
+from sealflow.storage.format.purposes import Kind
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from sealflow.storage import Actor, Administration, Keystore, RecordNotFound, Store, environment_status
-from sealflow.storage.providers.file import create_key, disable_key
-from sealflow.storage.status import ACTIVE, LOCKED, SUSPENDED
+from sealflow.storage.keys.providers.file import create_key, disable_key
+from sealflow.storage.maintenance.status import ACTIVE, LOCKED, SUSPENDED
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from customer_keys import ENVIRONMENT, Customer, customer
 from sealflow.storage import EnvironmentLocked
-from sealflow.storage.envelope import HEADER_BYTES, KID_BYTES, codec_of, format_of
-from sealflow.storage.keyring import Keyring
-from sealflow.storage.purposes import Purpose
+from sealflow.storage.format.envelope import HEADER_BYTES, KID_BYTES, codec_of, format_of
+from sealflow.storage.format.purposes import Purpose
+from sealflow.storage.keys.keyring import Keyring
 from sealflow.storage.rows import KeyRow
 
 Record = tuple[str, str, Purpose, bytes, int, int, bytes]

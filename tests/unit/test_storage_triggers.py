@@ -20,8 +20,8 @@ from sealflow.storage import (
     TriggerState,
     Vault,
 )
-from sealflow.storage.codec import pack
-from sealflow.storage.purposes import Kind, Purpose
+from sealflow.storage.format.codec import pack
+from sealflow.storage.format.purposes import Kind, Purpose
 from sealflow.storage.rows import TriggerRow
 
 

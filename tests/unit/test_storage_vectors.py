@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sealflow.storage import NotARecord, codec, envelope
-from sealflow.storage.purposes import Domain, Index, Kind, Purpose, Role
-from sealflow.storage.references import Referrer, Resolver
-from sealflow.storage.stored_values import TEXT, StoredValue
-from sealflow.storage.value_writing import chunk_row
-from sealflow.storage.zipping import unzipped
+from sealflow.storage import NotARecord
+from sealflow.storage.format import codec, envelope
+from sealflow.storage.format.compression import unzipped
+from sealflow.storage.format.purposes import Domain, Index, Kind, Purpose, Role
+from sealflow.storage.format.references import Referrer, Resolver
+from sealflow.storage.format.stored_values import TEXT, StoredValue
+from sealflow.storage.stores.runs.value_writing import chunk_row
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 

@@ -15,8 +15,8 @@ from ...errors import error_name
 from ...expressions.dotnet.faults import FormatError
 from ...expressions.dotnet.windows_zones import WINDOWS_ZONES
 from ...expressions.dotnet.zones import zone
-from ..faults import ARGUMENT, ActionError
-from ..numbers import divide, fitted
+from ..expressions.errors import ARGUMENT, ActionError
+from ..expressions.numbers import divide, fitted
 from .port import Given, Outputs, PureAction, table_of
 
 _NO_PLACE: Final = error_name("Specified country/region not found")

@@ -17,10 +17,10 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from ...datatypes import DataTable, Datum
-from .. import conversions
-from ..culture import Culture
-from ..faults import ARGUMENT, ActionError, LogicError
-from ..numbers import Number
+from ..expressions import conversions
+from ..expressions.culture import Culture
+from ..expressions.errors import ARGUMENT, ActionError, LogicError
+from ..expressions.numbers import Number
 
 Outputs: TypeAlias = Mapping[str, Datum]
 _MISSING: Final = object()

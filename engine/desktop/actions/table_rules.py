@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from ...datatypes import DataTable, Datum
 from ...errors import error_name
-from ..conversions import to_text
-from ..faults import ARGUMENT, TYPE, ActionError, LogicError
-from ..functions import is_empty
-from ..operators import equal, order
+from ..expressions.conversions import to_text
+from ..expressions.errors import ARGUMENT, TYPE, ActionError, LogicError
+from ..expressions.functions import is_empty
+from ..expressions.operators import equal, order
 from .port import Given
 
 NO_COLUMN: Final = error_name("Column not found")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...errors import error_name
-from ..faults import ActionError
+from ..expressions.errors import ActionError
 from .port import Given, Outputs, PureAction, table_of
 
 _FAILED: Final = error_name("Assertion failed")

@@ -16,10 +16,10 @@ from ...expressions.dotnet.date_parse_exact import parse_exact
 from ...expressions.dotnet.faults import FormatError
 from ...expressions.dotnet.moment import EPOCH
 from ...expressions.dotnet.number_format import format_number
-from ..conversions import to_text
-from ..culture import moment_of
-from ..faults import ARGUMENT, ActionError
-from ..numbers import fitted
+from ..expressions.conversions import to_text
+from ..expressions.culture import moment_of
+from ..expressions.errors import ARGUMENT, ActionError
+from ..expressions.numbers import fitted
 from .port import Given, Outputs, PureAction, table_of
 from .text_patterns import pieces
 

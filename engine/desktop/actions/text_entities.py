@@ -17,8 +17,8 @@ from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from ...datatypes import DataTable, Datum
-from ..faults import ARGUMENT, ActionError
-from ..numbers import Number, read
+from ..expressions.errors import ARGUMENT, ActionError
+from ..expressions.numbers import Number, read
 from .port import Given, Outputs, PureAction, table_of
 
 COLUMNS: Final = ("Text", "Value", "Unit", "Position")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ..faults import ARGUMENT, ActionError
+from ..expressions.errors import ARGUMENT, ActionError
 from .port import Given, Outputs, PureAction, table_of
 from .text_patterns import matches, replaced
 

@@ -8,7 +8,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from ... import patterns
 from ...errors import error_name
-from ..faults import ActionError
+from ..expressions.errors import ActionError
 
 INVALID: Final = error_name("Provided regular expression is invalid")
 

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ...datatypes import DataTable, Datum
-from ..conversions import to_text
-from ..faults import ARGUMENT, ActionError
-from ..operators import equal
+from ..expressions.conversions import to_text
+from ..expressions.errors import ARGUMENT, ActionError
+from ..expressions.operators import equal
 from .column_names import unique
 from .port import Given, Outputs, PureAction, table_of
 from .table_rules import column_place, kept, operator_of, place_of, rules_of

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from ...datatypes import Datum
 from ...errors import error_name
-from ..faults import ActionError, LogicError
-from ..operators import equal, order
-from ..properties import get_property
+from ..expressions.errors import ActionError, LogicError
+from ..expressions.operators import equal, order
+from ..expressions.properties import get_property
 from .port import Given, Outputs, PureAction, table_of
 
 _RANGE: Final = error_name("Item index is out of range")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from ...errors import error_name
-from .. import json_text
-from ..faults import ActionError, LogicError
+from ..expressions import json_text
+from ..expressions.errors import ActionError, LogicError
 from .port import Given, Outputs, PureAction, table_of
 
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from ...datatypes import DataTable, Datum
 from ...errors import error_name
-from ..conversions import to_text
-from ..faults import ActionError
-from ..operators import numbered_columns
+from ..expressions.conversions import to_text
+from ..expressions.errors import ActionError
+from ..expressions.operators import numbered_columns
 from .column_names import unique
 from .port import Given, Outputs, PureAction, table_of
 from .table_rules import NO_COLUMN

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from ...datatypes import DataRow, DataTable, Datum
 from ...errors import error_name
-from ..conversions import to_text
-from ..faults import ActionError, LogicError
-from ..functions import is_empty
-from ..operators import numbered_columns, order
+from ..expressions.conversions import to_text
+from ..expressions.errors import ActionError, LogicError
+from ..expressions.functions import is_empty
+from ..expressions.operators import numbered_columns, order
 from .port import Given, Outputs, PureAction, table_of
 
 _RANGE: Final = error_name("Item index is out of range")

@@ -9,8 +9,8 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from ...errors import error_name
-from ..faults import ActionError
-from ..numbers import Number, add, fitted, rounded, subtract
+from ..expressions.errors import ActionError
+from ..expressions.numbers import Number, add, fitted, rounded, subtract
 from .port import Given, Outputs, PureAction, table_of
 
 _RANDOM: Final = error_name("Failed to generate random number")

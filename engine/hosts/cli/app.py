@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from .command_table import add_commands, wanted
 from .errors import INTERRUPTED, OK, UsageError, of_os_error, report
-from .families import add_commands, wanted
 from .hints import given_home
-from .output import discard, note, say
+from .output.writing import discard, note, say
 
 
 def _version(asked: bool) -> None:

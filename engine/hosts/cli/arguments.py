@@ -10,7 +10,7 @@ from typing import Any
 
 from ...values import from_json
 from .errors import UsageError, about, of_os_error
-from .output import raw_stdout
+from .output.writing import raw_stdout
 
 
 def read_file(name: str) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ...errors import Denied, ExpressionError, NotFound, SealflowError
 from .hints import for_home
-from .output import note, one_line, paint, printable, say_json
+from .output.writing import note, one_line, paint, printable, say_json
 
 OK: Final = 0
 FAILED: Final = 1

@@ -21,7 +21,7 @@ def moment_ms(text: str, option: str, *, now: float | None = None) -> int:
     """Unix milliseconds of an ISO time (UTC where it says nothing else), or of `2h` = two hours ago. Raises
     UsageError.
     """
-    from ...kernel.timing import from_iso
+    from ...kernel.contract.timing import from_iso
 
     ago = _AGO.fullmatch(text.strip())
     if ago:
@@ -36,13 +36,13 @@ def moment_ms(text: str, option: str, *, now: float | None = None) -> int:
 
 def iso_ms(milliseconds: int | None) -> str | None:
     """A stored time for programs."""
-    from ...kernel.timing import iso
+    from ...kernel.contract.timing import iso
 
     return iso(milliseconds * 10_000) if milliseconds is not None else None
 
 
 def clock_ms(milliseconds: int) -> str:
     """A stored time for people."""
-    from .progress import clock_text
+    from .output.progress import clock_text
 
     return clock_text(milliseconds * 10_000)

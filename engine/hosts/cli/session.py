@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import Denied
-from .output import note
+from .output.writing import note
 
 if TYPE_CHECKING:
     from ..embedded import Engine, Environment
@@ -24,7 +24,7 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine to its end."""
     import asyncio
 
-    from .log_lines import safe_logging
+    from .output.log_lines import safe_logging
 
     safe_logging()
     return asyncio.run(work)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...errors import AlreadyAnswered, Conflict
-from ...purposes import Kind
+from ...format.purposes import Kind
 from ...rows import Batch, InboxKeyRow
 from ..sql_files import named_queries
 from .connection import Connection

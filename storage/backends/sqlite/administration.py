@@ -9,7 +9,7 @@ import sqlite3
 from typing import Any
 
 from ...errors import Conflict, EnvironmentLocked, StaleKeys
-from ...purposes import Kind
+from ...format.purposes import Kind
 from ...rows import Batch, FlowRow, Guard, KeyStateRow
 from .queries import named_queries
 

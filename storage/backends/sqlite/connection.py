@@ -23,7 +23,7 @@ from ...errors import (
     StoreNotWritable,
     StoreTooNew,
 )
-from ...folders import sync_folder
+from ...stores.folders import sync_folder
 from .queries import migrations, statements
 
 BUSY_SECONDS = 5.0

@@ -9,7 +9,7 @@ import sqlite3
 from typing import Any
 
 from ...errors import Conflict
-from ...purposes import Kind
+from ...format.purposes import Kind
 from ...rows import InboxRow, MessageRow
 from .queries import named_queries
 

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from ...errors import Conflict
-from ...purposes import Kind
+from ...format.purposes import Kind
 from ...rows import Batch
 from .queries import named_queries
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ...errors import AlreadyAnswered, Conflict
-from ...purposes import Kind
+from ...format.purposes import Kind
 from ...rows import Batch, InboxKeyRow
 from .queries import named_queries
 

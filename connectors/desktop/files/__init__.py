@@ -1,0 +1,1 @@
+"""The File, Folder and Compression modules."""

@@ -1,0 +1,1 @@
+"""The FTP module and the servers that it speaks to."""

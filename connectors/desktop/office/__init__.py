@@ -1,0 +1,1 @@
+"""The modules for documents: Excel, Word, PowerPoint, PDF and OCR."""

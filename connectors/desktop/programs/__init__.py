@@ -1,0 +1,1 @@
+"""The modules for programs and the machine: System, Cmd, Scripting, Display, Clipboard."""

@@ -1,0 +1,1 @@
+"""The modules for services: AWS, Azure, CyberArk, Google, Email."""

@@ -1,0 +1,1 @@
+"""The Web and WebAutomation modules."""

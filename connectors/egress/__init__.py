@@ -1,0 +1,1 @@
+"""Where flows may connect to: addresses, the policy that judges them, and connecting."""

@@ -1,0 +1,1 @@
+"""The HTTP connector: requests, responses, large bodies, pagination and polling."""

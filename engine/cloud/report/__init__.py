@@ -1,0 +1,1 @@
+"""What a check reports: problems, their positions in the text, and SARIF."""

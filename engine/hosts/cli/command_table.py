@@ -1,0 +1,112 @@
+"""Which commands there are, and the file of each. A command line is read with the files of its own family only: those
+of all the others would take longer to load than most commands take to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+
+_Place = tuple[str, str]
+"""A module of `commands`, and the function in it."""
+
+_COMMANDS: Final[dict[str, _Place]] = {
+    "run": ("flows.run", "run"),
+    "check": ("flows.check", "check"),
+    "eval": ("flows.eval", "evaluate"),
+    "replay": ("flows.replay", "replay"),
+    "worker": ("environments.worker", "worker"),
+    "verify": ("environments.verify", "verify"),
+}
+
+_FAMILIES: Final[dict[str, dict[str, _Place]]] = {
+    "runs": {
+        "callback": ("runs.callback", "callback"),
+        "screenshot": ("runs.screenshot", "screenshot"),
+        "output": ("runs.output", "output"),
+        "delete": ("runs.deleting", "delete_runs"),
+    },
+    "flow": {
+        "enable": ("flows.switch", "enable"),
+        "disable": ("flows.switch", "disable"),
+        "callback": ("flows.callback", "callback"),
+        "delete": ("runs.deleting", "delete_flow"),
+        "retention": ("runs.deleting", "retention"),
+        "import": ("flows.import_export", "import_"),
+        "export": ("flows.import_export", "export"),
+    },
+    "env": {
+        "allow": ("environments.allow", "allow"),
+        "group": ("environments.group", "group"),
+        "permissions": ("environments.permissions", "app"),
+        "status": ("environments.status", "status"),
+        "lock": ("environments.status", "lock"),
+        "unlock": ("environments.status", "unlock"),
+        "delete": ("runs.deleting", "delete_environment"),
+        "move": ("environments.move", "move"),
+        "reset": ("environments.reset", "reset"),
+        "sweep": ("environments.reset", "sweep"),
+    },
+    "connection": {},
+    "policy": {
+        "requests": ("keys.approvals", "requests"),
+        "approve": ("keys.approvals", "approve"),
+        "refuse": ("keys.approvals", "refuse"),
+    },
+    "key": {"export": ("keys.export", "export")},
+    "queue": {},
+    "audit": {},
+    "backup": {},
+}
+"""The file of a family has its name, and the family's `app`; here is what other files add to it."""
+
+
+_APPS: Final[dict[str, str]] = {
+    "runs": "runs.runs",
+    "flow": "flows.flow",
+    "env": "environments.env",
+    "connection": "environments.connection",
+    "policy": "keys.policy",
+    "key": "keys.key",
+    "queue": "runs.queue",
+    "audit": "keys.audit",
+    "backup": "environments.backup",
+}
+"""The module of a family, which has the family's `app`."""
+
+
+def wanted(arguments: Sequence[str]) -> str:
+    """The command or family that a command line begins with; "" where it begins with none."""
+    first = arguments[0] if arguments else ""
+    return first if first in _COMMANDS or first in _FAMILIES else ""
+
+
+def add_commands(app: typer.Typer, only: str) -> None:
+    """Add one command or family; with "" all of them, so that help and errors name them all."""
+    for name in (only,) if only else (*_COMMANDS, *_FAMILIES):
+        if name in _COMMANDS:
+            app.command(name)(_found(_COMMANDS[name]))
+        else:
+            app.add_typer(_family(name), name=name)
+
+
+@cache
+def _family(name: str) -> typer.Typer:
+    app: typer.Typer = _found((_APPS[name], "app"))
+    for command, place in _FAMILIES[name].items():
+        found = _found(place)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=command)
+        else:
+            app.command(command)(found)
+    return app
+
+
+def _found(place: _Place) -> Any:
+    """A command's function, or the app of a family."""
+    file, name = place
+    return getattr(import_module(f".commands.{file}", __package__), name)

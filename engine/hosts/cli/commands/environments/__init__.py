@@ -1,0 +1,1 @@
+"""Commands about environments, their backups, connections and workers."""

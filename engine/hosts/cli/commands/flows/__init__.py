@@ -1,0 +1,1 @@
+"""Commands about flows: check, deploy, run, import, export, replay."""

@@ -1,0 +1,1 @@
+"""Commands about keys, policies, approvals and the audit."""

@@ -1,0 +1,1 @@
+"""The machine of cloud flows: its state, its transitions and `decide`."""

@@ -1,0 +1,1 @@
+"""What the actions of cloud flows evaluate, by kind."""

@@ -1,0 +1,1 @@
+"""Views and copies of a cloud flow's run: history, traces, snapshots, strict replay."""

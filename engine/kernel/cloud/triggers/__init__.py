@@ -1,0 +1,1 @@
+"""Triggers of cloud flows: recurrence, polling, batches, and the runs they start."""

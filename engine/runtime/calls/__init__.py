@@ -1,0 +1,1 @@
+"""Calls of actions: to connectors, child flows and built-in operations, simulated or real."""

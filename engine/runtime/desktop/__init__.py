@@ -1,0 +1,1 @@
+"""Runs of desktop flows: calls, machine groups, queues, sessions and settings."""

@@ -1,0 +1,1 @@
+"""Flows: read from files and packages, checked, deployed and made into plans."""

@@ -1,0 +1,1 @@
+"""Reading runs: results, reports, traces, lists and bundles."""

@@ -1,0 +1,1 @@
+"""Runs: started, driven, recovered, evicted and ended."""

@@ -1,0 +1,547 @@
+"""The executor of one environment in one process: what drives its runs. On SQLite there is exactly one, held by an OS
+lock; on PostgreSQL each worker has one, and `claims` says which runs are its own.
+
+It starts runs, brings unfinished ones back by folding their records, and takes in the requests of other processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from ....storage import StorageError, ValueTooLarge, Vault, pack_record
+from ...errors import SealflowError
+from ...kernel import History, Invoke, Plan, Record
+from ...kernel.cloud.triggers.trigger import concurrency_of
+from ...kernel.contract import records as event
+from ...kernel.contract.machine import machine_of
+from ...kernel.contract.status import CANCELLED, RUNNING, WAITING
+from ..calls.callback_deliveries import Deliveries
+from ..calls.callers import Callers
+from ..calls.child_flows import Children
+from ..calls.dispatch import Performer
+from ..calls.outgoing import Underway
+from ..calls.simulation import simulation_of
+from ..desktop import limits as desktop_limits
+from ..desktop.calls import DesktopCalls
+from ..desktop.run_queue import DesktopQueue
+from ..environment.retention import Upkeep
+from ..flows.library import Library
+from ..keys.operations import KeyWork
+from ..triggers.admission import Admission
+from ..triggers.batches import Batches
+from ..triggers.scheduler import Scheduler
+from ..triggers.triggers import Triggers
+from ..workers.clock import Clock
+from ..workers.command_inbox import PutOff, take_inbox
+from ..workers.garbage_collection import COLLECTING
+from ..workers.polling import Looking
+from .claims import CONCURRENCY, Claims, Pins, RunElsewhereError
+from .expiry import RUN_DURATION, Expiry
+from .large_writes import prepared
+from .live_run import LiveRun
+from .recovery import Reviving
+from .start import Start, run_name
+from .turn_pace import TurnPace
+
+if TYPE_CHECKING:
+    from ....storage.stores.runs.runs import Prepared
+    from ..desktop.machine_groups import MachineGroup, Serving
+    from ..desktop.work_queues import QueueActions
+    from ..workers.evaluations import Evaluations
+
+log = logging.getLogger("sealflow")
+
+RESIDENT: Final = 16 << 20
+"""About how many bytes of large values the runs of an environment keep in memory, together."""
+
+LEAST_ROOM: Final = 1 << 20
+"""What a single run may keep of them, however many there are."""
+
+INBOX_PERIOD: Final = 0.2
+"""Seconds between two looks at the inbox: of the machine's time, since other processes live in it."""
+
+
+PARTING_PATIENCE: Final = 5.0
+"""Seconds that closing waits for triggers' calls and for the unsubscribe requests of runs that are over."""
+
+
+CALLS_SECONDS: Final = 10.0
+"""How long calls under way have to be answered before a run changes hands; what takes longer is called again, with the
+same key.
+"""
+
+_LOOK_SECONDS: Final = 0.02
+
+LEAST_PATIENCE: Final = 1.0
+"""Seconds that the calls of interrupted runs have at least to notice that they are given up."""
+
+
+class Executor:
+    """Drives the runs of one vault. Its holder must be one of the environment's workers."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        library: Library,
+        clock: Clock,
+        performer: Performer,
+        underway: Underway,
+        run_duration: int | None = None,
+        concurrency: int = CONCURRENCY,
+        pins: Pins | None = None,
+        groups: Sequence[MachineGroup] = (),
+        serving: Serving | None = None,
+    ) -> None:
+        self.vault = vault
+        self.library = library
+        self.clock = clock
+        self.performer = performer
+        self.underway = underway
+        self.callers = Callers()
+        self.children = Children(self)
+        self.callbacks = Deliveries(self)
+        self.put_off = PutOff(clock)
+        self.desktop_calls = DesktopCalls(self, self.children)
+        self._queue_actions: QueueActions | None = None
+        self.batches = Batches(self)
+        self.key_work = KeyWork(vault, clock)
+        self.upkeep = Upkeep(vault, clock)
+        self.live: dict[bytes, LiveRun] = {}
+        self.pace = TurnPace()
+        self._evaluations: Evaluations | None = None
+        self._expiry = Expiry()
+        self._run_duration = run_duration
+        self.admission = Admission()
+        self.claims = Claims(self, concurrency, pins if pins is not None else Pins())
+        self.queue = DesktopQueue(self, groups, serving)
+        self._reviving = Reviving(self)
+        self.triggers = Triggers(self)
+        self.scheduler: Scheduler | None = None
+        self._beginning = asyncio.Lock()
+        self._watching = False
+        self._leads = False
+        self.parting = False
+        """Whether the role is being handed over: nothing that is decided is done here any more."""
+        self.wanted: Callable[[], None] | None = None
+        """Called when another process wants to fire the triggers and this one does not."""
+        self._hinted = asyncio.Event()
+        self._hints: set[asyncio.Task[None]] = set()
+        self.ended: Callable[[LiveRun], object] | None = None
+        self._inbox_task: asyncio.Task[None] | None = None
+        self.draining = asyncio.Lock()
+        self._broken: set[bytes] = set()
+        self._ending: list[asyncio.Task[None]] = []
+        self._partings: set[asyncio.Task[None]] = set()
+        self._collecting = True
+        COLLECTING.begin()
+
+    @property
+    def room(self) -> int:
+        """How many bytes of large values one run may keep in memory now."""
+        room = RESIDENT // (len(self.live) or 1)
+        return room if room > LEAST_ROOM else LEAST_ROOM
+
+    @property
+    def evaluations(self) -> Evaluations:
+        """What evaluates elsewhere; loaded with the first that is too much for a turn."""
+        if self._evaluations is None:
+            from ..workers.evaluations import Evaluations
+
+            self._evaluations = Evaluations()
+        return self._evaluations
+
+    @property
+    def queue_actions(self) -> QueueActions:
+        """What the actions of work queues do; loaded with the first."""
+        if self._queue_actions is None:
+            from ..desktop.work_queues import QueueActions
+
+            self._queue_actions = QueueActions(self)
+        return self._queue_actions
+
+    # ---- runs
+
+    async def start(self, start: Start, *, history: History | None = None) -> LiveRun:
+        """Start a run, or give the one that has this id already.
+
+        Raises NotStorable for a trigger that cannot be kept.
+        """
+        known = self.live.get(start.run_id)
+        if known is not None:
+            return known
+        plan = await self.library.plan(start.flow_id, start.version)
+        digest = await self.library.digest(start.flow_id, start.version)
+        await self.gather(start.flow_id, plan)
+        ready = await prepared(self, start, plan)
+        return self.begin(start, plan, digest, history=history, ready=ready)
+
+    def begin(
+        self,
+        start: Start,
+        plan: Plan,
+        digest: bytes,
+        *,
+        history: History | None = None,
+        ready: Prepared | None = None,
+    ) -> LiveRun:
+        """As `start`, in one go: the run's first page is in the same commit as whatever is queued with it. `ready`:
+        what is large of the trigger is stored already.
+        """
+        known = self.live.get(start.run_id)
+        if known is not None:
+            return known
+        limit = concurrency_of(plan)
+        held = self.admission.holds(start.flow_id, limit)
+        record = event.start(start.at, start.trigger, {**start.pins, "held": True} if held else start.pins)
+        packed = pack_record(record)  # before anything is made: what cannot be stored starts nothing
+        if len(packed) > self.vault.most_value_bytes and ready is None:
+            most = self.vault.most_value_bytes
+            raise ValueTooLarge(f"What starts the run is larger than {most:,} bytes, which is what one value may have.")
+        parent = self.live.get(start.parent) if start.parent is not None else None
+        runlog = self.vault.create_run(
+            start.run_id,
+            start.flow_id,
+            start.version,
+            start.at // 10_000,
+            {"flow": start.flow},
+            status=WAITING if held else RUNNING,
+            parent=start.parent,
+            parent_domain=parent.log.domain if parent is not None else None,
+            definition_digest=digest,
+            prepared=ready,
+        )
+        simulation = simulation_of(start.pins)
+        state = machine_of(plan).state(plan, history)
+        run = LiveRun(self, plan, state, runlog, start.flow, simulation, started=start.at, held=held)
+        run.parent = start.parent
+        if ready is not None and runlog.names_values:
+            run.light = (*record[:3], ready.value, *record[4:])
+        self.queue.adopted(start.run_id, start.pins)
+        if run.machine.kind == "desktop":
+            desktop_limits.apply(run, start.pins)
+        self.adopt(run)
+        self.admission.enter(start.flow_id, run, limit)
+        run.feed(record, packed)
+        return run
+
+    async def resume(self, run_id: bytes, *, history: History | None = None, ending: bool = False) -> LiveRun | None:
+        """Bring an unfinished run back: fold its records, repeat what was under way. None when it had ended.
+
+        Who comes first brings it back, with his `history`; the others get the same run. `ending`: it is brought back
+        to be ended, which anybody may do with one that waits for a machine. Raises NotFound, RunElsewhereError, and
+        storage errors where the history does not verify.
+        """
+        return await self._reviving.resume(run_id, history, ending=ending)
+
+    async def gather(self, flow_id: bytes, plan: Plan) -> None:
+        """Bring all unfinished runs of a flow back whose runs limit each other, see `reviving`."""
+        await self._reviving.gather(flow_id, plan)
+
+    def adopt(self, run: LiveRun) -> None:
+        """Drive a run from now on."""
+        self.live[run.log.run_id] = run
+        if run.simulation is None:
+            self._expiry.add(run.log.run_id, run.expires, self.live)
+
+    def run_duration(self, plan: Plan) -> int:
+        """Ticks that a run of this plan may last."""
+        return self._run_duration if self._run_duration is not None else RUN_DURATION[plan.definition.dialect]
+
+    def expire(self) -> None:
+        """End the runs that have outlived their limit."""
+        for run_id in self._expiry.take(self.clock.now()):
+            run = self.live.get(run_id)
+            if run is not None:
+                run.expire()
+
+    async def resume_all(self) -> list[LiveRun]:
+        """Every unfinished run of the environment, oldest first; what cannot be resumed is logged and left alone."""
+        resumed = []
+        for run_id in await self.vault.unfinished():
+            try:
+                run = await self.resume(run_id)
+            except RunElsewhereError:
+                continue
+            except Exception as error:
+                log.warning("run %s cannot be resumed: %s", run_name(run_id), type(error).__name__)
+                continue
+            if run is not None:
+                resumed.append(run)
+        return resumed
+
+    @asynccontextmanager
+    async def at_hand(self, run_id: bytes, *, ending: bool = False) -> AsyncIterator[LiveRun | None]:
+        """A run that takes in at once what it is told, until control is given away; None when it had ended.
+
+        Raises as `resume`.
+        """
+        with self.claims.pins.held(run_id):
+            while True:
+                run = await self.resume(run_id, ending=ending)
+                if run is not None:
+                    await run.settled()
+                if run is None or not run.aside:
+                    break
+            if run is not None and run.simulation is None and run.now() >= run.expires:
+                run.expire()  # it is too late to be told anything
+            yield run
+
+    async def cancel(self, run_id: bytes, reason: str) -> bool:
+        """End a run as Cancelled; False when it had ended. Raises as `resume`."""
+        async with self.at_hand(run_id, ending=True) as run:
+            if run is None or run.state.end is not None:
+                return False
+            run.feed(event.stop(run.now(), CANCELLED, "Cancelled", reason))
+            return True
+
+    async def take_answer(self, run_id: bytes, value: Any) -> None:
+        """Give an answer that was kept to the run that made the call. When this returns, its record is queued.
+
+        Raises NotFound, and the failure of a run that cannot go on.
+        """
+        async with self.at_hand(run_id) as run:
+            if run is not None:
+                run.take_answer(value)
+                await run.settled()
+                if run.failure is not None:
+                    raise run.failure
+
+    def part(self, command: Invoke) -> None:
+        """Make the unsubscribe request of a run that is over: once, and nobody waits for what comes of it."""
+        task = asyncio.get_running_loop().create_task(self._part(command))
+        self._partings.add(task)
+        task.add_done_callback(self._partings.discard)
+
+    async def _part(self, command: Invoke) -> None:
+        with suppress(StorageError):  # this process was taken over, and whoever has the run makes the request
+            await self.performer.perform(command)
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this soon; nobody waits for it. Lost when the executor closes."""
+        self._hint_task(work)
+
+    def put_aside(self, run: LiveRun) -> None:
+        """Drive a run no more that has not ended: what is appended to it is durable, or on its way."""
+        self.live.pop(run.log.run_id, None)
+        self.admission.sleep(run, known=self._reviving.knows(run.log.flow_id))
+        self.claims.forget(run.log.run_id)
+        self._ending = [task for task in self._ending if not task.done()] + run.put_aside()
+
+    async def answered(self) -> None:
+        """Decide nothing more, and return when the calls under way are answered and their answers recorded, or after
+        CALLS_SECONDS: another process is to have the runs.
+        """
+        self.parting = True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + CALLS_SECONDS
+        while any(run.calling for run in self.live.values()) and loop.time() < end:  # noqa: ASYNC110 (many places)
+            await asyncio.sleep(_LOOK_SECONDS)
+        await self.vault.flush()
+
+    def lost(self, run: LiveRun) -> None:
+        """Another worker owns the run: it continues there, or here once it is claimed again."""
+        log.info("run %s continues in another worker", run.id)
+        self.put_aside(run)
+        self.queue.left(run)
+        self.claims.look_soon()
+
+    def fell_asleep(self, run: LiveRun, missed: list[Record], *, told: bool) -> None:
+        """The run is durable as one that sleeps: it leaves memory. It comes back at once with the events that it
+        missed, or where it was told something meanwhile.
+        """
+        self.put_aside(run)
+        self.performer.sessions.end(run.log.run_id)
+        self.queue.left(run)
+        self.claims.asleep(run.sleeps_until)
+        if missed or told:
+            self._hint_task(self._wake_up(run.log.run_id, missed))
+        self.claims.made_room()
+
+    async def _wake_up(self, run_id: bytes, missed: list[Record]) -> None:
+        try:
+            async with self.at_hand(run_id) as run:
+                for record in missed if run is not None else []:
+                    run.feed(record)  # type: ignore[union-attr]
+        except RunElsewhereError:
+            return  # who has it finds out by himself
+        except Exception as error:
+            await self.claims.later(run_id, error)
+
+    def forget(self, run: LiveRun) -> None:
+        """The run has ended, or its store is gone."""
+        self.live.pop(run.log.run_id, None)
+        self.claims.forget(run.log.run_id)
+        self.claims.made_room()
+        self.queue.left(run)
+        self.admission.leave(run)
+        if run.failure is not None:
+            self._broken.add(run.log.run_id)
+        else:
+            self.performer.sessions.end(run.log.run_id)
+        if self.ended is not None:
+            self.ended(run)
+
+    # ---- requests of other processes
+
+    def watch_inbox(self) -> None:
+        """Look into the inbox from now on, until `close`."""
+        if self._inbox_task is None:
+            self.vault.workers.on_hint(self._hinted.set)
+            self._inbox_task = asyncio.get_running_loop().create_task(self._watch_inbox())
+
+    async def _watch_inbox(self) -> None:
+        looking = Looking()
+        while True:
+            self._hinted.clear()
+            try:
+                self.expire()
+                await self.claims.look()
+                await self.look_after()
+                await self.take_inbox()
+            except Exception as error:
+                log.warning("the inbox could not be read: %s", type(error).__name__)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(looking.pause(INBOX_PERIOD, hinted=self.vault.workers.shared)):
+                    await self._hinted.wait()
+            looking.looked(busy=bool(self.live) or self._hinted.is_set())
+
+    def hint(self) -> None:
+        """Let the other workers look."""
+        self._hint_task(self.vault.workers.hint())
+
+    def _hint_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._hints.add(task)
+        task.add_done_callback(self._hints.discard)
+
+    async def take_inbox(self) -> int:
+        """Carry out what other processes asked for, and what came while the environment was locked; returns how many
+        requests there were.
+        """
+        return await take_inbox(self)
+
+    # ---- what is to be done once in an environment
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the worker that fires triggers and does all else that is to be done once."""
+        return self.vault.workers.leads
+
+    async def lead(self) -> bool:
+        """Lead from now on, unless another worker does, or wants to, which fires triggers where this one does not.
+        Whether this one leads.
+        """
+        if not self.leads and self.wanted is not None and await self.vault.workers.role_wanted():
+            return False
+        if await self.vault.workers.lead():
+            await self.look_after()
+        return self.leads
+
+    async def look_after(self) -> None:
+        """Do what is to be done once, where this worker leads."""
+        if not self.leads:
+            return
+        if not self._leads:
+            await self.key_work.resume()
+            self._leads = True
+        if self._watching and self.scheduler is None:
+            await self.watch_triggers()
+        if self.wanted is not None and await self._is_wanted():
+            self.wanted()
+            return
+        self.key_work.look()
+        await self.upkeep.look()
+
+    async def _is_wanted(self) -> bool:
+        """Whether another process is to execute in place of this one: it would fire triggers, which this one does not.
+        A browser or a workbook that is open here stays here.
+        """
+        busy = self._watching or self.parting or len(self.performer.sessions) > 0
+        return not busy and await self.vault.workers.role_wanted()
+
+    async def watch_triggers(self) -> None:
+        """Fire triggers from now on, until `close`: as soon as this worker leads."""
+        self._watching = self.claims.taking = True
+        if self.vault.workers.shared:
+            await self.vault.workers.ask_for_role(True)
+            if not self.queue.alone:  # it may have joined as one that leaves the lead to others
+                await self.vault.workers.lead()
+        async with self._beginning:
+            if self.scheduler is None and self.leads:
+                scheduler = Scheduler(self)
+                await scheduler.start()  # what fails here is tried again by the next look
+                self.scheduler = scheduler
+
+    async def stop_triggers(self) -> None:
+        """Fire nothing more, and leave to others what is ready."""
+        self._watching = self.claims.taking = False
+        if self.scheduler is not None:
+            await self.scheduler.close()
+            self.scheduler = None
+
+    async def fire_due(self) -> None:
+        """Fire once what is due now. Raises SealflowError while triggers are watched."""
+        if self.scheduler is not None:
+            raise SealflowError("The triggers of this environment are watched already.", code="TriggersWatched")
+        await self.take_inbox()
+        scheduler = Scheduler(self)
+        try:
+            await scheduler.once()
+        finally:
+            await scheduler.close()
+
+    async def deployed(self, flow_id: bytes) -> None:
+        """A flow has a new version: where triggers are watched, its own is registered anew."""
+        if self.scheduler is not None:
+            await self.triggers.register(flow_id)
+
+    def interrupt(self, error: Exception) -> set[bytes]:
+        """Stop every run at once, and tell whoever waits for it why; the runs that have not ended here."""
+        runs = list(self.live.values())
+        self.live.clear()
+        if self._evaluations is not None:
+            self._evaluations.close()
+        for run in runs:
+            self._ending += run.interrupt(error)
+        return {run.log.run_id for run in runs} | self._broken
+
+    async def close(self, patience: float = PARTING_PATIENCE) -> None:
+        """Stop driving. Runs in flight stay resumable; their calls are given up.
+
+        `patience`: seconds that calls which are given up, of triggers too, and unsubscribe requests may still take.
+        """
+        if self._collecting:  # first: closing may be cut short
+            self._collecting = False
+            COLLECTING.end()
+        if self.scheduler is not None:
+            await self.scheduler.close(patience)
+            self.scheduler = None
+        if self._inbox_task is not None:
+            self._inbox_task.cancel()
+            await asyncio.gather(self._inbox_task, return_exceptions=True)
+            self._inbox_task = None
+        await self.claims.close()
+        await self.key_work.close()
+        await self._reviving.close()
+        self.interrupt(
+            SealflowError(
+                "The engine was closed while the run was going on.",
+                code="EngineClosed",
+                hint="Open the engine again; the run goes on where it stood.",
+            )
+        )
+        for each in self._hints:
+            each.cancel()
+        await asyncio.gather(*self._hints, return_exceptions=True)
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=max(patience, LEAST_PATIENCE))
+            self._ending.clear()
+        if self._partings:
+            await asyncio.wait(self._partings, timeout=patience)
+            for task in self._partings:
+                task.cancel()
+        await self.performer.sessions.aclose()

@@ -1,0 +1,1 @@
+"""Triggers: registered, scheduled and fired."""

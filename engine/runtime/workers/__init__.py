@@ -1,0 +1,1 @@
+"""What a worker does beside runs: commands of other processes, polling, time."""

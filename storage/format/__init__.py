@@ -1,0 +1,1 @@
+"""The bytes: records, the codec, compression, and all cryptography in `envelope`."""

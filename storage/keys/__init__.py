@@ -1,0 +1,1 @@
+"""Keys: the keyring, where keys come from, their state, and customers' key stores."""

@@ -1,0 +1,1 @@
+"""Work on whole environments: verification, backup, relocation, re-encryption, retention, shredding."""

@@ -1,0 +1,1 @@
+"""Backups: taken, registered and restored, into the same environment or another one."""

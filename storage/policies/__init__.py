@@ -1,0 +1,1 @@
+"""Policies and what administrators do: approvals, the audit, anchors."""

@@ -1,0 +1,1 @@
+"""The stores of one environment, each for one kind of thing, behind the vault."""

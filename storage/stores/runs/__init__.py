@@ -1,0 +1,1 @@
+"""The histories of runs: written, read and verified."""

@@ -1,0 +1,1 @@
+"""The published conformance suites of backends and key providers."""
