@@ -1,4 +1,5 @@
-"""What is wrong is refused: what, where, what next; the right exit code, no traceback, nothing lost.
+"""Invalid input is refused with the problem, its position and the next step, with the right exit code, without a
+traceback, and without loss of data.
 
 Files that are no flows, flows that are broken, keys that do not fit, folders that may not be written, disks that are
 full.
@@ -82,6 +83,7 @@ FILES: dict[str, tuple[bytes | Any, str | None, str]] = {
 
 @pytest.mark.parametrize(("content", "code", "where"), FILES.values(), ids=FILES)
 def test_a_file_that_is_no_flow_is_invalid(place: Place, content: Any, code: str | None, where: str) -> None:
+    """A file that is not a valid flow is refused."""
     file = place.write("bad.json", content)
     checked = place("check", file, "--json").expect(2).json
     assert checked["ok"] is False
@@ -99,6 +101,7 @@ def test_a_file_that_is_no_flow_is_invalid(place: Place, content: Any, code: str
 
 
 def test_what_is_no_file(place: Place) -> None:
+    """A path that is not a readable file is refused."""
     (place.work / "folder.json").mkdir()
     for command, code in ((["run"], 3), (["check"], 2), (["flow", "deploy"], 3), (["replay"], 2)):
         place(*command, "folder.json").expect(2)
@@ -129,6 +132,7 @@ def test_what_is_no_file(place: Place) -> None:
     ids=" ".join,
 )  # fmt: skip
 def test_a_command_line_that_makes_no_sense(place: Place, arguments: list[str]) -> None:
+    """Invalid command lines are refused."""
     place.flow("f", {"A": compose(1)})
     place.write("f.txt", "words")
     place("run", "f.json", "--json").expect(0)
@@ -143,6 +147,7 @@ def test_a_command_line_that_makes_no_sense(place: Place, arguments: list[str]) 
 
 
 def test_input_that_fits_nothing(place: Place) -> None:
+    """Input that is nested too deeply or is not UTF-8 is refused, or fails the run."""
     schema = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
     trigger = {"manual": {"type": "Request", "kind": "Http", "inputs": {"schema": schema}}}
     place.write("f.json", {"triggers": trigger, "actions": {"A": compose("@triggerBody()")}})
@@ -154,6 +159,7 @@ def test_input_that_fits_nothing(place: Place) -> None:
 
 
 def test_mocks_that_are_none(place: Place) -> None:
+    """Invalid mocks are refused."""
     flow = place.flow("f", {"A": compose(1)})
     broken: list[Any] = [
         [],
@@ -170,7 +176,9 @@ def test_mocks_that_are_none(place: Place) -> None:
 
 
 def test_a_run_that_fails_badly_is_still_only_a_failed_run(place: Place) -> None:
-    """Values that nest or grow too far, loops without end, expressions that break: outcomes of actions, no more."""
+    """Values that nest or grow too far, endless loops and failing expressions make a run fail. The command still works
+    as usual.
+    """
     twice = "@concat(outputs('Big'), outputs('Big'))"
     actions = {
         "Zero": compose("@div(1, 0)"),
@@ -191,6 +199,7 @@ def test_a_run_that_fails_badly_is_still_only_a_failed_run(place: Place) -> None
 
 
 def test_what_is_no_bundle(place: Place) -> None:
+    """A file that is not a bundle is refused."""
     place("run", place.flow("f", {"A": compose(1), "B": compose("@outputs('A')", "A")}), "--json").expect(0)
     place("runs", "export", "latest", "--out", "sealed").expect(0)
     place("runs", "export", "latest", "--out", "open", "--plaintext").expect(0)
@@ -224,6 +233,7 @@ EVERYTHING = [["runs", "list"], ["runs", "show", "latest"], ["flow", "list"], ["
 
 
 def test_a_missing_keystore_is_never_made_anew(place: Place) -> None:
+    """The keystore of an existing store is missing. No new one is created."""
     before = kept(place)
     aside = place.keystore.rename(place.folder / "aside.json")
     for command in EVERYTHING:
@@ -237,6 +247,7 @@ def test_a_missing_keystore_is_never_made_anew(place: Place) -> None:
 
 
 def test_a_store_made_by_another_key(place: Place, server: ForkServer) -> None:
+    """The keystore belongs to another store. It is refused."""
     before = kept(place)
     other = Place(place.folder / "other", server)
     kept(other)
@@ -251,6 +262,7 @@ def test_a_store_made_by_another_key(place: Place, server: ForkServer) -> None:
 
 
 def test_keys_that_are_wrong_or_no_keys(place: Place) -> None:
+    """The keystore contains invalid or wrong keys. It is refused."""
     before = kept(place)
     good = place.keystore.read_bytes()
     document = json.loads(good)
@@ -280,6 +292,7 @@ def test_keys_that_are_wrong_or_no_keys(place: Place) -> None:
 
 
 def test_a_keystore_inside_of_the_store(place: Place) -> None:
+    """The keystore is inside the folder of the store. It is refused."""
     place.environment["SEALFLOW_KEYSTORE"] = str(place.home / "keystore.json")
     error = place("run", place.flow("f", {"A": compose(1)}), "--json").expect(4).error
     assert error["code"] == "KeystoreUnreadable"
@@ -287,6 +300,7 @@ def test_a_keystore_inside_of_the_store(place: Place) -> None:
 
 
 def test_the_wrong_passphrase(place: Place) -> None:
+    """The passphrase of the keystore is wrong. It is refused."""
     place.environment["SEALFLOW_PASSPHRASE"] = "right"
     before = kept(place)
     for given in ("wrong", None):
@@ -304,6 +318,7 @@ def test_the_wrong_passphrase(place: Place) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"words, no database" * 500, bytes(9_000)], ids=["empty", "text", "zeros"])
 def test_a_store_that_is_no_database(place: Place, content: bytes) -> None:
+    """The file of the store is not a database. It is refused."""
     kept(place)
     (store,) = place.stores()
     for name in ("store.db-wal", "store.db-shm"):
@@ -318,6 +333,7 @@ def test_a_store_that_is_no_database(place: Place, content: bytes) -> None:
 
 
 def test_the_control_store_is_gone(place: Place) -> None:
+    """The control store is missing although environments exist. The command fails."""
     kept(place)
     (place.home / "control.db").write_bytes(b"no database at all, only words" * 400)
     for command in EVERYTHING:
@@ -325,6 +341,7 @@ def test_the_control_store_is_gone(place: Place) -> None:
 
 
 def test_the_home_is_a_file(place: Place) -> None:
+    """The folder of the store is a file. The command fails."""
     place.home.write_text("x")
     place("run", place.flow("f", {"A": compose(1)}), "--json").expect(4)
     place("runs", "list", "--json")
@@ -360,6 +377,7 @@ def frozen(folder: Path) -> None:
 
 
 def test_a_folder_that_may_not_be_written(public: Place) -> None:
+    """The folder of the store is read-only. The command fails."""
     public.home.mkdir()
     frozen(public.home)
     error = public("run", public.flow("f", {"A": compose(1)}), "--json", prepare=[NOBODY]).expect(4).error
@@ -371,6 +389,7 @@ def test_a_folder_that_may_not_be_written(public: Place) -> None:
 
 
 def test_a_store_that_may_not_be_written(public: Place) -> None:
+    """The file of the store is read-only. The command fails."""
     public("run", public.flow("f", {"A": compose(1)}), "--json", prepare=[NOBODY]).expect(0)
     before = {path: path.read_bytes() for path in public.home.rglob("*.db")}
     frozen(public.home)
@@ -385,6 +404,7 @@ def test_a_store_that_may_not_be_written(public: Place) -> None:
 
 
 def test_a_keystore_that_may_not_be_written_or_read(public: Place) -> None:
+    """The keystore is not writable or not readable. The command fails."""
     keys = public.keystore.parent
     keys.mkdir()
     frozen(keys)
@@ -399,6 +419,7 @@ def test_a_keystore_that_may_not_be_written_or_read(public: Place) -> None:
 
 
 def test_an_export_to_where_nothing_may_be_written(public: Place) -> None:
+    """The destination of an export is not writable. The command fails."""
     public("run", public.flow("f", {"A": compose(1)}), "--json", prepare=[NOBODY]).expect(0)
     closed = public.work / "closed"
     closed.mkdir()
@@ -414,7 +435,7 @@ def test_an_export_to_where_nothing_may_be_written(public: Place) -> None:
 
 
 def test_a_full_disk_loses_nothing_that_was_told(place: Place) -> None:
-    """No file may grow past a limit; the limit moves through the moments at which a run writes."""
+    """The disk becomes full at each moment at which a run writes. Nothing that was acknowledged is lost."""
     place("run", place.flow("f", {"A": compose("@guid()")}), "--json").expect(0)
     place.flow("big", {"Big": compose({"x": "y" * 300_000})})
     refused = 0
@@ -450,6 +471,7 @@ def small_disk(place: Place) -> Iterator[Path]:
 
 
 def test_a_disk_that_is_really_full(place: Place, small_disk: Path) -> None:
+    """The store is on a file system that is full. Nothing that was acknowledged is lost."""
     place.environment["SEALFLOW_HOME"] = str(small_disk / "home")
     flow = place.flow("f", {"A": compose("@triggerBody()")})
     place("run", flow, "--input", "1", "--json").expect(0)
@@ -484,7 +506,7 @@ def test_a_disk_that_is_really_full(place: Place, small_disk: Path) -> None:
 
 
 def test_what_cannot_be_written_to_stdout_is_an_error(place: Place) -> None:
-    """/dev/full refuses every byte."""
+    """Standard output refuses every byte (`/dev/full`). The command fails."""
     if not Path("/dev/full").is_char_device():
         pytest.skip("there is no /dev/full here")
     flow = place.flow("f", {"A": {"type": "Compose", "inputs": 1}})
@@ -506,6 +528,7 @@ def test_what_cannot_be_written_to_stdout_is_an_error(place: Place) -> None:
 
 
 def test_a_device_is_written_to_and_not_replaced(place: Place) -> None:
+    """The output file is a device. The command writes to it and does not replace it."""
     flow = place.flow("f", {"A": {"type": "Compose", "inputs": 1}})
     place("run", flow).expect(0)
     pipe = place.work / "pipe"

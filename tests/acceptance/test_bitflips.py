@@ -1,5 +1,5 @@
-"""Every flipped bit of anything sealed is refused by the commands that read it: a clear error, exit code 4, no data; or
-a list with what is damaged in it, and exit code 1.
+"""A bit of sealed data is flipped. Each command that reads it fails with a clear error, exit code 4 and no data, or
+lists the damaged row with exit code 1.
 
 A store with something in every table is changed bit by bit from outside. After each change every command either says
 what it said before, byte for byte, or refuses with the code of a broken record; and at least one of them refuses. The
@@ -232,6 +232,7 @@ def _told(ended: Ended, before: Ended) -> bool:
 
 
 def test_every_table_has_something_in_it(kept: Kept) -> None:
+    """No attack: every table of the test store has rows."""
     found = {
         (file, name): columns
         for file in ("control.db", "store.db")
@@ -251,6 +252,7 @@ def test_every_table_has_something_in_it(kept: Kept) -> None:
 
 @pytest.mark.parametrize("where", SEALED, ids=lambda where: ".".join(where).replace(".db.", ":"))
 def test_a_flipped_bit_is_refused(kept: Kept, where: tuple[str, str, str]) -> None:
+    """A bit of any sealed column is flipped. Every command that reads it refuses it."""
     file, table, column = where
     path, commands = kept.path(file), SEALED[where]
     before = kept.before(commands)
@@ -285,7 +287,7 @@ def kind(path: Path, row: int) -> int:
     [("runs", "run_id"), ("runs", "flow_id"), ("flows", "flow_id"), ("versions", "flow_id"), ("keys", "scope")],
 )
 def test_a_flipped_bit_of_an_id_shows_nothing_wrong(kept: Kept, table: str, column: str) -> None:
-    """Not found or refused; a list shows what it can prove."""
+    """A bit of an id is flipped. The object is missing or refused, and lists show only what they can prove."""
     path = kept.path("store.db")
     commands = [*LISTS, *DETAILS, *FLOWS] if LONG else [LISTS[0], *DETAILS, *FLOWS[1:]]
     before = kept.before(commands)
@@ -312,7 +314,7 @@ RESUME: Commands = [
 
 
 def test_a_flipped_bit_of_a_snapshot_changes_nothing(copied: Kept) -> None:
-    """It is a cache: what resumes from it refuses it or goes on from the history, and never from another state."""
+    """A bit of a snapshot is flipped. A run refuses it or resumes from its history, never from another state."""
     path = copied.path("store.db")
     show = ["runs", "show", "WAITING"]
     before = copied.tell(show)
@@ -326,7 +328,7 @@ def test_a_flipped_bit_of_a_snapshot_changes_nothing(copied: Kept) -> None:
 
 
 def test_a_flipped_bit_of_a_request_is_not_carried_out(copied: Kept) -> None:
-    """The executor takes requests in: none is better than another one. It may throw a broken one away."""
+    """A bit of a request is flipped. The executor may discard it, but does not carry it out."""
     path = copied.path("store.db")
     before = copied.tell(["runs", "list"]).json
     pristine = {each: each.read_bytes() for each in copied.home.rglob("*.db*")}
@@ -345,6 +347,7 @@ def test_a_flipped_bit_of_a_request_is_not_carried_out(copied: Kept) -> None:
 
 
 def test_a_run_that_cannot_be_resumed_with_the_others_is_told_of(copied: Kept) -> None:
+    """A bit of a waiting run is flipped. Resuming all runs reports it."""
     path = copied.path("store.db")
     row = tables(path)["pages"]["record"][-1]  # the last page that was written: of the run that waits
     with changed(path, "pages", "record", row, 777):

@@ -1,4 +1,5 @@
-"""Nothing that a flow knows is in the clear anywhere: not on the disk, in a log at DEBUG, or in a process's arguments.
+"""Texts planted in a flow are searched for on the disk, in logs at level DEBUG, and in process arguments. None is
+found.
 
 Canaries are planted in everything that a flow has, from its name to the headers of an answer. The store is searched
 while the run waits, when its process was killed, and when it has ended; the control finds every canary in a plaintext
@@ -114,6 +115,7 @@ def searched(place: Place, more: dict[str, bytes] | None = None) -> list[str]:
 
 
 def test_the_search_would_find_them() -> None:
+    """No attack: the search finds the texts in a plain export."""
     for what, text in CANARIES.texts.items():
         lone = Canaries({what: text})
         for name, data in samples(text).items():
@@ -122,6 +124,7 @@ def test_the_search_would_find_them() -> None:
 
 
 def test_nothing_is_in_the_clear(place: Place, service: str) -> None:
+    """Commands run with a store in use. The disk and the logs contain none of the texts."""
     logs = place.folder / "logs"
     logs.mkdir()
     count = 0
@@ -208,7 +211,7 @@ def opened_files(pid: int) -> bytes:
 
 
 def test_a_process_has_no_canary_in_its_arguments(place: Place, service: str) -> None:
-    """Input by stdin and files: then neither the arguments nor the environment nor the threads' names tell of it."""
+    """Input comes from stdin and files. Process arguments, environment and thread names contain none of the texts."""
     flow = place.write("flow.json", definition(service))
     place.write("input.json", {"x": C["the input"]})
     process = place.begin("run", flow, "--input", "@input.json")

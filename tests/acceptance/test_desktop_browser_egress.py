@@ -1,4 +1,4 @@
-"""What a page may reach, by every way that a browser has: redirects, sockets, workers, files."""
+"""A page uses all ways of a browser to reach other servers: redirects, sockets, workers and files."""
 
 from __future__ import annotations
 
@@ -111,6 +111,7 @@ async def until(world: World, web: dict[str, Datum], title: str) -> str:
 
 
 async def test_a_redirect_is_judged(world: World, server: Server, secret: Secret) -> None:
+    """A page redirects to a denied server. The egress policy refuses it."""
     try:
         assert "secret" not in await text(world, await opened(world, f"{server.url}/away"))
     except Exception as error:
@@ -119,24 +120,28 @@ async def test_a_redirect_is_judged(world: World, server: Server, secret: Secret
 
 
 async def test_a_socket_is_judged(world: World, server: Server, secret: Secret) -> None:
+    """A page opens a WebSocket to a denied server. The egress policy refuses it."""
     web = await opened(world, f"{server.url}/socket")
     assert await until(world, web, "waits") == "closed"
     assert secret.visits == 0
 
 
 async def test_no_service_worker_is_at_work(world: World, server: Server, secret: Secret) -> None:
+    """A page registers a service worker. It does not run."""
     web = await opened(world, f"{server.url}/worker")
     assert await until(world, web, "waits") == "none"
     assert secret.visits == 0
 
 
 async def test_forms_get_through_and_nobody_is_told_of_the_proxy(world: World, server: Server, secret: Secret) -> None:
+    """No attack: forms work, and the server sees no trace of the proxy."""
     web = await opened(world, f"{server.url}/")
     await world.do("WebAutomation.Click.Click", Control="button", **web)
     assert (await text(world, web)).strip() == "POST a=b False"
 
 
 async def test_files_outside_are_not_shown(world: World) -> None:
+    """A page or an address leads to a file outside the allowed folders. It is not shown."""
     (world.outside / "s.html").write_text("<p>outside")
     (world.folder / "a b.html").symlink_to(world.outside / "s.html")
     world.file("f.html", f"<p>inside<iframe src='file://{world.outside}/s.html'></iframe>")

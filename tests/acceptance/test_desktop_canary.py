@@ -1,4 +1,4 @@
-"""Nothing that a desktop flow knows is in the clear on the disk or in a log: its script, its values, what it may touch.
+"""The script, values and permissions of a desktop flow are searched for on the disk and in logs. Nothing is found.
 
 Its own files, in the folder that it is allowed, are the flow's affair and not searched. The control finds every canary
 in a plaintext export, the definition and what is allowed.
@@ -54,6 +54,7 @@ def searched(place: Place) -> list[str]:
 
 
 def test_nothing_of_a_desktop_flow_is_in_the_clear(place: Place) -> None:
+    """A desktop flow runs. The disk and the logs contain none of its texts."""
     logs, drive = place.folder / "logs", place.folder / "drive"
     logs.mkdir()
     drive.mkdir()

@@ -1,4 +1,4 @@
-"""A customer's key that is taken away under two processes: one that executes a run, and an idle one that reads it."""
+"""A customer's key is revoked while one process executes a run and another one reads it."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class Process:
 
 @pytest.mark.parametrize("revoked", ["disabled", "locked"])
 def test_both_stop_reading_and_go_on_when_the_key_is_given_again(place: Place, revoked: str) -> None:
+    """Both processes stop reading. They continue when the key is granted again."""
     for command in (
         ["env", "create", "contoso"],
         ["key", "create", "file:keys.json#main"],

@@ -1,4 +1,4 @@
-"""Whatever somebody who can write the database does to a stored history, `verify` refuses it and names the run.
+"""A writer of the database changes a stored history. `verify` reports it and names the run.
 
 Each change is made in the file, from outside. Those that leave a store which verifies by itself (an earlier state put
 back whole) are found with an anchor.
@@ -80,6 +80,9 @@ def flip(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("statements", HISTORY.values(), ids=HISTORY)
 async def test_a_changed_history_is_refused_with_its_run_named(kept: KeptStore, statements: tuple[str, ...]) -> None:
+    """The writer changes, deletes, exchanges or repeats rows of a run. `verify` and every reader refuse it and name the
+    run.
+    """
     run = kept.ids[0]
 
     def change(connection: sqlite3.Connection) -> None:
@@ -94,6 +97,7 @@ async def test_a_changed_history_is_refused_with_its_run_named(kept: KeptStore, 
 
 
 async def test_an_old_head_is_replayed(kept: KeptStore) -> None:
+    """The writer puts back an earlier head of a run. An anchor detects it."""
     running, earlier = kept.ids[2], kept.keep()
 
     async def go_on(vault: Vault) -> None:
@@ -107,6 +111,7 @@ async def test_an_old_head_is_replayed(kept: KeptStore) -> None:
 
 
 async def test_a_whole_run_is_rolled_back(kept: KeptStore) -> None:
+    """The writer puts back a whole run to an earlier state. An anchor detects it."""
     running, earlier = kept.ids[2], kept.keep()
 
     async def end(vault: Vault) -> None:
@@ -120,6 +125,7 @@ async def test_a_whole_run_is_rolled_back(kept: KeptStore) -> None:
 
 
 async def test_a_page_of_another_environment(kept: KeptStore) -> None:
+    """The writer inserts a page of another environment."""
     own = kept.keys.database()
     await kept.with_store(lambda store: store.create_environment("other"))
     async with kept.keys.vault("other") as vault:
@@ -141,12 +147,14 @@ async def test_a_page_of_another_environment(kept: KeptStore) -> None:
 
 @pytest.mark.parametrize("table", ["flows", "connections"])
 async def test_a_flipped_domain_column(kept: KeptStore, table: str) -> None:
+    """The writer changes the column that says whose key encrypts a row."""
     kept.change(f"UPDATE {table} SET domain = 3 - domain")
     found = await kept.verify()
     assert any(table.rstrip("s") in finding.at for finding in found.findings)
 
 
 async def test_a_forged_inbox_item(kept: KeptStore) -> None:
+    """The writer forges a request in the inbox."""
     kept.change(
         "INSERT INTO inbox (item_id, kind, run_id, dedupe, created_ms, record) "
         "SELECT randomblob(16), kind, run_id, NULL, created_ms, record FROM inbox"
@@ -165,6 +173,7 @@ async def test_a_forged_inbox_item(kept: KeptStore) -> None:
     ],
 )
 async def test_a_forged_item_of_the_inbox_of_a_locked_environment(kept: KeptStore, forgery: str) -> None:
+    """The writer forges an item for a locked environment."""
     running = kept.ids[2]
 
     async def expect(vault: Vault) -> None:
@@ -192,7 +201,9 @@ async def test_a_forged_item_of_the_inbox_of_a_locked_environment(kept: KeptStor
 
 
 async def test_a_planted_environment_key(kept: KeptStore) -> None:
-    """The thief may even have it wrapped by the customer's key: with a public key, anybody can."""
+    """The writer plants an environment key, even one that is wrapped by the customer's key: with a public key, anybody
+    can wrap.
+    """
     store = await kept.keys.store()
     info = await store.environment(ENVIRONMENT)
     await store.close()
@@ -219,7 +230,9 @@ async def test_a_planted_environment_key(kept: KeptStore) -> None:
 
 
 async def test_a_ciphertext_that_opens_under_two_keys(kept: KeptStore) -> None:
-    """Whoever holds both keys can make one; the key's id, checked before anything is decrypted, refuses it."""
+    """A holder of two keys creates a ciphertext that opens under both. The id of the key, which is checked before
+    decryption, refuses it.
+    """
     one, two = kept.ids[:2]
     async with kept.keys.vault() as vault:
         raw = []

@@ -1,6 +1,6 @@
-"""The bound of a revocation holds whichever key store the key is in: an environment whose key is disabled, or whose
-service may not use it any more, is locked and dropped at most two seconds after the next question, which comes once in
-a policy's interval. An outage locks nothing, and what comes back opens everything.
+"""For every key store: after a key is disabled, or the service loses access, the environment is locked and its keys are
+dropped within the probe interval of the policy plus two seconds. An outage locks nothing, and a recovered key opens
+everything.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ async def locked_in_time(world: Revocable, change: Change) -> None:
 
 @pytest.mark.parametrize(("kind", "how"), REFUSALS)
 async def test_a_refusal_locks_within_the_interval_and_two_seconds(server: Any, how: str, tmp_path: Path) -> None:
+    """The key store refuses the key. The environment is locked within the interval plus two seconds."""
     change: Change = getattr(server, how)
     assert change.undo is not None
     async with covered(tmp_path, server) as world:
@@ -77,6 +78,7 @@ async def test_a_refusal_locks_within_the_interval_and_two_seconds(server: Any, 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_outage_locks_nothing(server: Any, tmp_path: Path) -> None:
+    """The key store is unreachable. The environment is not locked."""
     async with covered(tmp_path, server) as world:
         await server.outage.make("main")
         try:

@@ -1,8 +1,8 @@
 """The attacks on Sealflow, one function each.
 
 Each file is one attacker or one target. Each test function is one attack: its docstring says in one or two sentences
-what the attacker does and what must happen. `tests/support/attacks_page.py` makes `docs/why/attacks.md` from these
-docstrings, so write them for readers of the documentation:
+what the attacker does and what must happen. `tests/support/attacks_page.py` generates `docs/why/attacks.md` from
+these docstrings, so write them for readers of the documentation:
 
     python tests/support/attacks_page.py
 

@@ -1,4 +1,4 @@
-"""Small inputs that unfold to a lot: what they unfold to is never in memory as a whole, and a limit stops it."""
+"""Small inputs unpack to large data. The data is never in memory as a whole, and a limit stops it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def _raw_deflate(data: bytes) -> bytes:
 async def test_a_compressed_answer_unfolds_no_further_than_its_limit(
     encoding: str, pack: Callable[[bytes], bytes]
 ) -> None:
-    """A service answers with a body that unfolds to 96 MiB, compressed once or twice. The call fails at its limit of
-    1 MiB, and needs a small part of the memory.
+    """A service responds with a body that unpacks to 96 MiB, compressed once or twice. The call fails at its limit of 1
+    MiB and uses a small part of the memory.
     """
     bomb, fits = (raw(200, pack(data), Content_Encoding=encoding) for data in (ZEROS, b"fits" * 9))
     given = Services(clock=VirtualClock(), limits=Limits(response_bytes=MIB))
@@ -101,7 +101,7 @@ def test_an_entry_of_a_package_without_a_name(tmp_path: Path) -> None:
 
 
 async def test_an_entry_without_a_name_is_unzipped_by_a_desktop_flow(tmp_path: Path) -> None:
-    """A desktop flow unzips an archive with an entry whose name is empty. The action fails with its own error."""
+    """A desktop flow unpacks an archive with an entry whose name is empty. The action fails with its own error."""
     world, target = World(tmp_path), io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         archive.writestr("n", b"x")
@@ -113,8 +113,8 @@ async def test_an_entry_without_a_name_is_unzipped_by_a_desktop_flow(tmp_path: P
 async def test_an_archive_whose_method_unfolds_everything_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A desktop flow unzips an entry that bzip2 has compressed from 96 MiB to 200 bytes. The limit of what an archive
-    may unfold to stops it.
+    """A desktop flow unpacks an entry that bzip2 compressed from 96 MiB to 200 bytes. The size limit of unpacked
+    archives stops it.
     """
     monkeypatch.setattr("sealflow.connectors.desktop.files.compression.MOST_BYTES", MIB)
     world = World(tmp_path)
@@ -127,8 +127,8 @@ async def test_an_archive_whose_method_unfolds_everything_at_once(
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
 def test_a_workbook_that_unfolds_to_a_lot(tmp_path: Path, method: int) -> None:
-    """A desktop flow opens a workbook of 100 KB whose sheet unfolds to 96 MiB, or one that is compressed by a method
-    that unfolds all at once. Both are refused before anything of them is read.
+    """A desktop flow opens a workbook of 100 KB whose sheet unpacks to 96 MiB, or one with a compression method that
+    unpacks everything at once. Both are refused before they are read.
     """
     world = World(tmp_path)
     with zipfile.ZipFile(world.folder / "z.xlsx", "w", method) as archive:
@@ -139,7 +139,7 @@ def test_a_workbook_that_unfolds_to_a_lot(tmp_path: Path, method: int) -> None:
 
 
 def test_the_manifest_of_a_backup_is_a_bomb(tmp_path: Path) -> None:
-    """Somebody puts a manifest that unfolds to 96 MiB into a backup. It is refused before it is unfolded."""
+    """The attacker puts a manifest that unpacks to 96 MiB into a backup. It is refused before it is unpacked."""
     part = tmp_path / "part"
     for method, content in ((zipfile.ZIP_DEFLATED, ZEROS), (zipfile.ZIP_BZIP2, b"{}"), (zipfile.ZIP_STORED, ZEROS)):
         with zipfile.ZipFile(part, "w", method) as archive:
@@ -153,8 +153,8 @@ def test_the_manifest_of_a_backup_is_a_bomb(tmp_path: Path) -> None:
     ["{{ content.endless | ceil }}", "{{ content.large | divided_by: 2.5 }}", "{{ content.digits | times: 2 }}"],
 )
 def test_a_number_of_a_liquid_template_is_too_large(template: str) -> None:
-    """The maker's template computes a number that is too large. The action fails with a code of its own, and not as if
-    its process had crashed.
+    """The maker's template computes a number that is too large. The action fails with its own code and not with that of
+    a crashed process.
     """
     content = {"endless": float("inf"), "large": 10**400, "digits": 10**4300}
     with pytest.raises(Fault) as caught:

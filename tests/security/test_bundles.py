@@ -1,4 +1,4 @@
-"""Bundles (`runs export`) that are altered, exchanged, put together from parts, or opened where they do not belong."""
+"""Bundles (`runs export`) that are altered, exchanged, assembled from parts, or opened in another place."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def refused(vault: Vault, data: bytes) -> StorageError:
 
 
 async def test_a_bundle_with_a_changed_byte(vault: Vault) -> None:
-    """Somebody who has a bundle changes a byte of it, anywhere. It does not open."""
+    """The attacker changes any byte of a bundle. It does not open."""
     bundle = await export_bundle(vault, VALUE)
     assert await open_bundle(vault, bundle) == VALUE
     for at in {*range(320), *range(320, len(bundle), 9973), len(bundle) - 1}:
@@ -56,8 +56,8 @@ async def test_a_bundle_with_a_changed_byte(vault: Vault) -> None:
 
 
 async def test_a_bundle_that_is_cut_or_put_together(vault: Vault) -> None:
-    """Somebody cuts a bundle, leaves out, repeats or exchanges its parts, or puts those of another bundle of the same
-    environment in. It does not open.
+    """The attacker cuts a bundle, or omits, repeats or exchanges its parts, or inserts parts of another bundle of the
+    environment. It does not open.
     """
     first, second = (
         _parts((await export_bundle(vault, VALUE))[len(MAGIC) :]),
@@ -77,8 +77,8 @@ async def test_a_bundle_that_is_cut_or_put_together(vault: Vault) -> None:
 
 
 async def test_a_bundle_of_another_environment(attacked: AttackedStore, vault: Vault) -> None:
-    """Somebody opens a bundle in another environment, as it is and with that environment's id in its header. Neither
-    opens.
+    """The attacker opens a bundle in another environment, unchanged and with that environment's id in its header.
+    Neither opens.
     """
     store = await attacked.keys.store()
     try:
@@ -94,8 +94,8 @@ async def test_a_bundle_of_another_environment(attacked: AttackedStore, vault: V
 
 
 async def test_a_bundle_with_a_key_of_its_own(vault: Vault) -> None:
-    """Somebody who can write the database, but has no key, makes a bundle with a scope key of his own. It does not
-    open: the environment's key has not wrapped that key.
+    """The attacker can write the database, has no key, and creates a bundle with a new scope key. It does not open,
+    because the environment's key did not wrap that key.
     """
     header, *chunks = _parts((await export_bundle(vault, VALUE))[len(MAGIC) :])
     fields = unpack(header)
@@ -111,8 +111,8 @@ async def test_a_bundle_with_a_key_of_its_own(vault: Vault) -> None:
 
 
 async def test_a_bundle_of_before_a_move(attacked: AttackedStore, postgres: object) -> None:
-    """Somebody opens a bundle that was exported before the environment moved to another database. Its key went with the
-    keys of the earlier place.
+    """The attacker opens a bundle that was exported before the environment moved to another database. It does not open,
+    because its key was removed with the keys of the earlier place.
     """
     from postgres_server import shared_server
 
@@ -127,8 +127,8 @@ async def test_a_bundle_of_before_a_move(attacked: AttackedStore, postgres: obje
 
 
 async def test_a_bundle_while_the_environment_is_locked(attacked: AttackedStore, vault: Vault) -> None:
-    """Somebody keeps an open environment and opens a bundle after the environment was locked. It does not open, and
-    none is exported.
+    """A program keeps an open environment and opens a bundle after the environment was locked. It does not open, and no
+    bundle is exported.
     """
     bundle = await export_bundle(vault, VALUE)
     async with attacked.keys.administration() as administration:

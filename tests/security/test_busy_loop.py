@@ -1,4 +1,4 @@
-"""Keys that are taken away while a flow keeps the event loop busy: the thread of the key guard drops them in time."""
+"""A key is revoked while a flow blocks the event loop. The thread of the key guard drops the keys in time."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def _usable_keys(world: Revocable) -> list[object]:
 
 
 async def test_a_revocation_while_a_flow_computes(tmp_path: Path, database: str | None) -> None:
-    """The owner revokes the key while one computation holds the event loop for minutes. All keys in memory are unusable
-    within the probe time and two seconds, although the computation goes on.
+    """The owner revokes the key while a computation blocks the event loop for minutes. All keys in memory are unusable
+    within the probe time plus two seconds, although the computation continues.
     """
     service = Service()
     async with revocable(tmp_path, {"http": service}, database=database) as world:
@@ -93,8 +93,8 @@ async def test_a_revocation_while_a_flow_computes(tmp_path: Path, database: str 
 
 
 async def test_an_administrator_locks_while_a_flow_computes(tmp_path: Path, database: str | None) -> None:
-    """Another process locks the environment while a computation holds the event loop. All keys in memory are unusable
-    at the next look, which is due within two seconds.
+    """Another process locks the environment while a computation blocks the event loop. All keys in memory are unusable
+    at the next check, within two seconds.
     """
     service = Service()
     async with revocable(tmp_path, {"http": service}, database=database) as world:
@@ -111,8 +111,8 @@ async def test_an_administrator_locks_while_a_flow_computes(tmp_path: Path, data
 
 
 async def test_an_outage_that_ends_its_grace_while_a_flow_computes(tmp_path: Path) -> None:
-    """The key store stays out of reach beyond the grace time while a computation holds the event loop. The keys are
-    dropped at the end of the grace time, and the environment is suspended.
+    """The key store is unreachable for longer than the grace time while a computation blocks the event loop. The keys
+    are dropped at the end of the grace time, and the environment is suspended.
     """
     async with revocable(tmp_path) as world:
         world.lose()
@@ -128,8 +128,8 @@ async def test_an_outage_that_ends_its_grace_while_a_flow_computes(tmp_path: Pat
 
 
 async def test_what_is_computed_after_the_bound_is_not_written(tmp_path: Path, database: str | None) -> None:
-    """The owner revokes the key and nothing in the process, not even the guard's thread, has its turn before the bound.
-    A result that comes then waits for the key store's answer, and is not written when that is a denial.
+    """The owner revokes the key, and nothing in the process runs before the time limit, not even the thread of the
+    guard. A later result waits for the answer of the key store, and is not written if the key is denied.
     """
     service = Service()
     async with revocable(tmp_path, {"http": service}, database=database) as world:
@@ -149,7 +149,9 @@ async def test_what_is_computed_after_the_bound_is_not_written(tmp_path: Path, d
 
 
 async def test_a_loop_that_answers_is_not_asked_twice(tmp_path: Path) -> None:
-    """A guard that came too early would double the load on the key store: it leaves a loop alone that is not busy."""
+    """No attack: while the event loop is not busy, the guard does not contact the key store, which would double its
+    load.
+    """
     async with revocable(tmp_path) as world:
         world.disable()
         for seconds in (PROBE, 2.0, PROBE):

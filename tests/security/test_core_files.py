@@ -1,4 +1,4 @@
-"""Processes that crash while they hold keys and plain values. No core file of them is left."""
+"""Processes crash while they hold keys and plain values. They leave no core file."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def cores(folder: Path) -> list[Path]:
 
 @linux
 def test_a_command_that_crashes(place: Place, allowed: None) -> None:
-    """A command crashes while it executes a run, on a system that keeps core files. It leaves none, and none of its
-    values lies anywhere.
+    """A command crashes while it executes a run, on a system that keeps core files. It leaves no core file and none of
+    its values.
     """
     canary = "kanarie-in-the-core-5127"
     file = place.flow("f", {"A": compose(canary), "W": wait(1, "Hour", "A")})
@@ -62,7 +62,7 @@ def test_a_command_that_crashes(place: Place, allowed: None) -> None:
 @linux
 def test_the_memory_of_a_process(tmp_path: Path) -> None:
     """Another process of the same user, without special rights, reads the memory of a process that holds keys. The
-    system refuses it: the files that stand for that memory belong to root.
+    system refuses, because the files of that memory belong to root.
     """
     code = (
         "import ctypes, os, resource\nfrom sealflow.engine.hosts.core_files import disable_core_files\n"
@@ -77,8 +77,8 @@ def test_the_memory_of_a_process(tmp_path: Path) -> None:
 @linux
 @pytest.mark.parametrize("disabled", [True, False])
 def test_a_program_that_embeds_the_engine_crashes(tmp_path: Path, allowed: None, disabled: bool) -> None:
-    """A program that embeds the engine crashes. It leaves no core file where it has called `disable_core_files`, nor do
-    its children; where it has not, that is the program's decision.
+    """A program that embeds the engine crashes. It and its children leave no core file if it called
+    `disable_core_files`. Otherwise the program decides.
     """
     code = (
         f"import os, sealflow\nif {disabled}: sealflow.disable_core_files()\n"

@@ -1,4 +1,4 @@
-"""A writer of the databases, without any key, puts back rows that say who may use an environment."""
+"""A writer of the databases, without any key, puts back rows that decide who can use an environment."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def control_of(attacked: AttackedStore) -> Verification:
 
 
 async def test_the_key_state_of_before_a_lock(attacked: AttackedStore) -> None:
-    """The writer puts back the key state of before a lock. The environment stays closed."""
+    """The writer puts back the key state from before a lock. The environment stays closed."""
     await administer(attacked, lambda acts: acts.apply("one", ENVIRONMENT))
     state = await attacked.copy(*KEY_STATE)
     await administer(attacked, lambda acts: acts.lock(ENVIRONMENT))
@@ -78,8 +78,8 @@ async def test_the_key_state_of_before_a_lock(attacked: AttackedStore) -> None:
 
 
 async def test_key_state_and_assignment_of_before_a_lock(attacked: AttackedStore) -> None:
-    """The writer puts back the key state and the assignment of before a lock. The newest act in the audit says that the
-    environment is locked, so it stays closed.
+    """The writer puts back the key state and the assignment from before a lock. The newest act of the audit records the
+    lock, so the environment stays closed.
     """
     await administer(attacked, lambda acts: acts.apply("one", ENVIRONMENT))
     state, assignment = await attacked.copy(*KEY_STATE), await attacked.control.copy(*ASSIGNMENT)
@@ -102,8 +102,8 @@ async def test_key_state_assignment_and_head_of_before_a_lock(attacked: Attacked
 
 
 async def test_a_policy_is_taken_away(attacked: AttackedStore) -> None:
-    """The writer puts back key state, key rows and assignment of before a policy, and deletes the customer's key rows.
-    Nothing new is encrypted with the service's key: the environment does not open.
+    """The writer puts back key state, key rows and assignment from before a policy, and deletes the customer's key
+    rows. The environment does not open, so the service key encrypts nothing new.
     """
     state, keys = await attacked.copy(*KEY_STATE), await attacked.rows("keys")
     control, control_keys = await attacked.control.copy(*ASSIGNMENT), await attacked.control.rows("keys")
@@ -114,8 +114,8 @@ async def test_a_policy_is_taken_away(attacked: AttackedStore) -> None:
 
 
 async def test_key_rows_of_before_a_rotation(attacked: AttackedStore) -> None:
-    """The writer puts back the rows of environment keys as they were before a rotation, and leaves the key state. The
-    key state knows which rows there are: the environment does not open.
+    """The writer puts back the rows of environment keys from before a rotation, and leaves the key state. The key state
+    contains a digest of the rows, so the environment does not open.
     """
     await administer(attacked, lambda acts: acts.apply("one", ENVIRONMENT))
     rows = await attacked.copy("environment_keys")
@@ -145,8 +145,8 @@ async def test_a_retired_key_is_put_back(attacked: AttackedStore) -> None:
 
 
 async def test_permissions_that_were_taken_away(attacked: AttackedStore) -> None:
-    """The writer puts back what flows of an environment were allowed before an administrator took it away. The audit
-    knows a later row: the environment does not open.
+    """The writer puts back permissions of flows that an administrator removed. The audit records a later row, so the
+    environment does not open.
     """
     await administer(attacked, lambda acts: acts.allow(ENVIRONMENT, lambda now: {**now, "folders": ["/tmp"]}))
     rows = await attacked.control.copy("environments")
@@ -175,8 +175,8 @@ async def test_a_deleted_policy_is_put_back(attacked: AttackedStore) -> None:
 
 
 async def test_an_approval_is_used_twice(attacked: AttackedStore) -> None:
-    """The writer puts back a request as it was when it was approved, after the approval was used. It is not used again:
-    every row of the control store is compared with the audit.
+    """The writer puts back an approved request after the approval was used. It is not used again, because every row of
+    the control store is compared with the audit.
     """
     async with attacked.keys.administration() as administration:
         await administration.create_policy("strict", attacked.keys.uri("one"), approvals=2)
@@ -196,8 +196,8 @@ async def test_an_approval_is_used_twice(attacked: AttackedStore) -> None:
 
 
 async def test_everything_is_put_back_and_an_anchor_finds_it(attacked: AttackedStore) -> None:
-    """The writer puts back every row of both stores to before a lock. Nothing inside of the stores can tell; an anchor
-    that was written while the environment was locked does.
+    """The writer puts back every row of both stores to before a lock. Nothing inside the stores can detect this. An
+    anchor that was written during the lock detects it.
     """
     await administer(attacked, lambda acts: acts.apply("one", ENVIRONMENT))
     everything, control = await attacked.copy(), await attacked.control.copy()
@@ -212,7 +212,9 @@ async def test_everything_is_put_back_and_an_anchor_finds_it(attacked: AttackedS
 
 
 async def test_an_anchor_of_a_locked_environment_holds_the_lock(attacked: AttackedStore) -> None:
-    """The writer puts back everything but the ledger to before a lock. The anchor knows the key state of the lock."""
+    """The writer puts back everything except the ledger to before a lock. An anchor contains the key state of the lock
+    and detects it.
+    """
     await administer(attacked, lambda acts: acts.apply("one", ENVIRONMENT))
     everything, control = await attacked.copy(), await attacked.control.copy()
     await administer(attacked, lambda acts: acts.lock(ENVIRONMENT))
@@ -243,8 +245,8 @@ async def test_a_lock_whose_process_died_before_the_record(
 async def test_a_rotation_whose_process_died_before_the_record(
     attacked: AttackedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No attack: the process that rotates keys dies between its two commits. Whoever opens the environment next puts
-    the state on record, so that it cannot be put back from then on.
+    """No attack: the process that rotates keys dies between its two commits. The next process that opens the
+    environment records the state, so that it cannot be put back afterwards.
     """
     state = await attacked.copy(*KEY_STATE)
     await _dies(attacked, monkeypatch, lambda acts: acts.rotate(ENVIRONMENT))
@@ -277,8 +279,8 @@ async def _all_is_well(attacked: AttackedStore) -> None:
 
 
 async def test_an_earlier_flow_row_beside_later_versions(attacked: AttackedStore) -> None:
-    """The writer puts back the row of a flow to its first version and leaves the later versions. The flow is refused:
-    its first version does not run again.
+    """The writer puts back the row of a flow to its first version and leaves the later versions. The flow is refused,
+    and its first version does not run.
     """
     async with attacked.keys.vault() as vault:
         flow_id = (await vault.put_flow("flow", {"v": 1})).flow_id

@@ -1,4 +1,4 @@
-"""Web actions of desktop flows: a server that redirects elsewhere must not hand on what was meant for it."""
+"""Web actions of desktop flows: a server that redirects must not forward data that was meant for it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _request(url: str, method: str) -> dict[str, Datum]:
 async def test_a_redirect_to_another_server_takes_nothing_along(
     status: int, method: str, world: World, servers: tuple[Server, Server]
 ) -> None:
-    """A server redirects to another one: credentials, the flow's headers, cookies and the body stay behind."""
+    """A server redirects to another one: credentials, headers of the flow, cookies and the body are not sent."""
     first, other = servers
     url = f"{first.url}/{status}/away"
     await world.do("Web.InvokeWebService.InvokeWebServiceUseAuth", **_request(url, method))
@@ -77,7 +77,7 @@ async def test_a_redirect_to_another_server_takes_nothing_along(
 async def test_a_redirect_on_the_same_server_keeps_the_request(
     status: int, world: World, servers: tuple[Server, Server]
 ) -> None:
-    """A server redirects to another path of its own: it gets the same request again, and nobody else does."""
+    """A server redirects to another path on the same server: only this server gets the request again."""
     first, other = servers
     url = f"{first.url}/{status}/own"
     await world.do("Web.InvokeWebService.InvokeWebServiceUseAuth", **_request(url, "POST"))

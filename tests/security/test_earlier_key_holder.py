@@ -1,5 +1,5 @@
-"""Somebody with the service's keystore and a copy from before a change of keys, who writes the database afterwards.
-Nothing that an earlier key could have sealed steers anything.
+"""A holder of the service keystore and of a copy from before a change of keys writes the database afterwards. Nothing
+that an earlier key sealed decides how runs proceed.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ async def refused(attacked: AttackedStore, read: Callable[[Vault], Awaitable[obj
 
 
 async def test_a_page_is_exchanged_for_one_with_the_same_tag(attacked: AttackedStore, tmp_path: Path) -> None:
-    """The holder changes a page from before a migration and solves for a block that gives it the same nonce and tag.
-    The page is refused: its link covers the ciphertext.
+    """The holder changes a page from before a migration and computes a block that gives it the same nonce and tag. The
+    page is refused, because its link covers the ciphertext.
     """
     await begun(attacked, ended=True)
     holder = await held(attacked, tmp_path)
@@ -83,8 +83,8 @@ async def test_a_page_is_exchanged_for_one_with_the_same_tag(attacked: AttackedS
 async def test_a_page_that_an_earlier_version_linked_is_exchanged(
     attacked: AttackedStore, tmp_path: Path, ended: bool
 ) -> None:
-    """The holder does the same to a page of format 1, whose link covers only nonce and tag. The page is refused: the
-    migration bound such pages by their digest.
+    """The holder does the same to a page of format 1, whose link covers only nonce and tag. The page is refused,
+    because the migration recorded the digest of such pages.
     """
     with earlier_version():
         await begun(attacked, ended=ended)
@@ -98,8 +98,8 @@ async def test_a_page_that_an_earlier_version_linked_is_exchanged(
 
 
 async def test_a_page_goes_on_beyond_the_head(attacked: AttackedStore, tmp_path: Path) -> None:
-    """The holder replaces the last page from before the migration by one with more records, so that the history never
-    stands where the sealed head ends. It is refused.
+    """The holder replaces the last page from before the migration with one that has more records, so that no page ends
+    where the sealed head ends. It is refused.
     """
     await begun(attacked)
     holder = await held(attacked, tmp_path)
@@ -113,8 +113,8 @@ async def test_a_page_goes_on_beyond_the_head(attacked: AttackedStore, tmp_path:
 
 
 async def test_pages_are_exchanged_while_the_run_is_open(attacked: AttackedStore, tmp_path: Path) -> None:
-    """The holder exchanges pages and their links under a process that has verified the history already and loads an
-    earlier record again. The record is refused.
+    """The holder exchanges pages and their links after a process verified the history. The process loads an earlier
+    record again and refuses it.
     """
     await begun(attacked)
     holder = await held(attacked, tmp_path)
@@ -133,8 +133,8 @@ async def test_pages_are_exchanged_while_the_run_is_open(attacked: AttackedStore
 
 
 async def test_a_snapshot_is_sealed_by_an_earlier_key(attacked: AttackedStore, tmp_path: Path) -> None:
-    """The holder seals a snapshot by the key that the run had before a migration. The run resumes from its history, and
-    `verify` names it.
+    """The holder seals a snapshot with the key that the run had before a migration. The run resumes from its history,
+    and `verify` names it.
     """
     await begun(attacked)
     holder = await held(attacked, tmp_path)
@@ -156,8 +156,8 @@ async def test_a_snapshot_is_sealed_by_an_earlier_key(attacked: AttackedStore, t
 
 
 async def test_a_forged_snapshot_does_not_steer_a_call(attacked: AttackedStore, tmp_path: Path) -> None:
-    """A flow waits and then calls the address in a variable. After a migration the holder seals its snapshot by the
-    earlier key, with another address. The call goes to the address that the flow set.
+    """A flow waits and then calls the address in a variable. After a migration, the holder seals its snapshot with the
+    earlier key and another address. The call goes to the address that the flow set.
     """
     called: list[str] = []
 
@@ -222,8 +222,8 @@ CALLS: dict[str, Any] = {
 async def test_a_row_is_sealed_anew_by_its_earlier_key(
     attacked: AttackedStore, tmp_path: Path, thing: str, change: str
 ) -> None:
-    """The holder changes a waiting message or request, a trigger or a flow, and seals it by the key of before a change
-    of keys. It is refused, and `verify` names it.
+    """The holder changes a waiting message or request, a trigger or a flow, and seals it with the key from before a
+    change of keys. It is refused, and `verify` names it.
     """
     async with attacked.keys.vault() as vault:
         flow = (await vault.put_flow("flow", {"v": 1})).flow_id
@@ -301,8 +301,8 @@ async def changed(attacked: AttackedStore, folder: Path, change: str) -> Earlier
 
 @pytest.mark.parametrize("change", ["migration", "data keys", "another customer", "move"])
 async def test_an_ended_run_is_started_again(attacked: AttackedStore, tmp_path: Path, change: str) -> None:
-    """The holder seals a head by the earlier key that says that an ended run still runs, with a history of its own. It
-    is refused after each change of keys.
+    """The holder seals a head with the earlier key that claims that an ended run is still running, with a forged
+    history. It is refused after each change of keys.
     """
     await begun(attacked, ended=True)
     if change == "move":
@@ -368,8 +368,8 @@ PLANTED: dict[str, Planted] = {
 
 @pytest.mark.parametrize("thing", ["flow", "run", "trigger", "message", "request", "connection"])
 async def test_something_is_planted_under_the_service_key(attacked: AttackedStore, thing: str) -> None:
-    """The holder removes the customer's key of a thing and seals the thing anew by a key of the service. It is refused,
-    and `verify` names it: the last migration has closed earlier keys.
+    """The holder removes the customer's key of an object and seals the object with a service key. It is refused, and
+    `verify` names it, because the last migration closed earlier keys.
     """
     await begun(attacked, ended=True)
     await migrated(attacked)
@@ -410,8 +410,8 @@ async def test_something_is_planted_under_the_service_key(attacked: AttackedStor
 async def test_something_is_planted_under_an_earlier_environment_key(
     attacked: AttackedStore, tmp_path: Path, change: str
 ) -> None:
-    """The holder of an environment key from before a rotation or a swap wraps a key of a flow by it and seals the flow
-    anew. It is refused, and `verify` names it: the migration has closed earlier keys.
+    """The holder of an environment key from before a rotation or a swap wraps a key of a flow with it and seals the
+    flow. It is refused, and `verify` names it, because the migration closed earlier keys.
     """
     await begun(attacked, ended=True)
     holder = await changed(attacked, tmp_path, change)
@@ -428,8 +428,8 @@ async def test_something_is_planted_under_an_earlier_environment_key(
 
 
 async def test_the_row_that_closes_earlier_keys_is_removed(attacked: AttackedStore) -> None:
-    """The holder removes the row that closes the service's domain, so that his own rows would be accepted again. With
-    the row alone removed nothing opens; with its key removed as well, an anchor says so.
+    """The holder removes the row that closes the service's domain, so that forged rows would be accepted. If only the
+    row is removed, nothing opens. If its key is removed as well, an anchor detects it.
     """
     await begun(attacked, ended=True)
     await migrated(attacked)

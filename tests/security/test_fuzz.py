@@ -1,4 +1,4 @@
-"""Changed inputs for everything that reads input from outside: each is accepted or refused with a code, in time.
+"""Mutated inputs for every parser: each is accepted or refused with a code, in bounded time.
 
 The long form is `./dev fuzz --count 10000000`.
 """
@@ -74,8 +74,8 @@ def test_a_schema_whose_root_has_no_name() -> None:
 
 
 def test_a_template_over_half_of_a_surrogate_pair() -> None:
-    """The maker gives a Liquid template content with half of a surrogate pair, which has no UTF-8. The template fails
-    with a code; nothing crashes.
+    """The maker gives a Liquid template content with half of a surrogate pair, which UTF-8 cannot encode. The template
+    fails with a code; nothing crashes.
     """
     inputs = {"content": {"a": "\ud800"}, "map": "{{ content.a }}", "kind": "jsontotext"}
     with pytest.raises(Fault) as caught:

@@ -1,4 +1,4 @@
-"""Requests and callbacks that were carried out and whose rows are put back. Each request counts once."""
+"""Rows of completed requests and callbacks are put back. Each request counts once."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ async def _drained(attacked: AttackedStore, *tables: str) -> dict[str, list[Row]
 
 
 async def test_a_drained_item_of_the_locked_environment_is_put_back(attacked: AttackedStore) -> None:
-    """The writer puts back an item that the environment accepted while it was locked and that was carried out since. It
-    does not open: the inbox key was replaced when the inbox was drained.
+    """The writer puts back an item that a locked environment accepted and that was carried out later. It does not open,
+    because the inbox key was replaced when the inbox was processed.
     """
     await attacked.put_back(await _drained(attacked, "sealed_inbox"))
     async with attacked.keys.vault() as vault:
@@ -65,8 +65,8 @@ async def test_a_drained_item_of_the_locked_environment_is_put_back(attacked: At
 
 
 async def test_a_drained_item_is_put_back_with_its_inbox_key(attacked: AttackedStore) -> None:
-    """The writer puts back such an item together with the inbox key of its time. Both are refused: the scope key of
-    that inbox key is gone.
+    """The writer puts back such an item together with its inbox key. Both are refused, because the scope key of that
+    inbox key is gone.
     """
     await attacked.put_back(await _drained(attacked, "sealed_inbox", "inbox_keys"))
     async with attacked.keys.vault() as vault:
@@ -96,8 +96,8 @@ async def _take(env: Environment) -> None:
 
 
 async def test_a_start_that_was_kept_during_a_lock_is_put_back(attacked: AttackedStore) -> None:
-    """The writer puts back a start that the environment kept while it was locked and that was carried out since, with
-    its inbox key and all scope keys of then. No second run starts.
+    """The writer puts back a start that a locked environment accepted and that was carried out later, with its inbox
+    key and all scope keys of that time. No second run starts.
     """
     async with _environment(attacked) as (engine, env):
         admin = engine.administration("ada")
@@ -131,8 +131,8 @@ async def _nobody() -> None:
 
 
 async def test_a_start_of_another_process_is_put_back(attacked: AttackedStore) -> None:
-    """The writer puts back a request to start a run that another process left and that was carried out since, with its
-    key. The run is there already; it does not start again.
+    """The writer puts back a request to start a run that was carried out, with its key. The run exists and does not
+    start again.
     """
     async with _environment(attacked) as (_, env):
         flow = await env.deploy("f", FLOW)

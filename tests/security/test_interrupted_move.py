@@ -91,8 +91,8 @@ _UNNOTICED = ("a message is deleted", "a request is deleted")
 
 @pytest.mark.parametrize("change", [*CHANGES] if LONG else ["a page is exchanged", "a run is deleted", *_UNNOTICED[:1]])
 async def test_the_source_is_changed_after_it_was_verified(attacked: AttackedStore, change: str) -> None:
-    """The writer changes rows of the source between its verification and the copy. The copy is compared with what was
-    verified; the move is refused and the environment stays where it was, where `verify` names the row.
+    """The writer changes rows of the source between its verification and the copy. The move is refused, because the
+    copy differs from what was verified. The environment stays in its place, where `verify` names the row.
     """
     async with attacked.keys.vault() as vault:
         await fill(vault)
@@ -132,8 +132,8 @@ async def test_an_earlier_row_is_put_back_at_the_source(attacked: AttackedStore)
 @pytest.mark.parametrize("step", ["verify the target", "switch"])
 @pytest.mark.parametrize("change", [*CHANGES] if LONG else ["a page is exchanged"])
 async def test_the_target_is_changed_before_the_switch(attacked: AttackedStore, change: str, step: str) -> None:
-    """The writer changes rows of the target after they were written there. Before they are verified, the move is
-    refused; after that, `verify` names the row at the new place.
+    """The writer changes rows of the target after they were written. The move is refused if they are not verified yet.
+    Otherwise `verify` names the row in the new place.
     """
     async with attacked.keys.vault() as vault:
         await fill(vault)
@@ -151,8 +151,8 @@ async def test_the_target_is_changed_before_the_switch(attacked: AttackedStore, 
 
 
 async def test_a_store_is_planted_at_the_target(attacked: AttackedStore) -> None:
-    """The writer fills the place that the environment moves to with rows of its own before the move writes there. They
-    are replaced, or the move is refused.
+    """The writer fills the destination of a move with rows before the move writes there. They are replaced, or the move
+    is refused.
     """
     async with attacked.keys.vault() as vault:
         await fill(vault)
@@ -166,8 +166,8 @@ async def test_a_store_is_planted_at_the_target(attacked: AttackedStore) -> None
 async def test_a_move_that_died_and_whose_places_are_exchanged(
     attacked: AttackedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process of a move dies before the switch. The writer changes the source and leaves rows at the target; the
-    next attempt does not take them, and refuses the changed source.
+    """The process of a move dies before the switch. The writer changes the source and leaves rows at the target. The
+    next attempt ignores these rows and refuses the changed source.
     """
     async with attacked.keys.vault() as vault:
         await fill(vault)
@@ -195,8 +195,8 @@ async def test_a_move_that_died_and_whose_places_are_exchanged(
 
 
 async def test_the_source_is_put_back_after_the_move(tmp_path: Path, attacked: AttackedStore) -> None:
-    """The writer puts back the source as it was before the move, and the row that says where the environment is. The
-    environment does not open there: its keys were replaced.
+    """The writer puts back the source from before the move, and the row with the place of the environment. The
+    environment does not open there, because its keys were replaced.
     """
     async with attacked.keys.vault() as vault:
         await fill(vault)

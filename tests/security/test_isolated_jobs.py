@@ -1,4 +1,4 @@
-"""Scripts, maps, templates and schemas of a malicious maker, each run by its connector in a process of its own."""
+"""Scripts, maps, templates and schemas of a malicious maker. Each runs in a separate process."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ COSTLY = {
 
 @pytest.mark.parametrize("body", COSTLY.values(), ids=COSTLY)
 async def test_a_schema_that_costs_without_end(body: str) -> None:
-    """The maker gives a schema that unfolds to billions of states or refers to itself. It fails with a code, within the
+    """The maker gives a schema that expands to billions of states or refers to itself. It fails with a code, within the
     limits of its process.
     """
     schema = f"<xs:schema {XSD}>{body}</xs:schema>"
@@ -224,7 +224,7 @@ async def test_a_map_that_includes_what_is_outside(outside: Outside, kind: str) 
 
 
 async def test_a_map_that_calls_itself_for_ever() -> None:
-    """The maker's map calls a template that calls itself, and one that doubles a text. Both end within the limits."""
+    """The maker's map calls a recursive template, and one that doubles a text. Both end within the limits."""
     for body in (
         '<xsl:call-template name="t"/>',
         '<xsl:call-template name="d"><xsl:with-param name="x" select="\'xxxxxxxxxx\'"/></xsl:call-template>',
@@ -282,7 +282,7 @@ async def test_a_template_without_end(template: str) -> None:
 
 
 async def test_a_script_that_leaves_its_engine() -> None:
-    """The maker's script looks for the process, modules, files, workers and the network. There are none."""
+    """The maker's script searches for the process, modules, files, workers and the network. It finds none."""
     scripts = (
         "return this.constructor.constructor('return process')().env",
         "return (function(){}).constructor('return globalThis.process.mainModule')()",
@@ -299,7 +299,7 @@ async def test_a_script_that_leaves_its_engine() -> None:
 
 
 async def test_a_script_without_end() -> None:
-    """The maker's script fills the memory, recurses, or computes for ever. It fails with a code, within the limits of
+    """The maker's script fills the memory, recurses, or computes endlessly. It fails with a code, within the limits of
     its process.
     """
     scripts = (
@@ -317,8 +317,8 @@ async def test_a_script_without_end() -> None:
 
 
 async def test_a_script_that_changes_prototypes() -> None:
-    """The maker names an action `__proto__` and lets a script change `Object.prototype`. The context keeps its own
-    members, and the next script sees nothing of it.
+    """The maker names an action `__proto__`, and a script changes `Object.prototype`. The context keeps its members,
+    and the next script is not affected.
     """
     context = {"actions": {"__proto__": {"admin": True}, "constructor": {"outputs": 1}}, "workflow": {}}
     code = (

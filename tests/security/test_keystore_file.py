@@ -1,4 +1,4 @@
-"""Somebody who can write the keystore file, and does not know its passphrase."""
+"""A writer of the keystore file who does not know its passphrase."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def test_a_file_for_two_passphrases(tmp_path: Path) -> None:
 
 
 def test_damaged_and_wrong_are_one_answer(tmp_path: Path) -> None:
-    """The attacker changes the file and watches the errors to learn about the passphrase. A wrong passphrase, an
-    altered ciphertext and a content that is no keystore give the same error.
+    """The attacker changes the file and uses the errors to learn about the passphrase. A wrong passphrase, an altered
+    ciphertext and a content that is not a keystore give the same error.
     """
     path, told = tmp_path / "keystore.json", set()
     keystore(path, "first").add(ENVIRONMENT)
@@ -60,7 +60,7 @@ def test_damaged_and_wrong_are_one_answer(tmp_path: Path) -> None:
 
 
 def test_a_file_of_format_1(tmp_path: Path) -> None:
-    """No attack: a sealed file from before there were commitments opens, and commits to its key with the next write."""
+    """No attack: a sealed file of format 1, which has no commitment, opens, and gets one with the next write."""
     path = tmp_path / "keystore.json"
     keystore(path, "first").add(ENVIRONMENT)
     document = json.loads(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Definitions, scripts, packages and templates of a malicious maker: names, sizes and nesting that mean harm."""
+"""Definitions, scripts, packages and templates of a malicious maker, with harmful names, sizes and nesting."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_an_archive_entry_without_a_name() -> None:
 
 
 def test_a_flow_with_the_name_of_another_place(cli: Cli) -> None:
-    """The maker deploys flows whose names are paths, and somebody exports them. No name leaves the folder or the
-    archive that it is written to.
+    """The maker deploys flows whose names are paths, and another user exports them. No name leaves the folder or the
+    archive.
     """
     file = cli.flow("f", {"A": compose(1)})
     for number, name in enumerate(("../../evil", "/etc/passwd", "a/../../b", "..", "C:\\x", "x\x1b[2J\u202e", "CON")):
@@ -55,8 +55,8 @@ def test_a_flow_with_the_name_of_another_place(cli: Cli) -> None:
 
 
 def test_a_template_that_unfolds_without_end() -> None:
-    """The maker gives an ARM template, as Bicep writes it, that pads, repeats, doubles, nests or recurses without end.
-    What has no bounded value is left as text, and reading it stays cheap.
+    """The maker gives an ARM template, as Bicep writes it, that pads, repeats, doubles, nests or recurses endlessly.
+    Unbounded expressions stay text, and parsing stays cheap.
     """
     doubled = {f"v{n}": f"[concat(variables('v{n - 1}'), variables('v{n - 1}'))]" for n in range(1, 41)}
     nested = {f"v{n}": f"[createObject('a', variables('v{n - 1}'), 'b', variables('v{n - 1}'))]" for n in range(1, 41)}
@@ -116,8 +116,8 @@ NAMES = ("__proto__", "constructor", "__class__", "__init__", "toString", "hasOw
 
 
 def test_names_that_mean_something_to_a_language(cli: Cli) -> None:
-    """The maker names actions, variables, members and parameters like the inner parts of programming languages. They
-    are names like any other.
+    """The maker names actions, variables, members and parameters like internals of programming languages. They work
+    like other names.
     """
     actions: dict[str, Any] = {}
     for name in NAMES:
@@ -144,8 +144,8 @@ def test_names_that_mean_something_to_a_language(cli: Cli) -> None:
     [("A", "a", True), ("A B", "A_B", True), ("Straße", "STRASSE", False), ("\u00e9", "e\u0301", False)],
 )
 def test_names_that_collide(cli: Cli, first: str, second: str, refused: bool) -> None:
-    """The maker gives two actions names that differ in case, in spaces, or in how Unicode writes them. Names that
-    expressions cannot tell apart are refused; the others stay apart.
+    """The maker gives two actions names that differ in case, in spaces, or in Unicode normalisation. Names that
+    expressions cannot distinguish are refused; the others stay distinct.
     """
     file = cli.flow("f", {first: compose(1), second: compose(2, first), "R": compose(f"@outputs('{second}')", second)})
     checked = cli("check", file, "--json").json
@@ -169,8 +169,8 @@ DOUBLED = {
 
 @pytest.mark.parametrize("doubled", DOUBLED.values(), ids=DOUBLED)
 async def test_a_variable_that_doubles(tmp_path: Path, doubled: str) -> None:
-    """The maker's flow doubles a value again and again. It fails with a code at the limit of a value, long before
-    memory is used up.
+    """The maker's flow doubles a value repeatedly. It fails with a code at the size limit of a value, long before
+    memory is exhausted.
     """
     steps: dict[str, Any] = {"N": compose(doubled)}
     steps["S"] = {"type": "SetVariable", "inputs": {"name": "v", "value": "@outputs('N')"}}
@@ -196,7 +196,7 @@ async def test_a_variable_that_doubles(tmp_path: Path, doubled: str) -> None:
 
 
 async def test_a_script_that_doubles_a_text(tmp_path: Path) -> None:
-    """The maker's desktop script doubles a text sixty times. It fails with a code at the limit of a value's size."""
+    """The maker's desktop script doubles a text sixty times. It fails with a code at the size limit of a value."""
     script = (
         "SET Text TO $'''xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'''\n"
         "LOOP I FROM 1 TO 60 STEP 1\n    SET Text TO $'''%Text%%Text%'''\nEND\n"
@@ -214,7 +214,7 @@ async def test_a_script_that_doubles_a_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("days", [36_501, 2**31 - 1, 2**63, 10**30])
 def test_a_number_of_days_beyond_the_calendar(cli: Cli, days: int) -> None:
-    """A command gets a number of days that leads past the year 9999. It is refused before anything is written."""
+    """A command gets a number of days that leads past the year 9999. It is refused before it writes anything."""
     assert cli("flow", "deploy", cli.flow("f", {"A": compose(1)})).code == 0
     refused = cli("backup", "create", "b", "--expires", str(days), "--json")
     assert (refused.code, "InternalError" in refused.out + refused.err) == (2, False)
@@ -241,8 +241,8 @@ READERS: dict[str, dict[str, Any]] = {
 
 
 def test_an_error_that_quotes_a_secret(cli: Cli) -> None:
-    """The maker reads secured values in ways that fail, so that the error quotes them. Who looks at the run, live or
-    later, sees errors without the values.
+    """The maker reads secured values in ways that fail, so that the error quotes them. The run shows errors without the
+    values, live and later.
     """
     secured = {"runtimeConfiguration": {"secureData": {"properties": ["inputs", "outputs"]}}}
     actions: dict[str, Any] = {"S": {**compose(SECRET + "x"), **secured}}

@@ -37,8 +37,8 @@ def history(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_random_rows_in_a_file(runner: asyncio.Runner, history: History) -> None:
-    """The writer puts back, deletes, swaps and splices random rows of both stores, key rows included. What is served
-    is right, is refused, or is published in the threat model.
+    """The writer puts back, deletes, swaps and mixes random rows of both stores, including key rows. Sealflow serves
+    the right data, refuses, or does what the threat model lists.
     """
     allowed = published()
 
@@ -62,7 +62,7 @@ def test_random_rows_in_a_schema(runner: asyncio.Runner, tmp_path: Path) -> None
 
 
 def test_every_table_is_attacked(runner: asyncio.Runner, history: History) -> None:
-    """No attack: the history has rows in the tables that the schema has, so that the random changes reach them."""
+    """No attack: the honest history has rows in every table of the schema, so that random changes reach them."""
     environment, control = history.moments[-1]
     assert {"runs", "pages", "keys", "sealed_inbox", "key_state"} <= environment.keys()
     assert {"audit", "assignments", "operations", "keys", "environments"} <= control.keys()

@@ -1,4 +1,4 @@
-"""Whatever a program keeps of an environment gives nothing of it after the key is revoked."""
+"""After the key is revoked, the objects that a program keeps return no data of the environment."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ async def _answer(work: Callable[[], Any]) -> Any:
 
 
 async def test_every_kept_object_and_method_is_refused(tmp_path: Path, database: str | None) -> None:
-    """A program keeps every handle, value and iterator of the API over a lock. Each method, each further piece and each
-    field raises EnvironmentLocked then; methods that need no key are listed in the test.
+    """A program keeps every handle, value and iterator of the API during a lock. Each method, each further element and
+    each field then raises EnvironmentLocked. The test lists methods that need no key.
     """
     async with revocable(tmp_path, {"http": _subscribed}, database=database) as world:
         kept = _Kept(world)
@@ -171,8 +171,8 @@ async def test_every_kept_object_and_method_is_refused(tmp_path: Path, database:
 async def test_handles_work_again_after_the_unlock_and_values_have_to_be_read_again(
     tmp_path: Path, database: str | None
 ) -> None:
-    """A program goes on with its handles when the key is given again. What it had read before stays empty, and an
-    iterator that it had begun does not go on.
+    """A program continues to use its handles when the key is granted again. Values that it read before stay empty, and
+    a started iterator does not continue.
     """
     async with revocable(tmp_path, {"http": _subscribed}, database=database) as world:
         kept = _Kept(world)
@@ -194,8 +194,8 @@ async def test_handles_work_again_after_the_unlock_and_values_have_to_be_read_ag
 
 
 async def test_iterators_stop_when_another_thread_has_dropped_the_keys(tmp_path: Path) -> None:
-    """A program reads on without ever giving the event loop a turn, and the guard in another thread drops the keys. The
-    next piece of each iterator raises EnvironmentLocked, although it was read before.
+    """A program reads without yielding to the event loop, and the guard in another thread drops the keys. The next
+    element of each iterator raises EnvironmentLocked, although it was already loaded.
     """
     async with revocable(tmp_path, {"http": _subscribed}) as world:
         kept = _Kept(world)
@@ -226,8 +226,8 @@ def _needles(keyring: Keyring, row: KeyRow) -> dict[str, bytes]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_a_search_through_the_memory_of_a_locked_process(tmp_path: Path, database: str | None) -> None:
-    """The reader keeps everything of a run over a lock, then searches the whole memory of the process from another one.
-    No key of the customer's domain is left, and of the plain values at most a few copies in memory that was freed.
+    """The reader keeps all data of a run during a lock and searches the memory of the process from another process. It
+    finds no key of the customer's domain, and at most a few copies of plain values in freed memory.
     """
     plain = {name: f"{name}-{os.urandom(12).hex()}" for name in ("definition", "input")}
     definition = json.loads(json.dumps(FLOW).replace(CANARY, plain["definition"]))

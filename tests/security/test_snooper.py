@@ -1,5 +1,5 @@
-"""What lies on the disk, in process lists and in environments while flows run and after they crashed, searched for
-planted texts in every usual encoding.
+"""The disk, process lists and environments are searched for planted texts in every usual encoding, while flows run and
+after they crash.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def shown(pids: set[int]) -> dict[str, bytes]:
 @linux
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 async def test_the_profile_of_a_browser(tmp_path: Path, folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The snooper searches profiles, caches and temporary files of the browser that a desktop flow has open, and its
-    processes' arguments, while it is open and afterwards. Pages, cookies, storage and what was typed stay in memory.
+    """The snooper searches profiles, caches, temporary files and process arguments of the browser of a desktop flow,
+    while it is open and afterwards. Pages, cookies, storage and typed text stay in memory.
     """
     monkeypatch.setattr("sealflow.connectors.desktop.web.browser.SECONDS", 60.0)
     server = Server(react)
@@ -131,8 +131,8 @@ async def test_the_profile_of_a_browser(tmp_path: Path, folders: Path, monkeypat
 
 @linux
 async def test_the_process_of_a_job(folders: Path) -> None:
-    """The snooper reads the arguments, the environment and the open files of the process that runs a script, while it
-    runs. Code and values go through a pipe and are in none of them; nor is anything of the parent's environment.
+    """The snooper reads the arguments, the environment and the open files of the process that runs a script. Code and
+    values go through a pipe and are in none of them. Neither is the environment of the parent.
     """
     os.environ["SNOOPED"] = C["a job"]
     try:
@@ -158,7 +158,7 @@ async def test_the_process_of_a_job(folders: Path) -> None:
 @linux
 def test_a_command_that_is_killed_at_any_moment(place: Place) -> None:
     """The snooper searches the store, temporary files and configuration after a command was killed before and after
-    each commit of a run with values of all sizes. Nothing of it is in the clear.
+    each commit of a run with values of all sizes. It finds no plain data.
     """
     sizes = (1, 300, 9_000, 40_000)
     actions: dict[str, Any] = {}

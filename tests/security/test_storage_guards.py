@@ -33,8 +33,8 @@ async def _begun(attacked: AttackedStore) -> bytes:
 
 @pytest.mark.parametrize("cut", [True, False])
 async def test_a_history_is_cut_behind_its_snapshot_and_the_head_put_back(attacked: AttackedStore, cut: bool) -> None:
-    """The writer keeps the snapshot of a run, puts back its row from before and deletes the pages that came after it.
-    The run does not resume from the snapshot.
+    """The writer keeps the snapshot of a run, puts back its earlier row and deletes the later pages. The run does not
+    resume from the snapshot.
     """
     await _begun(attacked)
     copy = await attacked.copy("runs")
@@ -64,8 +64,8 @@ async def test_a_history_is_cut_behind_its_snapshot_and_the_head_put_back(attack
 
 
 async def test_a_key_counts_its_seals_over_every_opening(attacked: AttackedStore) -> None:
-    """Not an attack: a run is opened again and again, from its snapshot too. Its key never counts fewer seals than it
-    has made, so that no key seals more than it may.
+    """No attack: a run is opened repeatedly, also from its snapshot. The count of its key never decreases, so that no
+    key exceeds its limit.
     """
     await _begun(attacked)
     made = 0
@@ -84,8 +84,8 @@ async def test_a_key_counts_its_seals_over_every_opening(attacked: AttackedStore
 
 
 async def test_a_closed_log_takes_nothing(attacked: AttackedStore) -> None:
-    """Not an attack: a log that was closed since its run was handed over is still held by somebody. It seals neither
-    records, snapshots nor large values.
+    """No attack: a program still holds the closed log of a run that was handed over. It writes neither records,
+    snapshots nor large values.
     """
     await _begun(attacked)
     async with attacked.keys.vault() as vault:
@@ -100,7 +100,7 @@ async def test_a_closed_log_takes_nothing(attacked: AttackedStore) -> None:
 
 
 async def test_a_log_whose_commit_failed_is_closed(attacked: AttackedStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not an attack: a commit of a run fails. Its log says that it is closed, and seals nothing more."""
+    """No attack: a commit of a run fails. Its log is closed and writes nothing more."""
     await _begun(attacked)
     async with attacked.keys.vault() as vault:
         log = await vault.open_run(RUN)
@@ -118,7 +118,7 @@ async def test_a_log_whose_commit_failed_is_closed(attacked: AttackedStore, monk
 
 
 async def test_the_first_pages_of_a_history_are_gone(attacked: AttackedStore) -> None:
-    """The writer deletes the first page of a run. Reading says that pages are missing, before it opens any."""
+    """The writer deletes the first page of a run. Readers report missing pages before they open any page."""
     await _begun(attacked)
     await attacked.changed("DELETE FROM pages WHERE seq = 1")
     async with attacked.keys.vault() as vault:
@@ -127,9 +127,7 @@ async def test_the_first_pages_of_a_history_are_gone(attacked: AttackedStore) ->
 
 
 async def test_a_flow_is_shredded_while_its_oldest_run_is_in_flight(attacked: AttackedStore) -> None:
-    """An administrator shreds a flow whose oldest run has not ended. It is refused before any of its ended runs is
-    gone.
-    """
+    """An administrator shreds a flow whose oldest run has not ended. It is refused before any ended run is deleted."""
     flow = await _begun(attacked)
     async with attacked.keys.vault() as vault:
         for number in range(1, 4):
@@ -142,9 +140,7 @@ async def test_a_flow_is_shredded_while_its_oldest_run_is_in_flight(attacked: At
 
 
 def test_keys_that_were_forgotten_are_not_in_their_objects() -> None:
-    """Somebody still holds the objects of forgotten keys. Nothing that could open, find or certify anything is in
-    them.
-    """
+    """A program still holds the objects of dropped keys. They contain nothing that can open, find or certify data."""
     key = EnvironmentKey(random_key(), b"e" * 16, Role.ENVIRONMENT, Domain.SERVICE, 1)
     scope, _ = key.new_scope(Kind.RUN, RUN)
     held = [key._key, key._index, key._mac, key._wrap, scope._aead, scope._inner, scope._outer]
@@ -157,8 +153,8 @@ def test_keys_that_were_forgotten_are_not_in_their_objects() -> None:
 
 
 def test_a_key_row_names_another_key_than_it_wraps() -> None:
-    """Somebody with the wrapping key wraps a scope key under the id of another. The row is refused: the id is compared
-    with the key itself.
+    """A holder of the wrapping key wraps a scope key under the id of another one. The row is refused, because the id is
+    compared with the key.
     """
     key = EnvironmentKey(random_key(), b"e" * 16, Role.ENVIRONMENT, Domain.SERVICE, 1)
     honest, _ = key.new_scope(Kind.RUN, RUN)
@@ -169,7 +165,7 @@ def test_a_key_row_names_another_key_than_it_wraps() -> None:
 
 
 def test_a_record_is_ascribed_to_no_key_but_its_own() -> None:
-    """A record says by which key it was sealed. No other key claims it, nor one that is cut."""
+    """A record names the key that sealed it. No other key accepts it, and no key accepts a truncated record."""
     key = EnvironmentKey(random_key(), b"e" * 16, Role.ENVIRONMENT, Domain.SERVICE, 1)
     (own, _), (other, _) = key.new_scope(Kind.RUN, RUN), key.new_scope(Kind.RUN, RUN)
     record = own.seal(own.place(1, RUN), 1, 0, b"x")

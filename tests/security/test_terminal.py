@@ -1,4 +1,4 @@
-"""Text that others wrote and a terminal: no command sends a control character, whatever a name or a value holds."""
+"""Names and values contain control characters. No command sends one to the terminal."""
 
 from __future__ import annotations
 
@@ -171,8 +171,8 @@ def test_no_command_sends_control_characters(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Every name, value, error and file that others wrote holds escape sequences; each command shows them escaped, and
-    what it prints with --json is JSON.
+    """Every name, value, error and file contains escape sequences. Each command prints them escaped, and with --json
+    prints JSON.
     """
     command = COMMANDS[path]
     as_json = any("--json" in each.opts for each in command.params)
@@ -194,7 +194,7 @@ def test_no_command_sends_control_characters(
 
 
 def test_the_names_of_the_world_are_shown(template: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """A hostile name is not dropped: its characters are shown as escapes."""
+    """A hostile name is not omitted: its characters are shown as escapes."""
     _enter(template, monkeypatch)
     for line in (["env", "list"], ["flow", "list", "-e", NAME], ["connection", "list", "-e", NAME], ["policy", "list"]):
         main(line)
@@ -206,7 +206,7 @@ def test_the_names_of_the_world_are_shown(template: Path, monkeypatch: pytest.Mo
 
 
 def test_log_lines_are_escaped(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log line quotes a hostile name; what no handler of the program takes goes to stderr escaped."""
+    """A log line quotes a hostile name. Without a log handler in the program, it goes to stderr escaped."""
     main(["eval", "@add(1, 2)"])
     main(["env", "list", "--home", "nothing"])
     assert logging.lastResort is not None
@@ -238,7 +238,7 @@ class _Terminal(io.TextIOWrapper):
 def test_content_as_it_is_does_not_go_to_a_terminal(
     line: list[str], template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """Content that holds escape sequences is written to '-': a terminal is refused it, a pipe gets it."""
+    """Content with escape sequences is written to '-': a terminal does not get it, a pipe does."""
     folder = tmp_path / "place"
     shutil.copytree(template, folder)
     _enter(folder, monkeypatch)
@@ -252,7 +252,7 @@ def test_content_as_it_is_does_not_go_to_a_terminal(
 
 
 def test_a_terminal_in_colour_gets_our_colours_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A painted text and a plain one hold escape sequences: the only sequence sent is the colour that was asked for."""
+    """A coloured text and a plain one contain escape sequences: the only sequence sent is the requested colour."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     sent = io.BytesIO()
@@ -266,7 +266,7 @@ def test_a_terminal_in_colour_gets_our_colours_and_no_others(monkeypatch: pytest
 
 @given(st.text(st.characters(codec=None, exclude_categories=())))
 def test_whatever_a_text_holds_it_is_shown_without_controls(text: str) -> None:
-    """A text of any characters, lone surrogates too, is shown without a control character, and unchanged as JSON."""
+    """A text of any characters, also lone surrogates, is printed without control characters, and unchanged as JSON."""
     assert not _unsafe(printable.printable(text))
     line = printable.one_line(text)
     assert not _unsafe(line)

@@ -1,9 +1,9 @@
-"""Makes docs/why/attacks.md, the list of attacks, from the tests that perform them.
+"""Generate docs/why/attacks.md, the list of attacks, from the tests that perform them.
 
-    python tests/support/attacks_page.py        writes the page; exits with 1 where an attack has no docstring
+    python tests/support/attacks_page.py        write the page; exit with 1 if an attack has no docstring
 
-In `tests/security` each test function is one attack, and its docstring is the entry. Attacks elsewhere are listed by
-`ELSEWHERE`; the names of their functions are the entries.
+Each test function of `tests/security`, and of the files that `ELSEWHERE` lists, is one attack. Its docstring is the
+entry.
 """
 
 from __future__ import annotations
@@ -11,25 +11,27 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "why" / "attacks.md"
+WIDTH: Final = 100
+_WHOLE_WORDS: Final[dict[str, Any]] = {"break_long_words": False, "break_on_hyphens": False}
 COMMAND: Final = "python tests/support/attacks_page.py"
 
 ATTACKERS: Final = {
-    "The database writer": "Changes, deletes, repeats and puts back rows of the store, and has no key.",
-    "The holder of an earlier key": "Has the service's keystore and a copy from before a change of keys, and not the "
-    "key that is in use now.",
-    "The reader after a revocation": "Kept objects, connections and processes from the time when the key was still "
-    "granted.",
-    "The maker": "Writes definitions, scripts, packages and inputs, and has no right to the machine that runs them.",
-    "The snooper": "Reads every file, log, process list and memory dump that the system leaves behind, and has no key.",
+    "The database writer": "Can change, delete, repeat and put back rows of the store. Has no key.",
+    "The holder of an earlier key": "Has the service keystore and a copy from before a change of keys, but not the "
+    "current key.",
+    "The reader after a revocation": "Keeps objects, connections and processes from before the revocation.",
+    "The maker": "Writes definitions, scripts, packages and inputs. Has no access to the machine that runs them.",
+    "The snooper": "Reads every file, log, process list and memory dump. Has no key.",
 }
-"""Each attacker and what it has."""
+"""Each attacker, with its abilities."""
 
 FILES: Final = {
     "tests/security/test_database_writer.py": "The database writer",
@@ -45,7 +47,7 @@ FILES: Final = {
     "tests/security/test_core_files.py": "The snooper",
     "tests/security/test_keystore_file.py": "The database writer",
 }
-"""Whose attacks a file holds. All other files of `tests/security` are the maker's."""
+"""The attacker of each file. All other files of `tests/security` belong to the maker."""
 
 ELSEWHERE: Final = {
     "tests/acceptance/test_tampering.py": "The database writer",
@@ -63,20 +65,21 @@ ELSEWHERE: Final = {
     "tests/acceptance/test_desktop_canary.py": "The snooper",
     "tests/unit/test_storage_canary.py": "The snooper",
 }
-"""Files of tests beside `tests/security` that attack."""
+"""Files with attacks outside `tests/security`."""
 
 _HEAD: Final = f"""# Attacks
 
-Every attack that the test suite performs, by attacker. Each entry is one test: what the attacker does, and what must
-happen. What no test can refuse is on the page about [what the encryption is for](threat-model.md).
+This page lists every attack that the test suite performs, by attacker. Each entry is one test: what
+the attacker does, and what must happen. The [threat model](threat-model.md) lists what no software
+can prevent.
 
-This page is made from the tests by `{COMMAND}`.
+The page is generated from the tests with `{COMMAND}`.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """A test that attacks, and what it says of itself. `told` is empty where it has no docstring."""
+    """A test that attacks. `told` is its docstring, or empty."""
 
     name: str
     told: str
@@ -103,10 +106,9 @@ def files() -> list[File]:
 
 def _file(path: str, attacker: str) -> File:
     tree = ast.parse((ROOT / path).read_text("utf-8"))
-    own = path.startswith("tests/security/")
     lists = dict(_lists(tree))
     attacks = tuple(
-        Attack(node.name, _paragraph(ast.get_docstring(node)) if own else "", tuple(_cases(node, lists)))
+        Attack(node.name, _paragraph(ast.get_docstring(node)), tuple(_cases(node, lists)))
         for node in _functions(tree)
         if node.name.startswith("test_")
     )
@@ -148,14 +150,8 @@ def _cases(node: ast.FunctionDef | ast.AsyncFunctionDef, lists: dict[str, tuple[
 
 
 def undescribed(found: list[File]) -> list[str]:
-    """Return the attacks of `tests/security` without a docstring."""
-    return [
-        f"{file.path}::{attack.name}"
-        for file in found
-        if file.path.startswith("tests/security/")
-        for attack in file.attacks
-        if not attack.told
-    ]
+    """Return the attacks without a docstring."""
+    return [f"{file.path}::{attack.name}" for file in found for attack in file.attacks if not attack.told]
 
 
 def page(found: list[File]) -> str:
@@ -167,7 +163,7 @@ def page(found: list[File]) -> str:
         text += f"\n## {who}\n\n{has}\n"
         for file in found:
             if file.attacker == who and file.attacks:
-                text += f"\n### {_title(file)}\n\n{file.told}\n\n"
+                text += f"\n### {_title(file)}\n\n{textwrap.fill(file.told, WIDTH, **_WHOLE_WORDS)}\n\n"
                 text += "".join(_entry(attack) for attack in file.attacks)
     return text
 
@@ -178,12 +174,8 @@ def _title(file: File) -> str:
 
 
 def _entry(attack: Attack) -> str:
-    told = attack.told
-    if not told:
-        words = attack.name.removeprefix("test_").replace("_", " ")
-        told = f"{words[0].upper()}{words[1:]}."
     cases = f" Cases: {'; '.join(each.replace('|', '/') for each in attack.cases)}." if attack.cases else ""
-    return f"- {told}{cases}\n"
+    return textwrap.fill(f"- {attack.told}{cases}", WIDTH, subsequent_indent="  ", **_WHOLE_WORDS) + "\n"
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
-"""Whatever is done to a definition, the checker answers with problems, soon; and what it accepts runs to an end.
+"""The checker reports the problems of any changed definition in bounded time. A definition that it accepts runs to an
+end.
 
 Definitions that use every action are changed at random places: other values, other types, other names, things left
 out, things moved into one another. What is refused then is refused with problems; what is let through is built and run
@@ -322,6 +323,7 @@ def end_of(flow: dict[str, Any], body: Any) -> str:
 @settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(changed(), st.sampled_from((None, {"value": [{"name": "a"}]}, [1], "text")))
 def test_a_changed_definition_is_refused_with_problems_or_runs_to_an_end(flow: Any, body: Any) -> None:
+    """A definition is changed at random. It is refused with problems, or it runs to an end."""
     problems = examined(flow)
     if problems is not None and not any(problem.severity == "error" for problem in problems):
         assert end_of(flow, body)
@@ -329,6 +331,7 @@ def test_a_changed_definition_is_refused_with_problems_or_runs_to_an_end(flow: A
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_the_flows_that_are_changed_are_sound_and_run(flow: dict[str, Any]) -> None:
+    """No attack: the flows that are changed are valid and run."""
     problems = examined(flow)
     assert problems is not None
     assert [problem for problem in problems if problem.severity == "error"] == []
@@ -362,6 +365,7 @@ HUGE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("actions", HUGE.values(), ids=HUGE)
 def test_what_is_huge_is_answered(actions: dict[str, Any]) -> None:
+    """A definition is very large. The checker still reports its problems."""
     problems = examined({"triggers": {"manual": {"type": "Request"}}, "actions": actions})
     assert problems is not None
     assert all(len(problem.message) < 200_000 for problem in problems)
@@ -406,6 +410,7 @@ ODD: dict[str, Any] = {
 
 @pytest.mark.parametrize("flow", ODD.values(), ids=ODD)
 def test_what_exports_leave_out_or_write_oddly_is_taken(flow: dict[str, Any]) -> None:
+    """No attack: unusual forms that exports write are accepted."""
     problems = examined(flow)
     assert problems is not None
     assert [problem for problem in problems if problem.severity == "error"] == []
@@ -414,5 +419,6 @@ def test_what_exports_leave_out_or_write_oddly_is_taken(flow: dict[str, Any]) ->
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
 def test_the_report_does_not_depend_on_the_encoding(encoding: str) -> None:
+    """The encoding of a file does not change the reported problems."""
     text = json.dumps(CONTROL, ensure_ascii=False)
     assert report(text.encode(encoding), "f") == report(text, "f")

@@ -1,4 +1,4 @@
-"""Ways out of the allowed folders that a flow, an archive or a document may try."""
+"""A flow, an archive or a document tries to leave the allowed folders."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def zipped(path: Path, **members: str) -> None:
 
 
 async def test_a_folder_to_read_inside_of_one_to_write_is_only_read(nested: World) -> None:
+    """A read-only folder is inside a writable one. The flow cannot write to it."""
     assert (await nested.do("File.ReadTextFromFile.ReadText", File="C:\\inner\\kept.txt"))["Content"] == "kept"
     denied = "AccessDeniedError"
     await nested.fails(denied, "File.WriteText", File="C:\\inner\\kept.txt", TextToWrite="x")
@@ -80,6 +81,7 @@ async def _copied_over(nested: World) -> None:
 
 
 async def test_a_pattern_does_not_pick_up_links_that_leave(world: World) -> None:
+    """A file pattern matches links that lead out of the folder. The action is refused."""
     (world.outside / "secret.txt").write_text("s")
     (world.folder / "link.txt").symlink_to(world.outside / "secret.txt")
     (world.folder / "to").mkdir()
@@ -89,6 +91,7 @@ async def test_a_pattern_does_not_pick_up_links_that_leave(world: World) -> None
 
 
 async def test_a_copied_folder_is_not_written_through_links(world: World) -> None:
+    """The destination of a copied folder contains links that lead out. Nothing is written through them."""
     world.file("a/way/f.txt", "new")
     (world.folder / "b" / "a").mkdir(parents=True)
     (world.folder / "b" / "a" / "way").symlink_to(world.outside)
@@ -102,6 +105,7 @@ async def test_a_copied_folder_is_not_written_through_links(world: World) -> Non
 
 
 async def test_an_ending_that_is_added_is_judged_too(world: World) -> None:
+    """An action adds a file extension, and that name is a link that leads out. It is refused."""
     for suffix in ("xlsx", "docx"):
         (world.folder / f"report.{suffix}").symlink_to(world.outside / f"new.{suffix}")
     book = (await world.do("Excel.LaunchExcel.Launch"))["Instance"]
@@ -116,11 +120,13 @@ async def test_an_ending_that_is_added_is_judged_too(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\ud800", "a\0b"])
 async def test_names_that_no_file_has(world: World, name: str) -> None:
+    """A flow uses a name that no file can have. The action fails with its own error."""
     await world.fails("InvalidPathError", "File.IfFile.Exists", File=f"C:\\{name}")
     await world.fails("InvalidPathError", "File.WriteText", File=f"C:\\{name}", TextToWrite="x")
 
 
 async def test_a_pipe_is_not_waited_for(world: World) -> None:
+    """A flow reads a named pipe. The action fails and does not wait."""
     os.mkfifo(world.folder / "pipe")
     await world.fails("FileNotFoundError", "File.ReadTextFromFile.ReadText", File="C:\\pipe")
     await world.fails("FileNotFoundError", "Cryptography.HashFromFile", FileToHash="C:\\pipe")
@@ -135,6 +141,7 @@ async def test_a_pipe_is_not_waited_for(world: World) -> None:
 
 
 async def test_an_archive_is_not_added_to_itself(world: World) -> None:
+    """A flow packs a folder that contains the archive. The archive is left out."""
     world.file("d/a.txt", "a")
     await world.do("Compression.ZipFiles", ArchivePath="C:\\d\\all.zip", FilesOrFoldersToZip="C:\\d")
     with zipfile.ZipFile(world.folder / "d" / "all.zip") as archive:
@@ -142,6 +149,7 @@ async def test_an_archive_is_not_added_to_itself(world: World) -> None:
 
 
 async def test_a_damaged_archive_is_an_error_of_the_action(world: World) -> None:
+    """A flow unpacks a damaged archive. The action fails with its own error."""
     with zipfile.ZipFile(world.folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.txt", "abc" * 1000)
     data = bytearray((world.folder / "a.zip").read_bytes())
@@ -153,6 +161,7 @@ async def test_a_damaged_archive_is_an_error_of_the_action(world: World) -> None
 
 
 async def test_a_document_that_unfolds_without_end_is_not_opened(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flow opens a document that unpacks to a huge size. It is refused."""
     monkeypatch.setattr(packaged, "MOST_UNFOLDED", 1000)
     for name, action in (("a.xlsx", "Excel.LaunchExcel.LaunchAndOpen"), ("a.docx", "Word.LaunchWord.Launch")):
         with zipfile.ZipFile(world.folder / name, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -161,6 +170,7 @@ async def test_a_document_that_unfolds_without_end_is_not_opened(world: World, m
 
 
 async def test_what_is_no_document(world: World) -> None:
+    """A flow opens a file that is not a document. The action fails with its own error."""
     zipped(world.folder / "a.docx", word__document_xml="<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;")
     world.file("b.docx", "text")
     for name in ("a.docx", "b.docx", "none.docx"):
@@ -168,6 +178,7 @@ async def test_what_is_no_document(world: World) -> None:
 
 
 async def test_a_sheet_with_corners_far_apart_costs_what_it_holds(world: World) -> None:
+    """A worksheet has two cells at opposite corners. It takes only the memory of its cells."""
     book = Workbook()
     book.active["A1"] = 1  # type: ignore[index]
     book.active["XFD1048576"] = 2  # type: ignore[index]
@@ -181,6 +192,7 @@ async def test_a_sheet_with_corners_far_apart_costs_what_it_holds(world: World) 
 
 
 async def test_texts_that_documents_cannot_hold(world: World) -> None:
+    """A flow writes control characters to a document. The action fails with its own error."""
     book = (await world.do("Excel.LaunchExcel.Launch"))["Instance"]
     await world.fails(
         "FailedToWriteValueToExcelError", "Excel.WriteToExcel.WriteCell", Instance=book, Value="\x01", Column=1, Row=1
@@ -208,6 +220,7 @@ async def test_texts_that_documents_cannot_hold(world: World) -> None:
     ],
 )
 async def test_a_statement_does_not_leave_its_database(world: World, statement: str) -> None:
+    """A SQL statement attaches another file or loads an extension. It fails."""
     text = "Driver={SQLite3 ODBC Driver};Database=C:\\a.db"
     run = "Database.ExecuteSqlStatement.ConnectAndExecute"
     await world.fails("ErrorInSQLStatementError", run, ConnectionString=text, Statement=statement)
@@ -215,6 +228,7 @@ async def test_a_statement_does_not_leave_its_database(world: World, statement: 
 
 @pytest.mark.parametrize("database", ["../outside/a.db", "file:/etc/passwd?mode=ro", "/etc/passwd", "C:\\..\\a.db"])
 async def test_a_database_is_in_an_allowed_folder(world: World, database: str) -> None:
+    """A connection string names a database outside the allowed folders. It is refused."""
     text = f"Driver={{SQLite3 ODBC Driver}};Database={database}"
     with pytest.raises(Exception, match=r"may not|could be opened"):
         await world.do("Database.Connect.Connect", ConnectionString=text)
@@ -222,6 +236,9 @@ async def test_a_database_is_in_an_allowed_folder(world: World, database: str) -
 
 
 async def test_a_database_server_is_judged_like_any_address(world: World) -> None:
+    """A connection string names a metadata service. The egress policy refuses it, and the error does not contain the
+    password.
+    """
     world.session.egress = Egress()
     text = "Driver={PostgreSQL Unicode};Server=169.254.169.254;Uid=u;Pwd=planted"
     failure = await world.fails("EgressRefused", "Database.Connect.Connect", ConnectionString=text)
@@ -232,6 +249,7 @@ async def test_a_database_server_is_judged_like_any_address(world: World) -> Non
 
 
 async def test_a_program_allowed_by_name_is_the_systems(tmp_path: Path) -> None:
+    """A flow starts its own file with the name of an allowed program. The program of the system runs."""
     world = World(tmp_path, applications=frozenset({"true"}))
     marker = world.folder / "ran"
     own = world.file("true", f"#!/bin/sh\ntouch {marker}\n")
@@ -242,6 +260,7 @@ async def test_a_program_allowed_by_name_is_the_systems(tmp_path: Path) -> None:
 
 
 async def test_a_flow_does_not_say_what_a_program_loads(world: World) -> None:
+    """A flow sets environment variables such as `LD_PRELOAD` and `PATH`. Programs do not get them."""
     for name in ("LD_PRELOAD", "ld_library_path", "PATH", "PYTHONPATH", "BASH_ENV", "Mine"):
         await world.do("System.SetEnvironmentVariable", Name=name, Value="x")
     assert _handed_on(world.session) == {"Mine": "x"}

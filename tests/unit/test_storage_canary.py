@@ -1,4 +1,4 @@
-"""Nothing that a flow knows lies on the disk or in the logs in the clear: canaries are planted and searched for."""
+"""Texts planted in a store are searched for on the disk and in logs. None is found."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def found(files: dict[str, bytes]) -> list[tuple[str, str]]:
 
 
 def test_the_search_finds_what_is_there() -> None:
+    """No attack: the search finds planted texts in every encoding."""
     for form, needle in FORMS.items():
         assert (("x", form)) in found({"x": b"before " + needle + b" after"})
 
@@ -48,6 +49,7 @@ async def test_no_canary_is_found(
     capfd: pytest.CaptureFixture[str],
     passphrase: str | None,
 ) -> None:
+    """A store is used in every way. Its files and logs contain none of the texts."""
     caplog.set_level(logging.DEBUG)
     temporary = _folder(tmp_path / "tmp")
     for name in ("TMPDIR", "TMP", "TEMP", "SQLITE_TMPDIR"):

@@ -1,5 +1,5 @@
-"""The control store remembers how far the keys of each environment have come: no earlier copy of a store takes back a
-policy or a lock, neither one that is put back from outside nor a backup that is restored.
+"""The control store records the latest key state of each environment. An earlier copy of a store, put back from outside
+or restored from a backup, cannot undo a policy or a lock.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ async def refused_everywhere(kept: KeptStore) -> None:
     ids=["swap", "remove", "rotate", "data keys", "retire", "lock"],
 )
 async def test_an_earlier_store_is_refused_after_each_act(kept: KeptStore, act: Act) -> None:
+    """The writer puts back an environment's store from before an act on its keys. It is refused after each act."""
     copy = kept.keep()
     await kept.administer(act)
     kept.put_back(copy)
@@ -99,6 +100,7 @@ async def test_an_earlier_store_is_refused_after_each_act(kept: KeptStore, act: 
 
 
 async def test_a_store_of_before_the_policy_is_refused(kept: KeptStore) -> None:
+    """The writer puts back a store from before a policy. It is refused."""
     first = kept.keys.database()
     await kept.with_store(lambda store: store.create_environment("second"))
     (database,) = set(kept.keys.home.glob("environments/*/store.db")) - {first}
@@ -116,6 +118,7 @@ async def test_a_store_of_before_the_policy_is_refused(kept: KeptStore) -> None:
 
 
 async def test_the_row_of_before_a_lock_is_refused(kept: KeptStore) -> None:
+    """The writer puts back the row of the key state from before a lock. It is refused."""
     copy = kept.keep()
     await kept.administer(lambda acts: acts.lock(ENVIRONMENT))
     kept.put_back_rows(copy, {"key_state": "1"})
@@ -123,6 +126,7 @@ async def test_the_row_of_before_a_lock_is_refused(kept: KeptStore) -> None:
 
 
 async def test_the_row_of_before_an_unlock_locks_nothing_again(kept: KeptStore) -> None:
+    """The writer puts back the row of the key state from before an unlock. It does not lock the environment again."""
     await kept.administer(lambda acts: acts.lock(ENVIRONMENT))
     copy = kept.keep()
     await kept.administer(lambda acts: acts.unlock(ENVIRONMENT))
@@ -131,6 +135,7 @@ async def test_the_row_of_before_an_unlock_locks_nothing_again(kept: KeptStore) 
 
 
 async def test_a_restore_helps_where_an_earlier_store_was_put_back(kept: KeptStore) -> None:
+    """No attack: after an earlier store was put back, restoring a backup repairs the environment."""
     copy = kept.keep()
     await kept.administer(lambda acts: acts.rotate(ENVIRONMENT))
     file = kept.keys.folder / "backup"
@@ -144,6 +149,7 @@ async def test_a_restore_helps_where_an_earlier_store_was_put_back(kept: KeptSto
 
 
 async def test_the_control_store_follows_a_later_state_only(kept: KeptStore) -> None:
+    """The control store accepts only a later key state, and refuses another policy."""
     later = await kept_assignment(kept)
     async with kept.keys.administration() as acts:
         (row,) = await acts.store.backend.assignments()
@@ -156,6 +162,7 @@ async def test_the_control_store_follows_a_later_state_only(kept: KeptStore) -> 
 
 
 async def test_a_crash_before_the_floor_is_raised_is_repaired(kept: KeptStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No attack: a process dies before it records the new key state in the control store. The next one records it."""
     async with kept.keys.administration() as acts:
         with monkeypatch.context() as patch:
 
@@ -172,6 +179,7 @@ async def test_a_crash_before_the_floor_is_raised_is_repaired(kept: KeptStore, m
 
 
 async def test_an_assignment_of_before_there_were_floors_still_opens(kept: KeptStore) -> None:
+    """No attack: an assignment that an earlier version wrote opens, and the next act records the key state."""
     async with kept.keys.administration() as acts:
         store = acts.store
         (row,) = await store.backend.assignments()
@@ -221,6 +229,7 @@ EVE = Actor("eve", key_administrator=False)
 
 
 async def test_what_is_restored_goes_on_above_the_floor_under_its_policy(kept: KeptStore) -> None:
+    """A deleted environment is restored. Its key state is later than the recorded one, under the same policy."""
     file = await deleted(kept, lambda acts: acts.rotate(ENVIRONMENT))
     assert (await kept_assignment(kept)).floor == Floor(2, 0)
     await restored(kept, file, EVE)
@@ -233,6 +242,7 @@ async def test_what_is_restored_goes_on_above_the_floor_under_its_policy(kept: K
 
 
 async def test_locked_when_deleted_is_locked_when_restored(kept: KeptStore) -> None:
+    """An environment is deleted while it is locked, and restored. It is locked."""
     file = await deleted(kept, lambda acts: acts.lock(ENVIRONMENT))
     await restored(kept, file)
     with pytest.raises(EnvironmentLocked):
@@ -245,6 +255,7 @@ async def test_locked_when_deleted_is_locked_when_restored(kept: KeptStore) -> N
 
 
 async def test_unlocked_again_when_deleted_is_not_locked(kept: KeptStore) -> None:
+    """An environment is locked, unlocked, deleted and restored. It is not locked."""
     file = await deleted(kept, lambda acts: acts.lock(ENVIRONMENT), lambda acts: acts.unlock(ENVIRONMENT))
     await restored(kept, file)
     assert (await kept_assignment(kept)).floor == Floor(2, 2)
@@ -253,6 +264,7 @@ async def test_unlocked_again_when_deleted_is_not_locked(kept: KeptStore) -> Non
 
 @pytest.mark.parametrize("act", ["swap", "remove"])
 async def test_another_policy_comes_back_by_a_key_administrator_only(kept: KeptStore, act: str) -> None:
+    """A backup with another policy is restored. Only a key administrator can do this."""
     file = await deleted(
         kept, lambda acts: acts.apply("two", ENVIRONMENT) if act == "swap" else acts.remove(ENVIRONMENT)
     )
@@ -266,6 +278,7 @@ async def test_another_policy_comes_back_by_a_key_administrator_only(kept: KeptS
 
 
 async def test_a_backup_without_a_policy_does_not_take_it_away(kept: KeptStore) -> None:
+    """A backup from before a policy is restored. The policy stays."""
     await kept.administer(lambda acts: acts.remove(ENVIRONMENT))
     file = await deleted(kept, lambda acts: acts.apply("one", ENVIRONMENT))
     with pytest.raises(NotPermitted, match="key administrator"):
@@ -276,6 +289,9 @@ async def test_a_backup_without_a_policy_does_not_take_it_away(kept: KeptStore) 
 
 
 async def test_a_policy_that_is_gone_is_made_again(kept: KeptStore) -> None:
+    """A backup whose policy was deleted is restored. Only an administrator of the policy can do this, and the policy is
+    created again.
+    """
     file = await deleted(kept, lambda acts: acts.remove(ENVIRONMENT), lambda acts: acts.delete_policy("one"))
     with pytest.raises(NotPermitted):
         await restored(kept, file, EVE)
@@ -288,6 +304,7 @@ async def test_a_policy_that_is_gone_is_made_again(kept: KeptStore) -> None:
 
 
 async def test_what_is_restored_counts(kept: KeptStore) -> None:
+    """A restored environment counts towards the limit of its policy."""
     file = await deleted(kept)
     await kept.with_store(lambda store: store.create_environment("second"))
     await kept.administer(lambda acts: acts.apply("two", "second"))
@@ -297,6 +314,7 @@ async def test_what_is_restored_counts(kept: KeptStore) -> None:
 
 
 async def test_what_reconcile_would_put_on_record_counts(kept: KeptStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment whose assignment is not recorded yet counts towards the limit of its policy."""
     await kept.with_store(lambda store: store.create_environment("second"))
     async with kept.keys.administration(limit=1) as acts:
         with monkeypatch.context() as patch:
@@ -313,6 +331,7 @@ async def test_what_reconcile_would_put_on_record_counts(kept: KeptStore, monkey
 
 
 async def test_what_cannot_be_opened_is_deleted_and_its_last_state_is_kept(kept: KeptStore) -> None:
+    """An earlier store is put back and the environment is deleted. The control store keeps its latest key state."""
     copy = kept.keep()
     await kept.administer(lambda acts: acts.lock(ENVIRONMENT))
     before = await kept_assignment(kept)
@@ -325,6 +344,7 @@ async def test_what_cannot_be_opened_is_deleted_and_its_last_state_is_kept(kept:
 
 
 async def test_an_assignment_without_its_policy_is_found(kept: KeptStore) -> None:
+    """The writer deletes a policy that is in use. `verify` reports it."""
     kept.change("DELETE FROM policies", control=True)
     found = await kept.verify_control()
     assert {finding.at.split(" ")[0] for finding in found.findings} == {"assignments", "policies", "policy"}
@@ -338,6 +358,7 @@ async def test_an_assignment_without_its_policy_is_found(kept: KeptStore) -> Non
 
 
 async def test_a_missing_assignment_is_found(kept: KeptStore) -> None:
+    """The writer deletes the assignment of an environment. `verify` reports it."""
     kept.change("DELETE FROM assignments", control=True)
     found = {finding.at.split(" ")[0] for finding in (await kept.verify_control()).findings}
     assert found == {"assignment", "assignments", "audit", "key"}

@@ -1,4 +1,4 @@
-"""Whoever can write the database file cannot change, drop, repeat, reorder or exchange anything unnoticed."""
+"""A writer of the database file changes, deletes, repeats, reorders or exchanges rows. Every change is detected."""
 
 # ruff: noqa: E501 (one line a change)
 
@@ -112,6 +112,7 @@ async def place(tmp_path: Path) -> Place:
 
 
 async def test_nothing_changed_is_accepted(place: Place) -> None:
+    """No attack: an unchanged store is accepted."""
     await place.read_all()
 
 
@@ -160,6 +161,8 @@ HISTORY: dict[str, str] = {
 
 @pytest.mark.parametrize("sql", HISTORY.values(), ids=HISTORY)
 async def test_a_changed_history_is_refused_with_its_run_named(place: Place, sql: str) -> None:
+    """The writer changes the history of a run. It is refused, and the error names the run."""
+
     def change(connection: sqlite3.Connection) -> None:
         if "moved up" in _name(sql):
             connection.execute("DELETE FROM pages WHERE run = 1 AND seq = 5")
@@ -179,6 +182,8 @@ def _name(sql: str) -> str:
 
 
 async def test_two_pages_exchanged(place: Place) -> None:
+    """The writer exchanges two pages of a run."""
+
     def exchange(connection: sqlite3.Connection) -> None:
         for old, new in ((3, 1000), (5, 3), (1000, 5)):
             connection.execute("UPDATE pages SET seq = ? WHERE run = 1 AND seq = ?", (new, old))
@@ -190,7 +195,7 @@ async def test_two_pages_exchanged(place: Place) -> None:
 
 
 async def test_every_flipped_bit_of_a_stored_record_is_refused(place: Place) -> None:
-    """All bits of one page and its link, of a head and of a summary, as they lie in the file."""
+    """The writer flips each bit of a page, a link, a head and a summary. All are refused."""
     (path,) = (place.folder / "home" / "environments").glob("*/store.db")
     columns = [
         ("pages", "record", "run = 1 AND seq = 5"),
@@ -217,6 +222,7 @@ async def test_every_flipped_bit_of_a_stored_record_is_refused(place: Place) -> 
 
 
 async def test_every_flipped_bit_of_a_trigger_and_a_message_is_refused(place: Place) -> None:
+    """The writer flips each bit of a trigger and of a message. All are refused."""
     (path,) = (place.folder / "home" / "environments").glob("*/store.db")
     store, vault = await place.open()
     connection = sqlite3.connect(path, isolation_level=None)
@@ -319,6 +325,7 @@ OTHERS: dict[str, str] = {
 
 @pytest.mark.parametrize("sql", OTHERS.values(), ids=OTHERS)
 async def test_other_changes_are_refused(place: Place, sql: str) -> None:
+    """The writer changes other columns and rows. All changes are refused."""
     place.change(sql)
     with pytest.raises(IntegrityError):
         await place.read_all()
@@ -342,6 +349,7 @@ COLUMNS = {
 
 @pytest.mark.parametrize("table", COLUMNS)
 async def test_damaged_columns_are_refused_with_a_clear_error(place: Place, table: str) -> None:
+    """The writer stores values of any type in a column. The result is a storage error and no other error."""
     (path,) = (place.folder / "home" / "environments").glob("*/store.db")
     undamaged = path.read_bytes()
     for column in COLUMNS[table].split():
@@ -368,6 +376,7 @@ async def test_damaged_columns_are_refused_with_a_clear_error(place: Place, tabl
 
 
 async def test_names_are_not_exchanged(place: Place) -> None:
+    """The writer exchanges the name indexes of two flows. Both are refused."""
     store, vault = await place.open()
     await vault.put_flow("other", {"v": 9})
     await vault.close()
@@ -388,6 +397,9 @@ async def test_names_are_not_exchanged(place: Place) -> None:
 
 
 async def test_a_hidden_name_is_not_taken_for_missing(place: Place) -> None:
+    """The writer changes the name index of a flow, so that a search does not find it. Reading and deploying refuse in
+    place of reporting a missing flow.
+    """
     place.change("UPDATE flows SET name_index = zeroblob(16)")
     store, vault = await place.open()
     for call in (vault.flow("flow"), vault.put_flow("flow", {"v": 3}), vault.put_flow("new", {"v": 3})):
@@ -398,6 +410,9 @@ async def test_a_hidden_name_is_not_taken_for_missing(place: Place) -> None:
 
 
 async def test_a_flow_or_run_whose_key_is_there_is_not_taken_for_missing(place: Place) -> None:
+    """The writer deletes the row of a flow or run and leaves its key. It is reported as missing data and not as
+    unknown.
+    """
     store, vault = await place.open()
     flow = await vault.flow("flow")
     await vault.close()
@@ -417,6 +432,7 @@ async def test_a_flow_or_run_whose_key_is_there_is_not_taken_for_missing(place: 
 
 
 async def test_environments_are_not_exchanged(place: Place) -> None:
+    """The writer exchanges the name indexes of two environments. Both are refused."""
     store, vault = await place.open()
     await vault.close()
     await store.create_environment("b")
@@ -436,6 +452,7 @@ async def test_environments_are_not_exchanged(place: Place) -> None:
 
 
 async def test_an_environment_whose_key_is_there_is_not_taken_for_missing(place: Place) -> None:
+    """The writer deletes the row of an environment and leaves its key. Listing, opening and creating it are refused."""
     connection = sqlite3.connect(place.folder / "home" / "control.db", isolation_level=None)
     connection.execute("DELETE FROM environments")
     connection.close()
@@ -447,7 +464,9 @@ async def test_an_environment_whose_key_is_there_is_not_taken_for_missing(place:
 
 
 async def test_a_version_from_another_life_of_the_store_is_refused(place: Place) -> None:
-    """A store that was put back from a backup and deployed to again has sealed the same number twice."""
+    """The writer puts back a store from a backup to which another content was deployed under the same version number. A
+    run refuses the version that it did not start with.
+    """
     (path,) = (place.folder / "home" / "environments").glob("*/store.db")
     backup = path.read_bytes()
 
@@ -487,6 +506,7 @@ async def test_a_version_from_another_life_of_the_store_is_refused(place: Place)
 
 
 async def test_a_current_version_from_another_life_of_the_store_is_refused(place: Place) -> None:
+    """The same for the current version of a flow: its digest does not match, so it is refused."""
     (path,) = (place.folder / "home" / "environments").glob("*/store.db")
     backup = path.read_bytes()
     versions = []
@@ -508,6 +528,7 @@ async def test_a_current_version_from_another_life_of_the_store_is_refused(place
 
 
 async def test_a_run_whose_version_is_gone(place: Place) -> None:
+    """The writer removes the version of a run. Reading reports an integrity error."""
     store, vault = await place.open()
     with pytest.raises(RecordNotFound):
         await vault.version(FLOW, 1)
@@ -535,6 +556,7 @@ INBOX: dict[str, str] = {
 
 @pytest.mark.parametrize("sql", INBOX.values(), ids=INBOX)
 async def test_a_changed_request_blocks_no_other(place: Place, sql: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The writer changes a request in the inbox. It is refused, and the other requests are carried out."""
     store, vault = await place.open()
     await vault.inbox_add(2, "good", run_id=place.ids[1], dedupe=b"d")
     await vault.close()
@@ -562,6 +584,7 @@ async def _waiting(vault: Vault) -> int:
 
 
 async def test_a_request_that_names_a_run_as_itself_takes_no_key(place: Place) -> None:
+    """The writer gives a request the id of a run. The request is discarded, and the key of the run stays."""
     place.change("UPDATE inbox SET item_id = ?", place.ids[0])
     store, vault = await place.open()
     assert await vault.try_become_executor()
@@ -574,6 +597,7 @@ async def test_a_request_that_names_a_run_as_itself_takes_no_key(place: Place) -
 
 
 async def test_an_error_tells_nothing_of_the_contents(place: Place) -> None:
+    """Errors about damaged records contain nothing of the contents."""
     place.change("UPDATE versions SET record = zeroblob(100)")
     with pytest.raises(NotARecord) as caught:
         await place.read_all()
@@ -582,6 +606,7 @@ async def test_an_error_tells_nothing_of_the_contents(place: Place) -> None:
 
 
 async def test_another_environments_store_is_refused(place: Place) -> None:
+    """The writer exchanges the stores of two environments. They are refused."""
     store, vault = await place.open()
     await vault.close()
     other = await store.create_environment("b")
@@ -595,6 +620,7 @@ async def test_another_environments_store_is_refused(place: Place) -> None:
 
 
 async def test_a_renamed_environment_is_refused(place: Place) -> None:
+    """The writer exchanges the sealed names of two environments. They are refused."""
     store, vault = await place.open()
     await vault.close()
     await store.create_environment("b")
@@ -610,6 +636,7 @@ async def test_a_renamed_environment_is_refused(place: Place) -> None:
 
 
 async def test_another_kek_is_the_wrong_key(place: Place) -> None:
+    """A store is opened with another key-encryption key. The error is `WrongKey`."""
     place.change("UPDATE environment_keys SET kek = zeroblob(16)")
     with pytest.raises(WrongKey):
         await place.read_all()
