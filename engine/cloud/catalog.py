@@ -119,7 +119,7 @@ REFUSED = {
         "ParseDocumentWithMetadata",
     ),
     **_refused(
-        "it runs code of .NET or PowerShell inside of the host's process",
+        "it runs code of .NET or PowerShell inside the host's process",
         "Write it as JavaScriptCode, or put the code behind an Http action.",
         "CSharpScriptCode",
         "PowershellCode",

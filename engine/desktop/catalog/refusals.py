@@ -15,7 +15,7 @@ _NEED_WINDOWS: Final = tuple(
         (r"OCR\.ExtractTextWithOCR\.\w*(ForegroundWindow|Screen)\w*", "it reads the screen of the desktop"),
         (r"OCR\.ExtractTextWithOCR\.\w*WindowsOcr", "it needs the OCR engine of Windows"),
         (r"WebAutomation\.LaunchInternetExplorer(\..*)?", "it drives Internet Explorer"),
-        (r"Scripting\.RunDotNetScript", "it compiles code inside of the designer's own program for Windows"),
+        (r"Scripting\.RunDotNetScript", "it compiles code inside the designer, which needs Windows"),
         (r"CyberArk\.GetPassword\.GetPasswordWithStoreCertificate", "it takes a certificate out of a store of Windows"),
     )
 )
