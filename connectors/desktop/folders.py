@@ -70,7 +70,7 @@ class Folders:
         raise Fault(
             DENIED,
             f"This environment's desktop flows may not {kind} '{text}'.",
-            hint="An administrator can allow a folder: sealflow env allow ENV --folder PATH.",
+            hint="An administrator can allow a folder: sealflow env permissions set ENV --folder PATH.",
         )
 
     def around(self, path: Path) -> Path:
@@ -112,7 +112,7 @@ class Folders:
             raise Fault(
                 DENIED,
                 f"'{root}' of '{text}' is no folder that this environment's desktop flows know.",
-                hint=f"An administrator can map it: sealflow env allow ENV --map '{root}=PATH'.",
+                hint=f"An administrator can map it: sealflow env permissions set ENV --map '{root}=PATH'.",
             )
         return folder / name[len(root) :].lstrip("\\").replace("\\", "/")
 

@@ -5,7 +5,7 @@ key is refused still.
     locked                  for all that time, by a denial or by an administrator
     the key                 asked for again, and denied: not given, and no outage
 
-Whoever deletes looks at all three at that moment. A worker does it by itself, and so does `sealflow env sweep`.
+Whoever deletes looks at all three at that moment. A worker does it by itself, and so does `sealflow env purge`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ def test_a_run_ends_though_nobody_reads_it(place: Place) -> None:
     end = "File.WriteText File: $'''C:\\end.txt''' TextToWrite: $'''x''' Encoding: File.FileEncoding.UTF8NoBOM\n"
     place.write("f.robin", rows + end)
     place("env", "create", "default").expect(0)
-    place("env", "allow", "default", "--map", "C:=data").expect(0)
+    place("env", "permissions", "set", "default", "--map", "C:=data").expect(0)
     reader, writer = os.pipe()
     os.close(reader)
     try:

@@ -111,7 +111,7 @@ async def until(world: World, web: dict[str, Datum], title: str) -> str:
 
 
 async def test_a_redirect_is_judged(world: World, server: Server, secret: Secret) -> None:
-    """A page redirects to a denied server. The egress policy refuses it."""
+    """A page redirects to a denied server. The egress policy rejects it."""
     try:
         assert "secret" not in await text(world, await opened(world, f"{server.url}/away"))
     except Exception as error:
@@ -120,7 +120,7 @@ async def test_a_redirect_is_judged(world: World, server: Server, secret: Secret
 
 
 async def test_a_socket_is_judged(world: World, server: Server, secret: Secret) -> None:
-    """A page opens a WebSocket to a denied server. The egress policy refuses it."""
+    """A page opens a WebSocket to a denied server. The egress policy rejects it."""
     web = await opened(world, f"{server.url}/socket")
     assert await until(world, web, "waits") == "closed"
     assert secret.visits == 0

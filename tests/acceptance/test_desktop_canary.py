@@ -72,7 +72,7 @@ def test_nothing_of_a_desktop_flow_is_in_the_clear(place: Place) -> None:
     file = place.write(f"{C['the file']}.robin", SCRIPT)
     command("env", "create", "default").expect(0)
     answer = f"{C['a dialog']}={C['an answer']}"
-    command("env", "allow", "default", "--map", f"C:={drive}", "--answer", answer).expect(0)
+    command("env", "permissions", "set", "default", "--map", f"C:={drive}", "--answer", answer).expect(0)
     body = json.dumps({C["a name of an input"]: C["the input"], "Secret": C["a sensitive input"]})
     first = place.start("run", file, "--input", "@-", stdin=body, prepare=logged())
     shown = first.until("input dialog")
@@ -90,7 +90,7 @@ def test_nothing_of_a_desktop_flow_is_in_the_clear(place: Place) -> None:
     command("runs", "export", "latest", "--out", sealed).expect(0)
     place("replay", sealed, "--json", prepare=logged()).expect(0)
     definition = command("flow", "show", C["the file"], "--definition").expect(0)
-    allowed = command("env", "allow", "default").expect(0)
+    allowed = command("env", "permissions", "show", "default").expect(0)
     assert searched(place) == []
     assert all(path.stat().st_size > 1_000 for path in logs.glob("*.log")), "nothing was logged at DEBUG"
 

@@ -48,7 +48,7 @@ def desk(place: Place) -> Place:
     place.write("consumer.robin", CONSUMER.replace("EFFECT", WRITES))
     place.write("producer.robin", PRODUCER)
     place("env", "create", "default").expect(0)
-    place("env", "allow", "default", "--map", f"C:={place.folder / 'drive'}").expect(0)
+    place("env", "permissions", "set", "default", "--map", f"C:={place.folder / 'drive'}").expect(0)
     place("queue", "create", "Orders").expect(0)
     place.prepare = [] if LONG else [["hasten", 100, time.time_ns() // 100]]
     return place

@@ -186,7 +186,7 @@ Web.InvokeWebService.InvokeWebServicePost Url: $'''URL''' Accept: $'''*/*''' Con
     END
 """
     assert place("env", "create", "prod", "--database", postgres.url).code == 0
-    assert place("env", "group", "prod", "Robots").code == 0
+    assert place("machine-group", "create", "Robots", "-e", "prod").code == 0
     place("env", "permissions", "set", "prod", "--egress-default", "local").expect(0)
     with Gate() as gate:
         place.write("ask.robin", script.replace("URL", gate.url))
@@ -227,7 +227,7 @@ def test_whoever_is_killed_around_the_queue_starts_one_run_and_gets_its_answer(p
     place.write("greet.robin", GREETING)
     place.write("caller.json", calling({"uiFlowId": "greet", "item/Who": "Ada"}))
     place("env", "create", "default").expect(0)
-    place("env", "group", "default", "Robots").expect(0)
+    place("machine-group", "create", "Robots").expect(0)
     place("flow", "deploy", "greet.robin").expect(0)
     killed = 0
     for number in (2, 3, 4):

@@ -69,10 +69,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
             main(("run", NAME, "-e", NAME, "--input", json.dumps({EVIL: EVIL}))) - 1,
             main(("runs", "export", "latest", "--out", "bundle", "-e", NAME)),
             main(("connection", "create", NAME, "--properties", f"{NAME}.properties.json", "-e", NAME)),
-            main(("env", "group", NAME, NAME)),
+            main(("machine-group", "create", NAME, "-e", NAME)),
             main(("queue", "create", NAME, "-e", NAME)),
             main(("queue", "add", NAME, "--name", EVIL, "--value", json.dumps({EVIL: EVIL}), "-e", NAME)),
-            main(("env", "allow", NAME, "--answer", f"{EVIL}={EVIL}", "--application", EVIL, "--as", EVIL)),
+            main(
+                ("env", "permissions", "set", NAME, "--answer", f"{EVIL}={EVIL}", "--application", EVIL, "--as", EVIL)
+            ),
             main(("flow", "export", NAME, "--out", "package.zip", "-e", NAME, "--format", "power-automate")),
             main(("key", "create", f"file:{folder}/customer.json#key", "--as", EVIL)),
             main(("policy", "create", NAME, "--key", f"file:{folder}/customer.json#key", "--reader", EVIL)),

@@ -61,7 +61,7 @@ def test_an_act_that_takes_two(cli: Cli) -> None:
         ["policy", "remove"], ["environment", "reset"], ["environment", "delete"],
     ]  # fmt: skip
     first = cli("policy", "requests", "--json").json[0]["request"]
-    assert cli("policy", "refuse", first, "--as", "bob").out == "Refused: 'policy remove of default' by ann\n"
+    assert cli("policy", "reject", first, "--as", "bob").out == "Rejected: 'policy remove of default' by ann\n"
     assert cli("policy", "approve", first, "--as", "bob").code == 3
     assert cli("policy", "approve", "ffffffff", "--as", "bob").code == 3
 
@@ -165,7 +165,7 @@ def test_what_is_overdue(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("policy", "apply", "brief").code == 0
     assert cli("env", "lock").code == 0
     assert cli("key", "disable", KEY).code == 0
-    assert cli("env", "sweep").err == "no environment is overdue\n"
+    assert cli("env", "purge").err == "no environment is overdue\n"
     [told] = [each for each in status(cli)["warnings"] if each.startswith("it is deleted from ")]
     assert "unless it is unlocked" in told
     real = Acting.opened
@@ -181,8 +181,8 @@ def test_what_is_overdue(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         return real(acting, *arguments, **options)
 
     monkeypatch.setattr(Acting, "opened", later)
-    assert cli("env", "sweep").out == "overdue: default\nnext: sealflow env sweep --yes\n"
-    assert cli("env", "sweep", "--yes", "--json").json == {"overdue": ["default"], "deleted": ["default"]}
+    assert cli("env", "purge").out == "overdue: default\nnext: sealflow env purge --yes\n"
+    assert cli("env", "purge", "--yes", "--json").json == {"overdue": ["default"], "deleted": ["default"]}
     assert cli("env", "list", "--json").json == []
 
 

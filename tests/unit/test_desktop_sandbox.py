@@ -236,7 +236,7 @@ async def test_a_database_is_in_an_allowed_folder(world: World, database: str) -
 
 
 async def test_a_database_server_is_judged_like_any_address(world: World) -> None:
-    """A connection string names a metadata service. The egress policy refuses it, and the error does not contain the
+    """A connection string names a metadata service. The egress policy rejects it, and the error does not contain the
     password.
     """
     world.session.egress = Egress()

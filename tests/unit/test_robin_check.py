@@ -140,7 +140,7 @@ def test_a_windows_only_action_says_where_and_why() -> None:
         "it works on windows of desktop applications."
     )
     assert problem.at == "3:5"
-    assert found(text, Rules(when_reached=True)) == ["3:5 warning WindowsOnlyAction"]
+    assert found(text, Rules(allow_unsupported=True)) == ["3:5 warning WindowsOnlyAction"]
 
 
 def test_what_is_built() -> None:
@@ -153,7 +153,7 @@ def test_what_is_built() -> None:
     text = "clipboard.clear\nDisplay.ShowMessageDialog.ShowMessage Title: $'''a'''"
     assert found(text, Rules(built=built)) == ["1:1 error NotYetSupported"]
     assert asked == ["Clipboard.Clear", "Display.ShowMessageDialog.ShowMessage"]
-    assert found(text, Rules(built=built, when_reached=True)) == ["1:1 warning NotYetSupported"]
+    assert found(text, Rules(built=built, allow_unsupported=True)) == ["1:1 warning NotYetSupported"]
 
 
 def test_scripts() -> None:

@@ -29,7 +29,7 @@ def _answer(arguments: Arguments, session: Session, what: str) -> Any:
         raise fault(
             f"Can't display {what} in non-interactive mode",
             f"There is nobody to answer '{title}'.",
-            hint="An administrator can prepare an answer: sealflow env allow ENV --answer 'TITLE=VALUE'.",
+            hint="An administrator can prepare an answer: sealflow env permissions set ENV --answer 'TITLE=VALUE'.",
         )
     return answer
 

@@ -29,7 +29,7 @@ def allowed(language: str, session: Session) -> None:
         raise Fault(
             "ScriptsNotAllowedError",
             f"This environment's desktop flows may not run scripts in {language}.",
-            hint=f"An administrator can allow it: sealflow env allow ENV --scripts {language}.",
+            hint=f"An administrator can allow it: sealflow env permissions set ENV --scripts {language}.",
         )
 
 

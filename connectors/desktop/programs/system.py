@@ -38,7 +38,7 @@ def _program(text: str, session: Session) -> str:
         raise Fault(
             "ApplicationsNotAllowedError",
             f"This environment's desktop flows may not start '{name}'.",
-            hint=f"An administrator can allow it: sealflow env allow ENV --application {plain}.",
+            hint=f"An administrator can allow it: sealflow env permissions set ENV --application {plain}.",
         )
     # A program that is allowed by its name is the system's of that name, not whatever a flow has put somewhere.
     if exact and "/" in text and Path(text).is_file():

@@ -78,17 +78,17 @@ def _check_place(action: Action, spec: ActionSpec, visit: Visit, rules: Rules, p
         _windows_only(action, f"'{spec.name}' ({spec.id})", visit, rules, problems)
     elif gone := withdrawn(spec.id):
         where = f"Subflow '{visit.subflow}', line {action.place.line}: '{spec.name}' ({spec.id})"
-        note = problems.warning if rules.when_reached else problems.error
+        note = problems.warning if rules.allow_unsupported else problems.error
         note("ServiceWithdrawn", action.place, f"{where} runs nowhere any more: {gone}.", "Call another service.")
     elif rules.built is not None:
         where = f"Subflow '{visit.subflow}', line {action.place.line}: '{spec.name}' ({spec.id})"
-        note = problems.warning if rules.when_reached else problems.error
+        note = problems.warning if rules.allow_unsupported else problems.error
         hint = "The reference of desktop actions lists those that are."
         note("NotYetSupported", action.place, f"{where} is not built yet.", hint)
 
 
 def _windows_only(action: Action, shown: str, visit: Visit, rules: Rules, problems: Problems) -> None:
-    note = problems.warning if rules.when_reached else problems.error
+    note = problems.warning if rules.allow_unsupported else problems.error
     note(
         "WindowsOnlyAction",
         action.place,

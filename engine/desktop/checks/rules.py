@@ -14,11 +14,11 @@ Built: TypeAlias = Callable[[str], bool]
 class Rules:
     """`built` None: nobody says which are built, and only the class windows-only is refused.
 
-    `scripts_allowed` None: it is not known what the policy says about scripts. `when_reached`: an action that cannot
-    run fails when it is reached, and is a warning here. `given`: variables that callers set without a declaration.
+    `scripts_allowed` None: the policy about scripts is not known. `allow_unsupported`: an action that cannot run is a
+    warning here, and fails when a run reaches it. `given`: variables that callers set without a declaration.
     """
 
     built: Built | None = None
     scripts_allowed: bool | None = None
-    when_reached: bool = False
+    allow_unsupported: bool = False
     given: frozenset[str] = frozenset()

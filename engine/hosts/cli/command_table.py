@@ -40,8 +40,6 @@ _FAMILIES: Final[dict[str, dict[str, _Place]]] = {
         "export": ("flows.import_export", "export"),
     },
     "env": {
-        "allow": ("environments.allow", "allow"),
-        "group": ("environments.group", "group"),
         "permissions": ("environments.permissions", "app"),
         "status": ("environments.status", "status"),
         "lock": ("environments.status", "lock"),
@@ -49,16 +47,17 @@ _FAMILIES: Final[dict[str, dict[str, _Place]]] = {
         "delete": ("runs.deleting", "delete_environment"),
         "move": ("environments.move", "move"),
         "reset": ("environments.reset", "reset"),
-        "sweep": ("environments.reset", "sweep"),
+        "purge": ("environments.reset", "purge"),
     },
     "connection": {},
     "policy": {
         "requests": ("keys.approvals", "requests"),
         "approve": ("keys.approvals", "approve"),
-        "refuse": ("keys.approvals", "refuse"),
+        "reject": ("keys.approvals", "reject"),
     },
     "key": {"export": ("keys.export", "export")},
     "queue": {},
+    "machine-group": {},
     "audit": {},
     "backup": {},
 }
@@ -73,6 +72,7 @@ _APPS: Final[dict[str, str]] = {
     "policy": "keys.policy",
     "key": "keys.key",
     "queue": "runs.queue",
+    "machine-group": "environments.machine_group",
     "audit": "keys.audit",
     "backup": "environments.backup",
 }

@@ -50,9 +50,9 @@ Timeout = Annotated[
         show_default=False,
     ),
 ]
-WhenReached = Annotated[
+AllowUnsupported = Annotated[
     bool,
-    typer.Option("--when-reached", help="Desktop flows: actions that cannot run here fail when they are reached."),
+    typer.Option("--allow-unsupported", help="Desktop flows: actions that cannot run here fail when they are reached."),
 ]
 
 Artifacts = Annotated[

@@ -67,7 +67,7 @@ class Serving:
             raise SealflowError(
                 f"The environment '{environment}' has no machine group: its desktop flows run where they are called.",
                 code="NoMachineGroup",
-                hint=f"Make one: sealflow env group {environment} NAME",
+                hint=f"Create one with: sealflow machine-group create NAME -e {environment}",
             )
         if database is None:
             raise SealflowError(
@@ -98,7 +98,19 @@ def named(groups: Iterable[MachineGroup], name: str) -> MachineGroup:
     for group in groups:
         if group.name.lower() == name.lower():
             return group
-    raise NotFound(f"There is no machine group '{name}'.", hint="`sealflow env group ENV` shows the groups.")
+    raise NotFound(
+        f"Machine group '{name}' not found.", hint="List the groups with: sealflow machine-group list -e ENV"
+    )
+
+
+def needs_new(groups: Iterable[MachineGroup], name: str) -> None:
+    """Raises SealflowError, code AlreadyThere, if there is a group of this name, in any case."""
+    if any(group.name.lower() == name.lower() for group in groups):
+        raise SealflowError(
+            f"Machine group '{name}' exists already.",
+            code="AlreadyThere",
+            hint=f"Change it with: sealflow machine-group update {name} -e ENV",
+        )
 
 
 def group_for(groups: Iterable[MachineGroup], names: Iterable[str]) -> MachineGroup | None:

@@ -52,14 +52,13 @@ def changed(
     culture: str | None = None,
     time_zone: str | None = None,
     browser: str | None = None,
-    forget: bool = False,
 ) -> dict[str, Any]:
-    """The settings of an environment with more allowed to desktop flows; with `forget` everything before is undone.
+    """The settings of an environment with more allowed to desktop flows.
 
     `folders` are absolute paths, and whether they may be written to. What a drive or share is mapped to is allowed too;
     whether it may be written to stays as it was said of the folder, and otherwise it may. Raises InvalidSettingError.
     """
-    desktop: dict[str, Any] = {} if forget else dict(kept.get(DESKTOP) or {})
+    desktop: dict[str, Any] = dict(kept.get(DESKTOP) or {})
     listed = {each["path"]: bool(each.get("write", True)) for each in desktop.get("folders", [])}
     named = dict(folders or {})
     for path in (mapping or {}).values():
@@ -93,7 +92,6 @@ def told(
     folders: Mapping[str, bool] | None = None,
     mapping: Mapping[str, str] | None = None,
     answers: Mapping[str, Any] | None = None,
-    forget: bool = False,
     **others: Any,
 ) -> dict[str, Any]:
     """What goes on record of a change with these arguments of `changed`: what was allowed, by name. Not what a dialog
@@ -105,8 +103,7 @@ def told(
         "answers": sorted(answers or {}),
         **{_AS_KEPT.get(name, name): list(each) if isinstance(each, tuple) else each for name, each in others.items()},
     }
-    detail: dict[str, Any] = {"desktop": {name: value for name, value in allowed.items() if value}}
-    return {**detail, "reset": True} if forget else detail
+    return {"desktop": {name: value for name, value in allowed.items() if value}}
 
 
 _AS_KEPT: Final = {"time_zone": "timeZone"}

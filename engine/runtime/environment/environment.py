@@ -138,7 +138,7 @@ class Environment:
         flow: str | None = None,
         enabled: bool = True,
         simulated: bool = False,
-        when_reached: bool = False,
+        allow_unsupported: bool = False,
     ) -> Flow:
         """Check and keep a flow under `name`.
 
@@ -148,16 +148,16 @@ class Environment:
         `artifacts`: its maps and schemas, as `{"maps": {name: text}, "schemas": {name: text}}` or a folder of the
         layout of a Standard project's `Artifacts`. The same content again is the same version. A new flow may start
         runs unless `enabled` is False; one that is there stays as it is.
-        `simulated`: only simulated runs are meant, which need no maps and schemas (`Flow.missing`). `when_reached`: of
-        a desktop flow, actions that cannot run here are not refused now, they fail when they are reached.
+        `simulated`: only simulated runs are meant, which need no maps and schemas (`Flow.missing`).
+        `allow_unsupported`: accept desktop actions that cannot run here; they fail when a run reaches them.
         Raises DefinitionError with the first fault or `SeveralFlows`, NotFound for a missing file, PackageError for an
         archive that is not read.
         """
         found = await _source(source, name, flow)
         if artifacts is not None and isinstance(found, Source):
             found = replace(found, artifacts=await _artifacts(artifacts))
-        if when_reached and not isinstance(found, Source):
-            found = replace(found, when_reached=True)
+        if allow_unsupported and not isinstance(found, Source):
+            found = replace(found, allow_unsupported=True)
         deployed = await self._library.deploy(name, found, dialect=dialect, simulated=simulated)
         if deployed.created:
             if deployed.version == 1 and not enabled:

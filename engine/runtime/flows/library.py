@@ -54,7 +54,7 @@ class Library:
         if isinstance(source, ScriptSource):
             from .scripts import prepared
 
-            script, _ = prepared(source, when_reached=simulated)
+            script, _ = prepared(source, allow_unsupported=simulated)
             kept = await self._vault.put_flow(name, script, unheard=True)
             return Flow(kept.flow_id, kept.name, kept.version, kept.created, ROBIN, DESKTOP)
         if dialect != "auto":

@@ -40,7 +40,7 @@ class ScriptSource:
     """Whether a picture is kept of runs that fail with a browser open."""
     timeout: int | None = None
     """Seconds that a run may last at most."""
-    when_reached: bool = False
+    allow_unsupported: bool = False
     """Whether what cannot run here fails when it is reached, instead of being refused."""
 
 

@@ -45,9 +45,9 @@ _OF_THE_RUNTIME: Final = frozenset(
 )
 
 
-def rules(*, when_reached: bool = False) -> Rules:
+def rules(*, allow_unsupported: bool = False) -> Rules:
     """What a script is checked against here."""
-    return Rules(built=can_run, when_reached=when_reached)
+    return Rules(built=can_run, allow_unsupported=allow_unsupported)
 
 
 def reading_of(source: ScriptSource) -> Reading:
@@ -55,10 +55,10 @@ def reading_of(source: ScriptSource) -> Reading:
     return parse(source.text, kind=source.form, repositories=dict(source.repositories))
 
 
-def prepared(source: ScriptSource, *, when_reached: bool = False) -> tuple[dict[str, Any], ScriptPlan]:
+def prepared(source: ScriptSource, *, allow_unsupported: bool = False) -> tuple[dict[str, Any], ScriptPlan]:
     """What is kept of a script, and its plan. Raises DefinitionError with the first problem that is an error."""
     reading = reading_of(source)
-    accepted = rules(when_reached=when_reached or source.when_reached)
+    accepted = rules(allow_unsupported=allow_unsupported or source.allow_unsupported)
     faults = [problem for problem in check.check(reading, accepted) if problem.severity == "error"]
     if faults:
         first = faults[0]
@@ -78,7 +78,7 @@ def prepared(source: ScriptSource, *, when_reached: bool = False) -> tuple[dict[
         document["screenshots"] = False
     if source.timeout is not None:
         document["timeout"] = source.timeout
-    if source.when_reached:
+    if source.allow_unsupported:
         document["whenReached"] = True
     if source.aliases:
         document["aliases"] = [alias.lower() for alias in source.aliases]

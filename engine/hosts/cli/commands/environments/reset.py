@@ -1,4 +1,4 @@
-"""`env reset`, `env sweep`: an environment as if it were new, and those whose time is over."""
+"""`env reset`, `env purge`: an environment as if it were new, and those whose time is over."""
 
 from __future__ import annotations
 
@@ -61,16 +61,16 @@ def reset(
     return OK
 
 
-def sweep(
-    yes: Annotated[bool, typer.Option("--yes", help="Delete them; otherwise they are listed only.")] = False,
+def purge(
+    yes: Annotated[bool, typer.Option("--yes", help="Delete the environments. Without it, only list them.")] = False,
     who: Who = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Delete the environments that were locked for longer than their policy allows, and whose key is refused still.
+    """Delete environments that stayed locked longer than their policy allows.
 
-    Only policies that were made with --delete-after say so. A worker of the environment does the same by itself, every
-    hour. With --json: {"overdue":[NAME],"deleted":[NAME]}.
+    This applies to policies that were created with --delete-after, if the key store still refuses the key. A worker
+    also deletes its environment by itself; it checks once an hour. With --json: {"overdue":[NAME],"deleted":[NAME]}.
     """
 
     async def work() -> tuple[list[str], list[str]]:
@@ -92,5 +92,5 @@ def sweep(
     for each in found:
         say(f"{'Deleted' if each in deleted else 'overdue:'} {one_line(each)}")
     if found and not yes:
-        say(for_home("next: sealflow env sweep --yes", other_home(home)))
+        say(for_home("next: sealflow env purge --yes", other_home(home)))
     return OK

@@ -69,7 +69,7 @@ def worker(
     An environment in PostgreSQL can have any number of workers, on any number of machines. With --dedicated this
     process can open no other environment: the keystore has to be one that `sealflow key export` has made.
 
-    With --desktop it is a machine of the environment's machine groups (`sealflow env group`): it takes the desktop
+    With --desktop it is a machine of the environment's machine groups (`sealflow machine-group`): it takes the desktop
     flows that wait for one, by priority and then in their order. That needs a store in PostgreSQL; the one worker of a
     store in a file executes desktop flows as well.
 

@@ -24,10 +24,10 @@ def check(
         str,
         typer.Option("--format", metavar="text|json|sarif", help="How to print what was found; sarif for scanners."),
     ] = "text",
-    when_reached: Annotated[
+    allow_unsupported: Annotated[
         bool,
         typer.Option(
-            "--when-reached", help="Desktop flows: actions that cannot run here are warnings; they fail when reached."
+            "--allow-unsupported", help="Report desktop actions that cannot run here as warnings, not errors."
         ),
     ] = False,
 ) -> int:
@@ -46,7 +46,7 @@ def check(
     reports = []
     texts = []
     for file in files:
-        found, text = _report(file, when_reached)
+        found, text = _report(file, allow_unsupported)
         if format == "sarif":
             texts.append(text)
         elif json:
@@ -74,7 +74,7 @@ def _sarif(reports: list[dict[str, Any]], texts: list[str]) -> dict[str, Any]:
     return sarif(zip(reports, texts, strict=True), __version__, explained)
 
 
-def _report(file: str, when_reached: bool) -> tuple[dict[str, Any], str]:
+def _report(file: str, allow_unsupported: bool) -> tuple[dict[str, Any], str]:
     """The report of a file and its text, "" where it cannot be read."""
     from .....cloud.checks.check import report
     from .....desktop.syntax.recognition import decoded, is_script
@@ -90,7 +90,7 @@ def _report(file: str, when_reached: bool) -> tuple[dict[str, Any], str]:
         from .....desktop.checks import check as desktop
         from .....runtime.flows.scripts import rules
 
-        return desktop.report(text, file, rules(when_reached=when_reached)), decoded(text)
+        return desktop.report(text, file, rules(allow_unsupported=allow_unsupported)), decoded(text)
     return report(text, file), text.decode("utf-8-sig", "replace") if isinstance(text, bytes) else text
 
 

@@ -155,7 +155,7 @@ def deploy(
     flow: options.OfPackage = None,
     dialect: options.Dialect = options.DialectChoice.auto,
     artifacts: options.Artifacts = None,
-    when_reached: options.WhenReached = False,
+    allow_unsupported: options.AllowUnsupported = False,
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
@@ -166,15 +166,15 @@ def deploy(
 
     With --json: {"flow","id","version","created","dialect","kind","environment"}.
     """
-    from .run import failing_when_reached, read_flow, with_artifacts
+    from .run import read_flow, with_artifacts, with_unsupported_allowed
 
     if name is not None and not name.strip():
         raise UsageError("--name needs a name.")
     source = read_flow(file, flow)
     if artifacts is not None:
         source = with_artifacts(source, artifacts)
-    if when_reached:
-        source = failing_when_reached(source)
+    if allow_unsupported:
+        source = with_unsupported_allowed(source)
     deployed, where = wait_for(_deploy(home, environment, file, source, name, dialect.value))
     if json:
         say_json(

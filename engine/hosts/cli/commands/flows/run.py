@@ -61,7 +61,7 @@ def run(
     flow: options.OfPackage = None,
     dialect: options.Dialect = options.DialectChoice.auto,
     artifacts: options.Artifacts = None,
-    when_reached: options.WhenReached = False,
+    allow_unsupported: options.AllowUnsupported = False,
     timeout: options.Timeout = None,
     full: options.Full = False,
     json: options.Json = False,
@@ -106,10 +106,10 @@ def run(
         if source is None:
             raise UsageError("--artifacts needs a flow's file: a deployed flow has its own.")
         source = with_artifacts(source, artifacts)
-    if when_reached:
+    if allow_unsupported:
         if source is None:
-            raise UsageError("--when-reached needs a flow's file: a deployed flow was deployed with it, or without.")
-        source = failing_when_reached(source)
+            raise UsageError("--allow-unsupported needs a flow's file. For a deployed flow, use it with `flow deploy`.")
+        source = with_unsupported_allowed(source)
     return wait_for(_run(file, source, dialect.value, arguments, watch))
 
 
@@ -196,13 +196,13 @@ def with_artifacts(source: FlowSource, folder: Path) -> FlowSource:
     return replace(source, artifacts={kind: {**own.get(kind, {}), **texts} for kind, texts in given.items()})
 
 
-def failing_when_reached(source: FlowSource) -> FlowSource:
+def with_unsupported_allowed(source: FlowSource) -> FlowSource:
     """The desktop flow, whose actions that cannot run here are to fail when they are reached."""
     from .....runtime.flows.script_files import ScriptSource
 
     if not isinstance(source, ScriptSource):
-        raise UsageError("--when-reached is for desktop flows: a cloud flow is refused as a whole.")
-    return replace(source, when_reached=True)
+        raise UsageError("--allow-unsupported is for desktop flows: a cloud flow is refused as a whole.")
+    return replace(source, allow_unsupported=True)
 
 
 async def _target(env: Environment, file: str, source: FlowSource | None, dialect: str, watch: Watch) -> _Target:

@@ -1,4 +1,4 @@
-"""`policy requests`, `policy approve`, `policy refuse`: acts on keys that wait for a second administrator."""
+"""`policy requests`, `policy approve`, `policy reject`: acts on keys that wait for a second administrator."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def approve(
     return OK
 
 
-def refuse(
+def reject(
     request: RequestId, who: Who = None, role: Role = None, json: options.Json = False, home: options.Home = None
 ) -> int:
-    """Refuse what an administrator has asked for, or take back one's own request.
+    """Reject the request of an administrator, or withdraw your own.
 
     With --json as one of `policy requests`.
     """
@@ -84,7 +84,7 @@ def refuse(
     if json:
         say_json(_request_json(decided))
     else:
-        say(f"Refused: '{decided.kind} of {one_line(decided.environment)}' by {one_line(decided.by)}")
+        say(f"Rejected: '{decided.kind} of {one_line(decided.environment)}' by {one_line(decided.by)}")
     return OK
 
 

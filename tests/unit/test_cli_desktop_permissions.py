@@ -19,17 +19,28 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def test_a_new_environment_allows_nothing(cli: Cli) -> None:
-    shown = cli("env", "allow", "e")
-    assert (shown.code, shown.out.splitlines()[1:]) == (0, ["  nothing"])
-    assert cli("env", "allow", "e", "--json").json == {"environment": "e", "desktop": {}}
-    missing = cli("env", "allow", "none", "--json")
-    assert (missing.code, missing.json["error"]["code"]) == (3, "NotFound")
+    shown = cli("env", "permissions", "show", "e")
+    assert (shown.code, shown.out.splitlines()[-2:]) == (0, ["desktop flows", "  nothing is allowed"])
+    assert cli("env", "permissions", "show", "e", "--json").json["desktop"] == {}
+    missing = cli("env", "permissions", "show", "none", "--json")
+    assert (missing.code, missing.json["error"]["code"]) == (3, "RecordNotFound")
 
 
 def test_what_is_allowed_is_added_shown_and_undone(cli: Cli) -> None:
     path = str(cli.folder / "data")
-    assert cli("env", "allow", "e", "--map", "c:=data:ro", "--scripts", "Python").code == 0
-    done = cli("env", "allow", "e", "--application", "tar", "--answer", "Go on?=Yes=No", "--time-zone", "Asia/Tokyo")
+    assert cli("env", "permissions", "set", "e", "--map", "c:=data:ro", "--scripts", "Python").code == 0
+    done = cli(
+        "env",
+        "permissions",
+        "set",
+        "e",
+        "--application",
+        "tar",
+        "--answer",
+        "Go on?=Yes=No",
+        "--time-zone",
+        "Asia/Tokyo",
+    )
     assert done.code == 0
     expected = {
         "folders": [{"path": path, "write": False}],
@@ -39,12 +50,17 @@ def test_what_is_allowed_is_added_shown_and_undone(cli: Cli) -> None:
         "answers": {"Go on?": "Yes=No"},
         "timeZone": "Asia/Tokyo",
     }
-    assert cli("env", "allow", "e", "--json").json["desktop"] == expected
-    shown = cli("env", "allow", "e").out
+    assert cli("env", "permissions", "show", "e", "--json").json["desktop"] == expected
+    shown = cli("env", "permissions", "show", "e").out
     for each in (f"{path} (read only)", "C:", "python", "tar", "Go on?: Yes=No", "Asia/Tokyo"):
         assert each in shown
-    assert cli("env", "allow", "e", "--reset", "--scripts", "shell", "--json").json["desktop"] == {"scripts": ["shell"]}
-    assert cli("env", "allow", "e", "--reset").out.splitlines()[1:] == ["  nothing"]
+    assert cli("env", "permissions", "set", "e", "--egress-default", "none").code == 0
+    reset = cli("env", "permissions", "reset", "e", "--desktop", "--json").json
+    assert (reset["desktop"], reset["egress"]["default"]) == ({}, "none")
+    both = cli("env", "permissions", "set", "e", "--scripts", "shell", "--egress-default", "public", "--json").json
+    assert (both["desktop"], both["egress"]["default"]) == ({"scripts": ["shell"]}, "public")
+    reset = cli("env", "permissions", "reset", "e", "--json").json
+    assert (reset["desktop"], reset["egress"]["default"]) == ({}, None)
 
 
 @pytest.mark.parametrize(
@@ -58,25 +74,24 @@ def test_what_is_allowed_is_added_shown_and_undone(cli: Cli) -> None:
     ],
 )
 def test_what_cannot_be_allowed(cli: Cli, options: tuple[str, str], code: int, error: str) -> None:
-    failed = cli("env", "allow", "e", *options, "--json")
+    failed = cli("env", "permissions", "set", "e", *options, "--json")
     assert (failed.code, failed.json["error"]["code"]) == (code, error)
-    assert cli("env", "allow", "e", "--json").json["desktop"] == {}
+    assert cli("env", "permissions", "show", "e", "--json").json["desktop"] == {}
 
 
-def test_only_who_administers_environments_allows(cli: Cli) -> None:
-    denied = cli("env", "allow", "e", "--scripts", "python", "--as", "bob", "--role", "key-administrator", "--json")
+def test_only_an_environment_administrator_sets_permissions(cli: Cli) -> None:
+    change = ("env", "permissions", "set", "e", "--scripts", "python")
+    denied = cli(*change, "--as", "bob", "--role", "key-administrator", "--json")
     assert (denied.code, denied.json["error"]["code"]) == (4, "NotPermitted")
-    assert (
-        cli("env", "allow", "e", "--scripts", "python", "--as", "ann", "--role", "environment-administrator").code == 0
-    )
+    assert cli(*change, "--as", "ann", "--role", "environment-administrator").code == 0
 
 
 def test_it_is_on_record(cli: Cli) -> None:
     before = cli("audit", "list", "--no-calls", "--json").json
-    cli("env", "allow", "e")
+    cli("env", "permissions", "show", "e")
     assert cli("audit", "list", "--no-calls", "--json").json == before
-    cli("env", "allow", "e", "--map", "C:=data")
-    acts = [each for each in cli("audit", "list", "--json").json if each["act"] == "environment allow"]
+    cli("env", "permissions", "set", "e", "--map", "C:=data")
+    acts = [each for each in cli("audit", "list", "--json").json if each["act"] == "environment permissions set"]
     assert [(each["subject"], each["status"]) for each in acts] == [("e", "Succeeded")]
     assert cli("audit", "verify").code == 0
 
@@ -86,17 +101,17 @@ def test_a_flow_does_what_it_is_allowed_and_no_more(cli: Cli) -> None:
     refused = cli("run", "f.robin", "--environment", "e")
     assert refused.code == 1
     assert "AccessDeniedError" in refused.err + refused.out
-    assert cli("env", "allow", "e", "--map", "C:=data:ro").code == 0
+    assert cli("env", "permissions", "set", "e", "--map", "C:=data:ro").code == 0
     assert cli("run", "f.robin", "--environment", "e").code == 1
     assert list((cli.folder / "data").iterdir()) == []
-    assert cli("env", "allow", "e", "--folder", "data").code == 0
+    assert cli("env", "permissions", "set", "e", "--folder", "data").code == 0
     assert cli("run", "f.robin", "--environment", "e").code == 0
     assert (cli.folder / "data" / "a.txt").read_text("utf-8-sig").strip() == "x"
 
 
 def test_passwords_are_not_shown(cli: Cli) -> None:
     cli.write("data/a.txt", "a")
-    cli("env", "allow", "e", "--map", "C:=data")
+    cli("env", "permissions", "set", "e", "--map", "C:=data")
     secret = "hunter2-canary"
     cli.write(
         "z.robin",
@@ -122,11 +137,13 @@ def test_passwords_are_not_shown(cli: Cli) -> None:
 def test_what_was_allowed_is_on_record_without_answers(cli: Cli) -> None:
     path = str(cli.folder / "data")
     allowed = ("--folder", "data:ro", "--scripts", "python", "--answer", "Password=canary")
-    assert cli("env", "allow", "e", *allowed).code == 0
-    assert cli("env", "allow", "e", "--reset", "--map", "C:=data", "--time-zone", "Asia/Tokyo").code == 0
-    shown = cli("audit", "list", "--act", "environment allow", "--json")
+    assert cli("env", "permissions", "set", "e", *allowed).code == 0
+    assert cli("env", "permissions", "reset", "e").code == 0
+    assert cli("env", "permissions", "set", "e", "--map", "C:=data", "--time-zone", "Asia/Tokyo").code == 0
+    shown = cli("audit", "list", "--act", "environment permissions", "--json")
     assert [each["detail"] for each in shown.json] == [
         {"desktop": {"folders": [f"{path}:ro"], "scripts": ["python"], "answers": ["Password"]}},
-        {"desktop": {"mapping": {"C:": path}, "timeZone": "Asia/Tokyo"}, "reset": True},
+        {"egress": {"reset": True}, "desktop": {"reset": True}},
+        {"desktop": {"mapping": {"C:": path}, "timeZone": "Asia/Tokyo"}},
     ]
     assert "canary" not in shown.out

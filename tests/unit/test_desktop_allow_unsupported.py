@@ -32,13 +32,13 @@ async def test_it_fails_with_the_reason_when_it_is_reached(tmp_path: Path) -> No
         with pytest.raises(sealflow.DefinitionError) as refused:
             await env.deploy("flow", path)
         assert refused.value.code == "WindowsOnlyAction"
-        flow = await env.deploy("flow", path, when_reached=True)
+        flow = await env.deploy("flow", path, allow_unsupported=True)
         (passed,), (reached,) = await env.start(flow, {"Reach": False}), await env.start(flow, {"Reach": True})
         assert (await passed.result()).outputs == {"Said": "nothing"}
         result: Any = await reached.result()
         assert (result.status, result.code) == ("Failed", "WindowsOnlyAction")
         assert result.error["message"] == REASON
-        handled = await env.deploy("handled", ScriptSource("handled", HANDLED), when_reached=True)
+        handled = await env.deploy("handled", ScriptSource("handled", HANDLED), allow_unsupported=True)
         (run,) = await env.start(handled, {"Reach": True})
         assert (await run.result()).outputs == {"Said": "handled"}
 
@@ -49,10 +49,13 @@ def test_the_command_line_asks_for_it(
     cli = Cli(tmp_path, monkeypatch, capsys)
     (cli.folder / "flow.robin").write_text(TEXT)
     assert cli("flow", "deploy", "flow.robin", "--json").json["error"]["code"] == "WindowsOnlyAction"
-    assert cli("flow", "deploy", "flow.robin", "--when-reached").code == 0
+    assert cli("flow", "deploy", "flow.robin", "--allow-unsupported").code == 0
     assert cli("run", "flow", "--input", '{"Reach": false}').code == 0
-    ran = cli("run", "flow.robin", "--when-reached", "--input", '{"Reach": true}', "--json")
+    ran = cli("run", "flow.robin", "--allow-unsupported", "--input", '{"Reach": true}', "--json")
     assert (ran.code, ran.json["code"], ran.json["error"]["message"]) == (1, "WindowsOnlyAction", REASON)
-    for arguments in (("run", "flow", "--when-reached"), ("flow", "deploy", cli.flow("f", {}), "--when-reached")):
-        refused = cli(*arguments, "--json")
+    for arguments in (
+        ("run", "flow", "--allow-unsupported"),
+        ("flow", "deploy", cli.flow("f", {}), "--allow-unsupported"),
+    ):
+        refused = cli(*arguments, "--allow-unsupported", "--json")
         assert (refused.code, refused.json["error"]["code"]) == (2, "InvalidUsage")
