@@ -61,11 +61,13 @@ class Linked:
         self._item = item
         self._counts = range(count + 1, count + optional + 2)
 
-    async def next(self, key: ScopeKey, at_ms: int, records: Sequence[Sequence[Value]]) -> list[LinkedRow]:
-        """The rows that go on from the last one with these records, sealed by the series' `key`. A commit with them is
-        a Conflict if somebody else was faster. Raises IntegrityError where the last one does not verify.
+    def next(
+        self, key: ScopeKey, last: LinkedRow | None, at_ms: int, records: Sequence[Sequence[Value]]
+    ) -> list[LinkedRow]:
+        """The rows that follow `last` with these records, sealed by the series' `key`. `last` is what the caller read
+        before anything else of the same commit: a commit with these rows is a Conflict if another one came after that.
+        Raises IntegrityError where `last` does not verify.
         """
-        last = await self.last()
         number, link = 0, FIRST_LINK
         if last is not None:
             number, link = last.number, last.link

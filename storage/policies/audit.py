@@ -90,7 +90,7 @@ class Audit:
             now = self._now_ms()
             key, new = await self._series.key()
             try:
-                batch.audit = await self._series.next(key, now, [fields])
+                batch.audit = self._series.next(key, last, now, [fields])
             except NotARecord:
                 if new is None or attempt == _ATTEMPTS - 1:
                     raise

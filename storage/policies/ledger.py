@@ -67,7 +67,7 @@ class Ledger:
             batch = Batch() if make is None else await make()
             batch.guard = guard
             key, new = await self._series.key()
-            batch.ledger = await self._series.next(key, now, [list(each) for each in statements])
+            batch.ledger = self._series.next(key, last, now, [list(each) for each in statements])
             batch.keys += [] if new is None else [new]
             try:
                 await self._backend.commit(batch)

@@ -58,6 +58,9 @@ CREATE: Final = "environment create"
 REMOVE: Final = "environment remove"
 """The row of an environment that is deleted, and its key."""
 
+_ATTEMPTS: Final = 5
+"""How often other processes may write the same assignment first."""
+
 _OTHER: Final = 3
 """Which of the later fields of an environment's record is its other place."""
 
@@ -320,12 +323,19 @@ class Store:
         """Puts on record what an act has done whose process died before it could say so. Raises IntegrityError where
         the record names another policy than the state of the same epochs.
         """
+        detail = {"policy": None if state.cover is None else state.cover.name}
+        keys = Assignment.of(state).keys_in(info.id)
         try:
-            batch = await self.policies.following(info.id, state)
-            if batch is not None:
-                detail = {"policy": None if state.cover is None else state.cover.name}
-                keys = Assignment.of(state).keys_in(info.id)
-                await self.audit.record(SERVICE_ACTOR, REPAIR, info.name, SUCCEEDED, detail, batch, keys=keys)
+            for attempt in range(_ATTEMPTS):
+                batch = await self.policies.following(info.id, state)
+                if batch is None:
+                    return
+                try:
+                    await self.audit.record(SERVICE_ACTOR, REPAIR, info.name, SUCCEEDED, detail, batch, keys=keys)
+                    return
+                except Conflict:  # another process may have put the same state on record first
+                    if attempt == _ATTEMPTS - 1:
+                        raise
         except IntegrityError:
             raise
         except StorageError as error:  # the next one who opens it does

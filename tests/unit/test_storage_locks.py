@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,10 @@ from sealflow.storage import (
     StoreFull,
     WrongKey,
 )
+from sealflow.storage.format.purposes import Kind
 from sealflow.storage.keys.providers.file import create_key, disable_key, enable_key
 from sealflow.storage.policies.administration import Actor, Administration
+from sealflow.storage.rows import KeyRow
 
 
 @pytest.fixture
@@ -154,3 +158,61 @@ async def test_acts_at_once_do_not_undo_each_other(place: Customer, monkeypatch:
     async with place.vault() as vault:
         assert vault.keys.cover is not None
         assert vault.keys.cover.name == "one"
+
+
+async def test_two_processes_that_open_an_environment_at_once_repair_its_assignment_once(
+    place: Customer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with place.administration() as administration:
+        with monkeypatch.context() as patch:
+            fail_assignments(administration, patch)
+            with pytest.raises(StoreFull):
+                await administration.apply("one", ENVIRONMENT)
+        before = await acts(administration)
+        store = await place.store()
+        real = store.backend.commit
+
+        async def late(batch: Batch) -> list[int]:
+            if batch.assignments:
+                monkeypatch.setattr(store.backend, "commit", real)
+                async with place.vault():  # the other process, which is first
+                    pass
+            return await real(batch)
+
+        monkeypatch.setattr(store.backend, "commit", late)
+        try:
+            await (await store.open_vault(ENVIRONMENT)).close()
+        finally:
+            await store.close()
+        assert store.backend.commit == real
+        assert caplog.messages == []
+        repairs = [act for act in await acts(administration) if act not in before]
+        assert repairs == [("assignment repair", ENVIRONMENT, "Succeeded")]
+
+
+@pytest.mark.parametrize("look", [1, 2])
+async def test_an_act_between_two_looks_of_another_one_keeps_its_rows(
+    place: Customer, monkeypatch: pytest.MonkeyPatch, look: int
+) -> None:
+    """Ada's act has no rows of its own, and must not put the versions on record from before Bob's."""
+    async with place.administration() as ada, place.administration(Actor("bob")) as bob:
+        await ada.record("note", ENVIRONMENT, "Succeeded", None)
+        backend, looks = ada.store.backend, 0
+        real = backend.keys
+
+        async def late(kind: int, scopes: Sequence[bytes]) -> list[KeyRow]:
+            nonlocal looks
+            looks += kind == Kind.AUDIT
+            if kind == Kind.AUDIT and looks == look:
+                await bob.lock(ENVIRONMENT)
+            return await real(kind, scopes)
+
+        monkeypatch.setattr(backend, "keys", late)
+        await ada.record("note", ENVIRONMENT, "Succeeded", None)
+        assert looks > look
+        with pytest.raises(EnvironmentLocked):
+            async with place.vault():
+                pass
+        await bob.unlock(ENVIRONMENT)
+        kinds = Counter(kind for kind, _, status in await acts(ada) if status == "Succeeded")
+        assert (kinds["note"], kinds["environment lock"], kinds["environment unlock"]) == (2, 1, 1)
