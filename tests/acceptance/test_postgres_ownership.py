@@ -15,6 +15,7 @@ from cli_session import compose
 from postgres_server import PostgresServer, shared_server
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.engine.runtime.runs import executor as executor_module
+from sealflow.engine.runtime.runs.claims import RunElsewhereError
 from sealflow.storage import verify_environment
 from sealflow.storage.stores.runs import journal
 
@@ -134,6 +135,36 @@ async def test_a_run_that_another_worker_has_fails_alone(fleet: Fleet) -> None:
     assert executor is not None
     await executor.resume(taken)
     assert (await runs[0].result()).status == "Succeeded"
+    await _ended_well(fleet, first, runs)
+
+
+async def test_a_run_that_another_worker_ends_while_it_is_read_is_no_tampering(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await fleet.join(), await fleet.join()
+    await first.deploy("f", DEFINITION)
+    runs = await _under_way(fleet, second)
+    taken = bytes.fromhex(runs[0].id.replace("-", ""))
+    reader, owner = await first._execute(), await second._execute()
+    assert reader is not None
+    assert owner is not None
+    reader.claims.taking = owner.claims.taking = False
+    await second._vault._backend.release([taken])
+    backend: Any = first._vault._backend
+    real = backend.pages
+
+    async def late(*given: Any) -> Any:
+        monkeypatch.setattr(backend, "pages", real)
+        await backend.release([taken])  # as after a stop that was longer than its lease
+        owner.claims.taking = True
+        fleet.service.gate.set()
+        await runs[0].result()
+        return await real(*given)
+
+    monkeypatch.setattr(backend, "pages", late)
+    with pytest.raises(RunElsewhereError):
+        await reader.resume(taken)
+    assert backend.pages == real
     await _ended_well(fleet, first, runs)
 
 

@@ -267,6 +267,22 @@ async def test_a_commit_after_the_lock_is_refused_and_done_again_after_it(tmp_pa
         await finished(run, service)
 
 
+async def test_a_start_that_the_lock_refused_is_not_looked_for_after_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = Service()
+    async with revocable(tmp_path, {"http": service}) as world:
+        run = await begun(world, service)
+        await world.admin.lock(NAME)  # nobody has looked yet
+        with pytest.raises(EnvironmentLocked):
+            await world.env.start("f")
+        await world.look()
+        await world.unlock()
+        await finished(run, service)
+        assert [each.id for each in await world.env.runs()] == [run.id]
+    assert not [message for message in caplog.messages if "cannot be resumed" in message]
+
+
 async def test_locked_and_unlocked_between_two_looks(tmp_path: Path) -> None:
     service = Service()
     async with revocable(tmp_path, {"http": service}) as world:

@@ -19,7 +19,7 @@ from weakref import WeakSet, WeakValueDictionary
 from ....connectors import Egress, Services
 from ....connectors.desktop import Settings
 from ....storage import EnvironmentLocked, ExecutorLost, SealedInbox, StorageError, StoreClosed, Vault
-from ...errors import Denied
+from ...errors import Denied, NotFound
 from ...revocable import Revocable
 from ..calls.dispatch import Performer
 from ..calls.outgoing import Underway
@@ -360,7 +360,7 @@ class Access:
         for run_id in paused:
             try:
                 await executor.resume(run_id)
-            except RunElsewhereError:  # another worker goes on with it
+            except (RunElsewhereError, NotFound):  # another worker has it, or its start was never stored
                 continue
             except Exception as error:
                 await executor.claims.later(run_id, error)

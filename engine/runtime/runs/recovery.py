@@ -119,17 +119,23 @@ class Reviving:
         epoch = await executor.claims.own(run_id)
         if is_led(plan) and not executor.vault.workers.leads:
             raise await executor.claims.leave(run_id, info.flow_id)
-        # Waking a run costs its snapshot, not its history, and that is read once; twice where somebody is told of it.
-        made = Refolding(plan, executor.room)
-        folding = made if history is None else None
         try:
-            runlog = await executor.vault.open_run(run_id, from_snapshot=history is None, folding=folding, epoch=epoch)
+            return await self._fold(info, plan, history, ending, epoch)
         except RunNotOwned:
             raise elsewhere(run_id) from None
         except IntegrityError:  # what is read while another worker writes it fits nothing: that is no tampering
             if await executor.vault.workers.owns(run_id, epoch):
                 raise
             raise elsewhere(run_id) from None
+
+    async def _fold(
+        self, info: RunInfo, plan: Plan, history: History | None, ending: bool, epoch: int
+    ) -> LiveRun | None:
+        executor, run_id = self._executor, info.run_id
+        # Waking a run costs its snapshot, not its history, and that is read once; twice where somebody is told of it.
+        made = Refolding(plan, executor.room)
+        folding = made if history is None else None
+        runlog = await executor.vault.open_run(run_id, from_snapshot=history is None, folding=folding, epoch=epoch)
         if runlog.ended:
             return None
         await executor.vault.sweep_values(run_id=run_id)  # what a call had brought that was cut off by a crash
