@@ -171,7 +171,7 @@ class Chaos:
         self._server = server
         self._progress = progress if progress is not None else lambda died, left: None
         self._home, self._keystore = folder / "home", folder / "keys" / "keystore.json"
-        self._log, self._errors = folder / "told", folder / "errors"
+        self._log, self._errors, self._memory = folder / "told", folder / "errors", folder / "memory"
         self._log.touch()
         self._errors.touch()
         self._read = 0
@@ -380,7 +380,8 @@ class Chaos:
             os.kill(process.pid, signal.SIGSTOP)
             self._take_in()  # what was told before comes before
             # It may die before it learns of it.
-            self.memory.told.append({"what": "lost", "life": process.life.number, "stopped": True})
+            told = {"what": "lost", "life": process.life.number, "at": round(time.time(), 3), "stopped": True}
+            self.memory.told.append(told)
             process.stalls, process.asleep = False, True
             process.due = time.monotonic() + STALL * process.life.lease
         elif process.asleep:
@@ -412,6 +413,7 @@ class Chaos:
         self._check(process, code, *codes)
 
     def _check(self, process: Alive, code: int, *codes: int) -> None:
+        self.memory.told.append({"what": "ended", "life": process.life.number, "at": round(time.time(), 3)})
         if code not in codes:
             self.report.problems.append(f"the life {process.life.number} ended with {code}: {self._said()}")
 
@@ -469,6 +471,7 @@ class Chaos:
 
     def _judge(self, runs: list[Seen], findings: list[str]) -> None:
         self._take_in()
+        self._memory.write_text("".join(json.dumps(line) + "\n" for line in self.memory.told), "utf-8")
         self.report.problems += findings
         for line in self.memory.told:
             if line["what"] == "ack" and line["act"] in self.plan.works:

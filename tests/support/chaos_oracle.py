@@ -10,6 +10,8 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from chaos_flows import KINDS, Expected, children_of, decision_of
@@ -18,6 +20,9 @@ from sealflow.engine.kernel.contract import records
 FINAL: Final = frozenset({"Succeeded", "Failed", "Skipped", "TimedOut", "Cancelled"})
 CAUSED: Final = frozenset({records.RESULT, records.CALLBACK, records.DONE})
 """Records that end an action or one attempt of it; a second one of the same would be a repetition."""
+
+EVERY: Final = timedelta(minutes=1)
+"""The interval of the recurrence."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ def problems(memory: Memory, runs: list[Seen]) -> list[str]:
     return [
         *_acknowledged(memory, runs),
         *_numbers(runs),
+        *_occurrences(runs),
         *(problem for run in runs for problem in _run(run)),
         *_effects(memory, runs),
         *_repeated(memory),
@@ -102,6 +108,14 @@ def _numbers(runs: list[Seen]) -> Iterable[str]:
             for child in children_of(run.number):
                 if child not in counted:
                     yield f"the parent {run.number} has no child {child}"
+
+
+def _occurrences(runs: list[Seen]) -> Iterable[str]:
+    """Every occurrence between the first and the last that fired has fired: all are within the grace."""
+    times = sorted(datetime.fromisoformat(run.number) for run in runs if run.flow == "tick" and run.number is not None)
+    for one, other in pairwise(times):
+        if one != other and other - one != EVERY:
+            yield f"the recurrence fired at {one:%H:%M:%S} and next at {other:%H:%M:%S}"
 
 
 def _run(run: Seen) -> Iterable[str]:

@@ -99,7 +99,8 @@ class Told:
         self._file = os.open(life.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def tell(self, what: str, **more: Any) -> None:
-        line = json.dumps({"what": what, "life": self._life, **more}, sort_keys=True) + "\n"
+        at = round(time.time(), 3)
+        line = json.dumps({"what": what, "life": self._life, "at": at, **more}, sort_keys=True) + "\n"
         os.write(self._file, line.encode())
 
 
@@ -204,9 +205,17 @@ def shorten_lease(seconds: float) -> None:
     defaults["lease_seconds"] = seconds
 
 
+def lengthen_grace(rate: int) -> None:
+    """A recurrence is missed after a minute of the machine: no outage of the harness lasts so long."""
+    from sealflow.engine.runtime.triggers import triggers
+
+    triggers.GRACE *= rate  # type: ignore[misc]
+
+
 async def live(life: Life) -> None:
     """One life, to its end if nobody kills it."""
     told = Told(life)
+    lengthen_grace(life.rate)
     logging.getLogger("sealflow").addHandler(Losses(told))
     count_commits(life)
     if life.lease:
@@ -335,7 +344,7 @@ def load() -> None:
     import encodings.idna  # noqa: F401
     from importlib import import_module
 
-    for name in ("hosts.embedded", "runtime.environment", "runtime.scheduler"):
+    for name in ("hosts.embedded", "runtime.environment.environment", "runtime.triggers.scheduler"):
         import_module(f"sealflow.engine.{name}")
     import_module("sealflow.storage.backends.sqlite")
     with suppress(ImportError):
