@@ -158,10 +158,14 @@ class Triggers:
         self._known.pop(flow_id, None)
 
     def _written(self, flow_id: bytes, version: int) -> None:
-        self._known[flow_id].durable = version
+        known = self._known.get(flow_id)
+        if known is not None:
+            known.durable = version
 
     def _lost(self, flow_id: bytes) -> None:
-        known = self._known[flow_id]
+        known = self._known.get(flow_id)
+        if known is None:  # a move to another key was lost with it
+            return
         known.queued = known.durable
         if known.durable == 0:
             known.key = None  # lost with the row

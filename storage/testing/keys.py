@@ -190,6 +190,9 @@ class KeyRowsConformance:
             )
             assert await backend.pages(run, 1, 10, ALL) == anew
             assert await backend.trigger(flow) == sealed
+            following = sealed._replace(row_version=2, record=b"next")
+            await backend.commit(Batch(replaced_triggers=[sealed._replace(record=b"again")], triggers=[following]))
+            assert await backend.trigger(flow) == following
             assert await backend.snapshot(run) is None
             assert await backend.snapshot(other) is not None
             assert sorted(await backend.run_counts()) == [(1, 1), (2, 1)]
@@ -198,7 +201,7 @@ class KeyRowsConformance:
             assert moved.domain == 2
             for missing in (
                 Batch(replaced_pages=[page_row(run, 3)]),
-                Batch(replaced_triggers=[sealed._replace(row_version=2)]),
+                Batch(replaced_triggers=[sealed]),
                 Batch(replaced_versions=[version]),
                 Batch(run_domains=[(os.urandom(16), 2)]),
             ):

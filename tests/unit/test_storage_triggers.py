@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -176,6 +177,38 @@ async def test_a_lost_commit_leaves_what_was_durable(place: Place, monkeypatch: 
     await place.close()
     vault = await place.open()
     assert [state.value for state in await vault.triggers()] == ["next", "first"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_state_that_is_set_while_its_trigger_moves_to_another_key(
+    place: Place, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    vault = await place.open()
+    flow = place.flows[0]
+    await vault.trigger(flow)
+    vault.set_trigger(flow, "before", due_ms=None, expected=0)
+    await vault.flush()
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+    moving = asyncio.ensure_future(vault._triggers.move(flow, 1))
+    while not vault._journal.batch.replaced_triggers:
+        await asyncio.sleep(0)
+    vault.set_trigger(flow, "after", due_ms=None, expected=1)
+    with monkeypatch.context() as patch:
+        if fails:
+            patch.setattr(vault._backend, "commit", full)
+            with pytest.raises(StoreFull):
+                await moving
+        else:
+            assert await moving
+    expected = TriggerState(flow, None, "before", 1) if fails else TriggerState(flow, None, "after", 2)
+    assert await vault.trigger(flow) == expected
+    assert await (await place.open()).trigger(flow) == expected
+    assert faults == []
+
+
+async def full(batch: Batch) -> list[int]:
+    raise StoreFull("The disk is full.")
 
 
 async def test_there_is_no_trigger_of_a_flow_that_is_not_there(place: Place) -> None:

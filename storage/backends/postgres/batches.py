@@ -31,7 +31,7 @@ RARE = (
 )  # fmt: skip
 """The fields of a batch that `put` does not write."""
 
-_REPLACED = ("rewrapped_keys", "replaced_versions", "replaced_triggers", "replaced_pages")
+_REPLACED = ("rewrapped_keys", "replaced_versions", "replaced_pages")
 _ADDED = ("audit", "ledger", "backups")
 _VERSIONED = ("policies", "assignments", "connections", "retentions", "operations")
 _KINDS_OF_FLOW = (Kind.FLOW, Kind.TRIGGER, Kind.RETENTION)
@@ -84,6 +84,8 @@ async def _before(connection: Connection, batch: Batch) -> None:
     await _each(connection, "flows_next", batch.flows, counted=True)
     if batch.versions:
         await connection.execute(SQL["versions_new"], batch.versions)
+    if batch.replaced_triggers:  # the same batch may hold the next version of such a row
+        await _all(connection, "replaced_triggers", batch.replaced_triggers)
 
 
 async def _values(connection: Connection, batch: Batch) -> None:

@@ -40,6 +40,9 @@ def write_first(connection: sqlite3.Connection, batch: Batch) -> None:
         execute(_SQL["delete_waiting_chunks"], (run_id,))
     for key in batch.replaced_environment_keys:
         _one(execute(_SQL["replace_environment_key"], (*key[2:], key.domain, key.version)), "environment key")
+    for trigger in batch.replaced_triggers:  # the same batch may hold the next version of such a row
+        values = (trigger.record, trigger.flow_id, trigger.row_version)
+        _one(execute(_SQL["replace_trigger"], values), "trigger")
 
 
 def write(connection: sqlite3.Connection, batch: Batch) -> None:
@@ -53,9 +56,6 @@ def write(connection: sqlite3.Connection, batch: Batch) -> None:
         execute(_SQL["drop_generations"], (scope, kind, generation))
     for version in batch.replaced_versions:
         _one(execute(_SQL["replace_version"], (version.record, version.flow_id, version.number)), "version")
-    for trigger in batch.replaced_triggers:
-        values = (trigger.record, trigger.flow_id, trigger.row_version)
-        _one(execute(_SQL["replace_trigger"], values), "trigger")
     for page in batch.replaced_pages:
         _one(execute(_SQL["replace_page"], (page.link, page.record, page.run_id, page.seq)), "page")
     for run_id in batch.exchanged_pages:
