@@ -398,6 +398,7 @@ async def _finished(administration: Administration, info: EnvironmentInfo, sourc
     try:
         if source is not None:
             settled = await keys_destroyed(source)
+            await source.close()  # its lease is not renewed in a store that is gone
         else:
             try:
                 opened = await store.places.open(place)

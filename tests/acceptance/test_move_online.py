@@ -14,6 +14,7 @@ from postgres_server import PostgresServer, shared_server
 from revocable import NAME, Revocable, revocable
 from sealflow.storage import (
     Conflict,
+    EnvironmentInfo,
     EnvironmentLocked,
     IntegrityError,
     NotPermitted,
@@ -74,7 +75,9 @@ async def begun(world: Revocable, service: Service) -> Any:
     return run
 
 
-async def test_the_worker_goes_on_at_the_new_place(tmp_path: Path, postgres: PostgresServer) -> None:
+async def test_the_worker_goes_on_at_the_new_place(
+    tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = Service()
     async with revocable(tmp_path, {"http": service}) as world:
         run = await begun(world, service)
@@ -89,6 +92,15 @@ async def test_the_worker_goes_on_at_the_new_place(tmp_path: Path, postgres: Pos
                 await world.env.callback(service.urls[0], body="too early")
             refusals += 1
 
+        leases: list[int] = []
+        places = world.engine.store.places
+        remove = places.remove
+
+        async def removed(info: EnvironmentInfo) -> None:
+            leases.append(sum(task.get_name() == "sealflow lease" for task in asyncio.all_tasks()))
+            await remove(info)
+
+        monkeypatch.setattr(places, "remove", removed)
         for url in (postgres.url, None):
             moved = await move_environment(world.admin, NAME, url, pause=meanwhile)
             assert (moved.environment.database, moved.in_flight, moved.left) == (url, 1, None)
@@ -96,6 +108,7 @@ async def test_the_worker_goes_on_at_the_new_place(tmp_path: Path, postgres: Pos
             await world.back()
             assert (await run.snapshot()).status == "Running"
         assert refusals >= 2
+        assert leases[-1] == 0  # the move does not renew its lease in a store that is gone
         await world.env.deploy("other", FLOW)
         assert (await world.env.callback(service.urls[0], body="now")).status == 200
         service.answer.set()

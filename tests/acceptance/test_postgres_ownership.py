@@ -16,7 +16,7 @@ from postgres_server import PostgresServer, shared_server
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.engine.runtime.runs import executor as executor_module
 from sealflow.engine.runtime.runs.claims import RunElsewhereError
-from sealflow.storage import verify_environment
+from sealflow.storage import ExecutorLost, TamperedHistory, verify_environment
 from sealflow.storage.stores.runs import journal
 
 pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
@@ -212,6 +212,29 @@ async def test_a_taken_over_worker_writes_no_heads(fleet: Fleet) -> None:
     stale = second._vault
     await fleet.until(lambda: _lost(stale))
     await _ended_well(fleet, first, runs)
+
+
+async def test_key_work_of_a_taken_over_worker_is_no_tampering(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = await fleet.join(), await fleet.join()
+    await first.deploy("f", DEFINITION)
+    executor = await first._execute()
+    assert executor is not None
+    await fleet.kill(first)
+    await fleet.until(lambda: _leads(second))
+    first._vault._backend._lease._until = 0.0  # as after a stop that was longer than the lease
+
+    async def migrate() -> None:
+        raise TamperedHistory("what another worker writes", run="", seq=0)
+
+    first._vault.migrate = migrate  # type: ignore[method-assign]
+    executor.key_work.begin()
+    with pytest.raises(ExecutorLost):
+        await executor.key_work.settled(60)
+    assert "a migration stopped: ExecutorLost" in caplog.messages
+
+
+async def _leads(env: Environment) -> bool:
+    return await env._vault.workers.lead()
 
 
 async def _lost(vault: Any) -> bool:

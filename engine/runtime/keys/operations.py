@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from ....storage import Operation, RecordNotFound, Vault
+from ....storage import IntegrityError, Operation, RecordNotFound, StorageError, Vault
 from ....storage.policies.operations import RUNNING
 from ..runs.retry_backoff import Retries
 from ..workers.requests import MIGRATE
@@ -80,8 +80,18 @@ class KeyWork:
                 await self._vault.migrate()
             self._retries.over(_DEDUPE)
         except Exception as error:  # kept for whoever waits; nobody may
-            self._failure, self._due = error, self._clock.now() + self._retries.after(_DEDUPE)
-            log.warning("a migration stopped: %s", type(error).__name__)
+            failure = await self._judged(error)
+            self._failure, self._due = failure, self._clock.now() + self._retries.after(_DEDUPE)
+            log.warning("a migration stopped: %s", type(failure).__name__)
+
+    async def _judged(self, error: Exception) -> Exception:
+        """What stopped it. What another worker writes meanwhile fits nothing that is read here."""
+        if isinstance(error, IntegrityError):
+            try:
+                await self._vault.workers.confirm_role()
+            except StorageError as other:
+                return other
+        return error
 
 
 class Keys:
