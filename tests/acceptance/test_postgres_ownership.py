@@ -214,19 +214,22 @@ async def test_a_taken_over_worker_writes_no_heads(fleet: Fleet) -> None:
     await _ended_well(fleet, first, runs)
 
 
-async def test_key_work_of_a_taken_over_worker_is_no_tampering(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
+async def test_key_work_of_a_taken_over_worker_is_no_tampering(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     first, second = await fleet.join(), await fleet.join()
     await first.deploy("f", DEFINITION)
     executor = await first._execute()
     assert executor is not None
     await fleet.kill(first)
     await fleet.until(lambda: _leads(second))
-    first._vault._backend._lease._until = 0.0  # as after a stop that was longer than the lease
+    backend: Any = first._vault._backend
+    backend._lease._until = 0.0  # as after a stop that was longer than the lease
 
     async def migrate() -> None:
         raise TamperedHistory("what another worker writes", run="", seq=0)
 
-    first._vault.migrate = migrate  # type: ignore[method-assign]
+    monkeypatch.setattr(first._vault, "migrate", migrate)
     executor.key_work.begin()
     with pytest.raises(ExecutorLost):
         await executor.key_work.settled(60)

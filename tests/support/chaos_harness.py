@@ -185,7 +185,7 @@ class Chaos:
         self._cancels: set[str] = set()
         self._nursery = Nursery(self._errors)
         self._keeper: Alive | None = None
-        self._works = 0
+        self._works = -1
         self._places: list[str | None] = []
 
     def run(self) -> Report:
@@ -295,19 +295,22 @@ class Chaos:
 
     def _keep(self) -> None:
         """Have one process at work on keys or place, as long as it lives; some are killed in the middle."""
+        unmoved = False
         if self._keeper is not None:
             code = self._nursery.reap(self._keeper.pid)
             if code is None and time.monotonic() < self._keeper.due:
                 return
             if code is None:
+                unmoved = self._keeper.life.works == [MOVE]
                 self._kill(self._keeper, 0)
             else:
                 self._check(self._keeper, code, 0)
             self._keeper = None
         works = [work for work in self.plan.works if work != MOVE or len(self._places) > 1]
         if works:
+            if not unmoved:  # until a move that was killed is continued, the environment is locked
+                self._works += 1
             work = works[self._works % len(works)]
-            self._works += 1
             due = self._chance.uniform(0.2, 2.0) if self._chance.random() < 0.3 else self.plan.patience
             self._keeper = self._begin_work(work, due)
 
