@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .connectors import Call, Connector, Failure, Registry, Reply, Subscribed
+    from .connectors import Call, Connector, ConnectorError, ConnectorResponse, Registry, Subscribed
     from .engine.errors import (
         DefinitionError,
         Denied,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .engine.runtime.observe.summaries import FlowDetail, FlowSummary, RunSummary
     from .engine.runtime.observe.tracing import Trace
     from .engine.runtime.observe.trigger_info import TriggerInfo
-    from .engine.runtime.triggers.triggers import Fired
+    from .engine.runtime.triggers.triggers import TriggerFiring
     from .engine.runtime.workers.clock import Clock, SystemClock, VirtualClock
     from .storage import Actor, Administration, EnvironmentStatus, Operation
 
@@ -58,8 +58,8 @@ _WHERE = {
     "Environment": ".engine.hosts.embedded",
     "EnvironmentStatus": ".storage",
     "ExpressionError": ".engine.errors",
-    "Failure": ".connectors",
-    "Fired": ".engine.runtime.triggers.triggers",
+    "ConnectorError": ".connectors",
+    "TriggerFiring": ".engine.runtime.triggers.triggers",
     "Flow": ".engine.runtime.flows.library",
     "FlowDetail": ".engine.runtime.observe.summaries",
     "FlowSummary": ".engine.runtime.observe.summaries",
@@ -68,7 +68,7 @@ _WHERE = {
     "Operation": ".storage",
     "Registry": ".connectors",
     "ReplayReport": ".engine.runtime.observe.bundles",
-    "Reply": ".connectors",
+    "ConnectorResponse": ".connectors",
     "Run": ".engine.runtime.observe.run",
     "RunReport": ".engine.runtime.observe.report",
     "RunResult": ".engine.runtime.observe.reading",
@@ -93,6 +93,8 @@ __all__ = [
     "Call",
     "Clock",
     "Connector",
+    "ConnectorError",
+    "ConnectorResponse",
     "DefinitionError",
     "Delivery",
     "Denied",
@@ -100,8 +102,6 @@ __all__ = [
     "Environment",
     "EnvironmentStatus",
     "ExpressionError",
-    "Failure",
-    "Fired",
     "Flow",
     "FlowDetail",
     "FlowSummary",
@@ -110,7 +110,6 @@ __all__ = [
     "Operation",
     "Registry",
     "ReplayReport",
-    "Reply",
     "Run",
     "RunReport",
     "RunResult",
@@ -120,6 +119,7 @@ __all__ = [
     "Subscribed",
     "SystemClock",
     "Trace",
+    "TriggerFiring",
     "TriggerInfo",
     "VirtualClock",
     "disable_core_files",

@@ -9,7 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .egress.policy import Egress, Rule, rule
-from .port import Artifact, Call, Clock, Connector, Failure, Limits, Recovery, Reply, Services, Subscribed
+from .port import (
+    Artifact,
+    Call,
+    Clock,
+    Connector,
+    ConnectorError,
+    ConnectorResponse,
+    Limits,
+    Recovery,
+    Services,
+    Subscribed,
+)
 from .registry import Registry, standard
 from .status import status_name
 
@@ -21,13 +32,13 @@ __all__ = [
     "Call",
     "Clock",
     "Connector",
+    "ConnectorError",
+    "ConnectorResponse",
     "Egress",
-    "Failure",
     "HttpConnector",
     "Limits",
     "Recovery",
     "Registry",
-    "Reply",
     "Rule",
     "Services",
     "Subscribed",

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import Enum
 
 from ..engine.values import Value, is_elsewhere
-from .port import Failure
+from .port import ConnectorError
 
 _PLAIN = frozenset({type(None), bool, int, float, Decimal, str})
 _TEXT = frozenset({str})
@@ -22,7 +22,7 @@ _DEEPEST = 200
 def as_value(given: object, what: str) -> Value:
     """`given` as a JSON value: the same object where it is one already. `what` names it in the error.
 
-    Raises Failure `InvalidReply` with the JSON pointer of the first member that is none.
+    Raises ConnectorError `InvalidReply` with the JSON pointer of the first member that is none.
     """
     if type(given) is dict and (not given or _is_flat(given)):
         return given
@@ -34,7 +34,7 @@ def _value(given: object, what: str, at: str, depth: int) -> Value:
     if kind in _PLAIN:
         return given  # type: ignore[return-value]
     if depth > _DEEPEST:
-        raise Failure("InvalidReply", f"{what} is nested more than {_DEEPEST} levels deep.")
+        raise ConnectorError("InvalidReply", f"{what} is nested more than {_DEEPEST} levels deep.")
     if kind is list or kind is tuple:
         return _list(given, what, at, depth)  # type: ignore[arg-type]
     if kind is dict or isinstance(given, Mapping):
@@ -46,7 +46,7 @@ def _value(given: object, what: str, at: str, depth: int) -> Value:
             return base(given)
     if is_elsewhere(given):
         return given  # type: ignore[return-value]
-    raise Failure(
+    raise ConnectorError(
         "InvalidReply",
         f"{what} has a {kind.__name__} at '{at or '/'}', which is not a JSON value.",
         hint="Answer with texts, numbers, booleans, null, lists and dicts; bytes are a content object.",
@@ -77,7 +77,7 @@ def _object(given: Mapping[object, object], what: str, at: str, depth: int) -> V
     members: dict[str, Value] = {}
     for name, member in given.items():
         if type(name) is not str:
-            raise Failure(
+            raise ConnectorError(
                 "InvalidReply",
                 f"{what} has a name that is not a text, but {name.__class__.__name__}, at '{at or '/'}'.",
             )

@@ -21,7 +21,7 @@ from typing import Any, get_args
 
 from ..engine.values import from_json, to_json
 from .answers import as_value
-from .port import Call, Clock, Connector, Failure, Recovery, Reply, Services, Subscribed
+from .port import Call, Clock, Connector, ConnectorError, ConnectorResponse, Recovery, Services, Subscribed
 
 
 class StoppedClock:
@@ -52,7 +52,7 @@ class ConnectorContract:
         raise NotImplementedError
 
     def faulty(self) -> Call | None:
-        """A call that cannot be performed: a Failure, or a status that is no success."""
+        """A call that cannot be performed: a ConnectorError, or a status that is no success."""
         return None
 
     def webhook(self) -> Call | None:
@@ -90,7 +90,7 @@ class ConnectorContract:
         """The reply has an HTTP status, headers of text, and a body that survives JSON."""
         async with _Closing(self.connector()) as connector:
             reply = await connector.invoke(self.working(), self.services())
-        assert isinstance(reply, Reply)
+        assert isinstance(reply, ConnectorResponse)
         assert type(reply.status_code) is int
         assert 200 <= reply.status_code <= 299
         assert all(type(name) is str and type(value) is str for name, value in reply.headers.items())
@@ -105,7 +105,7 @@ class ConnectorContract:
             return
         async with _Closing(self.connector()) as connector:
             answer = await connector.invoke(call, self.services())
-        assert isinstance(answer, Reply | Subscribed)
+        assert isinstance(answer, ConnectorResponse | Subscribed)
         if isinstance(answer, Subscribed):
             assert as_value(answer.details, "the details") is answer.details
 
@@ -145,7 +145,7 @@ class ConnectorContract:
         async with _Closing(self.connector()) as connector:
             try:
                 reply = await connector.invoke(call, self.services())
-            except Failure as failure:
+            except ConnectorError as failure:
                 assert failure.code
                 assert not any(char.isspace() for char in failure.code)
                 assert failure.message
@@ -181,7 +181,7 @@ class ConnectorContract:
                     if call is not None:
                         try:
                             await connector.invoke(call, self.services())
-                        except Failure:
+                        except ConnectorError:
                             pass
         finally:
             root.removeHandler(collected)
@@ -189,9 +189,9 @@ class ConnectorContract:
         assert not [text for text in collected.texts if any(secret in text for secret in self.secrets())]
 
 
-def _status(answer: Reply | Subscribed) -> int:
+def _status(answer: ConnectorResponse | Subscribed) -> int:
     """The status of a call that is no webhook's, which therefore has a reply."""
-    assert isinstance(answer, Reply)
+    assert isinstance(answer, ConnectorResponse)
     return answer.status_code
 
 

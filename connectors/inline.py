@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..engine.values import Value, from_json, to_json
 from .isolation import Isolation, JobLimits
-from .port import Artifact, Call, Failure, Recovery, Reply, Services
+from .port import Artifact, Call, ConnectorError, ConnectorResponse, Recovery, Services
 
 CODE_CHARACTERS: Final = 100_000
 """Characters of a script. Source: Logic Apps, limits and configuration: 1,024 in Consumption, 100,000 in Standard."""
@@ -35,12 +35,14 @@ class _Inline:
 class JavaScriptConnector(_Inline):
     """`inline-code`: JavaScriptCode. The body is what the script returns; null where it returns nothing."""
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
-        """Run the script. Raises Failure with the host's codes, e.g. InlineCodeScriptRuntimeFailure."""
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
+        """Run the script. Raises ConnectorError with the host's codes, e.g. InlineCodeScriptRuntimeFailure."""
         inputs = _object(call)
         code = str(inputs.get("code") or "")
         if len(code) > CODE_CHARACTERS:
-            raise Failure("InlineCodeParsingFailure", f"The script has more than {CODE_CHARACTERS:,} characters.")
+            raise ConnectorError(
+                "InlineCodeParsingFailure", f"The script has more than {CODE_CHARACTERS:,} characters."
+            )
         job = {
             "code": code,
             "context": to_json(inputs.get("workflowContext")),
@@ -48,14 +50,14 @@ class JavaScriptConnector(_Inline):
             "bytes": SCRIPT_MEMORY,
         }
         returned = await self._isolation.run("javascript", job, services, "The script")
-        return Reply(200, {}, from_json(returned) if isinstance(returned, str) else None)
+        return ConnectorResponse(200, {}, from_json(returned) if isinstance(returned, str) else None)
 
 
 class XsltConnector(_Inline):
     """`xslt`: transforms XML with the flow's maps."""
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
-        """Transform the content. Raises Failure: InvalidXml, InvalidMap, XsltTransformFailed and their like."""
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
+        """Transform the content. Raises ConnectorError: InvalidXml, InvalidMap, XsltTransformFailed and their like."""
         inputs = _object(call)
         parameters = inputs.get("xsltParameters")
         job = {
@@ -71,26 +73,26 @@ class XsltConnector(_Inline):
 class LiquidConnector(_Inline):
     """`liquid`: renders the flow's Liquid templates; the operation is the action's kind."""
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
-        """Render the template. Raises Failure: LiquidTemplateFailed, InvalidJson, InvalidXml."""
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
+        """Render the template. Raises ConnectorError: LiquidTemplateFailed, InvalidJson, InvalidXml."""
         job = {"content": _object(call).get("content"), "map": _artifact(call).text, "kind": call.operation.lower()}
-        return Reply(200, {}, await self._isolation.run("liquid_template", job, services, "The template"))
+        return ConnectorResponse(200, {}, await self._isolation.run("liquid_template", job, services, "The template"))
 
 
 class XmlConnector(_Inline):
     """`xml`: validates, parses and composes XML by the flow's schemas."""
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
-        """Do the operation, `validate`, `parse` or `compose`. Raises Failure: InvalidXml, XmlValidationFailed, …"""
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
+        """Validate, parse or compose. Raises ConnectorError: InvalidXml, XmlValidationFailed, …"""
         answer = await self._isolation.run("xml_schema", _by_schema(call), services, "The schema")
-        return Reply(200, {}, answer) if call.operation == "parse" else _content(answer)
+        return ConnectorResponse(200, {}, answer) if call.operation == "parse" else _content(answer)
 
 
 class FlatFileConnector(_Inline):
     """`flat-file`: turns flat files into XML and back by the flow's schemas."""
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
-        """Do the operation, `decode` or `encode`. Raises Failure: InvalidFlatFile, InvalidXml, InvalidSchema, …"""
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
+        """Decode or encode. Raises ConnectorError: InvalidFlatFile, InvalidXml, InvalidSchema, …"""
         return _content(await self._isolation.run("flat_file", _by_schema(call), services, "The schema"))
 
 
@@ -102,11 +104,13 @@ class ArtifactConnector:
         """Repeating a call does no harm."""
         return "rerun"
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
-        """The artifact's name, type and content. Raises Failure ArtifactNotFound."""
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
+        """The artifact's name, type and content. Raises ConnectorError ArtifactNotFound."""
         artifact = _artifact(call)
         kind = _object(call).get("artifactType")
-        return Reply(200, {}, {"name": artifact.name, "type": kind, "properties": {"content": artifact.text}})
+        return ConnectorResponse(
+            200, {}, {"name": artifact.name, "type": kind, "properties": {"content": artifact.text}}
+        )
 
 
 def _object(call: Call) -> dict[str, Any]:
@@ -120,7 +124,7 @@ def _by_schema(call: Call) -> dict[str, Any]:
 
 def _artifact(call: Call) -> Artifact:
     if call.artifact is None:
-        raise Failure(
+        raise ConnectorError(
             "ArtifactNotFound",
             "The action's map or schema is not among the artifacts that the flow was deployed with.",
             hint="Deploy the flow with them: --artifacts DIR, with the folders Maps and Schemas.",
@@ -128,8 +132,8 @@ def _artifact(call: Call) -> Artifact:
     return call.artifact
 
 
-def _content(answer: dict[str, Any]) -> Reply:
+def _content(answer: dict[str, Any]) -> ConnectorResponse:
     """A text with its media type as a content object."""
     data = base64.b64encode(answer["text"].encode("utf-8", "replace")).decode("ascii")
     body: Value = {"$content-type": answer["type"], "$content": data}
-    return Reply(200, {}, body)
+    return ConnectorResponse(200, {}, body)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .ending import ended
-from .port import SECOND, Failure, Services
+from .port import SECOND, ConnectorError, Services
 
 _FOLDER: Final = str(Path(__file__).parent)
 
@@ -54,12 +54,12 @@ class Isolation:
     async def run(self, job: str, inputs: dict[str, Any], services: Services, what: str) -> Any:
         """The job's value. `what` names the action's work in errors, e.g. `The script`.
 
-        Raises Failure with the job's own code, or with TimeLimitExceeded, MemoryLimitExceeded, ContentTooLarge,
+        Raises ConnectorError with the job's own code, or with TimeLimitExceeded, MemoryLimitExceeded, ContentTooLarge,
         LibraryMissing, WorkerCrashed. Cancelling it kills the process.
         """
         data = json.dumps(inputs, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         if len(data) > self.limits.data:
-            raise Failure("ContentTooLarge", f"{what} was given more than {self.limits.data:,} bytes.")
+            raise ConnectorError("ContentTooLarge", f"{what} was given more than {self.limits.data:,} bytes.")
         async with self._slot():
             answer = await self._process(job, data, services, what)
         if "value" in answer:
@@ -104,7 +104,7 @@ class Isolation:
         if output is None:
             raise self._too_slow(what)
         if len(output) > limits.data:
-            raise Failure("ContentTooLarge", f"{what} made more than {limits.data:,} bytes.")
+            raise ConnectorError("ContentTooLarge", f"{what} made more than {limits.data:,} bytes.")
         return self._read(output, process.returncode, what)
 
     def _read(self, output: bytes, status: int | None, what: str) -> dict[str, Any]:
@@ -116,24 +116,24 @@ class Isolation:
             return answer
         if status is not None and -status in _CPU_SIGNALS:
             raise self._too_slow(what)
-        raise Failure(
+        raise ConnectorError(
             "WorkerCrashed",
             f"{what} ended its process before it was done (status {status}).",
             hint="It may have needed more memory than it may have.",
         )
 
-    def _too_slow(self, what: str) -> Failure:
-        return Failure("TimeLimitExceeded", f"{what} took more than {self.limits.seconds} seconds.")
+    def _too_slow(self, what: str) -> ConnectorError:
+        return ConnectorError("TimeLimitExceeded", f"{what} took more than {self.limits.seconds} seconds.")
 
-    def _failure(self, answer: dict[str, Any], what: str) -> Failure:
+    def _failure(self, answer: dict[str, Any], what: str) -> ConnectorError:
         code, message = str(answer["code"]), str(answer["message"])
         if code == "LibraryMissing":
             extra = _EXTRAS.get(message.partition(".")[0])
             hint = f"pip install 'sealflow[{extra}]'" if extra else f"pip install {message}"
-            return Failure(code, f"{what} needs a library that is not installed: {message}.", hint=hint)
+            return ConnectorError(code, f"{what} needs a library that is not installed: {message}.", hint=hint)
         if code == "MemoryLimitExceeded":
-            return Failure(code, f"{what} needed more than {self.limits.memory:,} bytes of memory.")
-        return Failure(code, message, hint=answer.get("hint"))
+            return ConnectorError(code, f"{what} needed more than {self.limits.memory:,} bytes of memory.")
+        return ConnectorError(code, message, hint=answer.get("hint"))
 
 
 # Killed by the system for its CPU time: SIGXCPU, or SIGKILL at the hard limit.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Final
 
-from .port import Call, Connector, Recovery, Reply, Services, Subscribed
+from .port import Call, Connector, ConnectorResponse, Recovery, Services, Subscribed
 
 BUILT_IN: Final[dict[str, tuple[str, str, Recovery]]] = {
     "http": ("http.operation", "HttpConnector", "keyed"),
@@ -36,7 +36,7 @@ class LateConnector:
         """As the connector has it."""
         return self._recovery
 
-    async def invoke(self, call: Call, services: Services) -> Reply | Subscribed:
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse | Subscribed:
         """Make the call. Raises what the connector raises."""
         return await self.loaded().invoke(call, services)
 

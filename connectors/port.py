@@ -83,7 +83,7 @@ class Content(Protocol):
     async def keep(self, parts: AsyncIterator[bytes], *, text: bool) -> object:
         """What stands for these bytes: for the text that they are in UTF-8, or for its base64.
 
-        Raises Failure `ValueTooLarge`.
+        Raises ConnectorError `ValueTooLarge`.
         """
         ...
 
@@ -181,7 +181,7 @@ def drafted(*members: Any) -> Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ConnectorResponse:
     """What was answered; statuses 200 to 299 are successes. `empty`: there was no body at all, not even null."""
 
     status_code: int
@@ -201,7 +201,7 @@ class Subscribed:
     details: Value = None
 
 
-class Failure(SealflowError):
+class ConnectorError(SealflowError):
     """A call without an answer, or one that was never made.
 
     ConnectionFailed, ConnectionTimedOut and RequestTimedOut are tried again as the action's retry policy says, other
@@ -229,9 +229,9 @@ class Connector(Protocol):
         """What the runtime does about a call that a crash interrupted."""
         ...
 
-    async def invoke(self, call: Call, services: Services) -> Reply | Subscribed:
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse | Subscribed:
         """Perform the call once; `Subscribed` may answer a webhook's only.
 
-        Raises Failure where there is no answer; cancelling it gives the call up at once.
+        Raises ConnectorError where there is no answer; cancelling it gives the call up at once.
         """
         ...

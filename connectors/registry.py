@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from ..engine.values import Value
-from .port import Call, Connector, Failure, Recovery, Reply, Services, Subscribed
+from .port import Call, Connector, ConnectorError, ConnectorResponse, Recovery, Services, Subscribed
 
-Handler: TypeAlias = "Callable[[Call], Awaitable[Reply | Subscribed | Value]]"
+Handler: TypeAlias = "Callable[[Call], Awaitable[ConnectorResponse | Subscribed | Value]]"
 """A connector in its simplest form: a JSON value as the answer is the body of a reply with status 200."""
 
 # Connections are numbered when there are several of one connector: shared_office365-1, shared_office365_1.
@@ -35,10 +35,10 @@ class FunctionConnector:
         """As registered."""
         return self._recovery
 
-    async def invoke(self, call: Call, services: Services) -> Reply | Subscribed:
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse | Subscribed:
         """Await the function. Whoever takes the reply checks it, like that of any connector."""
         answer = await self._handler(call)
-        return answer if isinstance(answer, (Reply, Subscribed)) else Reply(200, {}, answer)
+        return answer if isinstance(answer, (ConnectorResponse, Subscribed)) else ConnectorResponse(200, {}, answer)
 
 
 class Registry:
@@ -74,11 +74,11 @@ class Registry:
         return register
 
     def find(self, id: str) -> Connector:
-        """The connector for `id`. Raises Failure `ConnectorNotFound`, which says what to do."""
+        """The connector for `id`. Raises ConnectorError `ConnectorNotFound`, which says what to do."""
         name = canonical(id)
         found = self._connectors.get(name) or self._connectors.get(_NUMBERED.sub("", name))
         if found is None:
-            raise Failure(
+            raise ConnectorError(
                 "ConnectorNotFound",
                 f"There is no connector '{name or id}' here.",
                 hint=f"Register one (`registry.register({name or id!r}, ...)`), or simulate: --simulate, --mocks FILE.",

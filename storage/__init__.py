@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     from .stores.sealed_inbox import SealedInbox, SealedItem
     from .stores.vault import Vault
     from .stores.views import (
-        Damaged,
+        CorruptRecord,
         EnvironmentInfo,
         FlowDocument,
         FlowInfo,
@@ -118,7 +118,7 @@ _WHERE: Final = {
     "Conflict": ".errors",
     "ConnectionInfo": ".stores.connections",
     "Copied": ".maintenance.backup.copy_reencryption",
-    "Damaged": ".stores.views",
+    "CorruptRecord": ".stores.views",
     "DatabaseRefused": ".errors",
     "EnvironmentInfo": ".stores.views",
     "EnvironmentLocked": ".errors",
@@ -223,7 +223,7 @@ __all__ = [
     "Conflict",
     "ConnectionInfo",
     "Copied",
-    "Damaged",
+    "CorruptRecord",
     "DatabaseRefused",
     "EnvironmentInfo",
     "EnvironmentLocked",

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from typing import Final
 
-from ..port import Call, Failure, Recovery, Reply, Services
+from ..port import Call, ConnectorError, ConnectorResponse, Recovery, Services
 from .port import MODULES, ModuleConnector, Table
 
 # The files that make up a module; each has a TABLE.
@@ -107,11 +107,11 @@ class LazyModule:
         """What is done about a call of this operation that a crash interrupted."""
         try:
             return self._loaded().recovery_of(operation)
-        except Failure:
+        except ConnectorError:
             return self.recovery
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
-        """Perform the action. Raises Failure, LibraryMissing where the module's libraries are not installed."""
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
+        """Perform the action. Raises ConnectorError, LibraryMissing where the module's libraries are not installed."""
         return await self._loaded().invoke(call, services)
 
     def _loaded(self) -> ModuleConnector:
@@ -121,7 +121,7 @@ class LazyModule:
             except ImportError as error:
                 what = f"The actions of '{self.module}' need a library that is not installed: {error.name}."
                 extra = _EXTRAS.get(self.module, EXTRA)
-                raise Failure("LibraryMissing", what, hint=f"pip install 'sealflow[{extra}]'") from error
+                raise ConnectorError("LibraryMissing", what, hint=f"pip install 'sealflow[{extra}]'") from error
         return self._connector
 
 

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, cast
 
 from ...engine.datatypes import Datum, restored, stored
 from ...engine.values import Value
-from ..port import Call, Failure, Recovery, Reply, Services
+from ..port import Call, ConnectorError, ConnectorResponse, Recovery, Services
 from .arguments import Arguments
 from .fault import Fault
 from .session import Session
@@ -66,14 +66,16 @@ class ModuleConnector:
         known = self._table.get(operation.casefold())
         return known.recovery if known is not None else self.recovery
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
-        """Perform the action. Raises Failure with the error's name as its code."""
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
+        """Perform the action. Raises ConnectorError with the error's name as its code."""
         operation = self._table.get(call.operation.casefold())
         if operation is None:
-            raise Failure("OperationNotFound", f"There is no action '{call.operation}' here.")
+            raise ConnectorError("OperationNotFound", f"There is no action '{call.operation}' here.")
         session = services.session
         if not isinstance(session, Session):
-            raise Failure("SessionMissing", f"'{call.operation}' is an action of desktop flows and needs a run of one.")
+            raise ConnectorError(
+                "SessionMissing", f"'{call.operation}' is an action of desktop flows and needs a run of one."
+            )
         arguments = Arguments(_members(call.inputs), call.operation)
         handler = operation.handler
         try:
@@ -85,13 +87,13 @@ class ModuleConnector:
                     cast("Callable[[Arguments, Session], Outputs]", handler), arguments, session
                 )
         except Fault as fault:
-            raise Failure(fault.name, fault.message, hint=fault.hint) from fault
-        return Reply(200, {}, {name: stored(value) for name, value in (outputs or {}).items()})
+            raise ConnectorError(fault.name, fault.message, hint=fault.hint) from fault
+        return ConnectorResponse(200, {}, {name: stored(value) for name, value in (outputs or {}).items()})
 
 
 def _members(inputs: Value) -> dict[str, Datum]:
     if not isinstance(inputs, dict):
-        raise Failure("InvalidArgument", "The arguments of an action must be an object.")
+        raise ConnectorError("InvalidArgument", "The arguments of an action must be an object.")
     return {name: restored(value) for name, value in inputs.items()}
 
 

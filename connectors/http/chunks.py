@@ -11,14 +11,14 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ..port import Failure, Reply
+from ..port import ConnectorError, ConnectorResponse
 from .request import Request
 from .response import header, joined
 
 if TYPE_CHECKING:
     from .transport import Answer
 
-Send = Callable[[Request], Awaitable[Reply]]
+Send = Callable[[Request], Awaitable[ConnectorResponse]]
 Fetch = Callable[[Request], "Awaitable[Answer]"]
 
 _RECEIVED: Final = re.compile(r"bytes[ =](\d+)-(\d+)(?:/(?:\d+|\*))?", re.ASCII | re.IGNORECASE)
@@ -28,13 +28,13 @@ _OF_ONE_PART: Final = frozenset({"content-range", "content-length"})
 
 
 def is_chunked(settings: Mapping[str, Any]) -> bool:
-    """Whether the action's `contentTransfer` allows chunks. Raises Failure `InvalidInput` for another mode."""
+    """Whether the action's `contentTransfer` allows chunks. Raises ConnectorError `InvalidInput` for another mode."""
     transfer = settings.get("contentTransfer")
     mode = transfer.get("transferMode") if isinstance(transfer, dict) else None
     if mode is None:
         return False
     if not isinstance(mode, str) or mode.lower() != "chunked":
-        raise Failure("InvalidInput", "The 'transferMode' of a content transfer must be 'Chunked'.")
+        raise ConnectorError("InvalidInput", "The 'transferMode' of a content transfer must be 'Chunked'.")
     return True
 
 
@@ -43,11 +43,11 @@ def needs_chunks(request: Request, size: int) -> bool:
     return request.method in _UPLOADS and request.body is not None and len(request.body) > size
 
 
-async def upload(request: Request, key: str, size: int, send: Send) -> Reply:
+async def upload(request: Request, key: str, size: int, send: Send) -> ConnectorResponse:
     """Announce the body, then send it in chunks of at most `size` bytes; the last chunk's answer is the call's.
 
     An answer that is no success ends the upload and is the call's. Each chunk has an idempotency key of its own, made
-    of `key`. Raises Failure: InvalidProtocolResponse, InvalidContentRangeHeader.
+    of `key`. Raises ConnectorError: InvalidProtocolResponse, InvalidContentRangeHeader.
     """
     body = request.body or b""
     announced = (("x-ms-transfer-mode", "chunked"), ("x-ms-content-length", str(len(body))))
@@ -56,7 +56,7 @@ async def upload(request: Request, key: str, size: int, send: Send) -> Reply:
         return reply
     location = header(dict(reply.headers), "location")
     if not location:
-        raise Failure(
+        raise ConnectorError(
             "InvalidProtocolResponse",
             f"{request.server} accepted an upload in chunks, but its answer has no 'Location' to send them to.",
             hint="Switch chunking off for this action, or have the service answer with a Location header.",
@@ -85,14 +85,14 @@ async def download(request: Request, first: Answer, limit: int, fetch: Fetch) ->
     """The whole content behind an answer of status 206: the ranges after the first are asked for, one by one.
 
     The answer is as if it had come in one piece. Another status, or no `Content-Range` with a total, leaves `first`
-    as it is; a range that is refused is the answer. Raises Failure: InvalidProtocolResponse, ResponseTooLarge.
+    as it is; a range that is refused is the answer. Raises ConnectorError: InvalidProtocolResponse, ResponseTooLarge.
     """
     part = _range_of(first)
     if first.status != 206 or part is None:
         return first
     start, end, total = part
     if total - start > limit:
-        raise Failure("ResponseTooLarge", f"The content at {request.server} is larger than {limit:,} bytes.")
+        raise ConnectorError("ResponseTooLarge", f"The content at {request.server} is larger than {limit:,} bytes.")
     size, data, tag = end - start + 1, bytearray(first.data), _tag(first)
     others = tuple(pair for pair in request.headers if pair[0].lower() not in ("range", "accept-encoding"))
     while end + 1 < total:
@@ -103,11 +103,11 @@ async def download(request: Request, first: Answer, limit: int, fetch: Fetch) ->
             return answer
         found = _range_of(answer)
         if found is None or found[0] != end + 1 or found[2] != total or len(answer.data) != found[1] - end:
-            raise Failure(
+            raise ConnectorError(
                 "InvalidProtocolResponse", f"{request.server} was asked for a part of the content and gave another one."
             )
         if _tag(answer) != tag:
-            raise Failure(
+            raise ConnectorError(
                 "InvalidProtocolResponse", f"The content at {request.server} changed while it was downloaded."
             )
         data += answer.data
@@ -117,25 +117,27 @@ async def download(request: Request, first: Answer, limit: int, fetch: Fetch) ->
     return type(first)(200, kept, bytes(data), first.decoded)
 
 
-def _is_success(reply: Reply) -> bool:
+def _is_success(reply: ConnectorResponse) -> bool:
     return 200 <= reply.status_code <= 299
 
 
-def _suggested(reply: Reply, size: int, request: Request) -> int:
+def _suggested(reply: ConnectorResponse, size: int, request: Request) -> int:
     """The size of the next chunk: what the service suggests, and never more than `size`."""
     text = header(dict(reply.headers), "x-ms-chunk-size").strip()
     if not text:
         return size
     if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):
-        raise Failure("InvalidProtocolResponse", f"The 'x-ms-chunk-size' of {request.server} is not a positive number.")
+        raise ConnectorError(
+            "InvalidProtocolResponse", f"The 'x-ms-chunk-size' of {request.server} is not a positive number."
+        )
     return min(int(text[:18]), size)
 
 
-def _check_received(reply: Reply, end: int, request: Request) -> None:
+def _check_received(reply: ConnectorResponse, end: int, request: Request) -> None:
     """The service confirms with `Range` that it has everything up to `end`."""
     match = _RECEIVED.fullmatch(header(dict(reply.headers), "range").strip())
     if match is None or (int(match[1][:18]), int(match[2][:18])) != (0, end):
-        raise Failure(
+        raise ConnectorError(
             "InvalidContentRangeHeader",
             f"{request.server} did not confirm the chunks so far: its 'Range' should be bytes=0-{end}.",
         )

@@ -12,7 +12,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ..port import SECOND, Call, Failure, Recovery, Reply, Services
+from ..port import SECOND, Call, ConnectorError, ConnectorResponse, Recovery, Services
 from . import chunks as http_chunks
 from . import pages as http_pages
 from .request import Request, build
@@ -44,10 +44,10 @@ class HttpConnector:
         self._transports: dict[Egress, Transport] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
         """Send the request of `call.inputs` and give the answer, whatever its status.
 
-        Raises Failure: InvalidInput, NotYetSupported, RequestTooLarge, BadRequest (labelled JSON that is none),
+        Raises ConnectorError: InvalidInput, NotYetSupported, RequestTooLarge, BadRequest (labelled JSON that is none),
         AuthenticationFailed, and those of `http_chunks` and `Transport.send`.
         """
         exchange = _Exchange(self._transport(services.egress), call, services)
@@ -60,7 +60,7 @@ class HttpConnector:
         chunked = cut and http_chunks.needs_chunks(request, limits.chunk_bytes)
         if request.size > (limits.chunked_bytes if chunked else limits.request_bytes):
             largest = limits.chunked_bytes if chunked else limits.request_bytes
-            raise Failure("RequestTooLarge", f"The body is larger than {largest:,} bytes.")
+            raise ConnectorError("RequestTooLarge", f"The body is larger than {largest:,} bytes.")
         if chunked:
             reply = await http_chunks.upload(request, call.key, limits.chunk_bytes, exchange.send)
         else:
@@ -104,7 +104,7 @@ class _Exchange:
         cut = http_chunks.is_chunked(call.settings) or bool(http_pages.wanted(call.settings))
         self._keeper = Keeper(services.content) if services.content is not None and not cut else None
 
-    async def send(self, request: Request) -> Reply:
+    async def send(self, request: Request) -> ConnectorResponse:
         answer = await self._fetch(request)
         if answer.kept is not None:
             return kept_reply(answer.status, answer.headers, answer.kept, decoded=answer.decoded)
@@ -120,7 +120,7 @@ class _Exchange:
         self._left -= len(answer.data) if answer.kept is None else answer.kept.size
         return answer
 
-    async def poll(self, request: Request, reply: Reply) -> Reply:
+    async def poll(self, request: Request, reply: ConnectorResponse) -> ConnectorResponse:
         """Ask the address in Location until the answer is another one than 202.
 
         Without a Location, 202 is the answer.
@@ -136,7 +136,7 @@ class _Exchange:
             reply = await self._ask(address, reply)
         return reply
 
-    async def _ask(self, address: Request, last: Reply) -> Reply:
+    async def _ask(self, address: Request, last: ConnectorResponse) -> ConnectorResponse:
         """One poll; a few that go wrong for a passing reason are made again after the same pause."""
         failures = 0
         while True:
@@ -147,12 +147,12 @@ class _Exchange:
                 if reply.status_code not in _PASSING or failures == _POLL_FAILURES:
                     return reply
                 last = reply
-            except Failure as failure:
+            except ConnectorError as failure:
                 if failure.code not in _NO_ANSWER or failures == _POLL_FAILURES:
                     raise
             failures += 1
 
-    async def _wait(self, reply: Reply) -> None:
+    async def _wait(self, reply: ConnectorResponse) -> None:
         clock = self._services.clock
         now = clock.now()
         text = header(dict(reply.headers), "retry-after").strip()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from ..port import Failure, Reply
+from ..port import ConnectorError, ConnectorResponse
 
 _LINKS: Final = ("@odata.nextLink", "nextLink", "odata.nextLink")
 
@@ -24,11 +24,13 @@ def wanted(settings: Mapping[str, Any]) -> int:
     if isinstance(count, str) and count.isascii() and count.strip().isdigit():
         count = int(count)
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise Failure("InvalidInput", "The 'minimumItemCount' of a pagination policy must be a whole number.")
+        raise ConnectorError("InvalidInput", "The 'minimumItemCount' of a pagination policy must be a whole number.")
     return count
 
 
-async def gather(first: Reply, count: int, fetch: Callable[[str], Awaitable[Reply]]) -> Reply:
+async def gather(
+    first: ConnectorResponse, count: int, fetch: Callable[[str], Awaitable[ConnectorResponse]]
+) -> ConnectorResponse:
     """The first reply with the items of the following ones, until there are `count` or no more; `fetch` gets the page
     behind a link.
 
@@ -49,13 +51,13 @@ async def gather(first: Reply, count: int, fetch: Callable[[str], Awaitable[Repl
         if not 200 <= reply.status_code <= 299:
             return reply
         if not isinstance(reply.body, dict) or not isinstance(reply.body.get("value"), list):
-            raise Failure("InvalidResponse", "A page of the list has no 'value' with items in it.")
+            raise ConnectorError("InvalidResponse", "A page of the list has no 'value' with items in it.")
         page = reply.body
         items += page["value"]
     whole = {name: value for name, value in body.items() if name not in _LINKS}
     whole["value"] = items
     whole.update((name, page[name]) for name in _LINKS if name in page)
-    return Reply(first.status_code, first.headers, whole)
+    return ConnectorResponse(first.status_code, first.headers, whole)
 
 
 def _link(page: dict[str, Any]) -> str | None:

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ...engine.errors import ExpressionError
 from ...engine.values import Value, to_text
-from ..port import Call, Failure
+from ..port import Call, ConnectorError
 from .body import encode
 
 if TYPE_CHECKING:
@@ -72,17 +72,17 @@ _ANYWHERE: Final = frozenset({"accept", "accept-encoding", "user-agent"})
 def build(call: Call) -> Request:
     """The request of an Http action.
 
-    Raises Failure `InvalidInput` or `NotYetSupported`; neither repeats a value of the flow.
+    Raises ConnectorError `InvalidInput` or `NotYetSupported`; neither repeats a value of the flow.
     """
     inputs = call.inputs
     if not isinstance(inputs, dict):
-        raise Failure("InvalidInput", "The inputs of an HTTP action must be an object.")
+        raise ConnectorError("InvalidInput", "The inputs of an HTTP action must be an object.")
     method = to_text(inputs.get("method")).strip().upper() or "GET"
     if not _TOKEN.fullmatch(method):
-        raise Failure("InvalidInput", "The 'method' of an HTTP action must be a name such as GET or POST.")
+        raise ConnectorError("InvalidInput", "The 'method' of an HTTP action must be a name such as GET or POST.")
     uri = inputs.get("uri")
     if not isinstance(uri, str) or not uri.strip():
-        raise Failure("InvalidInput", "The 'uri' of an HTTP action must be a text that is not empty.")
+        raise ConnectorError("InvalidInput", "The 'uri' of an HTTP action must be a text that is not empty.")
     url, user = _without_user(_with_queries(uri.strip(), inputs.get("queries")))
     headers = _kept(_pairs(inputs.get("headers"), "headers"))
     if inputs.get("cookie") is not None:
@@ -105,9 +105,11 @@ def build(call: Call) -> Request:
         body = b""
     for name, value in headers:
         if not _TOKEN.fullmatch(name):
-            raise Failure("InvalidInput", "A header of an HTTP action has a name that HTTP does not allow.")
+            raise ConnectorError("InvalidInput", "A header of an HTTP action has a name that HTTP does not allow.")
         if any(char in value for char in "\r\n\0"):
-            raise Failure("InvalidInput", f"The header '{name}' of an HTTP action has a line break in its value.")
+            raise ConnectorError(
+                "InvalidInput", f"The header '{name}' of an HTTP action has a line break in its value."
+            )
     return Request(method, url, tuple((name, value.strip(" \t")) for name, value in headers), body)
 
 
@@ -115,7 +117,7 @@ def _pairs(given: Value, what: str) -> list[tuple[str, Value]]:
     if given is None:
         return []
     if not isinstance(given, dict):
-        raise Failure("InvalidInput", f"The '{what}' of an HTTP action must be an object.")
+        raise ConnectorError("InvalidInput", f"The '{what}' of an HTTP action must be an object.")
     return list(given.items())
 
 
@@ -172,7 +174,7 @@ def _checked_url(url: str) -> SplitResult:
     except ValueError:
         valid = False
     if not valid:
-        raise Failure(
+        raise ConnectorError(
             "InvalidInput",
             "An HTTP action needs an absolute address that starts with http:// or https:// and names a host.",
         )
@@ -192,7 +194,7 @@ def _authorization(given: Value) -> str | None:
     if not isinstance(given, dict) or not given:
         if given is None or given in ({}, ""):
             return None
-        raise Failure("InvalidInput", "The 'authentication' of an HTTP action must be an object with a 'type'.")
+        raise ConnectorError("InvalidInput", "The 'authentication' of an HTTP action must be an object with a 'type'.")
     kind = to_text(given.get("type")).strip()
     lower = kind.lower()
     if lower in ("", "none"):
@@ -204,12 +206,12 @@ def _authorization(given: Value) -> str | None:
             return to_text(given["value"])
         return f"{to_text(given.get('scheme'))} {to_text(given.get('parameter'))}".strip()
     if lower in _TOKEN_KINDS:
-        raise Failure(
+        raise ConnectorError(
             "NotYetSupported",
             f"HTTP actions cannot sign in with '{kind}' yet.",
             hint="Basic, Raw and ActiveDirectoryOAuth with a secret work; Raw takes the whole Authorization header.",
         )
-    raise Failure(
+    raise ConnectorError(
         "InvalidInput", "The 'authentication' of an HTTP action has a 'type' that is unknown.", hint="Use Basic or Raw."
     )
 
@@ -228,6 +230,6 @@ def _with_body(headers: list[tuple[str, str]], body: Value, key: str) -> tuple[l
     try:
         content = encode(body, _named(headers, "content-type") or "", key)
     except ExpressionError as error:
-        raise Failure("InvalidInput", f"The 'body' of an HTTP action cannot be sent: {error.message}") from None
+        raise ConnectorError("InvalidInput", f"The 'body' of an HTTP action cannot be sent: {error.message}") from None
     others = [pair for pair in headers if pair[0].lower() != "content-type"]
     return [*others, ("Content-Type", content.media_type)], content.data

@@ -12,23 +12,25 @@ from collections.abc import Iterable
 from typing import Final
 
 from ...engine.values import Value, from_json, make_content
-from ..port import Failure, Reply
+from ..port import ConnectorError, ConnectorResponse
 
 CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
 
 
-def reply_of(status: int, received: Iterable[tuple[bytes, bytes]], data: bytes, *, decoded: bool = False) -> Reply:
+def reply_of(
+    status: int, received: Iterable[tuple[bytes, bytes]], data: bytes, *, decoded: bool = False
+) -> ConnectorResponse:
     """The reply. `received`: header lines; those of one name are joined with commas under the first one's spelling.
 
-    `decoded` says that the body was compressed and is not any more. Raises Failure `BadRequest`, with the answer as
-    its outputs, for a success whose JSON is none; a failed answer keeps such a body as a content object, its status
+    `decoded`: the body was compressed and is decompressed now. Raises ConnectorError `BadRequest`, with the answer
+    as its outputs, for a success whose JSON is none; a failed answer keeps such a body as a content object, its status
     says enough.
     """
     headers = joined(received)
     if decoded:
         headers = {name: value for name, value in headers.items() if name.lower() not in OF_COMPRESSION}
     if not data:
-        return Reply(status, headers, empty=True)
+        return ConnectorResponse(status, headers, empty=True)
     media_type = header(headers, "content-type")
     kind = media_type.partition(";")[0].strip().lower()
     if kind == "application/json":
@@ -39,7 +41,7 @@ def reply_of(status: int, received: Iterable[tuple[bytes, bytes]], data: bytes, 
         body = make_content(media_type, data)
     else:
         body = _untyped(data)
-    return Reply(status, headers, body)
+    return ConnectorResponse(status, headers, body)
 
 
 OF_COMPRESSION: Final = frozenset({"content-encoding", "content-length"})
@@ -75,7 +77,7 @@ def _json(status: int, headers: dict[str, str], media_type: str, data: bytes) ->
         content = make_content(media_type, data)
         if not 200 <= status <= 299:
             return content
-        raise Failure(
+        raise ConnectorError(
             "BadRequest",
             "The answer is labelled application/json, but its body is not valid JSON.",
             {"statusCode": status, "headers": headers, "body": content},

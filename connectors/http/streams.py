@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ...engine.values import Value, holds_elsewhere, is_elsewhere
-from ..port import Call, Content, Reply
+from ..port import Call, ConnectorResponse, Content
 from .response import CHARSET, OF_COMPRESSION, header, joined
 
 _OF_CONTENT: Final = {"$content-type", "$content"}
@@ -82,12 +82,12 @@ class Keeper:
         return Kept({"$content-type": media_type, "$content": value}, counted.size)
 
 
-def kept_reply(status: int, received: Iterable[tuple[bytes, bytes]], kept: Kept, *, decoded: bool) -> Reply:
+def kept_reply(status: int, received: Iterable[tuple[bytes, bytes]], kept: Kept, *, decoded: bool) -> ConnectorResponse:
     """As `http_reply.reply_of`, of a body that was kept."""
     headers = joined(received)
     if decoded:
         headers = {name: value for name, value in headers.items() if name.lower() not in OF_COMPRESSION}
-    return Reply(status, headers, kept.body)  # type: ignore[arg-type]
+    return ConnectorResponse(status, headers, kept.body)  # type: ignore[arg-type]
 
 
 class _Counted:

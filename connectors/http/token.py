@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from ...engine.values import Value
-from ..port import Call, Failure, Reply
+from ..port import Call, ConnectorError, ConnectorResponse
 from .request import Request
 
 _AUTHORITY: Final = "https://login.microsoftonline.com/"
@@ -24,10 +24,10 @@ _NEEDED: Final = ("tenant", "audience", "clientId", "secret")
 _CODE: Final = re.compile(r"[a-z_]{1,60}")
 
 
-async def signed_in(call: Call, send: Callable[[Request], Awaitable[Reply]]) -> Call:
+async def signed_in(call: Call, send: Callable[[Request], Awaitable[ConnectorResponse]]) -> Call:
     """The call with a token for a header where it signs in by OAuth with a secret; any other call as it is.
 
-    Raises Failure: InvalidInput, AuthenticationFailed where no token is given, and what `send` raises.
+    Raises ConnectorError: InvalidInput, AuthenticationFailed where no token is given, and what `send` raises.
     """
     inputs = call.inputs
     given = inputs.get("authentication") if isinstance(inputs, dict) else None
@@ -37,7 +37,7 @@ async def signed_in(call: Call, send: Callable[[Request], Awaitable[Reply]]) -> 
     reply = await send(request)
     token = reply.body.get("access_token") if isinstance(reply.body, dict) else None
     if not 200 <= reply.status_code <= 299 or not isinstance(token, str):
-        raise Failure(
+        raise ConnectorError(
             "AuthenticationFailed",
             f"{request.server} gave no token: it answered {reply.status_code}{_reason(reply.body)}.",
             hint="Look at tenant, audience, client id and secret of the action's authentication.",
@@ -54,7 +54,7 @@ def _by_secret(given: dict[str, Any]) -> bool:
 def _request(given: dict[str, Any]) -> Request:
     missing = [name for name in _NEEDED if not isinstance(given.get(name), str) or not given[name]]
     if missing:
-        raise Failure("InvalidInput", f"The 'authentication' of an HTTP action needs a text '{missing[0]}'.")
+        raise ConnectorError("InvalidInput", f"The 'authentication' of an HTTP action needs a text '{missing[0]}'.")
     authority = given.get("authority")
     base = authority if isinstance(authority, str) and authority.strip() else _AUTHORITY
     form = {

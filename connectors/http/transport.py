@@ -21,7 +21,7 @@ import httpx
 
 from ..egress.connect import NameNotResolved, resolved
 from ..egress.policy import Egress, EgressRefused
-from ..port import Failure
+from ..port import ConnectorError
 from .decoding import BadEncodingError, codings, decoded
 from .request import Request
 from .streams import Keeper, Kept
@@ -71,7 +71,7 @@ class Transport:
     ) -> Answer:
         """Send and read the whole answer, at most `limit` bytes within `seconds`; the keeper may take a large body.
 
-        Raises Failure: ConnectionFailed, ConnectionTimedOut, RequestTimedOut, TrustFailure, EgressRefused,
+        Raises ConnectorError: ConnectionFailed, ConnectionTimedOut, RequestTimedOut, TrustFailure, EgressRefused,
         ResponseTooLarge, InvalidInput.
         """
         token = _ours.set(True)
@@ -79,23 +79,25 @@ class Transport:
             async with asyncio.timeout(seconds):
                 return await self._send(request, seconds, limit, decode, keeper)
         except TimeoutError:
-            raise Failure("RequestTimedOut", f"{request.server} did not answer within {seconds:g} seconds.") from None
+            raise ConnectorError(
+                "RequestTimedOut", f"{request.server} did not answer within {seconds:g} seconds."
+            ) from None
         except EgressRefused as refused:
-            raise Failure(refused.code, refused.message, hint=refused.hint) from None
+            raise ConnectorError(refused.code, refused.message, hint=refused.hint) from None
         except (httpcore.ConnectTimeout, httpcore.PoolTimeout):
-            raise Failure("ConnectionTimedOut", f"No connection to {request.server} in time.") from None
+            raise ConnectorError("ConnectionTimedOut", f"No connection to {request.server} in time.") from None
         except httpcore.ConnectError as error:
             raise _connect_failure(request, error) from None
         except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, httpx.InvalidURL):
-            raise Failure(
+            raise ConnectorError(
                 "InvalidInput", "The request is none that HTTP allows: look at its address and headers."
             ) from None
         except BadEncodingError:
-            raise Failure(
+            raise ConnectorError(
                 "InvalidResponse", f"The answer of {request.server} is not compressed in the way it says."
             ) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
-            raise Failure("ConnectionFailed", f"The connection to {request.server} broke off.") from None
+            raise ConnectorError("ConnectionFailed", f"The connection to {request.server} broke off.") from None
         finally:
             _ours.reset(token)
 
@@ -215,20 +217,22 @@ def _declared(headers: httpx.Headers) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
-def _too_large(request: Request, limit: int) -> Failure:
-    return Failure("ResponseTooLarge", f"The answer of {request.server} is larger than {limit:,} bytes.")
+def _too_large(request: Request, limit: int) -> ConnectorError:
+    return ConnectorError("ResponseTooLarge", f"The answer of {request.server} is larger than {limit:,} bytes.")
 
 
-def _connect_failure(request: Request, error: BaseException) -> Failure:
+def _connect_failure(request: Request, error: BaseException) -> ConnectorError:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return Failure(
+            return ConnectorError(
                 "TrustFailure",
                 f"The certificate of {request.server} is not trusted: {cause.verify_message}.",
                 hint="SSL_CERT_FILE names a file of certificates to trust.",
             )
         if isinstance(cause, ssl.SSLError):
-            return Failure("TrustFailure", f"No secure connection to {request.server}: {cause.reason}.")
+            return ConnectorError("TrustFailure", f"No secure connection to {request.server}: {cause.reason}.")
         cause = cause.__cause__ or cause.__context__
-    return Failure("ConnectionFailed", f"No connection to {request.server}: it is not there, or its name is not known.")
+    return ConnectorError(
+        "ConnectionFailed", f"No connection to {request.server}: it is not there, or its name is not known."
+    )

@@ -70,7 +70,7 @@ class _Options:
     egress: Egress | None
     egress_default: str
     serving: Serving | None
-    most_value_bytes: int
+    max_value_bytes: int
 
 
 def open(
@@ -88,7 +88,7 @@ def open(
     egress_default: str = "local",
     machine_groups: Sequence[str] | None = None,
     sessions: int | None = None,
-    most_value_bytes: int | None = None,
+    max_value_bytes: int | None = None,
 ) -> Engine:
     """An engine on the store in `home`, made on first use. Use it with `async with`.
 
@@ -103,7 +103,7 @@ def open(
     connect to, likewise. `egress_default` is what is reached in environments that have not set a default: "none",
     "public", "private" or "local". With `machine_groups` this
     process is a machine of these groups, of all with (): it executes the desktop runs that wait for one and nothing
-    else, `sessions` at once (default: as many as each group says). `most_value_bytes` is
+    else, `sessions` at once (default: as many as each group says). `max_value_bytes` is
     what one value of a run may have (default: $SEALFLOW_MOST_VALUE_BYTES, else 100 MiB); a run that makes a larger one
     fails with ValueTooLarge. Raises SealflowError, code `InvalidRunDuration`, `InvalidConcurrency` or
     `InvalidValueLimit`, for one that is nothing.
@@ -125,7 +125,7 @@ def open(
             egress,
             egress_default,
             None if machine_groups is None else Serving(tuple(machine_groups) or None, sessions),
-            _value_limit(most_value_bytes),
+            _value_limit(max_value_bytes),
         )
     )
 
@@ -184,7 +184,7 @@ class Engine:
                 hint="Run a flow first, or name the store with --home or $SEALFLOW_HOME.",
             )
         self._store = await Store.open(options.home, self._keystore, create=options.create)
-        self._store.most_value_bytes = options.most_value_bytes
+        self._store.max_value_bytes = options.max_value_bytes
         return self
 
     async def __aexit__(
@@ -327,7 +327,7 @@ class Engine:
             self._environments[info.id] = known
         return known
 
-    async def environment_when_given(
+    async def wait_until_unlocked(
         self, name: str = DEFAULT_ENVIRONMENT, *, told: Callable[[EnvironmentLocked], None] = _quietly
     ) -> Environment:
         """As `environment` without `create`, for a worker: while the environment is locked or suspended this waits.

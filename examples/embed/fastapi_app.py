@@ -30,7 +30,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         environment = await engine.environment("web")
         for file in sorted(FLOWS.glob("*.json")):
             await environment.deploy(file.stem, file, artifacts=FLOWS / "Artifacts")
-        await environment.resume_all()
+        await environment.resume_unfinished()
         app.state.environment = environment
         yield
 

@@ -25,7 +25,7 @@ from ..rows import EnvironmentKeyRow, KeyRow
 from ..stores.connections import Connections
 from ..stores.flows import Definitions
 from ..stores.listings import split
-from ..stores.views import Damaged, EnvironmentInfo
+from ..stores.views import CorruptRecord, EnvironmentInfo
 
 if TYPE_CHECKING:
     from ..stores.home import Store
@@ -102,7 +102,7 @@ class EnvironmentStatus:
     runs: Mapping[int, int]
     operations: list[Operation]
     audit_problem: str | None = None
-    damaged: list[Damaged] = field(default_factory=list)
+    damaged: list[CorruptRecord] = field(default_factory=list)
 
     @property
     def policy(self) -> str | None:
@@ -133,7 +133,7 @@ class _Reading:
         self._source = source
         self._now_ms = store.now_ms
         self._audit = Audit(store.backend, store.keyring, store.now_ms)
-        self._damaged: list[Damaged] = []
+        self._damaged: list[CorruptRecord] = []
 
     async def status(self) -> EnvironmentStatus:
         keyring, problem = await self._load()
@@ -206,7 +206,7 @@ class _Reading:
             except RecordNotFound:  # removed in the meantime
                 continue
             except IntegrityError as error:
-                self._damaged.append(Damaged("flow", flow_id, error))
+                self._damaged.append(CorruptRecord("flow", flow_id, error))
         return found
 
     async def _connections(self, keyring: Keyring) -> list[ConnectionKey]:
@@ -227,7 +227,7 @@ class _Reading:
             except RecordNotFound:  # removed in the meantime
                 continue
             except IntegrityError as error:
-                self._damaged.append(Damaged("connection", row.connection_id, error))
+                self._damaged.append(CorruptRecord("connection", row.connection_id, error))
         return found
 
     @staticmethod

@@ -15,7 +15,7 @@ from ..format.purposes import Domain, Kind, Purpose
 from ..keys.keyring import Keyring
 from ..port import Backend
 from ..rows import Batch, OperationRow
-from ..stores.views import Damaged
+from ..stores.views import CorruptRecord
 
 RUNNING: Final = "Running"
 SUCCEEDED: Final = "Succeeded"
@@ -73,14 +73,14 @@ class Operations:
         """All that there were, oldest first. Raises IntegrityError."""
         return [_opened(await self._key(row.operation_id), row) for row in await self._rows()]
 
-    async def readable(self) -> list[Operation | Damaged]:
+    async def readable(self) -> list[Operation | CorruptRecord]:
         """The same, where a row that does not open hides no other."""
-        found: list[Operation | Damaged] = []
+        found: list[Operation | CorruptRecord] = []
         for row in await self._rows():
             try:
                 found.append(_opened(await self._key(row.operation_id), row))
             except IntegrityError as error:
-                found.append(Damaged("operation", row.operation_id, error))
+                found.append(CorruptRecord("operation", row.operation_id, error))
         return found
 
     async def _rows(self) -> list[OperationRow]:

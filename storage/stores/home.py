@@ -72,7 +72,7 @@ class Store:
         self, home: Path, keystore: Keystore, backend: Backend, keyring: Keyring, now_ms: Callable[[], int]
     ) -> None:
         self.home = home
-        self.most_value_bytes = MOST_BYTES
+        self.max_value_bytes = MOST_BYTES
         """What one value of a run may have."""
         self.customers = provider_for
         self._keystore = keystore
@@ -346,7 +346,7 @@ class Store:
         until = partial(Registry(self).until_ms, info.id)
         return Vault(
             info, backend, keyring, source, now_ms=self._now_ms, backups_until=until,
-            most_value_bytes=self.most_value_bytes,
+            max_value_bytes=self.max_value_bytes,
         )  # fmt: skip
 
     def key_source(self, environment: bytes, backend: Backend, floor: Floor = Floor()) -> KeySource:  # noqa: B008

@@ -18,17 +18,17 @@ from .connections import ConnectionInfo, Connections
 from .flows import Definitions
 from .runs.runs import Runs
 from .triggers import Triggers
-from .views import Damaged, FlowInfo, RunInfo, TriggerState
+from .views import CorruptRecord, FlowInfo, RunInfo, TriggerState
 
 T = TypeVar("T")
 _STEP = 1000
 
 
-def split(found: Iterable[T | Damaged], damaged: list[Damaged] | None) -> list[T]:
+def split(found: Iterable[T | CorruptRecord], damaged: list[CorruptRecord] | None) -> list[T]:
     """What opens; the rest is added to `damaged`. Raises IntegrityError where that is None."""
     good: list[T] = []
     for each in found:
-        if not isinstance(each, Damaged):
+        if not isinstance(each, CorruptRecord):
             good.append(each)
         elif damaged is None:
             raise each.error
@@ -64,7 +64,7 @@ class Listings:
         self._connections = connections
         self._fresh = fresh
 
-    async def flows(self) -> list[FlowInfo | Damaged]:
+    async def flows(self) -> list[FlowInfo | CorruptRecord]:
         """All flows, in the order of their first deployment."""
         try:
             return list(await self._fresh(self._definitions.all))
@@ -73,7 +73,7 @@ class Listings:
             with suppress(IntegrityError):  # those whose key is missing, where the rows can be read at all
                 scopes += [row.flow_id for row in await self._backend.flows()]
             found = await self._each("flow", list(dict.fromkeys(scopes)), self._definitions.one)
-            return sorted(found, key=lambda each: inf if isinstance(each, Damaged) else each.created_ms)
+            return sorted(found, key=lambda each: inf if isinstance(each, CorruptRecord) else each.created_ms)
 
     async def runs(
         self,
@@ -83,7 +83,7 @@ class Listings:
         parent: bytes | None = None,
         limit: int = 30,
         before: bytes | None = None,
-    ) -> list[RunInfo | Damaged]:
+    ) -> list[RunInfo | CorruptRecord]:
         """Runs, newest first, chosen by what their rows say in clear. `before` is the id of the last one of the page
         before.
         """
@@ -139,12 +139,12 @@ class Listings:
                 chosen.append(run_id)
         return chosen
 
-    async def triggers(self, flow_ids: Sequence[bytes]) -> list[TriggerState | Damaged]:
+    async def triggers(self, flow_ids: Sequence[bytes]) -> list[TriggerState | CorruptRecord]:
         """The states of these flows' triggers, of those that have one."""
         found = await self._each("trigger", flow_ids, self._triggers.one)
         return [each for each in found if each is not None]
 
-    async def connections(self) -> list[ConnectionInfo | Damaged]:
+    async def connections(self) -> list[ConnectionInfo | CorruptRecord]:
         """All connections, oldest first. Raises IntegrityError for a row that cannot be read at all."""
         try:
             return list(await self._fresh(self._connections.all))
@@ -152,13 +152,15 @@ class Listings:
             rows = {row.connection_id: row for row in await self._backend.connections()}
             return await self._each("connection", list(rows), lambda one: self._connections.opened(rows[one]))
 
-    async def _each(self, kind: str, ids: Sequence[bytes], read: Callable[[bytes], Awaitable[T]]) -> list[T | Damaged]:
-        found: list[T | Damaged] = []
+    async def _each(
+        self, kind: str, ids: Sequence[bytes], read: Callable[[bytes], Awaitable[T]]
+    ) -> list[T | CorruptRecord]:
+        found: list[T | CorruptRecord] = []
         for one in ids:
             try:
                 found.append(await self._fresh(lambda: read(one)))  # noqa: B023 (called at once)
             except RecordNotFound:  # removed in the meantime
                 continue
             except (IntegrityError, StaleKeys) as error:
-                found.append(Damaged(kind, one, error))
+                found.append(CorruptRecord(kind, one, error))
         return found

@@ -79,7 +79,7 @@ class Vault(OpenKeys):
         *,
         now_ms: Callable[[], int] = system_ms,
         backups_until: Callable[[], Awaitable[int | None]] = _unknown,
-        most_value_bytes: int = MOST_BYTES,
+        max_value_bytes: int = MOST_BYTES,
     ) -> None:
         self.environment = environment
         self._backups_until = backups_until
@@ -88,7 +88,7 @@ class Vault(OpenKeys):
         self._keyring = keyring
         self._source = source
         self._journal = Journal(backend, lambda: keyring.guard)
-        self._journal.values = LargeValues(most_value_bytes, now_ms)
+        self._journal.values = LargeValues(max_value_bytes, now_ms)
         self._definitions = Definitions(backend, keyring, now_ms, self.reload_keys)
         self.workers = Workers(backend, self._journal)
         self._inbox = Inbox(backend, keyring, now_ms)
@@ -178,7 +178,7 @@ class Vault(OpenKeys):
         return await self._runs.prepare(run_id, value, domain=domain, zips=zips)
 
     @property
-    def most_value_bytes(self) -> int:
+    def max_value_bytes(self) -> int:
         """What one value of a run may have."""
         return self._journal.values.most_bytes
 

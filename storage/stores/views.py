@@ -143,7 +143,7 @@ class MessageCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Damaged:
+class CorruptRecord:
     """A row that does not open. `kind` is flow, trigger (with its flow's id), run, connection or operation; `error` is
     what asking for it alone raises.
     """

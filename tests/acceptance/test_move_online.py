@@ -49,15 +49,15 @@ class Service:
         self.asked = asyncio.Event()
         self.answer = asyncio.Event()
 
-    async def __call__(self, call: sealflow.Call) -> sealflow.Reply:
+    async def __call__(self, call: sealflow.Call) -> sealflow.ConnectorResponse:
         inputs: Any = call.inputs
         if inputs["uri"].endswith("slow"):
             self.keys.append(call.key)
             await self.answer.wait()
-            return sealflow.Reply(200, {}, "slow")
+            return sealflow.ConnectorResponse(200, {}, "slow")
         self.urls.append(inputs["body"])
         self.asked.set()
-        return sealflow.Reply(202, {}, None)
+        return sealflow.ConnectorResponse(202, {}, None)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sealflow.connectors import Call, Connector, Failure, Reply, Subscribed
+from sealflow.connectors import Call, Connector, ConnectorError, ConnectorResponse, Subscribed
 from sealflow.connectors.conformance import ConnectorContract
 from sealflow.connectors.registry import FunctionConnector
 
@@ -28,7 +28,7 @@ class TestFunctions(ConnectorContract):
         if call.operation == "Wait":
             await asyncio.get_running_loop().create_future()
         if call.operation == "Refuse":
-            raise Failure("Refused", "Not this one.")
+            raise ConnectorError("Refused", "Not this one.")
         if call.webhook:
             return Subscribed({"told": bool(call.callback_url)})
         self.done.add(call.key)
@@ -61,9 +61,9 @@ class Faulty(TestFunctions):
 
     async def handle(self, call: Call) -> Any:
         if self.fault == "status":
-            return Reply(500)
+            return ConnectorResponse(500)
         if self.fault == "headers":
-            return Reply(200, {"n": 5})  # type: ignore[dict-item]
+            return ConnectorResponse(200, {"n": 5})  # type: ignore[dict-item]
         if self.fault == "changes" and isinstance(call.inputs, dict):
             call.inputs["more"] = True
         if self.fault == "logs":
@@ -71,7 +71,7 @@ class Faulty(TestFunctions):
         if self.fault == "raises" and call.operation == "Refuse":
             raise KeyError("planted")
         if self.fault == "tells" and call.operation == "Refuse":
-            raise Failure("Refused", "Not with planted.")
+            raise ConnectorError("Refused", "Not with planted.")
         if self.fault == "repeats":
             self.done.add(str(len(self.done)))
             return None

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sealflow
 from postgres_server import shared_server
-from sealflow.connectors import Reply
+from sealflow.connectors import ConnectorResponse
 from sealflow.engine.runtime.calls.callback_deliveries import Deliveries
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.engine.runtime.runs import executor as executor_module
@@ -36,8 +36,8 @@ def hook(**more: Any) -> dict[str, Any]:
     return {"triggers": {"manual": {"type": "Request", "kind": "Http"}}, "actions": actions}
 
 
-async def _subscribed(call: sealflow.Call) -> Reply:
-    return Reply(202, {}, None)
+async def _subscribed(call: sealflow.Call) -> ConnectorResponse:
+    return ConnectorResponse(202, {}, None)
 
 
 class Processes:

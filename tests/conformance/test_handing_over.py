@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import sealflow
 from postgres_server import shared_server
-from sealflow.connectors import Reply
+from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel.contract.timing import SECOND, from_iso
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.engine.runtime.runs import executor as executor_module
@@ -44,11 +44,11 @@ class Service:
         self.called = asyncio.Event()
         self.answers = asyncio.Event()
 
-    async def __call__(self, call: sealflow.Call) -> Reply:
+    async def __call__(self, call: sealflow.Call) -> ConnectorResponse:
         self.calls += 1
         self.called.set()
         await self.answers.wait()
-        return Reply(200, {}, None)
+        return ConnectorResponse(200, {}, None)
 
 
 class Place:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sealflow.connectors import Artifact, Call, Connector, Failure, Services
+from sealflow.connectors import Artifact, Call, Connector, ConnectorError, Services
 from sealflow.connectors.conformance import ConnectorContract, StoppedClock
 from sealflow.connectors.inline import (
     ArtifactConnector,
@@ -129,14 +129,14 @@ class TestArtifacts(ConnectorContract):
     ],
 )
 async def test_the_limits_of_a_job(code: str, limits: JobLimits, expected: str) -> None:
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await JavaScriptConnector(limits).invoke(script(code), services())
     assert caught.value.code == expected
 
 
 async def test_a_process_without_memory_fails_its_call_and_nothing_else() -> None:
     connector = JavaScriptConnector(JobLimits(memory=1 << 28))
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await connector.invoke(script("return 'x'.repeat(5e8).length"), services())
     assert caught.value.code == "InlineCodeScriptRuntimeFailure"
     assert (await JavaScriptConnector().invoke(script("return 1"), services())).body == 1
@@ -147,7 +147,7 @@ async def test_a_job_that_does_not_end_is_killed_by_the_clock() -> None:
         async def sleep_until(self, due: int) -> None:
             return None
 
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await JavaScriptConnector().invoke(script("while (true);"), Services(clock=Hurried()))
     assert caught.value.code == "TimeLimitExceeded"
 
@@ -160,7 +160,7 @@ async def test_the_limit_of_a_script_holds_by_the_clock_too(monkeypatch: pytest.
         async def sleep_until(self, due: int) -> None:
             dues.append(due - self.now())
 
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await JavaScriptConnector(JobLimits(seconds=15)).invoke(script("return 1"), Services(clock=Noting()))
     assert caught.value.code == "TimeLimitExceeded"
     assert dues == [20 * 10_000_000]
@@ -168,7 +168,7 @@ async def test_the_limit_of_a_script_holds_by_the_clock_too(monkeypatch: pytest.
 
 async def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", [])
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await JavaScriptConnector().invoke(script("return 1"), services())
     assert caught.value.code == "LibraryMissing"
     assert caught.value.hint == "pip install 'sealflow[scripts]'"
@@ -179,14 +179,14 @@ async def test_a_job_sees_nothing_of_the_users_environment(monkeypatch: pytest.M
     copied = "<xsl:copy-of select=\"document('/proc/self/environ')\"/>"
     sheet = f'{HEAD}<xsl:template match="/">{copied}</xsl:template></xsl:stylesheet>'
     call = Call("xslt", "transform", {"content": "<a/>"}, "k", artifact=Artifact("m.xslt", sheet))
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await XsltConnector().invoke(call, services())
     assert "planted" not in caught.value.message
 
 
 async def test_a_process_that_crashes_fails_its_call_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sealflow.connectors.isolation._START", "import os; os.abort()  # {path} {job}")
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await JavaScriptConnector().invoke(script("return 1"), services())
     assert caught.value.code == "WorkerCrashed"
 

@@ -41,5 +41,5 @@ async def test_it_is_stored_passed_on_moved_and_shredded(tmp_path: Path, postgre
         env = await engine.environment("env")
         run = await env.run(name)
         assert b"".join([piece async for piece in run.output("put", part="inputs")]) == BODY
-        await env.disposal.delete_runs(name)
+        await env.retention.delete_runs(name)
         assert await env._vault._backend.large_values(run._id) == []

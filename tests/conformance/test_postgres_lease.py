@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from sealflow.connectors import Call, Registry, Reply, Services
+from sealflow.connectors import Call, ConnectorResponse, Registry, Services
 from sealflow.engine.kernel.cloud.plan.plan import Operation
 from sealflow.engine.runtime.calls.dispatch import Outside, Performer
 from sealflow.engine.runtime.workers.clock import VirtualClock
@@ -64,7 +64,7 @@ async def test_a_stopped_worker_makes_no_late_call() -> None:
             nonlocal late, made
             made += 1
             late += database.now >= database.expires
-            return Reply(200, {}, None)
+            return ConnectorResponse(200, {}, None)
 
         registry = Registry()
         registry.register("outside", connector)

@@ -305,9 +305,9 @@ async def test_connectors_of_the_program_answer(tmp_path: Path) -> None:
             return {"value": [{"ID": 1, "Title": "Outage", "Priority": "Low"}]}
 
         @engine.connectors.connector("office365")
-        async def mail(call: sealflow.Call) -> sealflow.Reply | dict[str, Any]:
+        async def mail(call: sealflow.Call) -> sealflow.ConnectorResponse | dict[str, Any]:
             sent.append(call)
-            return sealflow.Reply(503) if len(sent) == 1 else {}
+            return sealflow.ConnectorResponse(503) if len(sent) == 1 else {}
 
         environment = await engine.environment("examples")
         flow = await environment.deploy("ticket_triage", SIMULATE / "ticket_triage.json")

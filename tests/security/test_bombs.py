@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from desktop_world import World
 from http_server import raw, serving
-from sealflow.connectors import Call, Failure, HttpConnector, Limits, Services
+from sealflow.connectors import Call, ConnectorError, HttpConnector, Limits, Services
 from sealflow.connectors.desktop.fault import Fault as DesktopFault
 from sealflow.connectors.desktop.office.packaged import judge_size
 from sealflow.connectors.isolated import liquid_template
@@ -66,13 +66,13 @@ async def test_a_compressed_answer_unfolds_no_further_than_its_limit(
     async with serving() as serve:
         server = await serve(lambda seen: bomb)
         call = Call("http", "", {"method": "GET", "uri": server.url}, key="k")
-        with _at_most(16 * MIB), pytest.raises(Failure) as caught:
+        with _at_most(16 * MIB), pytest.raises(ConnectorError) as caught:
             await connector.invoke(call, given)
         assert caught.value.code == "ResponseTooLarge"
         server.handler = lambda seen: fits
         assert (await connector.invoke(call, given)).body == "fits" * 9
         server.handler = lambda seen: raw(200, b"x", Content_Encoding=", ".join(["gzip"] * 5))
-        with pytest.raises(Failure, match="not compressed in the way it says"):
+        with pytest.raises(ConnectorError, match="not compressed in the way it says"):
             await connector.invoke(call, given)
     await connector.aclose()
 

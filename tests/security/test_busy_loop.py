@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sealflow
 from revocable import GRACE, NAME, PROBE, Revocable, revocable
-from sealflow.connectors import Reply
+from sealflow.connectors import ConnectorResponse
 from sealflow.engine.runtime.keys.guard import LEAD, PERIOD, SLACK
 from sealflow.storage import EnvironmentLocked, EnvironmentSuspended
 from sealflow.storage.format.envelope import EnvironmentKey, ScopeKey
@@ -32,11 +32,11 @@ class Service:
         self.answer = asyncio.Event()
         self.keys: set[str] = set()
 
-    async def __call__(self, call: sealflow.Call) -> Reply:
+    async def __call__(self, call: sealflow.Call) -> ConnectorResponse:
         self.keys.add(call.key)
         self.called.set()
         await self.answer.wait()
-        return Reply(200, {}, {"answer": 42})
+        return ConnectorResponse(200, {}, {"answer": 42})
 
 
 async def _begun(world: Revocable, service: Service) -> Any:

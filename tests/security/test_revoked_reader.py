@@ -53,8 +53,8 @@ FLOW: Final = {
 PROPERTIES: Final = {"properties": {"connectionParameters": {"key": {"type": "securestring"}}}}
 
 
-async def _subscribed(call: sealflow.Call) -> sealflow.Reply:
-    return sealflow.Reply(200, {}, {})
+async def _subscribed(call: sealflow.Call) -> sealflow.ConnectorResponse:
+    return sealflow.ConnectorResponse(200, {}, {})
 
 
 class _Kept:
@@ -84,7 +84,7 @@ class _Kept:
         self.operation = await env.keys.begin_migration()
         await env.keys.follow(self.operation)
         self.bundle = await run.export()
-        self.handles = [env, run, other, env.connections, env.queues, env.disposal, env.machines, env.keys]
+        self.handles = [env, run, other, env.connections, env.queues, env.retention, env.machines, env.keys]
         self.values = [
             self.flow, item, report, stored, await run.snapshot(), await run.trace("first"), await env.flow("flow"),
             *await env.flows(), *await env.runs(), await env.trigger("flow"), await env.connections.one("shared"),
@@ -112,8 +112,8 @@ class _Kept:
             "Run.output": ("first",), "Run.trace": ("first",), "Connections.one": ("shared",),
             "Connections.create": ("new", PROPERTIES, {"key": "k"}), "Connections.values": ("shared",),
             "Connections.delete": ("shared",), "WorkQueues.create": ("new",), "WorkQueues.find": ("orders",),
-            "WorkQueues.add": ("orders", "two", 2), "WorkQueues.items": ("orders",), "Disposal.delete_runs": (run,),
-            "Disposal.delete_flow": (flow,), "Disposal.retention": (flow,), "Disposal.retain": (flow, None),
+            "WorkQueues.add": ("orders", "two", 2), "WorkQueues.items": ("orders",), "RunRetention.delete_runs": (run,),
+            "RunRetention.delete_flow": (flow,), "RunRetention.retention": (flow,), "RunRetention.retain": (flow, None),
             "Keys.follow": (self.operation,),
         }  # fmt: skip
         for handle in self.handles:

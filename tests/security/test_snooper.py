@@ -19,7 +19,7 @@ from canaries import Canaries, files
 from desktop_world import World
 from http_server import Seen, Server
 from processes import Place
-from sealflow.connectors import Call, Failure, Services
+from sealflow.connectors import Call, ConnectorError, Services
 from sealflow.connectors.conformance import StoppedClock
 from sealflow.connectors.inline import JavaScriptConnector
 from sealflow.connectors.isolation import JobLimits
@@ -146,7 +146,7 @@ async def test_the_process_of_a_job(folders: Path) -> None:
         while not running.done():
             seen |= shown(children(os.getpid()) - before)
             await asyncio.sleep(0.01)
-        with pytest.raises(Failure):
+        with pytest.raises(ConnectorError):
             await running
     finally:
         del os.environ["SNOOPED"]

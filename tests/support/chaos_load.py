@@ -89,7 +89,7 @@ class Load:
     async def finish(self, env: sealflow.Environment) -> None:
         """Answer and cancel what waits for that, until every run has ended."""
         async with asyncio.timeout(120):
-            await env.resume_all()
+            await env.resume_unfinished()
             while left := await unfinished(env):
                 for effect in self.memory.effects:
                     if "url" in effect and effect["url"] not in self._answered:

@@ -31,7 +31,7 @@ from typing import Any, NoReturn, Protocol
 import sealflow
 from chaos_flows import body_of
 from chaos_keys import do_work
-from sealflow.connectors import Reply, Subscribed
+from sealflow.connectors import ConnectorResponse, Subscribed
 from sealflow.engine.errors import Denied
 from sealflow.storage import EnvironmentLocked, ExecutorLost, StoreBusy, StoreClosed, StoreUnreachable
 
@@ -159,9 +159,9 @@ class Outside:
         await asyncio.sleep(self._chance.random() / 100)  # for a death while the answer is on its way
         match call.operation:
             case "third" if call.attempt < 3:
-                return Reply(503)
+                return ConnectorResponse(503)
             case "refused":
-                return Reply(400)
+                return ConnectorResponse(400)
             case "subscribe":
                 return Subscribed({"ticket": 1})
         return inputs["parameters"]

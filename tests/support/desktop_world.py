@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sealflow.connectors import Call, Failure, Services
+from sealflow.connectors import Call, ConnectorError, Services
 from sealflow.connectors.desktop import Session, Settings
 from sealflow.connectors.desktop.folders import Allowed
 from sealflow.connectors.desktop.modules import connectors
@@ -55,9 +55,9 @@ class World:
         assert isinstance(outputs, dict)
         return outputs
 
-    async def fails(self, error: str, action: str, **arguments: Datum) -> Failure:
+    async def fails(self, error: str, action: str, **arguments: Datum) -> ConnectorError:
         """Asserts that the action fails with this error."""
-        with pytest.raises(Failure) as caught:
+        with pytest.raises(ConnectorError) as caught:
             await self.do(action, **arguments)
         assert caught.value.code == error, caught.value
         return caught.value

@@ -15,7 +15,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDERS: Final = ("engine", "storage", "connectors")
 OTHER_TABLES: Final = ("engine/cloud", "engine/desktop", "connectors/desktop")
 """Problems of definitions and of scripts, and error names of desktop actions, have tables of their own."""
-FAILURES: Final = ("Failure", "Fault", "_failure", "_error", "note_skip")
+FAILURES: Final = ("ConnectorError", "Fault", "_failure", "_error", "note_skip")
 """Calls whose positional arguments name the code of a failed action."""
 CONSTANTS: Final = (
     "LAPSED",

@@ -50,7 +50,7 @@ class Service:
                     await self.gate.wait()
             finally:
                 self.now -= 1
-            return sealflow.Reply(200, {}, "done")
+            return sealflow.ConnectorResponse(200, {}, "done")
 
         return answer
 

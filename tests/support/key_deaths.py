@@ -259,7 +259,7 @@ async def _executing(env: Environment) -> None:
     async with asyncio.timeout(60):
         while True:
             try:
-                await env.resume_all()
+                await env.resume_unfinished()
                 return
             except StoreBusy:
                 await asyncio.sleep(0.1)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import sealflow
-from sealflow.connectors import Reply
+from sealflow.connectors import ConnectorResponse
 from sealflow.engine.errors import SealflowError
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.engine.runtime.observe.run import Run
@@ -78,9 +78,9 @@ async def service(call: sealflow.Call) -> Any:
     """Whom the flows call: it echoes, and fails where it is asked to."""
     inputs: Any = call.inputs
     if "method" in inputs:
-        return Reply(202, {}, None)
+        return ConnectorResponse(202, {}, None)
     if inputs["host"]["operationId"] == "Fail":
-        return Reply(400, {}, {"error": {"code": "Bad", "message": "No."}})
+        return ConnectorResponse(400, {}, {"error": {"code": "Bad", "message": "No."}})
     return {"echo": inputs["parameters"]}
 
 

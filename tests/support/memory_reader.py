@@ -18,8 +18,8 @@ from sealflow.storage import StorageError
 BETWEEN = 0.02
 
 
-async def subscribed(call: sealflow.Call) -> sealflow.Reply:
-    return sealflow.Reply(202, {}, None)
+async def subscribed(call: sealflow.Call) -> sealflow.ConnectorResponse:
+    return sealflow.ConnectorResponse(202, {}, None)
 
 
 async def kept_of(env: sealflow.Environment, run: sealflow.Run) -> list[Any]:
@@ -40,7 +40,7 @@ async def main(home: str, name: str, run_id: str) -> None:
     async with sealflow.open(home) as engine:
         engine.connectors.register("http", subscribed)
         env = await engine.environment(name)
-        await env.resume_all()
+        await env.resume_unfinished()
         run = await env.run(run_id)
         kept = await kept_of(env, run)
         print("read", flush=True)

@@ -32,8 +32,8 @@ FLOW = {
 }
 
 
-async def accepted(call: sealflow.Call) -> sealflow.Reply:
-    return sealflow.Reply(202, {}, None)
+async def accepted(call: sealflow.Call) -> sealflow.ConnectorResponse:
+    return sealflow.ConnectorResponse(202, {}, None)
 
 
 async def main(home: str, name: str, role: str) -> None:

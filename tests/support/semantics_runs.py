@@ -83,8 +83,8 @@ class Stage:
             return Subscribed()
         await self._clock.sleep_until(self._clock.now() + round(given.get("after", 0) * SECOND))
         if "failure" in given:
-            raise sealflow.Failure(given["failure"], "There was no answer.")
-        return sealflow.Reply(given.get("statusCode", 200), given.get("headers", {}), given.get("body"))
+            raise sealflow.ConnectorError(given["failure"], "There was no answer.")
+        return sealflow.ConnectorResponse(given.get("statusCode", 200), given.get("headers", {}), given.get("body"))
 
     async def perform(self, case: Case) -> list[Recorded]:
         """Deploy and run a case. Raises SealflowError where it is refused."""

@@ -41,7 +41,7 @@ FLOWS = {
 
 
 async def _service(call: sealflow.Call) -> Any:
-    return sealflow.Reply(200, {}, None)
+    return sealflow.ConnectorResponse(200, {}, None)
 
 
 class Schedule:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import sealflow
 from sealflow.engine.kernel.contract.timing import SECOND, from_iso
 from sealflow.engine.runtime.environment.environment import Environment
-from sealflow.engine.runtime.triggers.triggers import Fired
+from sealflow.engine.runtime.triggers.triggers import TriggerFiring
 
 START: Final = from_iso("2026-03-28T12:00:00Z")
 MINUTE: Final = 60 * SECOND
@@ -36,7 +36,7 @@ class World:
     async def once(self) -> None:
         await self.env.fire_due(fired=self._fired)
 
-    def _fired(self, fired: Fired) -> None:
+    def _fired(self, fired: TriggerFiring) -> None:
         self.fired.append((fired.told["status"], fired.told["code"]))
 
     async def until(self, holds: Callable[[], bool]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sealflow
 from cli_session import Cli, compose
-from sealflow.connectors import Reply
+from sealflow.connectors import ConnectorResponse
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def leave_waiting(actions: dict[str, Any]) -> dict[str, str]:
     """A run of these actions that waits in the folder's store; the callback URLs by path."""
 
     async def service(call: sealflow.Call) -> Any:
-        return Reply(202)
+        return ConnectorResponse(202)
 
     async def start() -> dict[str, str]:
         async with sealflow.open(".sealflow") as engine:
@@ -133,7 +133,7 @@ def subscribed() -> str:
 
     async def service(call: sealflow.Call) -> Any:
         urls.append(call.callback_url)
-        return Reply(201)
+        return ConnectorResponse(201)
 
     async def start() -> str:
         async with sealflow.open(".sealflow") as engine:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from http_server import Reaction, Seen, Serve, Server, as_json, raw, serving
-from sealflow.connectors import Call, Connector, Egress, Failure, HttpConnector, Limits, Services
+from sealflow.connectors import Call, Connector, ConnectorError, Egress, HttpConnector, Limits, Services
 from sealflow.connectors.conformance import ConnectorContract
 from sealflow.connectors.egress.policy import rule
 from sealflow.engine.runtime.workers.clock import VirtualClock
@@ -48,8 +48,8 @@ def services(clock: VirtualClock | None = None, **given: Any) -> Services:
     return Services(clock=clock or VirtualClock(), **given)
 
 
-async def failure(http: HttpConnector, made: Call, given: Services | None = None) -> Failure:
-    with pytest.raises(Failure) as caught:
+async def failure(http: HttpConnector, made: Call, given: Services | None = None) -> ConnectorError:
+    with pytest.raises(ConnectorError) as caught:
         await http.invoke(made, given or services())
     return caught.value
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from http_server import Seen, Serve, as_json, raw, serving
-from sealflow.connectors import Call, Failure, HttpConnector, Limits, Services
+from sealflow.connectors import Call, ConnectorError, HttpConnector, Limits, Services
 from sealflow.engine.runtime.workers.clock import VirtualClock
 
 CHUNKED = {"contentTransfer": {"transferMode": "Chunked"}}
@@ -38,7 +38,7 @@ def call(url: str, method: str, settings: Any = CHUNKED, **given: Any) -> Call:
 
 
 async def refused(http: HttpConnector, made: Call, given: Services | None = None) -> str:
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await http.invoke(made, given or services())
     assert "secret" not in caught.value.message
     return caught.value.code

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sealflow.connectors import Failure, Reply, status_name
+from sealflow.connectors import ConnectorError, ConnectorResponse, status_name
 from sealflow.connectors.http.pages import gather, wanted
 from sealflow.connectors.http.response import reply_of
 
 
-def typed(media_type: str | None, data: bytes, status: int = 200) -> Reply:
+def typed(media_type: str | None, data: bytes, status: int = 200) -> ConnectorResponse:
     return reply_of(status, [] if media_type is None else [(b"content-type", media_type.encode())], data)
 
 
@@ -44,11 +44,13 @@ def test_bodies(media_type: str | None, data: bytes, body: Any) -> None:
 
 
 def test_no_body() -> None:
-    assert typed("application/json", b"") == Reply(200, {"content-type": "application/json"}, None, empty=True)
+    assert typed("application/json", b"") == ConnectorResponse(
+        200, {"content-type": "application/json"}, None, empty=True
+    )
 
 
 def test_json_that_is_none_fails_a_success() -> None:
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         typed("application/json", b"<html>planted")
     assert caught.value.code == "BadRequest"
     assert "planted" not in caught.value.message
@@ -64,7 +66,7 @@ def test_json_that_is_none_in_a_failed_answer_is_content() -> None:
 
 
 def test_json_nested_beyond_reason() -> None:
-    with pytest.raises(Failure, match="JSON"):
+    with pytest.raises(ConnectorError, match="JSON"):
         typed("application/json", b"[" * 200_000)
 
 
@@ -98,7 +100,7 @@ def test_how_many_items_are_wanted(settings: dict[str, Any], count: int) -> None
 
 
 def test_a_count_that_is_none() -> None:
-    with pytest.raises(Failure, match="minimumItemCount"):
+    with pytest.raises(ConnectorError, match="minimumItemCount"):
         wanted({"paginationPolicy": {"minimumItemCount": "many"}})
 
 
@@ -108,14 +110,14 @@ class Pages:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def fetch(self, link: str) -> Reply:
+    async def fetch(self, link: str) -> ConnectorResponse:
         self.asked.append(link)
         start = int(link)
         more = {"@odata.nextLink": str(start + 2)} if start < 4 else {}
-        return Reply(200, {}, {"value": list(range(start, min(start + 2, 5))), **more})
+        return ConnectorResponse(200, {}, {"value": list(range(start, min(start + 2, 5))), **more})
 
 
-FIRST = Reply(200, {"X": "1"}, {"@odata.context": "c", "value": [0, 1], "@odata.nextLink": "2"})
+FIRST = ConnectorResponse(200, {"X": "1"}, {"@odata.context": "c", "value": [0, 1], "@odata.nextLink": "2"})
 
 
 @pytest.mark.parametrize(
@@ -128,22 +130,22 @@ FIRST = Reply(200, {"X": "1"}, {"@odata.context": "c", "value": [0, 1], "@odata.
 )
 async def test_pages_become_one_list(count: int, asked: list[str], body: Any) -> None:
     pages = Pages()
-    assert await gather(FIRST, count, pages.fetch) == Reply(200, {"X": "1"}, body)
+    assert await gather(FIRST, count, pages.fetch) == ConnectorResponse(200, {"X": "1"}, body)
     assert pages.asked == asked
 
 
 async def test_pages_that_end_otherwise() -> None:
-    async def failing(link: str) -> Reply:
-        return Reply(503, {}, "later")
+    async def failing(link: str) -> ConnectorResponse:
+        return ConnectorResponse(503, {}, "later")
 
-    async def circle(link: str) -> Reply:
-        return Reply(200, {}, {"value": [9], "nextLink": "2"})
+    async def circle(link: str) -> ConnectorResponse:
+        return ConnectorResponse(200, {}, {"value": [9], "nextLink": "2"})
 
-    async def strange(link: str) -> Reply:
-        return Reply(200, {}, "x")
+    async def strange(link: str) -> ConnectorResponse:
+        return ConnectorResponse(200, {}, "x")
 
     assert (await gather(FIRST, 9, failing)).status_code == 503
     assert (await gather(FIRST, 9, circle)).body["value"] == [0, 1, 9]  # type: ignore[index,call-overload]
-    with pytest.raises(Failure, match="page"):
+    with pytest.raises(ConnectorError, match="page"):
         await gather(FIRST, 9, strange)
-    assert await gather(Reply(200, {}, [1]), 9, strange) == Reply(200, {}, [1])
+    assert await gather(ConnectorResponse(200, {}, [1]), 9, strange) == ConnectorResponse(200, {}, [1])

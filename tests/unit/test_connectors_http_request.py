@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sealflow.connectors import Call, Failure
+from sealflow.connectors import Call, ConnectorError
 from sealflow.connectors.http.request import Request, build
 
 
@@ -45,7 +45,7 @@ def test_queries_are_added_to_the_address(uri: str, queries: Any, expected: str)
     "uri", [None, "", "  ", 5, "/relative", "ftp://example.org/", "https://", "https://[::1/", "http://h:99999/"]
 )
 def test_an_address_must_be_absolute(uri: Any) -> None:
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         request(uri=uri)
     assert caught.value.code == "InvalidInput"
 
@@ -68,14 +68,14 @@ def test_methods(method: Any) -> None:
     if method in ("", "\r\n", None):
         assert request(method=method).method == "GET"
     else:
-        with pytest.raises(Failure, match="method"):
+        with pytest.raises(ConnectorError, match="method"):
             request(method=method)
     assert request(method="post").method == "POST"
 
 
 @pytest.mark.parametrize("inputs", [None, [], "x"])
 def test_inputs_must_be_an_object(inputs: Any) -> None:
-    with pytest.raises(Failure, match="object"):
+    with pytest.raises(ConnectorError, match="object"):
         build(Call("http", "", inputs, "k"))
 
 
@@ -144,7 +144,7 @@ def test_the_cookie_input() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("X Y", "1"), ("", "1"), ("X-A", "1\r\nX-B: 2"), ("X-A", "a\0b")])
 def test_headers_that_http_does_not_allow(name: str, value: str) -> None:
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         request(headers={name: value})
     assert caught.value.code == "InvalidInput"
     assert "X-B" not in caught.value.message
@@ -152,7 +152,7 @@ def test_headers_that_http_does_not_allow(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("part", ["headers", "queries"])
 def test_headers_and_queries_are_objects(part: str) -> None:
-    with pytest.raises(Failure, match=part):
+    with pytest.raises(ConnectorError, match=part):
         request(**{part: "text"})
 
 
@@ -182,7 +182,7 @@ def test_authentication_replaces_the_header() -> None:
 
 @pytest.mark.parametrize("kind", ["ActiveDirectoryOAuth", "ManagedServiceIdentity", "ClientCertificate"])
 def test_authentication_that_is_not_built_yet_is_refused(kind: str) -> None:
-    with pytest.raises(Failure, match=kind) as caught:
+    with pytest.raises(ConnectorError, match=kind) as caught:
         request(authentication={"type": kind, "secret": "planted"})
     assert caught.value.code == "NotYetSupported"
     assert "planted" not in str(caught.value.to_json())
@@ -190,7 +190,7 @@ def test_authentication_that_is_not_built_yet_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("authentication", ["planted", {"type": "planted"}, [1]])
 def test_authentication_that_is_none(authentication: Any) -> None:
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         request(authentication=authentication)
     assert caught.value.code == "InvalidInput"
     assert "planted" not in str(caught.value.to_json())
@@ -241,7 +241,7 @@ def test_no_body() -> None:
 
 
 def test_content_that_is_no_base64() -> None:
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         request(method="POST", body={"$content-type": "image/png", "$content": "planted!"})
     assert caught.value.code == "InvalidInput"
     assert "planted" not in caught.value.message
@@ -275,7 +275,7 @@ def test_multipart() -> None:
 
 @pytest.mark.parametrize("part", ["text", {"headers": {"A": "1\r\nB: 2"}, "body": "x"}])
 def test_parts_that_are_none(part: Any) -> None:
-    with pytest.raises(Failure, match="multipart"):
+    with pytest.raises(ConnectorError, match="multipart"):
         request(method="POST", body={"$multipart": [part]})
 
 
@@ -290,5 +290,5 @@ def test_credentials_stay_with_their_server() -> None:
     for far in ("https://elsewhere.org/", "http://example.org/", "https://example.org:8443/"):
         assert set(headers(made.onward(far))) == {"accept-encoding", "user-agent"}
     assert made.onward("https://example.org:443/x").headers == near.headers
-    with pytest.raises(Failure):
+    with pytest.raises(ConnectorError):
         made.onward("file:///etc/passwd")

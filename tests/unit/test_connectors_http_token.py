@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from http_server import Seen, Serve, as_json, raw, serving
-from sealflow.connectors import Call, Egress, Failure, HttpConnector, Services
+from sealflow.connectors import Call, ConnectorError, Egress, HttpConnector, Services
 from sealflow.engine.runtime.workers.clock import VirtualClock
 
 SECRET = "hunter2&é"
@@ -75,7 +75,7 @@ async def test_a_token_is_asked_for_and_sent(http: HttpConnector, serve: Serve) 
 )
 async def test_no_token_is_given(http: HttpConnector, serve: Serve, answer: bytes, told: str) -> None:
     server = await serve(lambda seen: answer)
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await http.invoke(call(server.url), SERVICES)
     assert caught.value.code == "AuthenticationFailed"
     assert told in caught.value.message
@@ -85,13 +85,13 @@ async def test_no_token_is_given(http: HttpConnector, serve: Serve, answer: byte
 
 @pytest.mark.parametrize("name", ["tenant", "audience", "clientId", "secret"])
 async def test_what_is_missing_is_named(http: HttpConnector, name: str) -> None:
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await http.invoke(call("http://127.0.0.1:9", **{name: None}), SERVICES)
     assert (caught.value.code, name in caught.value.message) == ("InvalidInput", True)
 
 
 @pytest.mark.parametrize("certificate", [{"pfx": "x"}, {"credentialType": "Certificate"}])
 async def test_certificates_are_not_built(http: HttpConnector, certificate: dict[str, str]) -> None:
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         await http.invoke(call("http://127.0.0.1:9", **certificate), SERVICES)
     assert caught.value.code == "NotYetSupported"

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealflow.connectors import Call, Failure, HttpConnector, Recovery, Registry, Reply, Services, standard
+from sealflow.connectors import (
+    Call,
+    ConnectorError,
+    ConnectorResponse,
+    HttpConnector,
+    Recovery,
+    Registry,
+    Services,
+    standard,
+)
 from sealflow.connectors.answers import as_value
 from sealflow.connectors.conformance import StoppedClock
 from sealflow.connectors.desktop import modules as desktop
@@ -41,7 +50,7 @@ async def test_ids(registered: str, asked: str) -> None:
     registry.register(registered, echo)
     assert asked in registry
     reply = await registry.find(asked).invoke(Call(asked, "Get", {"a": 1}, "k"), SERVICES)
-    assert reply == Reply(200, {}, {"a": 1})
+    assert reply == ConnectorResponse(200, {}, {"a": 1})
     assert registry.ids == ["office365"]
 
 
@@ -56,7 +65,7 @@ def test_a_number_may_belong_to_the_name() -> None:
 @pytest.mark.parametrize("asked", ["teams", "", "shared_teams-1"])
 def test_unknown_ids(asked: str) -> None:
     assert asked not in Registry()
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(ConnectorError) as caught:
         Registry().find(asked)
     assert caught.value.code == "ConnectorNotFound"
     assert "--simulate" in str(caught.value.hint)
@@ -67,10 +76,10 @@ async def test_the_decorator() -> None:
     registry = Registry()
 
     @registry.connector("mine", recovery="never")
-    async def mine(call: Call) -> Reply:
-        return Reply(202)
+    async def mine(call: Call) -> ConnectorResponse:
+        return ConnectorResponse(202)
 
-    assert await mine(Call("mine", "", None, "k")) == Reply(202)
+    assert await mine(Call("mine", "", None, "k")) == ConnectorResponse(202)
     assert registry.find("mine").recovery == "never"
 
 
@@ -79,8 +88,8 @@ async def test_what_can_be_registered() -> None:
         recovery: Recovery = "rerun"
         closed = 0
 
-        async def invoke(self, call: Call, services: Services) -> Reply:
-            return Reply(200, {}, services.limits.response_bytes)
+        async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
+            return ConnectorResponse(200, {}, services.limits.response_bytes)
 
         async def aclose(self) -> None:
             self.closed += 1
@@ -95,8 +104,10 @@ async def test_what_can_be_registered() -> None:
     registry.register("again", mine)
     registry.register("b", Callable())
     registry.register("c", functools.partial(echo))
-    assert await registry.find("a").invoke(Call("a", "", None, "k"), SERVICES) == Reply(200, {}, 104_857_600)
-    assert await registry.find("b").invoke(Call("b", "", None, "k"), SERVICES) == Reply(200, {}, 5)
+    assert await registry.find("a").invoke(Call("a", "", None, "k"), SERVICES) == ConnectorResponse(
+        200, {}, 104_857_600
+    )
+    assert await registry.find("b").invoke(Call("b", "", None, "k"), SERVICES) == ConnectorResponse(200, {}, 5)
     await registry.aclose()
     assert mine.closed == 1
     bad: list[Any] = [5, Mine, lambda call: 5, None, print]
@@ -152,7 +163,7 @@ def test_values_that_only_look_unlike_json() -> None:
     [(object(), "'/'"), ({"a/b": [1, {2}]}, "'/a~1b/1'"), ([{"~": b"x"}], "'/0/~0'"), ({5: 1}, "int"), (1j, "complex")],
 )
 def test_values_that_are_no_json(given_value: Any, at: str) -> None:
-    with pytest.raises(Failure, match="It has a") as caught:
+    with pytest.raises(ConnectorError, match="It has a") as caught:
         as_value(given_value, "It")
     assert caught.value.code == "InvalidReply"
     assert at in caught.value.message
@@ -165,7 +176,7 @@ def test_values_nested_beyond_reason() -> None:
     assert as_value([deep], "It") == [deep]
     for _ in range(5000):
         deep = [deep]
-    with pytest.raises(Failure, match="nested"):
+    with pytest.raises(ConnectorError, match="nested"):
         as_value(deep, "It")
 
 

@@ -105,7 +105,7 @@ async def test_a_caller_that_goes_on_later_finds_the_run_it_had_started(tmp_path
         child = await first_of(env, "greet")
     async with sealflow.open(tmp_path / "home", clock=sealflow.VirtualClock(START + 60 * SECOND)) as engine:
         env = await engine.environment()
-        await env.resume_all()
+        await env.resume_unfinished()
         result: Any = await (await env.run(run.id)).result()
         assert result.response["body"]["error"] is None
         assert [each.id for each in await env.runs(flow="greet")] == [child.id]
@@ -201,9 +201,9 @@ SET Answer TO Sent.id
 async def test_a_desktop_flow_calls_a_cloud_connector(tmp_path: Path) -> None:
     calls: list[sealflow.Call] = []
 
-    async def office(call: sealflow.Call) -> sealflow.Reply:
+    async def office(call: sealflow.Call) -> sealflow.ConnectorResponse:
         calls.append(call)
-        return sealflow.Reply(200, {}, {"id": "m1"})
+        return sealflow.ConnectorResponse(200, {}, {"id": "m1"})
 
     async with sealflow.open(tmp_path / "home") as engine:
         engine.connectors.register("shared_office365", office)
@@ -216,8 +216,8 @@ async def test_a_desktop_flow_calls_a_cloud_connector(tmp_path: Path) -> None:
 
 
 async def test_a_cloud_connector_that_refuses_fails_the_row(tmp_path: Path) -> None:
-    async def office(call: sealflow.Call) -> sealflow.Reply:
-        return sealflow.Reply(403, {}, {"error": {"code": "Denied", "message": "not you"}})
+    async def office(call: sealflow.Call) -> sealflow.ConnectorResponse:
+        return sealflow.ConnectorResponse(403, {}, {"error": {"code": "Denied", "message": "not you"}})
 
     for registered, code in ((True, "Forbidden"), (False, "ConnectorNotFound")):
         async with sealflow.open(tmp_path / str(registered)) as engine:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from desktop_world import World
 from openpyxl import Workbook
-from sealflow.connectors import Failure
+from sealflow.connectors import ConnectorError
 from sealflow.connectors.desktop.files import held
 from sealflow.connectors.desktop.folders import Folders
 from sealflow.engine.datatypes import Datum
@@ -95,7 +95,7 @@ async def test_what_was_judged_is_what_is_used(
     world.file("own.txt", "own")
     before = contents(world.outside)
     swapped()
-    with pytest.raises(Failure):
+    with pytest.raises(ConnectorError):
         await world.do(action, **given)
     assert (world.folder / "way").is_symlink()  # it did come between
     assert contents(world.outside) == before

@@ -188,7 +188,7 @@ async def test_a_run_that_is_resumed_gets_the_item_it_had_claimed(
             await env.queues.add("Invoices", "more urgent", None, priority="High", id="2")
     async with sealflow.open(tmp_path / "home") as engine:
         env = await engine.environment()
-        await env.resume_all()
+        await env.resume_unfinished()
         assert (await (await env.run(started.id)).result()).outputs == {"Name": "first"}
         assert [(item.name, item.status) for item in await env.queues.items("Invoices")] == [
             ("more urgent", "Queued"),

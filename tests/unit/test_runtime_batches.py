@@ -290,7 +290,7 @@ async def test_a_message_is_in_the_commit_of_its_actions_result(place: Place, mo
         assert [(len(batch.messages), len(batch.pages)) for batch in disk.failed] == [(1, 1)]
         assert await waiting(env) == 0
     async with place.open() as env:
-        await env.resume_all()
+        await env.resume_unfinished()
         assert (await (await env.run("latest")).result()).status == "Succeeded"
         assert await waiting(env) == 1
 
@@ -332,7 +332,7 @@ async def test_whichever_commit_fails_every_message_arrives_once(
                 await env.fire_due()
     monkeypatch.undo()
     async with place.open() as env:
-        for run in await env.resume_all():
+        for run in await env.resume_unfinished():
             await run.result()
         await sent(env, *missing)
         await env.fire_due()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sealflow
-from sealflow.connectors import Reply, Subscribed
+from sealflow.connectors import ConnectorResponse, Subscribed
 from sealflow.engine.errors import SealflowError
 from sealflow.engine.kernel.contract import records as event
 from sealflow.engine.runtime.calls.callbacks import Address
@@ -50,7 +50,7 @@ class Service:
         self.called.set()
         if self.during is not None:
             await self.during(inputs["method"], self.urls[-1])
-        return Reply(202, {"Location": "/hooks/7"}, None)
+        return ConnectorResponse(202, {"Location": "/hooks/7"}, None)
 
     @property
     def methods(self) -> list[str]:
@@ -221,7 +221,7 @@ async def test_its_limit_lapses_after_a_restart(tmp_path: Path) -> None:
         (run,) = await env.start("f")
         url = await waiting(env, run)
     async with opened(tmp_path, service, clock=sealflow.VirtualClock(START, jumps=True)) as env:
-        await env.resume_all()
+        await env.resume_unfinished()
         result = await (await env.run(run.id)).result()
         assert (result.status, result.actions[0]["status"]) == ("Failed", "TimedOut")
         assert service.methods == ["POST", "DELETE"]

@@ -30,11 +30,11 @@ async def test_runs_are_deleted_by_the_beginning_of_their_id(tmp_path: Path) -> 
         runs = [(await env.start("f"))[0] for _ in range(3)]
         for run in runs:
             await run.result()
-        found = await env.disposal.delete_runs(runs[0].id, runs[1].id.replace("-", "")[:30])
+        found = await env.retention.delete_runs(runs[0].id, runs[1].id.replace("-", "")[:30])
         assert (found.runs, found.wal) == (2, "done")
         assert [each.id for each in await env.runs()] == [runs[2].id]
         with pytest.raises(NotFound):
-            await env.disposal.delete_runs(runs[0].id)
+            await env.retention.delete_runs(runs[0].id)
 
 
 async def test_a_flow_is_deleted_and_nothing_of_it_starts_again(tmp_path: Path) -> None:
@@ -43,15 +43,15 @@ async def test_a_flow_is_deleted_and_nothing_of_it_starts_again(tmp_path: Path) 
         await env.deploy("f", definition({"W": wait(9, "Hour")}))
         (run,) = await env.start("f")
         with pytest.raises(SealflowError) as caught:
-            await env.disposal.delete_flow("f")
+            await env.retention.delete_flow("f")
         assert caught.value.code == "RunInFlight"
         assert (await env.trigger("f")).enabled  # as before
         with pytest.raises(SealflowError) as caught:
-            await env.disposal.delete_runs(run.id)
+            await env.retention.delete_runs(run.id)
         assert caught.value.code == "RunInFlight"
         await run.cancel()
         await run.result()
-        assert (await env.disposal.delete_flow("F")).runs == 1
+        assert (await env.retention.delete_flow("F")).runs == 1
         assert await env.flows() == []
         assert await env.runs() == []
         with pytest.raises(NotFound):
@@ -68,12 +68,12 @@ async def test_the_executor_applies_the_retention_when_it_starts(tmp_path: Path)
         for _ in range(3):
             (run,) = await env.start("f")
             await run.result()
-        await env.disposal.retain("f", Retention(runs=1))
-        assert await env.disposal.retention("F") == Retention(runs=1)
+        await env.retention.set_limits("f", Retention(runs=1))
+        assert await env.retention.limits("F") == Retention(runs=1)
         assert len(await env.runs()) == 3
     async with sealflow.open(tmp_path / "home", keystore=tmp_path / "k.json") as engine:
         env = await engine.environment("a")
-        await env.resume_all()
+        await env.resume_unfinished()
         assert [each.id for each in await env.runs()] == [run.id]
 
 

@@ -387,13 +387,13 @@ async def test_what_starts_a_run_is_written_before_it(tmp_path: Path, monkeypatc
 
 async def test_what_is_too_large_ends_the_run_with_its_code(tmp_path: Path, serve: Serve) -> None:
     server = await serve(answering([]))
-    async with opened(tmp_path, most_value_bytes=300_000) as env:
+    async with opened(tmp_path, max_value_bytes=300_000) as env:
         await env.deploy("made", flow(big=compose("@{concat(triggerBody(), triggerBody(), triggerBody())}")))
         (started,) = await env.start("made", "x" * 150_000)
         result = await started.result(60)
         assert (result.status, result.code) == ("Failed", "ValueTooLarge")
         assert "300,000 bytes" in str(result.error)
-    async with opened(tmp_path, most_value_bytes=262_144) as env:
+    async with opened(tmp_path, max_value_bytes=262_144) as env:
         ANSWERS["long"] = ("text/plain", b"x" * 270_000)
         await env.deploy(
             "got",
@@ -407,7 +407,7 @@ async def test_what_is_too_large_ends_the_run_with_its_code(tmp_path: Path, serv
         assert [action["code"] for action in result.actions if action["path"] == "/get"] == ["ValueTooLarge"]
     for wrong in (0, 1_000, 1 << 40, -5):
         with pytest.raises(SealflowError) as refused:
-            sealflow.open(tmp_path, most_value_bytes=wrong)
+            sealflow.open(tmp_path, max_value_bytes=wrong)
         assert refused.value.code == "InvalidValueLimit"
 
 

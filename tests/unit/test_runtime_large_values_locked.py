@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from revocable import Revocable, revocable
-from sealflow import Call, Reply
+from sealflow import Call, ConnectorResponse
 from sealflow.connectors import Services
 from sealflow.connectors.port import Recovery
 
@@ -31,7 +31,7 @@ class Streaming:
         self.midway = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def invoke(self, call: Call, services: Services) -> Reply:
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse:
         self.keys.append(call.key)
         first = len(self.keys) == 1
 
@@ -44,7 +44,7 @@ class Streaming:
 
         assert services.content is not None
         value: Any = await services.content.keep(pieces(), text=True)
-        return Reply(200, {}, value)
+        return ConnectorResponse(200, {}, value)
 
 
 FLOW = {

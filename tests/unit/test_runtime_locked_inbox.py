@@ -38,11 +38,11 @@ class Subscriptions:
         self.urls: list[str] = []
         self.asked = asyncio.Event()
 
-    async def __call__(self, call: sealflow.Call) -> sealflow.Reply:
+    async def __call__(self, call: sealflow.Call) -> sealflow.ConnectorResponse:
         inputs: Any = call.inputs
         self.urls.append(inputs["body"])
         self.asked.set()
-        return sealflow.Reply(202, {}, None)
+        return sealflow.ConnectorResponse(202, {}, None)
 
 
 async def waiting(world: Revocable) -> tuple[Any, str]:
@@ -324,7 +324,7 @@ async def told(world: Revocable) -> list[Any]:
 
 async def with_a_key(world: Revocable) -> None:
     """The inbox has its key, as soon as somebody executes the environment."""
-    await world.env.resume_all()
+    await world.env.resume_unfinished()
     await world.env._executor.take_inbox()  # type: ignore[union-attr]
 
 
@@ -335,14 +335,14 @@ async def test_a_flow_that_nobody_waits_for_is_started_afterwards_once(tmp_path:
         await world.lock()
         for number in range(2):
             runs = await world.env.start(flow, {"order": number, "secret": CANARY}, queries={"q": "1"})
-            assert (runs, runs.kept) == ([], True)
+            assert (runs, runs.queued) == ([], True)
         for file in database(world).parent.iterdir():
             assert CANARY.encode() not in file.read_bytes()
         assert not [row for row in change(world, "SELECT * FROM callback_tokens") if flow.id in row]
         await drained(world)
         await world.env._executor.take_inbox()  # type: ignore[union-attr]
         assert await told(world) == [[{"order": number, "secret": CANARY}, {"q": "1"}] for number in range(2)]
-        assert not (await world.env.start(flow, 1)).kept
+        assert not (await world.env.start(flow, 1)).queued
 
 
 async def test_a_start_is_kept_through_the_end_of_every_process(tmp_path: Path) -> None:
@@ -361,7 +361,7 @@ async def test_a_start_is_kept_through_the_end_of_every_process(tmp_path: Path) 
     for _ in range(2):  # the second one finds nothing more to do
         async with sealflow.open(tmp_path / "home", **options) as engine:  # type: ignore[arg-type]
             world.env = await engine.environment(NAME)
-            await world.env.resume_all()
+            await world.env.resume_unfinished()
             await world.env._executor.take_inbox()  # type: ignore[union-attr]
             assert await told(world) == [[7, {}]]
 
@@ -372,7 +372,7 @@ async def test_what_somebody_waits_for_is_refused(tmp_path: Path) -> None:
         changed = await world.env.deploy("changed", QUIET)
         await world.env.deploy("changed", ANSWERING)
         gone = await world.env.deploy("gone", QUIET)
-        await world.env.disposal.delete_flow("gone")
+        await world.env.retention.delete_flow("gone")
         await with_a_key(world)
         await world.lock()
         for flow in (changed, gone, "quiet"):

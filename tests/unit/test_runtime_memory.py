@@ -168,7 +168,7 @@ async def test_large_inputs_of_a_call_are_read_back_for_another_attempt(tmp_path
     async def service(asked: Any) -> Any:
         seen.append(asked.inputs["parameters"]["text"])
         if len(seen) == 1:
-            return sealflow.Reply(429)
+            return sealflow.ConnectorResponse(429)
         return "done"
 
     policy = {"retryPolicy": {"type": "fixed", "count": 1, "interval": "PT1S"}}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sealflow
 from revocable import NAME, HandClock, Revocable, change, database, revocable
-from sealflow.connectors import Reply
+from sealflow.connectors import ConnectorResponse
 from sealflow.engine.runtime.runs.executor import Executor
 from sealflow.storage.stores import sealed_inbox
 
@@ -33,14 +33,14 @@ class Service:
         self.all = asyncio.Event()
         self.answers = [asyncio.Event() for _ in range(3)]
 
-    async def __call__(self, call: sealflow.Call) -> Reply:
+    async def __call__(self, call: sealflow.Call) -> ConnectorResponse:
         inputs: Any = call.inputs
         number = int(inputs["body"])
         self.made.append(number)
         if len(self.made) == 3:
             self.all.set()
         await self.answers[number].wait()
-        return Reply(200, {}, f"{CANARY} {number}")
+        return ConnectorResponse(200, {}, f"{CANARY} {number}")
 
 
 async def begun(world: Revocable, service: Service) -> Any:

@@ -94,7 +94,7 @@ async def given(engine: sealflow.Engine, clock: Waiting, told: list[EnvironmentL
         told.append(error)
 
     async def open_() -> sealflow.Environment:
-        return await engine.environment_when_given(NAME, told=tell)
+        return await engine.wait_until_unlocked(NAME, told=tell)
 
     env = await open_()
     await env._watch.close()
@@ -161,8 +161,8 @@ async def test_what_is_overdue_is_deleted_meanwhile(place: Place) -> None:
 
         clock.then[3] = later
         with pytest.raises(EnvironmentLocked, match="was deleted"):
-            await engine.environment_when_given(NAME)
+            await engine.wait_until_unlocked(NAME)
         assert len(clock.waits) == 3  # it looks every hour
         assert await engine.environments() == []
         with pytest.raises(NotFound):
-            await engine.environment_when_given(NAME)
+            await engine.wait_until_unlocked(NAME)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from sealflow.connectors import Call, Failure, Recovery, Registry, Reply, Services, status_name
+from sealflow.connectors import Call, ConnectorError, ConnectorResponse, Recovery, Registry, Services, status_name
 from sealflow.engine.cloud import parse
 from sealflow.engine.errors import Denied
 from sealflow.engine.kernel import Invoke, State, build, decide
@@ -74,8 +74,8 @@ async def test_what_a_connector_is_asked() -> None:
 
 
 async def test_http_actions_go_to_the_http_connector() -> None:
-    async def handler(call: Call) -> Reply:
-        return Reply(201, {"X": "1"}, call.inputs)
+    async def handler(call: Call) -> ConnectorResponse:
+        return ConnectorResponse(201, {"X": "1"}, call.inputs)
 
     registry = Registry()
     registry.register("http", handler)
@@ -87,10 +87,13 @@ async def test_http_actions_go_to_the_http_connector() -> None:
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (Reply(204, {}, None, empty=True), (SUCCEEDED, "NoContent", {"statusCode": 204, "headers": {}}, None)),
-        (Reply(200), (SUCCEEDED, "OK", {"statusCode": 200, "headers": {}, "body": None}, None)),
         (
-            Reply(404, {}, NO_SUCH_ITEM),
+            ConnectorResponse(204, {}, None, empty=True),
+            (SUCCEEDED, "NoContent", {"statusCode": 204, "headers": {}}, None),
+        ),
+        (ConnectorResponse(200), (SUCCEEDED, "OK", {"statusCode": 200, "headers": {}, "body": None}, None)),
+        (
+            ConnectorResponse(404, {}, NO_SUCH_ITEM),
             (
                 FAILED,
                 "NotFound",
@@ -103,7 +106,7 @@ async def test_http_actions_go_to_the_http_connector() -> None:
             ),
         ),
         (
-            Reply(503, {"Retry-After": "5"}, "later"),
+            ConnectorResponse(503, {"Retry-After": "5"}, "later"),
             (
                 FAILED,
                 "ServiceUnavailable",
@@ -115,7 +118,7 @@ async def test_http_actions_go_to_the_http_connector() -> None:
             ),
         ),
         (
-            Reply(418, {}, {"error": {"message": "short and stout", "code": 5}}),
+            ConnectorResponse(418, {}, {"error": {"message": "short and stout", "code": 5}}),
             (
                 FAILED,
                 "418",
@@ -124,7 +127,7 @@ async def test_http_actions_go_to_the_http_connector() -> None:
             ),
         ),
         (
-            Reply(302, {}, {"error": "moved"}),
+            ConnectorResponse(302, {}, {"error": "moved"}),
             (
                 FAILED,
                 "Found",
@@ -134,16 +137,16 @@ async def test_http_actions_go_to_the_http_connector() -> None:
         ),
     ],
 )
-async def test_answers(reply: Reply, expected: Any) -> None:
-    async def handler(call: Call) -> Reply:
+async def test_answers(reply: ConnectorResponse, expected: Any) -> None:
+    async def handler(call: Call) -> ConnectorResponse:
         return reply
 
     assert await perform(handler) == expected
 
 
 async def test_failures() -> None:
-    async def failing(call: Call) -> Reply:
-        raise Failure("ConnectionFailed", "Nobody there.", {"statusCode": 0}, hint="Try later.")
+    async def failing(call: Call) -> ConnectorResponse:
+        raise ConnectorError("ConnectionFailed", "Nobody there.", {"statusCode": 0}, hint="Try later.")
 
     assert await perform(failing) == (
         FAILED,
@@ -152,14 +155,14 @@ async def test_failures() -> None:
         {"code": "ConnectionFailed", "message": "Nobody there. Try later."},
     )
 
-    async def denied(call: Call) -> Reply:
+    async def denied(call: Call) -> ConnectorResponse:
         raise Denied("Not for you.")
 
     assert await perform(denied) == (FAILED, "Denied", None, {"code": "Denied", "message": "Not for you."})
 
 
 async def test_a_connector_that_breaks_tells_nothing_of_what_it_had() -> None:
-    async def broken(call: Call) -> Reply:
+    async def broken(call: Call) -> ConnectorResponse:
         raise KeyError("planted")
 
     answer = await perform(broken)
@@ -176,7 +179,15 @@ async def test_a_connector_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [datetime.datetime(2026, 1, 1), {"at": {1, 2}}, {1: 2}, Reply(200, {}, [b"x"]), Reply(0), Reply(True)]
+    "given",
+    [
+        datetime.datetime(2026, 1, 1),
+        {"at": {1, 2}},
+        {1: 2},
+        ConnectorResponse(200, {}, [b"x"]),
+        ConnectorResponse(0),
+        ConnectorResponse(True),
+    ],
 )
 async def test_answers_that_are_no_json(given: Any) -> None:
     async def handler(call: Call) -> Any:
@@ -233,8 +244,8 @@ async def test_an_answer_is_what_a_result_record_takes() -> None:
         def __len__(self) -> int:
             return 1
 
-    async def handler(call: Call) -> Reply:
-        return Reply(200, Odd(), ("x", {"y": (1, 2)}))  # type: ignore[arg-type]
+    async def handler(call: Call) -> ConnectorResponse:
+        return ConnectorResponse(200, Odd(), ("x", {"y": (1, 2)}))  # type: ignore[arg-type]
 
     command = invoke(connection())
     answer = await perform(handler)

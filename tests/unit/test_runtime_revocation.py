@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sealflow
 from revocable import GRACE, NAME, PROBE, HandClock, Revocable, revocable
-from sealflow.connectors import Reply
+from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel import Plan, State
 from sealflow.engine.runtime.runs.live_run import LiveRun
 from sealflow.storage import EnvironmentLocked, EnvironmentSuspended, StorageError
@@ -43,11 +43,11 @@ class Service:
         self.called = asyncio.Event()
         self.answer = asyncio.Event()
 
-    async def __call__(self, call: sealflow.Call) -> Reply:
+    async def __call__(self, call: sealflow.Call) -> ConnectorResponse:
         self.keys.append(call.key)
         self.called.set()
         await self.answer.wait()
-        return Reply(200, {}, {"answer": 42})
+        return ConnectorResponse(200, {}, {"answer": 42})
 
 
 async def begun(world: Revocable, service: Service) -> Any:
@@ -178,7 +178,7 @@ async def test_every_entry_is_refused_while_locked(tmp_path: Path) -> None:
             "trigger": lambda: env.trigger("f"), "enable": lambda: env.enable("f"),
             "disable": lambda: env.disable("f"), "watch": env.watch_triggers, "fire": env.fire_due, "idle": env.idle,
             "start": lambda: env.start("f"), "start it": lambda: env.start(deployed), "run": lambda: env.run(run.id),
-            "runs": env.runs, "resume": env.resume_all, "bundle": lambda: env.open_bundle(bundle),
+            "runs": env.runs, "resume": env.resume_unfinished, "bundle": lambda: env.open_bundle(bundle),
             "connect": lambda: connections.create("c", properties, {"key": "k"}, connector="desk"),
             "connections": connections.all, "connection": lambda: connections.one("c"),
             "values": lambda: connections.values("c"), "disconnect": lambda: connections.delete("c"),

@@ -175,7 +175,7 @@ async def test_unfinished_runs_resume_with_the_executor(tmp_path: Any) -> None:
             await asyncio.sleep(0)
     world.gate = None
     async with opened(tmp_path, world) as (_, env):
-        runs = await env.resume_all()
+        runs = await env.resume_unfinished()
         for summary in await env.runs():
             assert (await (await env.run(summary.id)).result()).status == "Succeeded"
     assert len(world.calls) == 6

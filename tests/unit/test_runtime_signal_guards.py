@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sealflow
 from revocable import Revocable, revocable
-from sealflow.connectors import Reply
+from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel.contract.timing import SECOND
 from sealflow.engine.runtime.calls.callback_deliveries import Deliveries
 from sealflow.engine.runtime.calls.dispatch import Answer
@@ -35,8 +35,8 @@ CALLED = {
 }
 
 
-async def _subscribed(call: sealflow.Call) -> Reply:
-    return Reply(202, {}, None)
+async def _subscribed(call: sealflow.Call) -> ConnectorResponse:
+    return ConnectorResponse(202, {}, None)
 
 
 # ---- triggers
@@ -91,8 +91,8 @@ async def test_an_occurrence_fires_up_to_a_minute_late_and_no_later(tmp_path: Pa
 async def test_a_poll_waits_whatever_retry_after_says(tmp_path: Path, retry_after: str, following: int) -> None:
     """Never at once, and for a day at most."""
 
-    async def service(call: sealflow.Call) -> Reply:
-        return Reply(200, {"Retry-After": retry_after}, 1)
+    async def service(call: sealflow.Call) -> ConnectorResponse:
+        return ConnectorResponse(200, {"Retry-After": retry_after}, 1)
 
     polling = {"type": "Http", "inputs": {"method": "GET", "uri": "http://there/"}}
     trigger = {**polling, "recurrence": {"frequency": "Minute", "interval": 5}}

@@ -33,7 +33,7 @@ def hook(**more: Any) -> dict[str, Any]:
 
 
 async def _service(call: sealflow.Call) -> Any:
-    return sealflow.Reply(200, {}, None)
+    return sealflow.ConnectorResponse(200, {}, None)
 
 
 class World:

@@ -172,7 +172,7 @@ class KeySchedule(Schedule):
 
 
 async def _service(call: sealflow.Call) -> Any:
-    return sealflow.Reply(200, {}, None)
+    return sealflow.ConnectorResponse(200, {}, None)
 
 
 async def played(schedule: KeySchedule) -> None:

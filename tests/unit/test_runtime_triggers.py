@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sealflow
-from sealflow.connectors import Failure, Recovery, Reply, Subscribed
+from sealflow.connectors import ConnectorError, ConnectorResponse, Recovery, Subscribed
 from sealflow.engine.errors import Denied, NotFound, SealflowError
 from sealflow.engine.kernel.contract.timing import SECOND, iso
 from sealflow.engine.runtime.triggers.triggers import Triggers
@@ -264,7 +264,12 @@ async def test_polls_that_were_missed_are_made_up_for_by_one(tmp_path: Path) -> 
 
 async def test_a_poll_starts_runs_only_when_it_is_answered_with_200(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
-        service = Service(Reply(202), Reply(200, {"x": "y"}, {"n": 1}), Reply(500), Failure("ConnectionFailed", "no"))
+        service = Service(
+            ConnectorResponse(202),
+            ConnectorResponse(200, {"x": "y"}, {"n": 1}),
+            ConnectorResponse(500),
+            ConnectorError("ConnectionFailed", "no"),
+        )
         world.engine.connectors.register("test", service)
         await world.env.deploy("f", polling())
         await world.watch()
@@ -287,10 +292,10 @@ async def test_a_poll_starts_runs_only_when_it_is_answered_with_200(tmp_path: Pa
 async def test_an_answer_says_where_and_when_the_next_poll_is(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
         service = Service(
-            Reply(202, {"Location": "http://there/2", "retry-after": "30"}),
-            Reply(202, {"Retry-After": "3600"}),
-            Reply(200, {"Retry-After": "10"}, 1),
-            Reply(200, {}, 2),
+            ConnectorResponse(202, {"Location": "http://there/2", "retry-after": "30"}),
+            ConnectorResponse(202, {"Retry-After": "3600"}),
+            ConnectorResponse(200, {"Retry-After": "10"}, 1),
+            ConnectorResponse(200, {}, 2),
         )
         world.engine.connectors.register("http", service)
         inputs = {"method": "GET", "uri": "http://there/1", "queries": {"a": "b"}}
@@ -309,7 +314,7 @@ async def test_an_answer_says_where_and_when_the_next_poll_is(tmp_path: Path) ->
 
 async def test_a_condition_about_the_status_replaces_the_rule_of_200(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
-        service = Service(Reply(404, {}, "none"), Reply(200, {}, "some"))
+        service = Service(ConnectorResponse(404, {}, "none"), ConnectorResponse(200, {}, "some"))
         world.engine.connectors.register("test", service)
         condition = [{"expression": "@equals(trigger().outputs.statusCode, 404)"}]
         await world.env.deploy("f", polling(conditions=condition))
@@ -321,7 +326,9 @@ async def test_a_condition_about_the_status_replaces_the_rule_of_200(tmp_path: P
 
 async def test_a_poll_splits_its_answer(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
-        world.engine.connectors.register("test", Service(Reply(200, {}, {"value": [1, 2, 3]}), Reply(200, {}, 1)))
+        world.engine.connectors.register(
+            "test", Service(ConnectorResponse(200, {}, {"value": [1, 2, 3]}), ConnectorResponse(200, {}, 1))
+        )
         await world.env.deploy("f", polling(splitOn="@triggerOutputs()?['body/value']"))
         await world.watch()
         await world.until(lambda: len(world.fired) == 1)
@@ -342,7 +349,7 @@ def hooked(**trigger: Any) -> dict[str, Any]:
 
 
 async def test_a_webhook_trigger_subscribes_is_called_back_and_unsubscribes(tmp_path: Path) -> None:
-    service = Service(Reply(201))
+    service = Service(ConnectorResponse(201))
     async with opened(tmp_path) as world:
         world.engine.connectors.register("http", service)
         await world.env.deploy("f", hooked())
@@ -372,7 +379,7 @@ async def test_a_webhook_trigger_subscribes_is_called_back_and_unsubscribes(tmp_
 
 async def test_a_subscription_that_fails_is_tried_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
-        service = Service(Reply(503), Subscribed({"id": 1}))
+        service = Service(ConnectorResponse(503), Subscribed({"id": 1}))
         world.engine.connectors.register("test", service)
         host = {"apiId": "/apis/shared_test", "connectionName": "c", "operationId": "Watch"}
         await world.env.deploy("f", hooked(type="OpenApiConnectionWebhook", inputs={"host": host, "parameters": {}}))
@@ -443,11 +450,11 @@ class Gate:
         self.waiting: dict[int, asyncio.Event] = {}
         self.order: list[int] = []
 
-    async def invoke(self, call: Any, services: Any) -> Reply:
+    async def invoke(self, call: Any, services: Any) -> ConnectorResponse:
         number = call.inputs["parameters"]["n"]
         self.order.append(number)
         await self.waiting.setdefault(number, asyncio.Event()).wait()
-        return Reply(200, {}, number)
+        return ConnectorResponse(200, {}, number)
 
     def open(self, number: int) -> None:
         self.waiting.setdefault(number, asyncio.Event()).set()
@@ -468,7 +475,7 @@ async def test_runs_beyond_the_limit_wait_and_begin_in_order(tmp_path: Path) -> 
     gate.order.clear()
     async with opened(tmp_path) as world:  # the process has ended with two that go on and two that wait
         world.engine.connectors.register("test", gate)
-        await world.env.resume_all()
+        await world.env.resume_unfinished()
         await world.until(lambda: len(gate.order) == 2)
         assert gate.order == [0, 2]
         assert await (await world.env.run(runs[4].id)).cancel()

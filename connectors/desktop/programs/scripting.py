@@ -11,7 +11,7 @@ import sys
 from typing import Final
 
 from ...isolation import Isolation
-from ...port import Failure, Services
+from ...port import ConnectorError, Services
 from ..arguments import Arguments
 from ..fault import Fault, fault
 from ..files.file import resolved
@@ -105,7 +105,7 @@ async def run_javascript(arguments: Arguments, session: Session) -> Outputs:
     }
     try:
         value = await _ISOLATION.run("javascript", inputs, Services(session.clock), "The script")
-    except Failure as failure:
+    except ConnectorError as failure:
         if failure.code in ("TimeLimitExceeded", "InlineCodeExecutionTimeout"):
             raise fault("Failed to run script in the allotted time", failure.message) from None
         if failure.code == "LibraryMissing":

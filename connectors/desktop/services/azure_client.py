@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from ....engine.datatypes import Datum
 from ...http.request import Request
 from ...http.transport import Answer, Transport
-from ...port import SECOND, Failure
+from ...port import SECOND, ConnectorError
 from ..arguments import Arguments
 from ..fault import Fault, fault
 from ..reach import SECONDS
@@ -134,7 +134,7 @@ class Azure:
                 await self._transport.aclose()
                 self._transport = Transport(self._session.egress)
             answer = await self._transport.send(request, seconds=SECONDS, limit=self._session.limits.response_bytes)
-        except Failure as failure:
+        except ConnectorError as failure:
             if failure.code in ("EgressRefused", "TrustFailure"):
                 raise Fault(failure.code, failure.message, hint=failure.hint) from failure
             raise Refused(0, failure.code, failure.message) from failure
@@ -176,7 +176,7 @@ def _onward(request: Request, location: str) -> Request:
     """Raises Refused where the answer names no address. The token goes along to the same server only."""
     try:
         return request.onward(location)
-    except Failure as failure:
+    except ConnectorError as failure:
         raise Refused(0, failure.code, failure.message) from failure
 
 

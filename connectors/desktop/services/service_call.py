@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ...http.request import Request
 from ...http.transport import Answer, Transport
-from ...port import Failure
+from ...port import ConnectorError
 from ..fault import Fault, fault
 from ..session import Session
 
@@ -44,7 +44,7 @@ async def answer_of(request: Request, session: Session, seconds: float, failed: 
         session.keep("Services", calls)
     try:
         return await calls.transport.send(request, seconds=max(seconds, 0.001), limit=session.limits.response_bytes)
-    except Failure as failure:
+    except ConnectorError as failure:
         if failure.code in ("EgressRefused", "TrustFailure"):
             raise Fault(failure.code, failure.message, hint=failure.hint) from failure
         display = late if failure.code in ("RequestTimedOut", "ConnectionTimedOut") else failed

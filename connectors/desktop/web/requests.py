@@ -20,7 +20,7 @@ from ....engine.datatypes import DataTable, Datum, Item
 from ....engine.errors import error_name
 from ...http.request import Request
 from ...http.transport import Answer, Transport
-from ...port import Failure
+from ...port import ConnectorError
 from ..arguments import Arguments
 from ..fault import Fault, fault
 from ..files.file import resolved
@@ -79,7 +79,7 @@ async def _send(request: Request, arguments: Arguments, session: Session, failed
         sent = Request(request.method, request.url, request.headers + cookie, request.body)
         try:
             answer = await web.transport.send(sent, seconds=max(seconds, 0.001), limit=session.limits.response_bytes)
-        except Failure as failure:
+        except ConnectorError as failure:
             kept = failure.code in ("EgressRefused", "TrustFailure")
             raise Fault(failure.code if kept else error_name(failed), failure.message, hint=failure.hint) from failure
         web.cookies.extract_cookies(httpx.Response(answer.status, headers=answer.headers, request=asked))
@@ -93,7 +93,7 @@ async def _send(request: Request, arguments: Arguments, session: Session, failed
 def _redirected(request: Request, status: int, location: str, failed: str) -> Request:
     try:
         onward = request.onward(location)
-    except Failure as failure:
+    except ConnectorError as failure:
         raise fault(failed, failure.message) from failure
     if status in (307, 308) or request.method in ("GET", "HEAD"):
         same = urlsplit(onward.url)[:2] == urlsplit(request.url)[:2]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 COMMANDS: Final = ("run", "check", "eval", "replay", "worker", "verify")
-FAMILIES: Final = ("runs", "flow", "env", "connection", "policy", "key", "queue", "audit", "backup")
+FAMILIES: Final = ("runs", "flow", "env", "connection", "policy", "key", "queue", "machine-group", "audit", "backup")
 WITHOUT: Final = ("key list", "env permissions")
 """The commands of these that have no `--home`."""
 

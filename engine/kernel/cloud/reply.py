@@ -16,7 +16,7 @@ from .state import State
 ANSWER_WITHIN: Final = 120 * SECOND
 """Ticks that a caller waits for a Response; a parent waits for its child however long it takes."""
 
-Reply = dict[str, Any]
+FlowResponse = dict[str, Any]
 """{"statusCode", "headers", "body"?}: the body is JSON, text, or an envelope with `$content-type` and `$content`."""
 
 
@@ -36,7 +36,7 @@ def answer_due(state: State) -> int | None:
     return state.started + within if within is not None and state.pins.get("caller", True) else None
 
 
-def reply_of(state: State, now: int, *, polled: bool = False) -> Reply | None:
+def reply_of(state: State, now: int, *, polled: bool = False) -> FlowResponse | None:
     """What the caller gets at `now`, None where it has to wait for a Response still.
 
     `polled`: the caller has had a 202 with a Location and asks there.
@@ -45,14 +45,14 @@ def reply_of(state: State, now: int, *, polled: bool = False) -> Reply | None:
     return reply and {**reply, "headers": {**_workflow_headers(state), **reply["headers"]}}
 
 
-def failed_reply(state: State) -> Reply | None:
+def failed_reply(state: State) -> FlowResponse | None:
     """The reply in place of a Response, of a run with a caller that has ended; None where there was a Response."""
     if state.response is not None or state.end is None or not state.pins.get("caller"):
         return None
     return _reply(state, state.now, True)
 
 
-def _reply(state: State, now: int, polled: bool) -> Reply | None:
+def _reply(state: State, now: int, polled: bool) -> FlowResponse | None:
     if not state.pins.get("caller", True):
         return _accepted(None)
     if is_asynchronous(state.plan) and not polled:
@@ -72,12 +72,12 @@ def location(state: State) -> str:
     return f"/runs/{state.pins.get('run', '')}/response"
 
 
-def _accepted(where: str | None) -> Reply:
+def _accepted(where: str | None) -> FlowResponse:
     headers = {"Location": where, "Retry-After": "20"} if where is not None else {}
     return {"statusCode": 202, "headers": headers}
 
 
-def _error(status: int, code: str, message: str) -> Reply:
+def _error(status: int, code: str, message: str) -> FlowResponse:
     headers = {"Content-Type": "application/json; charset=utf-8"}
     return {"statusCode": status, "headers": headers, "body": {"error": {"code": code, "message": message}}}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from ....connectors import Artifact, Failure
+from ....connectors import Artifact, ConnectorError
 from ...cloud.artifacts import find, reference_in
 from ...kernel import Invoke
 
@@ -16,7 +16,7 @@ def is_missing(command: Invoke) -> bool:
     """Whether the action names an artifact that is not there."""
     try:
         artifact_of(command)
-    except Failure:
+    except ConnectorError:
         return True
     return False
 
@@ -24,7 +24,7 @@ def is_missing(command: Invoke) -> bool:
 def artifact_of(command: Invoke) -> Artifact | None:
     """The artifact that the action names; None for actions that have none.
 
-    Raises Failure `ArtifactNotFound` where it is not there, with the name that is most like it.
+    Raises ConnectorError `ArtifactNotFound` where it is not there, with the name that is most like it.
     """
     named = reference_in(command.node.type, command.inputs)
     if named is None:
@@ -35,7 +35,7 @@ def artifact_of(command: Invoke) -> Artifact | None:
     found = find(artifacts, named.kind, name)
     if found is None:
         near = get_close_matches(name.lower(), {each.lower(): each for each in texts}, n=1)
-        raise Failure(
+        raise ConnectorError(
             "ArtifactNotFound",
             f"There is no '{name}' among the {named.kind} that the flow was deployed with.",
             hint=f"Did you mean '{near[0]}'?" if near else "Deploy the flow with it: --artifacts DIR.",

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ....connectors import Failure, Reply
+from ....connectors import ConnectorError, ConnectorResponse
 from ....connectors.answers import as_value
 from ....storage import InboxItem, Vault, ensure_storable
 from ...errors import NotFound, SealflowError
@@ -90,9 +90,9 @@ def answer_to(body: Any | Unset, headers: Mapping[str, Any] | None, status: int)
     try:
         given = as_value({str(name): str(value) for name, value in (headers or {}).items()}, "The headers")
         value = None if isinstance(body, Unset) else as_value(body, "The body of the callback")
-    except Failure as failure:
+    except ConnectorError as failure:
         raise InvalidCallbackError(failure.message, hint=failure.hint) from None
-    answer = answer_of(Reply(status, given, value, empty=body is UNSET), "callback")  # type: ignore[arg-type]
+    answer = answer_of(ConnectorResponse(status, given, value, empty=body is UNSET), "callback")  # type: ignore[arg-type]
     ensure_storable([*answer])
     return answer
 

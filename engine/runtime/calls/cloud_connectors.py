@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ....connectors import Call, Connector, Reply, Services, Subscribed
+from ....connectors import Call, Connector, ConnectorResponse, Services, Subscribed
 from ....connectors.port import Recovery
 from ....connectors.registry import canonical
 from ...datatypes import plain, restored
@@ -51,12 +51,12 @@ class AnsweringScript:
         """The connector's."""
         return self.connector.recovery
 
-    async def invoke(self, call: Call, services: Services) -> Reply | Subscribed:
+    async def invoke(self, call: Call, services: Services) -> ConnectorResponse | Subscribed:
         """Make the call. Raises as the connector does."""
         reply = await self.connector.invoke(call, services)
         if isinstance(reply, Subscribed) or not 200 <= reply.status_code <= 299:
             return reply
-        return Reply(reply.status_code, reply.headers, dict.fromkeys(self.outputs, reply.body))
+        return ConnectorResponse(reply.status_code, reply.headers, dict.fromkeys(self.outputs, reply.body))
 
 
 def answering(connector: Connector, command: Invoke) -> AnsweringScript:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Final, Literal
 
-from ....connectors import Failure
+from ....connectors import ConnectorError
 from ....storage import RunLog, StoredValue, ValueTooLarge
 from ....storage.format.stored_values import BASE64, CHUNK_BYTES, TEXT
 
@@ -40,7 +40,7 @@ class RunContent:
             return await self._log.finish(writer)
         except ValueTooLarge as error:
             writer.drop()
-            raise Failure(error.code, error.message, hint=error.hint) from None
+            raise ConnectorError(error.code, error.message, hint=error.hint) from None
         except BaseException:
             writer.drop()
             raise

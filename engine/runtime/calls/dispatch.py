@@ -10,7 +10,17 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from ....connectors import Call, Connector, Egress, Failure, Registry, Reply, Services, Subscribed, status_name
+from ....connectors import (
+    Call,
+    Connector,
+    ConnectorError,
+    ConnectorResponse,
+    Egress,
+    Registry,
+    Services,
+    Subscribed,
+    status_name,
+)
 from ....connectors.answers import as_value
 from ....connectors.desktop import Session, Settings
 from ....connectors.desktop.port import MODULES
@@ -196,7 +206,7 @@ def run_of(command: Invoke) -> bytes:
 
 
 def _call(command: Invoke) -> Call:
-    """What the connector is asked. Raises Failure or ExpressionError where that cannot be told."""
+    """What the connector is asked. Raises ConnectorError or ExpressionError where that cannot be told."""
     operation = command.operation
     settings = operation.settings
     webhook = operation.webhook
@@ -221,7 +231,7 @@ def _fault(operation: Operation, error: Exception) -> Answer:
     """What came of a call that raised this."""
     if operation.connector.startswith(MODULES) and getattr(error, "code", "") in NOT_THERE:
         error = refusal(operation.name) or error
-    if isinstance(error, Failure):
+    if isinstance(error, ConnectorError):
         return _failed(error.code, error, error.outputs)
     if isinstance(error, SealflowError):
         return _failed(error.code, error, None)
@@ -234,8 +244,8 @@ _AT_ONCE: Final = frozenset({"disableasyncpattern"})
 """A webhook's request is answered when it is accepted: the callback says the rest."""
 
 
-def _outcome(prepared: Outside, reply: Reply | Subscribed) -> Answer:
-    """The outcome of a connector's answer. Raises Failure `InvalidReply`.
+def _outcome(prepared: Outside, reply: ConnectorResponse | Subscribed) -> Answer:
+    """The outcome of a connector's answer. Raises ConnectorError `InvalidReply`.
 
     An HttpWebhook is subscribed when its request succeeds; any other webhook when its connector says so.
     """
@@ -248,7 +258,9 @@ def _outcome(prepared: Outside, reply: Reply | Subscribed) -> Answer:
             return answer._replace(status=WAITING, code=SUBSCRIBED)
         return answer
     if not asks:
-        raise Failure("InvalidReply", f"The connector '{operation.connector}' subscribed, but no webhook asked for it.")
+        raise ConnectorError(
+            "InvalidReply", f"The connector '{operation.connector}' subscribed, but no webhook asked for it."
+        )
     return Answer(WAITING, SUBSCRIBED, as_value(reply.details, "The details of the subscription"), None)
 
 
@@ -256,15 +268,17 @@ SUBSCRIBED: Final = "Subscribed"
 """The code of an action that waits for its callback."""
 
 
-def answer_of(reply: Reply, connector: str) -> Answer:
-    """The outcome of a call that was answered. Raises Failure `InvalidReply` for a reply that is none.
+def answer_of(reply: ConnectorResponse, connector: str) -> Answer:
+    """The outcome of a call that was answered. Raises ConnectorError `InvalidReply` for a reply that is none.
 
     Source: Logic Apps, "Schema reference for trigger and action types": an HTTP action's outputs; a status from 200
     to 299 is a success, and the code is the name of the status.
     """
     status: object = reply.status_code
     if isinstance(status, bool) or not isinstance(status, int) or not 100 <= status <= 999:
-        raise Failure("InvalidReply", f"The connector '{connector}' answered with a status that is no HTTP status.")
+        raise ConnectorError(
+            "InvalidReply", f"The connector '{connector}' answered with a status that is no HTTP status."
+        )
     headers, body = _names(connector)
     outputs: dict[str, Any] = {"statusCode": int(status), "headers": as_value(reply.headers, headers)}
     if not reply.empty:
@@ -281,7 +295,7 @@ def _names(connector: str) -> tuple[str, str]:
     return f"The headers of the connector '{connector}'", f"The answer of the connector '{connector}'"
 
 
-def _bare(reply: Reply, operation: Operation) -> Answer:
+def _bare(reply: ConnectorResponse, operation: Operation) -> Answer:
     """The outcome of work that is no call to a service: its outputs have a body and nothing else."""
     body = as_value(reply.body, f"The answer of the connector '{operation.connector}'")
     return Answer(SUCCEEDED, "OK", {"body": body}, None)

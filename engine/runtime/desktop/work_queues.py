@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from ....connectors import Failure
+from ....connectors import ConnectorError
 from ....storage import Message, NotStorable, StorageError, Vault, ensure_storable
 from ...datatypes import Datum, Item, plain, restored, stored
 from ...errors import DefinitionError, NotFound, SealflowError
@@ -227,10 +227,10 @@ class QueueActions:
         action = _ACTIONS.get(command.operation.name.lower())
         try:
             if action is None:
-                raise Failure("OperationNotFound", f"There is no action '{command.operation.name}' here.")
+                raise ConnectorError("OperationNotFound", f"There is no action '{command.operation.name}' here.")
             given = command.inputs if isinstance(command.inputs, dict) else {}
             outputs = await action(self, run, command, {name.lower(): restored(value) for name, value in given.items()})
-        except (Failure, SealflowError) as error:
+        except (ConnectorError, SealflowError) as error:
             if isinstance(error, StorageError) and not isinstance(error, NotStorable):
                 raise  # it waits for the store: no outcome of an action
             code = "WorkQueueNotFoundError" if error.code == "WorkQueueNotFound" else error.code
@@ -254,7 +254,7 @@ class QueueActions:
         if found is None:
             if asked:
                 return {CONDITION: False}
-            raise Failure("WorkQueueItemNotFoundError", f"No item waits in the work queue '{_bare(flow.name)}'.")
+            raise ConnectorError("WorkQueueItemNotFoundError", f"No item waits in the work queue '{_bare(flow.name)}'.")
         outputs: dict[str, Datum] = {"workqueueitem": found.item(_bare(flow.name))}
         return {**outputs, CONDITION: True} if asked else outputs
 
@@ -315,16 +315,16 @@ class QueueActions:
         return {}
 
     async def _processing(self, given: Mapping[str, Datum]) -> tuple[Flow, Message, QueueItem]:
-        """The item that is meant, as it is kept while it is processed. Raises Failure, NotFound."""
+        """The item that is meant, as it is kept while it is processed. Raises ConnectorError, NotFound."""
         value = given.get("workqueueitem")
         if not isinstance(value, Item) or value.kind != "WorkQueueItem":
-            raise Failure("InvalidArgument", "'WorkQueueItem' must be an item of a work queue.")
+            raise ConnectorError("InvalidArgument", "'WorkQueueItem' must be an item of a work queue.")
         flow = await self._queues.find(str(value.get("WorkQueue")))
         await self._executor.vault.flush()
         async for message, item in self._queues.each(flow, PROCESSING):
             if item.id == value.get("Id"):
                 return flow, message, item
-        raise Failure("WorkQueueItemNotFoundError", f"The item '{value.text}' is not being processed.")
+        raise ConnectorError("WorkQueueItemNotFoundError", f"The item '{value.text}' is not being processed.")
 
     async def _notes(self, flow: Flow, id: str) -> AsyncIterator[tuple[int, str]]:
         after = 0

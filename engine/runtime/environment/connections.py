@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ....connectors.api_properties import ApiProperties, read_api_properties
-from ....storage import ConnectionInfo, Damaged, Vault
+from ....storage import ConnectionInfo, CorruptRecord, Vault
 from ....storage.stores.listings import split
 from ...revocable import Revocable
 from ..keys.scopes import keyed
@@ -71,7 +71,7 @@ class Connections:
         return await self.one(made.name)
 
     @keyed
-    async def all(self, *, damaged: list[Damaged] | None = None) -> list[ConnectionDetail]:
+    async def all(self, *, damaged: list[CorruptRecord] | None = None) -> list[ConnectionDetail]:
         """All connections, oldest first. What does not open is added to `damaged`, and raises IntegrityError without
         that.
         """

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ....storage import Damaged, EnvironmentLocked, Vault, ensure_storable, open_bundle
+from ....storage import CorruptRecord, EnvironmentLocked, Vault, ensure_storable, open_bundle
 from ...cloud import Source, read_object
 from ...cloud.artifacts import Artifacts, read_artifacts
 from ...kernel import Entry, Plan
@@ -42,13 +42,13 @@ from ..runs.executor import Executor
 from ..runs.expiry import in_ticks
 from ..runs.start import UNSET, declared, plan_starts, run_name, start_arguments
 from ..triggers.registration import Registration
-from ..triggers.triggers import Fired, disabled
+from ..triggers.triggers import TriggerFiring, disabled
 from ..workers.clock import Clock, SystemClock
 from ..workers.requests import DEPLOYED, RESUME, START
 from .connections import Connections
 from .egress_settings import LOCAL_DEFAULT
 from .opening import Opening
-from .retention import Disposal
+from .retention import RunRetention
 from .session import Access
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Environment:
         return self._access.given(deployed)
 
     @keyed
-    async def flows(self, *, damaged: list[Damaged] | None = None) -> list[FlowSummary]:
+    async def flows(self, *, damaged: list[CorruptRecord] | None = None) -> list[FlowSummary]:
         """The deployed flows. What does not open is added to `damaged`, and raises IntegrityError without that."""
         return [*map(self._access.given, await list_flows(self._vault, damaged))]
 
@@ -216,7 +216,10 @@ class Environment:
 
     @keyed
     async def watch_triggers(
-        self, *, fired: Callable[[Fired], None] | None = None, ended: Callable[[str, str, str], None] | None = None
+        self,
+        *,
+        fired: Callable[[TriggerFiring], None] | None = None,
+        ended: Callable[[str, str, str], None] | None = None,
     ) -> None:
         """Fire the triggers of all enabled flows by themselves, from now on until the engine closes.
 
@@ -228,7 +231,10 @@ class Environment:
 
     @keyed
     async def fire_due(
-        self, *, fired: Callable[[Fired], None] | None = None, ended: Callable[[str, str, str], None] | None = None
+        self,
+        *,
+        fired: Callable[[TriggerFiring], None] | None = None,
+        ended: Callable[[str, str, str], None] | None = None,
     ) -> None:
         """Fire what is due now once, however late it is, and return when all runs have ended: for cron and for tests.
 
@@ -272,7 +278,7 @@ class Environment:
             return await self.start(await self._called_back(address), body, headers=headers)
         except EnvironmentLocked:
             await keep_call(await self._opening.sealed_inbox(), address, body, headers)
-            return Started(kept=True)
+            return Started(queued=True)
 
     @keyed
     async def _called_back(self, address: str) -> str:
@@ -307,7 +313,7 @@ class Environment:
         if self._access.locked and isinstance(flow, Flow) and not simulate and on_change is None:
             given = start_arguments(body, parameters, headers, queries, path)
             if await keep_start(await self._opening.sealed_inbox(), flow.id, given):
-                return Started(kept=True)
+                return Started(queued=True)
         found = await (self._library.same(flow) if isinstance(flow, Flow) else self._library.find(flow))
         on_change = self._access.telling(on_change)
         plan = await self._library.plan(found.id, found.version)
@@ -366,7 +372,7 @@ class Environment:
         since_ms: int | None = None,
         until_ms: int | None = None,
         limit: int = 30,
-        damaged: list[Damaged] | None = None,
+        damaged: list[CorruptRecord] | None = None,
     ) -> list[RunSummary]:
         """Runs, the newest first. `status` is a name such as `Failed`, in any case.
 
@@ -378,7 +384,7 @@ class Environment:
         return [*map(self._access.given, found)]
 
     @keyed
-    async def resume_all(self) -> list[Run]:
+    async def resume_unfinished(self) -> list[Run]:
         """Bring back every unfinished run. Raises StoreBusy where another process executes this environment."""
         executor = await self._execute()
         if executor is None:
@@ -386,7 +392,8 @@ class Environment:
                 await self._vault.inbox_add(RESUME, None, run_id=run_id)
             return [await self.run(run_name(run_id)) for run_id in await self._vault.unfinished()]
         return [
-            Run(self, await run_info(self._vault, live.log.run_id), live, None) for live in await executor.resume_all()
+            Run(self, await run_info(self._vault, live.log.run_id), live, None)
+            for live in await executor.resume_unfinished()
         ]
 
     async def callback(
@@ -435,9 +442,9 @@ class Environment:
         return Connections(self._access)
 
     @property
-    def disposal(self) -> Disposal:
+    def retention(self) -> RunRetention:
         """What is deleted here, and how long runs are kept."""
-        return Disposal(self._access, self._switch)
+        return RunRetention(self._access, self._switch)
 
     @property
     def keys(self) -> Keys:

@@ -27,7 +27,7 @@ PERIOD: Final = 3600 * SECOND
 """Ticks between two looks at what is over."""
 
 
-class Disposal:
+class RunRetention:
     """Deleting, as a host uses it. `switch` disables and enables a flow, wherever the environment is executed."""
 
     def __init__(self, access: Access, switch: Callable[[str, bool], Awaitable[None]]) -> None:
@@ -74,14 +74,15 @@ class Disposal:
             raise _in_flight(error) from error
 
     @keyed
-    async def retention(self, flow: str) -> Retention:
+    async def limits(self, flow: str) -> Retention:
         """How long the runs of a flow are kept. Raises NotFound."""
         return await self._vault.retention((await self._library.find(flow)).id)
 
     @keyed
-    async def retain(self, flow: str, retention: Retention) -> None:
-        """Say how long the runs of a flow are kept; the executor sees to it, at its start and every hour. Durable on
-        return. Raises NotFound.
+    async def set_limits(self, flow: str, retention: Retention) -> None:
+        """Set how long the runs of a flow are kept. The executor deletes older runs when it starts and every hour.
+
+        Durable on return. Raises NotFound.
         """
         await self._vault.set_retention((await self._library.find(flow)).id, retention)
 

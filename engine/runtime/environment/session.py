@@ -35,7 +35,7 @@ from .egress_settings import LOCAL_DEFAULT, egress_of
 if TYPE_CHECKING:
     from ....connectors import Registry
     from ..desktop.machine_groups import Serving
-    from ..triggers.triggers import Fired
+    from ..triggers.triggers import TriggerFiring
     from ..workers.clock import Clock
 
 log = logging.getLogger("sealflow")
@@ -102,7 +102,7 @@ class Access:
         self._opened: _Opened | None = _open(vault)
         self._error: Dropped | None = None
         self._turn = asyncio.Lock()
-        self._fired: Callable[[Fired], None] | None = None
+        self._fired: Callable[[TriggerFiring], None] | None = None
         self._ended: Callable[[str, str, str], None] | None = None
         self._holders: WeakSet[Holder] = WeakSet()
         self._given: WeakValueDictionary[int, Revocable] = WeakValueDictionary()
@@ -276,7 +276,7 @@ class Access:
             raise self.refusal()
 
     async def executing(
-        self, fired: Callable[[Fired], None] | None, ended: Callable[[str, str, str], None] | None
+        self, fired: Callable[[TriggerFiring], None] | None, ended: Callable[[str, str, str], None] | None
     ) -> Executor:
         """The executor, and whom it tells of firings and of runs that end: from now on, and after a lock.
 

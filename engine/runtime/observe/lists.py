@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....storage import Damaged, IntegrityError, Vault
+from ....storage import CorruptRecord, IntegrityError, Vault
 from ....storage.stores.listings import split
 from ...errors import SealflowError
 from ...kernel.contract.status import NAMES, code_of
@@ -11,7 +11,7 @@ from .summaries import FlowSummary, RunSummary, summary_of
 _PAGE = 30
 
 
-async def list_flows(vault: Vault, damaged: list[Damaged] | None) -> list[FlowSummary]:
+async def list_flows(vault: Vault, damaged: list[CorruptRecord] | None) -> list[FlowSummary]:
     """See `Environment.flows`."""
     disabled: set[bytes] = set()
     flows = split(await vault.listings.flows(), damaged)
@@ -21,7 +21,7 @@ async def list_flows(vault: Vault, damaged: list[Damaged] | None) -> list[FlowSu
         if damaged is None:
             raise
         states = await vault.listings.triggers([flow.flow_id for flow in flows])
-        disabled = {each.id for each in states if isinstance(each, Damaged)}
+        disabled = {each.id for each in states if isinstance(each, CorruptRecord)}
         disabled |= {state.flow_id for state in split(states, damaged) if not state.value["enabled"]}
     return [
         FlowSummary(
@@ -43,11 +43,11 @@ async def list_runs(
     since_ms: int | None,
     until_ms: int | None,
     limit: int,
-    damaged: list[Damaged] | None,
+    damaged: list[CorruptRecord] | None,
 ) -> list[RunSummary]:
     """See `Environment.runs`."""
     statuses = None if status is None else [_status(status)]
-    nameless: list[Damaged] = []
+    nameless: list[CorruptRecord] = []
     names = {each.flow_id: each.name for each in split(await vault.listings.flows(), nameless)}
     lost = {each.id: each for each in nameless}
     found: list[RunSummary] = []
@@ -65,7 +65,7 @@ async def list_runs(
         if len(page) < size:
             break
         last = page[-1]
-        before = last.id if isinstance(last, Damaged) else last.run_id
+        before = last.id if isinstance(last, CorruptRecord) else last.run_id
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....storage import Damaged, RunInfo, Vault
+from ....storage import CorruptRecord, RunInfo, Vault
 from ....storage.stores.listings import split
 from ...errors import NotFound
 from .reading import run_info
@@ -20,7 +20,7 @@ async def find_run(vault: Vault, name: str) -> RunInfo:
     if len(text) == 32:
         return await run_info(vault, bytes.fromhex(text))
     before: bytes | None = None
-    matches: list[RunInfo | Damaged] = []
+    matches: list[RunInfo | CorruptRecord] = []
     while page := await vault.listings.runs(limit=200, before=before):
         matches += [each for each in page if _id(each).hex().startswith(text)]
         before = _id(page[-1])
@@ -44,5 +44,5 @@ async def _latest(vault: Vault) -> RunInfo:
     raise NotFound("There are no runs in this environment yet.")
 
 
-def _id(each: RunInfo | Damaged) -> bytes:
-    return each.id if isinstance(each, Damaged) else each.run_id
+def _id(each: RunInfo | CorruptRecord) -> bytes:
+    return each.id if isinstance(each, CorruptRecord) else each.run_id

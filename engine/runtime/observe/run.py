@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from ....storage import Page, RunInfo, RunReader
 from ...kernel import Entry, History, State, from_stored
 from ...kernel.cloud.history.history import KEPT
-from ...kernel.cloud.reply import Reply, answer_due, reply_of
+from ...kernel.cloud.reply import FlowResponse, answer_due, reply_of
 from ...kernel.contract.machine import machine_of
 from ...kernel.contract.status import NAMES
 from ..calls.callbacks import addresses
@@ -117,7 +117,7 @@ class Run:
         return await self.snapshot()
 
     @keyed
-    async def response(self, timeout: float | None = None, *, polled: bool = False) -> Reply:
+    async def response(self, timeout: float | None = None, *, polled: bool = False) -> FlowResponse:
         """What the caller of the flow gets: {"statusCode", "headers", "body"?}. Waits for it as long as a caller does.
 
         202 at once for a flow without Response action or with an Asynchronous one, 504 where no Response came within
@@ -140,7 +140,7 @@ class Run:
                     return reply
         raise AssertionError("a run that has ended has a reply")
 
-    async def _live_response(self, live: LiveRun, polled: bool) -> Reply | None:
+    async def _live_response(self, live: LiveRun, polled: bool) -> FlowResponse | None:
         """None where the run goes on elsewhere."""
         reply = reply_of(live.state, live.now(), polled=polled)
         if reply is not None and reply["statusCode"] == 202:
@@ -406,10 +406,10 @@ def _raise_failure(live: LiveRun) -> None:
 
 
 class Started(list[Run]):
-    """The runs that a start gave. `kept`: none yet, since the environment is locked; it is carried out after that, and
-    an HTTP host answers 202.
+    """The runs that a start created. `queued`: none yet, because the environment is locked. The start waits until the
+    environment is unlocked; an HTTP host returns 202.
     """
 
-    def __init__(self, *, kept: bool = False) -> None:
+    def __init__(self, *, queued: bool = False) -> None:
         super().__init__()
-        self.kept = kept
+        self.queued = queued

@@ -198,8 +198,8 @@ class Executor:
         held = self.admission.holds(start.flow_id, limit)
         record = event.start(start.at, start.trigger, {**start.pins, "held": True} if held else start.pins)
         packed = pack_record(record)  # before anything is made: what cannot be stored starts nothing
-        if len(packed) > self.vault.most_value_bytes and ready is None:
-            most = self.vault.most_value_bytes
+        if len(packed) > self.vault.max_value_bytes and ready is None:
+            most = self.vault.max_value_bytes
             raise ValueTooLarge(f"What starts the run is larger than {most:,} bytes, which is what one value may have.")
         parent = self.live.get(start.parent) if start.parent is not None else None
         runlog = self.vault.create_run(
@@ -258,7 +258,7 @@ class Executor:
             if run is not None:
                 run.expire()
 
-    async def resume_all(self) -> list[LiveRun]:
+    async def resume_unfinished(self) -> list[LiveRun]:
         """Every unfinished run of the environment, oldest first; what cannot be resumed is logged and left alone."""
         resumed = []
         for run_id in await self.vault.unfinished():

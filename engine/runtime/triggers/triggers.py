@@ -58,7 +58,7 @@ IN_PROGRESS: Final = "WorkflowRunInProgress"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Fired(Revocable):
+class TriggerFiring(Revocable):
     """One firing, or an attempt at one.
 
     `told` is what the trigger remembers of it: `{time, scheduledTime, status, code, runs, message?}`. The status is
@@ -89,7 +89,7 @@ class Triggers:
         self._enabled: dict[bytes, bool] = {}
         self._stored = SharedLooks(self._is_enabled)
         self.changed: Callable[[Registration], None] | None = None
-        self.fired: Callable[[Fired], None] | None = None
+        self.fired: Callable[[TriggerFiring], None] | None = None
 
     # ---- enabled or not
 
@@ -440,7 +440,7 @@ class Triggers:
 
     def _report(self, deployed: _Deployed, told: dict[str, Any]) -> None:
         if self.fired is not None:
-            self.fired(Fired(deployed.flow.name, deployed.flow.version, told))
+            self.fired(TriggerFiring(deployed.flow.name, deployed.flow.version, told))
 
     async def _deployed(self, flow_id: bytes, version: int | None = None) -> _Deployed:
         library = self._executor.library

@@ -11,24 +11,24 @@ from ..session import again
 from .writing import note, one_line, paint, say
 
 if TYPE_CHECKING:
-    from .....storage import Damaged
+    from .....storage import CorruptRecord
 
 _HINT = "`sealflow verify` says everything that is wrong."
 
 
-def damaged_id(each: Damaged) -> str:
+def damaged_id(each: CorruptRecord) -> str:
     """The id as the list shows others'."""
     from ....runtime.runs.start import run_name
 
     return run_name(each.id) if each.kind == "run" else each.id.hex()
 
 
-def damaged_error(each: Damaged) -> dict[str, Any]:
+def damaged_error(each: CorruptRecord) -> dict[str, Any]:
     """The member "error" of a damaged row in JSON, which no other row of a list has."""
     return {"code": each.error.code, "message": each.error.message, "hint": _HINT}
 
 
-def say_damaged(found: Sequence[Damaged], *, home: Path | None, environment: str) -> None:
+def say_damaged(found: Sequence[CorruptRecord], *, home: Path | None, environment: str) -> None:
     """A line for each behind the list, and where to go from there."""
     for each in found:
         what = {"trigger": "trigger of flow"}.get(each.kind, each.kind)
@@ -38,6 +38,6 @@ def say_damaged(found: Sequence[Damaged], *, home: Path | None, environment: str
         note(f"next: {again('verify', home=home, environment=environment)}")
 
 
-def exit_code(found: Sequence[Damaged]) -> int:
+def exit_code(found: Sequence[CorruptRecord]) -> int:
     """What a list exits with, as `sealflow verify` does."""
     return FAILED if found else OK

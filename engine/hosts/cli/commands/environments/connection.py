@@ -23,7 +23,7 @@ from .status import class_of
 
 if TYPE_CHECKING:
     from ......connectors.api_properties import ApiProperties, ParameterSet
-    from ......storage import Damaged
+    from ......storage import CorruptRecord
     from .....runtime.environment.connections import ConnectionDetail
 
 app = typer.Typer(help="Connections of flows, sealed with the environment.", no_args_is_help=True)
@@ -97,7 +97,7 @@ def list_(environment: options.Environment = "default", json: options.Json = Fal
     With --json: an array of what `connection show` gives. A connection that was changed outside of Sealflow and does
     not open has only "connection": null, "id" and "error":{"code","message","hint"}; the exit code is 1 then.
     """
-    damaged: list[Damaged] = []
+    damaged: list[CorruptRecord] = []
 
     async def work() -> list[ConnectionDetail]:
         async with opened_environment(home, environment) as env:

@@ -21,7 +21,7 @@ from ...session import DEFAULT_ENVIRONMENT, again, opened, other_home, wait_for
 from ..keys.migrating import operation_json, operation_line
 
 if TYPE_CHECKING:
-    from ......storage import Damaged, EnvironmentStatus
+    from ......storage import CorruptRecord, EnvironmentStatus
 
 Name = Annotated[str, typer.Argument(metavar="[NAME]", help="The environment's name.")]
 
@@ -164,7 +164,7 @@ def _status_json(status: EnvironmentStatus, told: list[str]) -> dict[str, Any]:
     }
 
 
-def _damaged_json(each: Damaged) -> dict[str, Any]:
+def _damaged_json(each: CorruptRecord) -> dict[str, Any]:
     return {"kind": each.kind, "id": damaged_id(each), "error": damaged_error(each)}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ......storage import EnvironmentLocked
     from .....runtime.environment.environment import Environment
-    from .....runtime.triggers.triggers import Fired
+    from .....runtime.triggers.triggers import TriggerFiring
     from ....embedded import Engine
 
 _COLOURS = {"Succeeded": "green", "Skipped": "dim"}
@@ -108,7 +108,7 @@ class _Log:
         if error.hint:
             note(f"  next: {printable(error.hint)}")
 
-    def fired(self, fired: Fired) -> None:
+    def fired(self, fired: TriggerFiring) -> None:
         told = fired.told
         if self._as_json:
             say_json({"event": "fired", "flow": fired.flow, "version": fired.version, **told})
@@ -168,7 +168,7 @@ async def _given(engine: Engine, where: str, log: _Log, told: asyncio.Queue[None
     """The environment as soon as its key is given; None where a signal comes first."""
     import asyncio
 
-    opening = asyncio.ensure_future(engine.environment_when_given(where, told=log.waiting))
+    opening = asyncio.ensure_future(engine.wait_until_unlocked(where, told=log.waiting))
     signal = asyncio.ensure_future(told.get())
     try:
         await asyncio.wait((opening, signal), return_when=asyncio.FIRST_COMPLETED)

@@ -14,7 +14,7 @@ from ...output.writing import note, one_line, say, say_json, say_table, shown
 from ...session import again, environment, wait_for
 
 if TYPE_CHECKING:
-    from ......storage import Damaged
+    from ......storage import CorruptRecord
     from .....runtime.flows.library import Flow
     from .....runtime.flows.script_files import FlowSource
     from .....runtime.observe.summaries import FlowDetail, FlowSummary
@@ -66,8 +66,8 @@ def _state(enabled: bool) -> str:
     return "enabled" if enabled else "disabled"
 
 
-async def _list(home: Path | None, name: str) -> tuple[list[FlowSummary], list[Damaged]]:
-    damaged: list[Damaged] = []
+async def _list(home: Path | None, name: str) -> tuple[list[FlowSummary], list[CorruptRecord]]:
+    damaged: list[CorruptRecord] = []
     async with environment(home, name) as env:
         return await env.flows(damaged=damaged), damaged
 

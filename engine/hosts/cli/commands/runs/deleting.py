@@ -33,7 +33,7 @@ def delete_runs(
 
     async def work() -> Shredded:
         async with open_environment(home, environment) as env:
-            return await env.disposal.delete_runs(*runs)
+            return await env.retention.delete_runs(*runs)
 
     _tell(wait_for(work()), "", json)
     return OK
@@ -52,7 +52,7 @@ def delete_flow(
 
     async def work() -> Shredded:
         async with open_environment(home, environment) as env:
-            return await env.disposal.delete_flow(flow)
+            return await env.retention.delete_flow(flow)
 
     _tell(wait_for(work()), f"flow {flow} with all its versions, ", json)
     return OK
@@ -90,8 +90,10 @@ def retention(
 
         async with open_environment(home, environment) as env:
             if everything or limits != (None, None, None):
-                await env.disposal.retain(flow, Retention(days, runs, None if megabytes is None else megabytes << 20))
-            return await env.disposal.retention(flow)
+                await env.retention.set_limits(
+                    flow, Retention(days, runs, None if megabytes is None else megabytes << 20)
+                )
+            return await env.retention.limits(flow)
 
     found = wait_for(work())
     kept_mb = None if found.size is None else found.size >> 20

@@ -30,7 +30,7 @@ from ...output.writing import (
 from ...session import again, environment, wait_for
 
 if TYPE_CHECKING:
-    from ......storage import Damaged
+    from ......storage import CorruptRecord
     from .....kernel import Entry
     from .....runtime.environment.environment import Environment
     from .....runtime.observe.report import RunReport
@@ -94,13 +94,13 @@ def list_(
     return exit_code(damaged)
 
 
-async def _list(home: Path | None, name: str, chosen: dict[str, Any]) -> tuple[list[RunSummary], list[Damaged]]:
-    damaged: list[Damaged] = []
+async def _list(home: Path | None, name: str, chosen: dict[str, Any]) -> tuple[list[RunSummary], list[CorruptRecord]]:
+    damaged: list[CorruptRecord] = []
     async with environment(home, name) as env:
         return await env.runs(**chosen, damaged=damaged), damaged
 
 
-def _damaged_json(each: Damaged) -> dict[str, Any]:
+def _damaged_json(each: CorruptRecord) -> dict[str, Any]:
     unknown = dict.fromkeys(("flow", "version", "start", "end", "parent"))
     if each.kind == "flow":  # of runs that are listed, without its name
         return {"run": None, "id": damaged_id(each), **unknown, "status": "Damaged", "error": damaged_error(each)}
@@ -328,7 +328,7 @@ async def _resume(run_id: str | None, watch: Watch) -> int:
 
         async def begin(changed: Callable[[Entry], None]) -> Sequence[Run]:
             if run_id is None:
-                return await env.resume_all()
+                return await env.resume_unfinished()
             found = await env.run(run_id)
             if not await found.resume(changed):
                 note(f"The run {found.id} has ended already.")
