@@ -216,8 +216,8 @@ class StoreNotWritable(StorageError):
 
 
 class StoreGone(StorageError):
-    """The store's file was removed, moved or replaced while it was open: what was written last is in no file that could
-    be opened again. Nothing more is acknowledged.
+    """The store's file or PostgreSQL schema was removed, moved or replaced while it was open: what was written last
+    cannot be opened again there. Nothing more is acknowledged.
     """
 
     code = "StoreGone"

@@ -27,6 +27,7 @@ from sealflow.storage import (
     StoreBusy,
     StoreCorrupt,
     StoreFull,
+    StoreGone,
     StoreNotWritable,
     StoreTooNew,
     StoreUnreachable,
@@ -166,7 +167,9 @@ def _server_error(state: str) -> Exception:
         (_server_error("42501"), StoreNotWritable),
         (_server_error("28P01"), DatabaseRefused),
         (_server_error("3D000"), DatabaseRefused),
-        (_server_error("42P01"), StoreCorrupt),
+        (_server_error("42P01"), StoreGone),
+        (_server_error("42883"), StoreGone),
+        (_server_error("42703"), StoreCorrupt),
         (_server_error("XX001"), StoreCorrupt),
         (_server_error("58030"), StorageError),
         (asyncpg.InterfaceError("text"), StoreUnreachable),
@@ -180,6 +183,17 @@ def test_driver_errors(error: Exception, expected: type[StorageError]) -> None:
         raise error
     assert type(caught.value) is expected
     assert caught.value.__cause__ is error
+
+
+async def test_a_schema_that_is_removed_while_it_is_open(postgres: PostgresServer, schema: str) -> None:
+    async with opened(lambda: PostgresBackend.open(postgres.url, schema)) as backend:
+        await backend.commit(first_batch())
+        other = await asyncpg.connect(postgres.url)
+        await other.execute(f'DROP SCHEMA "{schema}" CASCADE')
+        await other.close()
+        for work in (backend.unfinished(), backend.commit(Batch(runs=[run_row(b"r" * 16)])), backend.join()):
+            with pytest.raises(StoreGone, match="moved or removed"):
+                await work
 
 
 async def test_a_number_that_is_too_large(postgres: PostgresServer, schema: str) -> None:

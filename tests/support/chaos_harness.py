@@ -428,7 +428,7 @@ class Chaos:
         found = []
         for line in self._errors.read_text("utf-8", "replace").splitlines():
             life, _, said = line.removeprefix("life ").partition(":")
-            if said.endswith((": EnvironmentLocked", ": StoreClosed")):
+            if said.endswith((": EnvironmentLocked", ": StoreClosed", ": StoreGone")):
                 continue  # the environment was being moved
             if "cannot be resumed" in said and not (life.isdigit() and int(life) in lost):
                 found.append(line)

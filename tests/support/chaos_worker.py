@@ -33,7 +33,7 @@ from chaos_flows import body_of
 from chaos_keys import do_work
 from sealflow.connectors import ConnectorResponse, Subscribed
 from sealflow.engine.errors import Denied
-from sealflow.storage import EnvironmentLocked, ExecutorLost, StoreBusy, StoreClosed, StoreUnreachable
+from sealflow.storage import EnvironmentLocked, ExecutorLost, StoreBusy, StoreClosed, StoreGone, StoreUnreachable
 
 ENVIRONMENT = "chaos"
 _PR_SET_PDEATHSIG = 1
@@ -240,7 +240,7 @@ async def live(life: Life) -> None:
                     pass
                 except ExecutorLost:  # taken for dead before it had begun
                     told.tell("lost")
-                except (EnvironmentLocked, StoreClosed):  # it is being moved
+                except (EnvironmentLocked, StoreClosed, StoreGone):  # it is being moved
                     pass
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), RETRY_AFTER)
@@ -250,7 +250,7 @@ async def live(life: Life) -> None:
                 await act
             except ExecutorLost:  # nothing is acknowledged; who asks again is heard again
                 told.tell("lost")
-            except (EnvironmentLocked, StoreBusy, StoreClosed):  # the same, while the environment is moved
+            except (EnvironmentLocked, StoreBusy, StoreClosed, StoreGone):  # the same, while the environment is moved
                 pass
         if life.executes:
             await stop.wait()

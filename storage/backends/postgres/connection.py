@@ -20,6 +20,7 @@ from ...errors import (
     StoreBusy,
     StoreCorrupt,
     StoreFull,
+    StoreGone,
     StoreNotWritable,
     StoreUnreachable,
     taken_over,
@@ -136,7 +137,18 @@ def _of_server(state: str, message: str, where: str) -> StorageError:
             )
         case "28" | "3D", _:
             return DatabaseRefused(f"The database {where} refuses this user: {message}.")
+        case _, "42P01" | "42883" | "42704" | "3F000":
+            return _gone(where, message)
+        case _, "XX000" if message.startswith(("cache lookup failed", "could not open relation")):  # dropped meanwhile
+            return _gone(where, message)
         case "XX" | "42" | "3F", _:
             return StoreCorrupt(f"The store {where} is damaged: {message}.")
         case _:
             return StorageError(f"The store {where} failed: {message}.", hint="See the server's log.")
+
+
+def _gone(where: str, message: str) -> StoreGone:
+    return StoreGone(
+        f"The store {where} was moved or removed while it was open: {message}.",
+        hint="Open the environment again, where it is now. If it was not moved, restore a backup.",
+    )

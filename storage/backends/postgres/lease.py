@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from ...errors import StorageError, StoreClosed, taken_over
+from ...errors import StorageError, StoreClosed, StoreGone, taken_over
 from .batches import SQL
 from .commits import Role
 from .connection import Connection
@@ -111,6 +111,8 @@ class Lease:
                 return
             except StorageError as error:
                 log.warning("a worker's lease was not renewed: %s", error.message)
+                if isinstance(error, StoreGone):
+                    return
                 continue
             if kept is None:
                 self.lose()
