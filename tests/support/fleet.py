@@ -15,6 +15,7 @@ import sealflow
 from postgres_server import PostgresServer
 from sealflow.engine.kernel.contract.timing import SECOND, from_iso
 from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.engine.runtime.workers.clock import BootClock
 
 START: Final = from_iso("2026-03-28T12:00:00Z")
 HOUR: Final = 3600 * SECOND
@@ -66,11 +67,14 @@ class Fleet:
         self.service = Service()
         self.engines: list[sealflow.Engine] = []
 
-    async def join(self, **options: Any) -> Environment:
+    async def join(self, *, boot_clock: BootClock | None = None, **options: Any) -> Environment:
+        """One more worker; with a `boot_clock`, a test says when it looks at locks and leases."""
         number = len(self.engines)
         engine = sealflow.open(self.folder / "home", keystore=self.folder / "keys.json", clock=self.clock, **options)
         await self.stack.enter_async_context(engine)
         self.engines.append(engine)
+        if boot_clock is not None:
+            engine.boot_clock = boot_clock
         engine.connectors.register("http", self.service.of(f"w{number}"))
         if not number:
             await engine.create_environment("prod", database=self.postgres.url)
