@@ -246,8 +246,8 @@ def test_every_table_has_something_in_it(kept: Kept) -> None:
     ids = {column for columns in CLEAR.values() for column in columns}
     for (file, table), columns in found.items():
         for column, rows in columns.items():
-            if rows:
-                assert (table, column) in known or column in ids, f"{file}: {table}.{column} is not tested"
+            if rows and column not in ids:
+                assert (table, column) in known, f"{file}: {table}.{column} is not tested"
 
 
 @pytest.mark.parametrize("where", SEALED, ids=lambda where: ".".join(where).replace(".db.", ":"))
@@ -300,7 +300,8 @@ def test_a_flipped_bit_of_an_id_shows_nothing_wrong(kept: Kept, table: str, colu
                     assert found.expect(3).error["code"] in ("NotFound", "RecordNotFound")
                 elif not refused(found, before[tuple(command)]):
                     assert found == before[tuple(command)], command
-            assert any(found.code in (1, 3, 4) for found in answers) or kind_of_request(path, table, row)
+            if not kind_of_request(path, table, row):
+                assert any(found.code in (1, 3, 4) for found in answers)
 
 
 def kind_of_request(path: Path, table: str, row: int) -> bool:
@@ -323,7 +324,8 @@ def test_a_flipped_bit_of_a_snapshot_changes_nothing(copied: Kept) -> None:
             with changed(path, "snapshots", "record", row, bit):
                 for command in RESUME:
                     found = copied.tell(command)
-                    assert found.code == 124 or refused(found), found
+                    if found.code != 124:
+                        assert refused(found), found
                 assert copied.tell(show) == before
 
 
@@ -336,7 +338,8 @@ def test_a_flipped_bit_of_a_request_is_not_carried_out(copied: Kept) -> None:
     for bit in bits(path, "inbox", "record", row):
         with changed(path, "inbox", "record", row, bit):
             found = copied.tell(RESUME[0])  # becomes the executor
-            assert found.code == 124 or refused(found), found
+            if found.code != 124:
+                assert refused(found), found
             assert copied.tell(["runs", "list"]).json == before
         for each in [*copied.home.rglob("*.db*")]:
             each.unlink()

@@ -40,6 +40,6 @@ async def test_the_page_that_was_open_is_kept(tmp_path: Path) -> None:
         await server.stop()
     assert result.status == "Failed"
     assert result.error is not None
-    assert "ReadText" in str(result.error) or "Read text" in str(result.error), result.error
+    assert "Action name: Read text from file" in str(result.error), result.error
     assert picture is not None
     assert picture.startswith(b"\x89PNG\r\n")

@@ -221,7 +221,7 @@ async def test_a_planted_environment_key(kept: KeptStore) -> None:
     kept.change(plant)
     found = await kept.verify()
     assert [finding.at for finding in found.findings] == ["environment keys"]
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match=r"row was altered or planted"):
         async with kept.keys.vault():
             pass
 

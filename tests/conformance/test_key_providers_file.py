@@ -90,7 +90,7 @@ async def test_an_edited_flag_is_noticed(server: FileServer) -> None:
     document = server.document()
     document["keys"]["main"]["enabled"] = True
     server.write(document)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="is damaged, or was edited"):
         await server.provider("main").facts()
 
 
@@ -99,7 +99,7 @@ async def test_an_entry_under_another_name_is_noticed(server: FileServer) -> Non
     document = server.document()
     document["keys"]["other"] = document["keys"]["main"]
     server.write(document)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="is damaged, or was edited"):
         await server.provider("other").facts()
 
 
@@ -129,14 +129,14 @@ async def test_damaged_entries_are_noticed(server: FileServer, damage: Callable[
     document = server.document()
     damage(document["keys"]["main"])
     server.write(document)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="is damaged, or was edited"):
         await server.provider("main").facts()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', '{"format": 9, "keys": {}}', "[" * 100_000])
 async def test_damaged_files_are_noticed(server: FileServer, text: str) -> None:
     server.path.write_text(text)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="is damaged, or was edited"):
         await server.provider("main").facts()
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from postgres_server import PostgresServer
-from sealflow.storage import Batch, ExecutorLost, RunNotOwned, StorageError
+from sealflow.storage import Batch, ExecutorLost, RunNotOwned
 from sealflow.storage.rows import FOR_EVENTS, FlowRow, OperationRow, RunUpdate, SnapshotRow, WaitRow
 from sealflow.storage.testing.backends import first_batch, inbox_row, key_row, page_row, run_row
 
@@ -141,7 +141,7 @@ async def test_an_earlier_owner_writes_nothing_of_a_run(join: Join) -> None:
     update = RunUpdate(run, 2, 9, 2, b"h", 1, None)
     await one.commit(Batch(owned={run: 3}, pages=[page_row(run, 1)], run_updates=[update]))
     for each in late[:2]:
-        with pytest.raises(StorageError):
+        with pytest.raises(RunNotOwned):
             await one.commit(each)
     row = await two.run(run)
     assert row is not None

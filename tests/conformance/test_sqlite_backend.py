@@ -187,7 +187,7 @@ async def test_a_store_of_an_earlier_schema_is_upgraded(path: Path, monkeypatch:
         backend = await SQLiteBackend.open(path)
         await backend.commit(first_batch())
         await backend.commit(Batch(flows=[flow], inbox=[inbox_row(dedupe=b"d")]))
-        with pytest.raises(StorageError):
+        with pytest.raises(StorageError, match="no such table: triggers"):
             await backend.triggers()
         await backend.close()
     connection._expected_schema.cache_clear()

@@ -165,10 +165,14 @@ def test_commands_print_what_the_document_shows(path: Path, workshop: Path, fork
         assert matches(shown, lines), f"$ {command}\n" + "\n".join(lines)
 
 
-@pytest.mark.parametrize("path", GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path",
+    [path for path in GUIDES if path.parent.name in ("how-to", "extend")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_a_guide_starts_with_an_example(path: Path) -> None:
     text = path.read_text("utf-8")
-    assert "```" in "\n".join(text.splitlines()[:15]) or path.parent.name not in ("how-to", "extend")
+    assert "```" in "\n".join(text.splitlines()[:15])
 
 
 @pytest.mark.parametrize("path", [*GUIDES, *REFERENCES], ids=lambda path: str(path.relative_to(ROOT)))

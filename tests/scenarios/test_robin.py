@@ -45,4 +45,5 @@ def test_there_are_enough_and_each_names_its_rule() -> None:
     for case in CASES:
         assert case.title.endswith("."), case.name
         assert re.search(r"robin_spec|semantics|properties|actions|decided", case.rule), case.name
-        assert case.refused or case.expected, case.name
+        if not case.refused:
+            assert case.expected, case.name

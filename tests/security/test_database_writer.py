@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from attacked_store import AttackedStore, Row
 from customer_keys import ENVIRONMENT
+from refusals import REFUSED_ROW
 from sealflow.storage import (
+    ApprovalNeeded,
     EnvironmentLocked,
     IntegrityError,
     StoreCorrupt,
@@ -49,7 +51,7 @@ async def put_back_with_keys(store: AttackedStore, copy: Copy, keys: list[Row], 
 
 async def refused(attacked: AttackedStore) -> None:
     """The environment does not open, and both kinds of verification say so and name a row."""
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match=REFUSED_ROW):
         async with attacked.keys.vault():
             pass
     assert _named(await attacked.verify())
@@ -139,7 +141,7 @@ async def test_a_retired_key_is_put_back(attacked: AttackedStore) -> None:
     (earlier, _) = await attacked.rows("environment_keys")
     await administer(attacked, lambda acts: acts.retire(ENVIRONMENT))
     await attacked.insert("environment_keys", earlier)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="was not made by its predecessor"):
         async with attacked.keys.vault():
             pass
 
@@ -181,7 +183,7 @@ async def test_an_approval_is_used_twice(attacked: AttackedStore) -> None:
     async with attacked.keys.administration() as administration:
         await administration.create_policy("strict", attacked.keys.uri("one"), approvals=2)
     async with attacked.keys.administration() as ada:
-        with pytest.raises(Exception, match="approval"):
+        with pytest.raises(ApprovalNeeded, match="approval"):
             await ada.apply("strict", ENVIRONMENT)
         (request,) = await ada.requests.all()
     await administer(attacked, lambda bob: bob.approve(request.id.hex()), "bob")

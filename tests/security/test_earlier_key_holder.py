@@ -17,7 +17,7 @@ from earlier_holder import EarlierHolder, earlier_holder
 from earlier_version import earlier_version
 from postgres_server import shared_server
 from sealflow.engine.kernel.contract.timing import SECOND
-from sealflow.storage import IntegrityError, Keystore, TamperedHistory, Vault
+from sealflow.storage import IntegrityError, Keystore, NotARecord, TamperedHistory, Vault
 from sealflow.storage.format.codec import pack
 from sealflow.storage.format.envelope import ScopeKey
 from sealflow.storage.format.purposes import Domain, Kind, Purpose, Role
@@ -251,7 +251,7 @@ async def test_a_row_is_sealed_anew_by_its_earlier_key(
         if thing == "request":
             assert await vault.inbox() == []
         else:
-            with pytest.raises(IntegrityError):
+            with pytest.raises(NotARecord):
                 await read(vault, scope)
     assert any(at in finding.at for finding in (await attacked.verify()).findings)
 

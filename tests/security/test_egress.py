@@ -189,7 +189,8 @@ def test_an_address_inside_of_another_is_judged_as_itself(inner: IPv4Address, pr
         for rules in ((), (rule("10.0.0.0/8", allow=False), rule("0.0.0.0/0", allow=True)), OPEN):
             plain = Egress(default, rules).judge(NAME, 80, [str(inner)])
             hidden = Egress(default, rules).judge(NAME, 80, [outer])
-            assert hidden is not None or plain is None
+            if plain is not None:
+                assert hidden is not None
 
 
 TEXTS = ("0x7f.1", "2130706433", "017700000001", "127.1", "0177.0.0.1", "0x7f000001", "127.0.0.1.", "localhost")
@@ -426,7 +427,7 @@ def test_a_deny_rule_wins() -> None:
 def test_a_rule_by_name_does_not_open_this_machine(host: str) -> None:
     """An administrator allows a domain, and its owner lets a name resolve to loopback: it is refused."""
     egress = Egress("none", (rule(host, allow=True),))
-    assert egress.judge("evil.example", 80, ["127.0.0.1"]) is not None or host == "evil"
+    assert egress.judge("evil.example", 80, ["127.0.0.1"]) is not None
     assert egress.judge("evil.example", 80, ["::1"]) is not None
     assert egress.judge("evil.example", 80, ["93.184.216.34"]) is None
     assert (egress.judge("evil.example", 80, ["10.0.0.1"]) is None) == (host != "*")

@@ -146,7 +146,7 @@ async def test_the_process_of_a_job(folders: Path) -> None:
         while not running.done():
             seen |= shown(children(os.getpid()) - before)
             await asyncio.sleep(0.01)
-        with pytest.raises(ConnectorError):
+        with pytest.raises(ConnectorError, match="ran for more than 1 seconds"):
             await running
     finally:
         del os.environ["SNOOPED"]

@@ -27,8 +27,7 @@ def test_what_is_like_none_gets_no_guess() -> None:
 
 @given(st.text(max_size=100), st.lists(st.text(max_size=100), max_size=30))
 def test_a_guess_is_one_of_the_names_and_like_it(name: str, names: list[str]) -> None:
-    found = nearest(name, names)
-    assert found is None or found in names
+    assert nearest(name, names) in (None, *names)
 
 
 def test_few_of_many_names_are_compared_letter_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:

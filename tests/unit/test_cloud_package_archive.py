@@ -198,7 +198,7 @@ def test_a_folder_is_its_files(tmp_path: Path) -> None:
     assert folder["host.json"] == project()["host.json"].encode()
     assert len(folder) == len(project())
     assert [flow.name for flow in open_package(folder).flows] == ["gross", "tax"]
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"\.\./x"):
         folder["../x"]
 
 

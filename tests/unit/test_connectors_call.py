@@ -42,5 +42,5 @@ def test_a_drafted_call_cannot_be_changed_and_hides_its_secret() -> None:
 
 
 def test_every_member_has_to_be_given() -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="missing 10 required"):
         drafted("mine", "Get")

@@ -290,5 +290,5 @@ def test_credentials_stay_with_their_server() -> None:
     for far in ("https://elsewhere.org/", "http://example.org/", "https://example.org:8443/"):
         assert set(headers(made.onward(far))) == {"accept-encoding", "user-agent"}
     assert made.onward("https://example.org:443/x").headers == near.headers
-    with pytest.raises(ConnectorError):
+    with pytest.raises(ConnectorError, match="needs an absolute address"):
         made.onward("file:///etc/passwd")

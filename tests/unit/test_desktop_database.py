@@ -146,7 +146,8 @@ async def test_a_server_that_may_not_be_reached(world: World) -> None:
 def test_connection_strings(text: str, expected: tuple[object, ...]) -> None:
     source = read(text)
     assert (source.driver, source.database, source.server, source.port, source.user, source.password) == expected
-    assert source.password == "" or source.password not in repr(source)
+    if source.password:
+        assert source.password not in repr(source)
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ async def test_messages_that_are_not_sent(world: World, box: Postbox) -> None:
 
 @pytest.mark.parametrize("text", ["a", "a@", "@b", "a b@c.d", "<a@b.c", "a@b@c", "A <a>"])
 def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(Fault):
+    with pytest.raises(Fault, match="is no e-mail address"):
         addresses(text, "To")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from desktop_world import World
 from openpyxl import Workbook
+from sealflow.connectors import ConnectorError
 from sealflow.connectors.desktop.folders import Allowed
 from sealflow.connectors.desktop.office import packaged, workbook
 from sealflow.connectors.desktop.programs.system import _handed_on
@@ -52,7 +53,7 @@ async def test_a_folder_to_read_inside_of_one_to_write_is_only_read(nested: Worl
     zipped(nested.folder / "a.zip", inner__kept_txt="other")
     await nested.fails(denied, "Compression.UnzipFiles", ArchivePath="C:\\a.zip", DestinationFolder="C:\\")
     for action in ("Folder.Empty", "Folder.Delete"):
-        with pytest.raises(Exception, match="stays"):
+        with pytest.raises(ConnectorError, match="stays"):
             await nested.do(action, Folder="C:\\")
     nested.file("new/inner/kept.txt", "other")
     shutil.move(nested.folder / "new", nested.outside / "allowed")
@@ -230,7 +231,7 @@ async def test_a_statement_does_not_leave_its_database(world: World, statement: 
 async def test_a_database_is_in_an_allowed_folder(world: World, database: str) -> None:
     """A connection string names a database outside the allowed folders. It is refused."""
     text = f"Driver={{SQLite3 ODBC Driver}};Database={database}"
-    with pytest.raises(Exception, match=r"may not|could be opened"):
+    with pytest.raises(ConnectorError, match=r"may not|could be opened"):
         await world.do("Database.Connect.Connect", ConnectionString=text)
     assert not list(world.outside.iterdir())
 

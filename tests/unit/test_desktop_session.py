@@ -51,7 +51,7 @@ async def test_a_handle_of_an_earlier_session_names_nothing(world: World) -> Non
     new.__init__(world.session.settings, world.clock, run=old.run)  # type: ignore[misc]
     again = new.keep("Thing", Thing())
     assert again.handle != item.handle
-    with pytest.raises(Fault):
+    with pytest.raises(Fault, match="is not open any more"):
         new.use(item, Thing)
 
 

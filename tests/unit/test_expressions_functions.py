@@ -167,7 +167,7 @@ def test_every_documented_function_is_there() -> None:
         "triggers",
         "agentParameters",
     ]:
-        assert legacy.lower() in FUNCTIONS or legacy.lower() in CONTEXT_FUNCTIONS
+        assert legacy.lower() in (*FUNCTIONS, *CONTEXT_FUNCTIONS)
 
 
 def test_every_function_states_its_rule() -> None:
@@ -210,7 +210,7 @@ def test_a_table_finds_names_whatever_their_case_and_knows_the_nearest() -> None
     assert sorted(table) == ["lower", "tolower"]
     assert table.nearest("tolowr") == "toLower"
     assert table.nearest("zzz") is None
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="toLower is defined twice"):
         FunctionTable([family, family])
 
 

@@ -124,7 +124,8 @@ def test_enumerations() -> None:
     # What an argument is typed with is an enumeration, or a data type without a dot.
     for spec in actions():
         for argument in spec.arguments or ():
-            assert "." not in argument.type or is_enum(argument.type), (spec.id, argument)
+            if "." in argument.type:
+                assert is_enum(argument.type), (spec.id, argument)
 
 
 def test_modules() -> None:

@@ -14,7 +14,7 @@ from revocable import GRACE, NAME, PROBE, HandClock, Revocable, revocable
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel import Plan, State
 from sealflow.engine.runtime.runs.live_run import LiveRun
-from sealflow.storage import EnvironmentLocked, EnvironmentSuspended, StorageError
+from sealflow.storage import EnvironmentLocked, EnvironmentSuspended, StoreClosed
 from sealflow.storage.format.envelope import EnvironmentKey, ScopeKey
 from sealflow.storage.keys.provider_calls import CALLS
 from sealflow.storage.keys.providers.file import create_key
@@ -195,11 +195,11 @@ async def test_every_entry_is_refused_while_locked(tmp_path: Path) -> None:
             assert NAME in caught.value.message, name
             assert caught.value.code == "EnvironmentLocked", name
         for work in (reader.read, vault.flows, vault.inbox, vault.unfinished, vault.reload_keys, vault.probe_keys):
-            with pytest.raises(StorageError):
+            with pytest.raises(StoreClosed):
                 await work()
-        with pytest.raises(StorageError):
+        with pytest.raises(StoreClosed):
             log.append([[1]])
-        with pytest.raises(StorageError):
+        with pytest.raises(StoreClosed):
             await log.record(1)
         await world.unlock()
         await finished(run, service)
@@ -236,9 +236,11 @@ async def test_nothing_that_opens_a_record_is_left_in_memory(tmp_path: Path) -> 
         assert living(LiveRun)
         await world.lock()
         for key in living(ScopeKey):
-            assert key.environment != environment or type(key._aead).__name__ == "_NoCipher"
+            if key.environment == environment:
+                assert type(key._aead).__name__ == "_NoCipher"
         for each in living(EnvironmentKey):
-            assert each.environment != environment or each._key is None
+            if each.environment == environment:
+                assert each._key is None
         assert not living(LiveRun)
         assert not living(Plan)
         assert not living(State)
@@ -385,7 +387,7 @@ async def test_an_engine_is_closed_while_locked(tmp_path: Path) -> None:
     async with revocable(tmp_path, {"http": service}) as world:
         await begun(world, service)
         await world.lock()
-    with pytest.raises(StorageError):
+    with pytest.raises(EnvironmentLocked, match="contoso is locked"):
         await world.env.flows()
 
 

@@ -371,7 +371,7 @@ async def test_a_webhook_trigger_subscribes_is_called_back_and_unsubscribes(tmp_
         await world.until(lambda: len(service.calls) == 4)
         assert [call.inputs["method"] for call in service.calls] == ["POST", "DELETE", "POST", "DELETE"]
         await world.asleep()
-        with pytest.raises(Denied):
+        with pytest.raises(Denied, match="is disabled"):
             await world.env.trigger_callback(url)
         await world.env.enable("f")
         await world.until(lambda: len(service.calls) == 5)
@@ -406,7 +406,7 @@ async def test_a_disabled_flow_starts_nothing(tmp_path: Path) -> None:
         assert refused.value.code == "FlowDisabled"
         assert [run.flow for run in await world.env.runs()] == ["g"]
     async with opened(tmp_path, START + 90 * MINUTE) as world:
-        with pytest.raises(Denied):
+        with pytest.raises(Denied, match="is disabled"):
             await world.env.start("f")
         await world.env.enable("f")
         await world.env.enable("f")

@@ -130,9 +130,9 @@ async def test_a_second_process_asks_the_worker(tmp_path: Path) -> None:
             await executor.take_inbox()
             assert (await other.env.trigger("f")).next_ms == (START + HOUR) // 10_000
             await other.env.disable("f")
-            with pytest.raises(Denied):
+            with pytest.raises(Denied, match="is disabled"):
                 await other.env.start("f")
-            with pytest.raises(Denied):
+            with pytest.raises(Denied, match="is disabled"):
                 await world.env.start("f")
             await other.env.enable("f")
             await world.pass_to(START + HOUR, 1)

@@ -66,7 +66,7 @@ def test_an_unknown_culture_is_refused() -> None:
     with pytest.raises(DefinitionError) as error:
         culture_of("xx-YY")
     assert error.value.code == "UnknownCulture"
-    with pytest.raises(DefinitionError):
+    with pytest.raises(DefinitionError, match="no culture 'th-TH'"):
         culture_of("th-TH")  # whose years are others
     assert culture_of("EN_us").name == "en-US"
 
@@ -99,7 +99,7 @@ def test_conversions_that_fail_name_the_type_and_no_long_text() -> None:
             work(value, INVARIANT)
         assert error.value.code == "TypeMismatchError"
         assert len(error.value.message) < 120
-    with pytest.raises(LogicError):
+    with pytest.raises(LogicError, match="should be a list, but it is a text"):
         to_list("text")
 
 

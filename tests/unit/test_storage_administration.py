@@ -535,7 +535,7 @@ async def test_a_key_that_is_needed_after_all_is_not_retired(place: Customer, mo
 
         with monkeypatch.context() as patch:
             patch.setattr(type(vault._backend), "key_counts", nothing)
-            with pytest.raises(Conflict):
+            with pytest.raises(Conflict, match="FOREIGN KEY"):
                 await administration.retire(ENVIRONMENT)
         assert (await acts(administration))[-1] == ("key retire", ENVIRONMENT, "Failed")
     async with place.vault() as vault:

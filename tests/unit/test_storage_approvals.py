@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from customer_keys import ENVIRONMENT, Customer, copied_customer
 from key_changes import acts
+from refusals import REFUSED_ROW
 from sealflow.storage import (
     ApprovalNeeded,
     Conflict,
@@ -176,7 +177,7 @@ async def test_two_decide_at_once(place: Customer, monkeypatch: pytest.MonkeyPat
             return replace(request)
 
         monkeypatch.setattr(bob.requests, "one", seen_before)
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="changed by somebody else"):
             await bob.approve(request.id.hex())
         assert [each.status for each in await ada.requests.all()] == ["Refused"]
 
@@ -206,7 +207,7 @@ async def test_a_request_that_was_changed_approves_nothing(place: Customer, chan
     with closing(sqlite3.connect(place.home / "control.db")) as connection, connection:
         assert connection.execute(change).rowcount == 1
     async with place.administration(BOB) as bob:
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError, match=REFUSED_ROW):
             await bob.approve(request.id.hex())
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError, match=REFUSED_ROW):
             await Administration(bob.store, ADA).apply("four", ENVIRONMENT)

@@ -18,6 +18,7 @@ from sealflow.storage import (
     Conflict,
     EnvironmentLocked,
     InvalidBackup,
+    KeyDenied,
     RecordNotFound,
     Registry,
     Store,
@@ -207,7 +208,7 @@ async def test_only_into_the_same_environment_under_the_same_key(kept: KeptStore
     file = await backed_up(kept)
     await kept.with_store(lambda store: store.create_environment("other"))
     for name in ("other", "new"):
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="cannot become another one beside it"):
             await restored(kept, file, name)
     await kept.administer(lambda acts: acts.apply("two", ENVIRONMENT))
     with pytest.raises(Conflict) as caught:
@@ -229,7 +230,7 @@ async def test_not_while_locked_nor_without_the_customer_s_key_nor_in_use(kept: 
             lambda acts: create_backup(acts, ENVIRONMENT, kept.keys.folder / "second", expires_days=1)
         )
     disable_key(kept.keys.file, "one")
-    with pytest.raises(Exception, match="disabled"):
+    with pytest.raises(KeyDenied, match="disabled"):
         await restored(kept, file)
 
 

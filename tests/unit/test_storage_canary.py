@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from sealflow.storage import Keystore, Store, export_bundle
+from sealflow.storage import Keystore, NotStorable, RecordNotFound, Store, export_bundle
 
 CANARY = "canary-7f3a9b"
 FORMS = {
@@ -86,12 +86,12 @@ async def test_no_canary_is_found(
     await vault.flush()
     await vault.runs()
     bundle = await export_bundle(vault, {"history": [CANARY] * 10_000})
-    with pytest.raises(Exception, match="no flow"):
+    with pytest.raises(RecordNotFound, match="no flow"):
         await vault.flow("missing")
     nested: object = CANARY
     for _ in range(1000):
         nested = [nested]
-    with pytest.raises(Exception, match="deep"):
+    with pytest.raises(NotStorable, match="deep"):
         await vault.put_flow("x", nested)
     files |= {f"open {name}": data for name, data in searched(tmp_path).items()}
     assert any(name.endswith("-wal") and len(data) > 1_000_000 for name, data in files.items())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import REFUSED_ROW
 from sealflow.storage import IntegrityError, NotARecord, SealLimit, StaleKeys, WrongKey
 from sealflow.storage.format import envelope
 from sealflow.storage.format.purposes import Domain, Index, Kind, Purpose, Role
@@ -123,7 +124,7 @@ def test_a_link_binds_what_came_before() -> None:
 def test_keys_are_not_shown_pickled_or_copied(key: Any) -> None:
     assert repr(key) == f"<{type(key).__name__}>"
     for leak in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"keys are not (serialised|copied)"):
             leak(key)
 
 
@@ -144,15 +145,15 @@ def test_a_key_row_opens_for_its_own_scope_only() -> None:
         (Kind.RUN, RUN, 1, scope.kid, wrapped[:-1]),
         (Kind.RUN, RUN, 1, scope.kid, b""),
     ]:
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError, match="key row was altered or moved"):
             key.open_scope(kind, scope_id, generation, kid, data)
     # The same secret as an environment key of another domain, version or role.
     for role, domain, version in [(Role.ENVIRONMENT, 2, 1), (Role.ENVIRONMENT, 1, 2)]:
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError, match="key row was altered or moved"):
             envelope.EnvironmentKey(bytes(32), ENVIRONMENT, role, domain, version).open_scope(
                 Kind.RUN, RUN, 1, scope.kid, wrapped
             )
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="key row was altered or moved"):
         envelope.EnvironmentKey(b"1" * 32, ENVIRONMENT, Role.ENVIRONMENT, 1, 1).open_scope(
             Kind.RUN, RUN, 1, scope.kid, wrapped
         )
@@ -202,9 +203,9 @@ async def test_the_keyring_opens_what_it_made() -> None:
     assert again.open_scope(row).kid == scope.kid
     assert again.name_index(Index.FLOW_NAME, "Straße") == keyring.name_index(Index.FLOW_NAME, "STRASSE")
     for field in ("generation", "domain", "key_version", "kind"):
-        with pytest.raises((IntegrityError, StaleKeys)):
+        with pytest.raises((IntegrityError, StaleKeys), match=r"key row (was altered|names an environment key)"):
             again.open_scope(row._replace(**{field: getattr(row, field) + 1}))
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="wrapped environment key was altered"):
         await Keyring.open(ENVIRONMENT, Role.CONTROL, {Domain.SERVICE: Provider()}, rows)
 
 
@@ -214,13 +215,13 @@ async def test_an_altered_environment_key_row_is_refused(field: str) -> None:
     value: Any = getattr(row, field)
     changed: Any = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
     altered = row._replace(**{field: changed})
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match=REFUSED_ROW):
         await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, {Domain.SERVICE: Provider()}, [altered])
 
 
 async def test_another_environments_key_row_is_refused() -> None:
     _, rows = await Keyring.create(b"F" * 16, Role.ENVIRONMENT, Provider(), 5)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="wrapped environment key was altered"):
         await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, {Domain.SERVICE: Provider()}, rows)
     with pytest.raises(WrongKey):
         await Keyring.open(b"F" * 16, Role.ENVIRONMENT, {Domain.SERVICE: Provider(b"l" * 32)}, rows)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from copied_places import copied
 from customer_keys import ENVIRONMENT, Customer, customer
+from refusals import REFUSED_ROW
 from sealflow.storage import IntegrityError, KeyDenied, StorageError, StoreRolledBack, WrongKey, verify_environment
 from sealflow.storage.format.envelope import environment_key_payload, random_key
 from sealflow.storage.format.purposes import Role
@@ -86,7 +87,7 @@ async def read_all(place: Customer) -> None:
 
 
 async def refused(place: Customer) -> None:
-    with pytest.raises((IntegrityError, WrongKey)):
+    with pytest.raises((IntegrityError, WrongKey), match=REFUSED_ROW):
         await read_all(place)
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 import pytest
+from refusals import REFUSED_ROW
 from sealflow.storage import EnvironmentLocked, IntegrityError, StaleKeys, WrongKey
 from sealflow.storage.format.envelope import KeyEncryptionKey, random_key
 from sealflow.storage.format.purposes import Domain, Index, Kind, Purpose, Role
@@ -105,18 +106,18 @@ async def test_rows_that_were_changed_are_refused(keys: Keys, change: str, locke
     rows = CHANGES[change]((await keys.made()).rows)
     if locked and "predecessor" in change and "first" not in change and "missing" not in change:
         return  # the customer's keys themselves say that, and they are not there
-    with pytest.raises((IntegrityError, WrongKey)):
+    with pytest.raises((IntegrityError, WrongKey), match=REFUSED_ROW):
         await keys.opened(rows, locked=locked)
 
 
 async def test_another_store_and_another_role_are_refused(keys: Keys) -> None:
     rows = (await keys.made()).rows
     for environment, role in ((os.urandom(16), Role.ENVIRONMENT), (ENVIRONMENT, Role.CONTROL)):
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError, match="wrapped environment key was altered"):
             await Keyring.open(environment, role, {1: keys.service, 2: keys.customer}, rows)
     with pytest.raises(WrongKey):
         await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, {1: keys.service, 2: keys.service}, rows)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="service has no key for this store"):
         await Keyring.open(ENVIRONMENT, Role.ENVIRONMENT, {2: keys.customer}, rows)
 
 
@@ -157,7 +158,7 @@ async def test_a_scope_key_is_wrapped_anew(keys: Keys) -> None:
     record = key.seal(key.place(Purpose.PAGE, b"r" * 16), 1, 0, b"text")
     assert again.open(again.place(Purpose.PAGE, b"r" * 16), 1, 0, record) == b"text"
     assert again.domain == 2
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="key row was altered or moved"):
         made.rewrap_scope(row._replace(scope=b"x" * 16), 2)
     with pytest.raises(StaleKeys):
         made.rewrap_scope(row._replace(key_version=9), 2)

@@ -17,6 +17,7 @@ from sealflow.storage import (
     Keystore,
     KeystoreUnreadable,
     NotDedicated,
+    StoreFull,
     StoreNotWritable,
     WrongKey,
 )
@@ -49,9 +50,9 @@ async def test_it_wraps_and_unwraps(path: Path) -> None:
     provider = keystore.provider(ENVIRONMENT)
     wrapped = await provider.wrap(b"payload", b"context")
     assert await Keystore(path).provider(ENVIRONMENT).unwrap(wrapped, b"context") == b"payload"
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="was altered or moved"):
         await provider.unwrap(wrapped, b"other")
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="was altered or moved"):
         await provider.unwrap(wrapped._replace(data=b""), b"context")
     with pytest.raises(WrongKey):
         await provider.unwrap(wrapped._replace(kek=bytes(16)), b"context")
@@ -216,9 +217,9 @@ def test_a_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.Monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(Exception, match="full") as caught:
+    with pytest.raises(StoreFull, match="full") as caught:
         Keystore(path).add(b"F" * 16)
-    assert caught.value.code == "StoreFull"  # type: ignore[attr-defined]
+    assert caught.value.code == "StoreFull"
     assert path.read_bytes() == before
     assert len(list(path.parent.iterdir())) == 2
 
@@ -305,9 +306,9 @@ def test_the_key_of_a_control_store_is_no_environments(path: Path) -> None:
     assert json.loads(path.read_bytes())["control"] == [(b"C" * 16).hex()]
     assert keystore.keys(ENVIRONMENT)[-1]
     assert keystore.keys(b"C" * 16, Role.CONTROL)[-1]
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="put in each other's place"):
         keystore.keys(ENVIRONMENT, Role.CONTROL)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="put in each other's place"):
         keystore.keys(b"C" * 16)[-1]
 
 

@@ -103,7 +103,7 @@ async def test_a_crash_after_apply_leaves_an_assignment_to_repair(
         elif repair == "reconcile":
             assert await administration.reconcile() == [ENVIRONMENT]
         else:
-            with pytest.raises(Conflict):
+            with pytest.raises(Conflict, match="covers environments"):
                 await administration.delete_policy("one")
         policy = await administration.policies.one("one")
         assert list((await administration.policies.assignments()).values()) == [policy.id]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from customer_keys import Customer, copied_customer
 from key_changes import change, content, fill, migrated, stray
+from refusals import REFUSED_ROW
 from sealflow.storage import Batch, IntegrityError, StoreFull, TamperedHistory
 from sealflow.storage.format.purposes import Kind
 from sealflow.storage.keys.providers.file import disable_key
@@ -100,7 +101,7 @@ async def test_what_was_damaged_is_named_and_stops_nothing_else(
         assert {"a flow": 2, "the key of a run": 1, "a message": 3, "a connection": 2, "a page": 0}[damage] == len(
             stray(place, vault)
         )
-        with pytest.raises((IntegrityError, TamperedHistory)):
+        with pytest.raises((IntegrityError, TamperedHistory), match=REFUSED_ROW):
             await content(vault)
 
 
@@ -113,7 +114,7 @@ async def test_another_fault_ends_the_operation_and_the_next_one_goes_on(
         await change(place, "apply")
         with monkeypatch.context() as patch:
             patch.setattr(vault._definitions, "move", None)
-            with pytest.raises(TypeError):
+            with pytest.raises(TypeError, match="not callable"):
                 await migrated(vault)
         (operation,) = await vault.operations()
         assert (operation.status, operation.error) == (FAILED, "TypeError")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from customer_keys import ENVIRONMENT, customer
-from sealflow.storage import IntegrityError, NotARecord, TamperedHistory
+from sealflow.storage import NotARecord, TamperedHistory
 from sealflow.storage.format.envelope import ScopeKey
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -36,7 +36,7 @@ async def test_what_it_wrote_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
             await vault.put_flow("in the clear", {"v": 2})
         with pytest.raises(TamperedHistory):
             await vault.run(run)
-        with pytest.raises(IntegrityError):
+        with pytest.raises(TamperedHistory, match="record 0: the sealed head was altered"):
             await vault.open_run(run)
     async with place.administration() as administration:
         assert (await administration._store.environment(ENVIRONMENT)).name == ENVIRONMENT

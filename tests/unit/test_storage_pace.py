@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sealflow.storage import StoreNotWritable
+from sealflow.storage import Conflict, StoreNotWritable
 from sealflow.storage.backends.sqlite import SQLiteBackend, pace
 from sealflow.storage.backends.sqlite.pace import MOST_BYTES, PENANCE, QUICK_SECONDS, TRIAL, Pace
 from sealflow.storage.rows import Batch, EnvironmentKeyRow, KeyRow, PageRow, RunRow
@@ -113,6 +113,6 @@ async def test_a_failure_in_the_loop_is_the_stores_and_leaves_nothing(backend: S
         await backend.commit(page(1))
     backend._connection._conn.execute("PRAGMA query_only = OFF")
     await backend.commit(page(1))
-    with pytest.raises(Exception, match="such a row"):
+    with pytest.raises(Conflict, match="such a row"):
         await backend.commit(Batch(pages=[*page(2).pages, *page(1).pages]))
     assert await stored(backend) == [1]

@@ -137,7 +137,7 @@ async def test_no_other_exception_leaves_a_provider(error: Exception) -> None:
 async def test_a_wrap_that_does_not_open_is_not_used() -> None:
     keys = Mirror()
     keys.lies = True
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="does not open to the same again"):
         await keys.wrap(b"payload", CONTEXT)
 
 

@@ -112,7 +112,7 @@ async def test_two_who_set_limits_at_the_same_moment(kept: KeptStore, monkeypatc
             return rows
 
         monkeypatch.setattr(backend, "retentions", overtaken)
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="set by somebody else"):
             await vault.set_retention(kept.flow, Retention(days=3))
         assert await vault.retention(kept.flow) == Retention(days=2)
 

@@ -339,7 +339,7 @@ async def test_an_environments_store_is_no_control_store(tmp_path: Path) -> None
     _write(control, kept)
     _write(environment, kept)
     store = await open_store(tmp_path)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="is not the store of environment a"):
         await store.open_vault("a")
     await store.close()
 

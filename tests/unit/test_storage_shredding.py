@@ -82,7 +82,7 @@ async def test_runs_in_flight_stay_and_so_do_those_whose_parent_is(kept: KeptSto
         child = add_run(vault, kept.flow, b"", ended=True, parent=running)
         await vault.flush()
         for run in (running, child):
-            with pytest.raises(Conflict):
+            with pytest.raises(Conflict, match="has not ended"):
                 await vault.shred_runs([run])
             assert await vault.run_exists(run)
         with pytest.raises(Conflict) as caught:
@@ -97,7 +97,7 @@ async def test_runs_in_flight_stay_and_so_do_those_whose_parent_is(kept: KeptSto
 
 async def test_a_flow_goes_with_all_that_is_its_own(kept: KeptStore) -> None:
     async def shred(vault: Vault) -> None:
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="1 runs of the flow have not ended"):
             await vault.shred_flow(kept.flow)
         assert len(await vault.runs()) == 3  # nothing is gone then
         (await vault.open_run(kept.ids[2])).append([], status=2, ended_ms=12)

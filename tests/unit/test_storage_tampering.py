@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from copied_places import copied
+from refusals import REFUSED_ROW
 from sealflow.storage import (
     IntegrityError,
     Keystore,
@@ -235,7 +236,7 @@ async def test_every_flipped_bit_of_a_trigger_and_a_message_is_refused(place: Pl
             changed = bytearray(original)
             changed[bit // 8] ^= 1 << bit % 8
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE id = 1", (bytes(changed),))
-            with pytest.raises(IntegrityError):
+            with pytest.raises(IntegrityError, match=REFUSED_ROW):
                 await _check_queues(vault, place.flow)
         connection.execute(f"UPDATE {table} SET {column} = ? WHERE id = 1", (original,))
     await _check_queues(vault, place.flow)
@@ -327,7 +328,7 @@ OTHERS: dict[str, str] = {
 async def test_other_changes_are_refused(place: Place, sql: str) -> None:
     """The writer changes other columns and rows. All changes are refused."""
     place.change(sql)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match=REFUSED_ROW):
         await place.read_all()
 
 
@@ -390,7 +391,7 @@ async def test_names_are_not_exchanged(place: Place) -> None:
     place.change(exchange)
     store, vault = await place.open()
     for call in (vault.flow("flow"), vault.put_flow("flow", {"v": 3}), vault.flows(), vault.flow("missing")):
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError, match="says otherwise than its record"):
             await call
     await vault.close()
     await store.close()
@@ -403,7 +404,7 @@ async def test_a_hidden_name_is_not_taken_for_missing(place: Place) -> None:
     place.change("UPDATE flows SET name_index = zeroblob(16)")
     store, vault = await place.open()
     for call in (vault.flow("flow"), vault.put_flow("flow", {"v": 3}), vault.put_flow("new", {"v": 3})):
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError, match="says otherwise than its record"):
             await call
     await vault.close()
     await store.close()
@@ -441,11 +442,11 @@ async def test_environments_are_not_exchanged(place: Place) -> None:
     for number, index in ((one, b"aside"), (two, first), (one, second)):
         connection.execute("UPDATE environments SET name_index = ? WHERE rowid = ?", (index, number))
     for name in ("a", "b", "missing"):
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError, match="says otherwise than its record"):
             await store.environment(name)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="says otherwise than its record"):
         await store.environments()
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="says otherwise than its record"):
         await store.create_environment("c")
     connection.close()
     await store.close()
@@ -501,7 +502,7 @@ async def test_a_version_from_another_life_of_the_store_is_refused(place: Place)
     await store.close()
     # The current version is compared with the flow's own row, run or not.
     place.change("UPDATE versions SET number = 5 WHERE number = 4")
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="names version 4, and there is a later one"):
         await place.read_all()
 
 
@@ -532,7 +533,7 @@ async def test_a_run_whose_version_is_gone(place: Place) -> None:
     store, vault = await place.open()
     with pytest.raises(RecordNotFound):
         await vault.version(FLOW, 1)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="is missing, and a run was started with it"):
         await vault.version(FLOW, 1, digest=b"d" * 32)
     await vault.close()
     await store.close()
@@ -614,7 +615,7 @@ async def test_another_environments_store_is_refused(place: Place) -> None:
     folder = place.folder / "home" / "environments"
     (folder / first.hex() / "store.db").rename(folder / "aside.db")
     (folder / other.id.hex() / "store.db").rename(folder / first.hex() / "store.db")
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="is not the store of environment a"):
         await store.open_vault("a")
     await store.close()
 

@@ -14,6 +14,7 @@ from sealflow.storage import (
     Conflict,
     IntegrityError,
     Keystore,
+    NotARecord,
     NotStorable,
     RecordNotFound,
     Store,
@@ -123,7 +124,7 @@ async def test_a_write_that_continues_something_else_is_refused_before_it_is_que
     vault.set_trigger(flow, 1, due_ms=None, expected=0)
     log = vault.create_run(os.urandom(16), flow, 1, 5, None)
     for expected in (0, 2):
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="was changed since it was read"):
             vault.set_trigger(flow, 2, due_ms=None, expected=expected)
     with pytest.raises(NotStorable):
         vault.set_trigger(flow, object(), due_ms=None, expected=1)
@@ -144,7 +145,7 @@ async def test_a_row_that_was_changed_elsewhere_fails_the_commit_as_a_whole(plac
     await other.flush()
     log = vault.create_run(os.urandom(16), flow, 1, 5, None)
     vault.set_trigger(flow, "ours", due_ms=None, expected=0)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="has such a row already"):
         await vault.flush()
     assert not await vault.run_exists(log.run_id)
     assert await vault.trigger(flow) == TriggerState(flow, None, "theirs", 1)
@@ -264,9 +265,9 @@ async def test_rows_exchanged_between_flows_are_refused(place: Place) -> None:
 
     place.change(exchange)
     for flow in place.flows:
-        with pytest.raises(IntegrityError):
+        with pytest.raises(NotARecord):
             await vault.trigger(flow)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(NotARecord):
         await vault.triggers(due_by_ms=100)
 
 

@@ -210,7 +210,7 @@ async def test_a_run_that_is_not_there(vault: Vault) -> None:
             await call(os.urandom(16))
     with pytest.raises(RecordNotFound):
         await records(vault, os.urandom(16))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="16 bytes"):
         vault.create_run(b"short", FLOW, 1, 5, None)
 
 
