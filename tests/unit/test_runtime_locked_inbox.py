@@ -162,6 +162,18 @@ async def test_no_more_is_taken_in_than_allowed(tmp_path: Path, monkeypatch: pyt
         assert (await world.env.callback(url, body="x" * 5000)).status == 503
 
 
+async def test_the_bytes_that_are_taken_in_are_limited_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with revocable(tmp_path, {"http": Subscriptions()}) as world:
+        urls = [(await waiting(world))[1] for _ in range(4)]
+        await world.lock()
+        monkeypatch.setattr(sealed_inbox, "MOST_BYTES", 5000)
+        bodies = ["x" * 4000, "x" * 2000, "x" * 100, "x" * 1000]
+        statuses = [(await world.env.callback(url, body=body)).status for url, body in zip(urls, bodies, strict=True)]
+        assert statuses == [202, 503, 202, 503]
+
+
 async def test_the_key_is_exchanged_after_each_drain_and_belongs_to_the_customer(tmp_path: Path) -> None:
     async with revocable(tmp_path, {"http": Subscriptions()}) as world:
         run, url = await waiting(world)
@@ -265,7 +277,7 @@ async def test_a_planted_public_key_is_refused(tmp_path: Path) -> None:
         _, url = await waiting(world)
         await world.lock()
         change(world, "UPDATE inbox_keys SET public = ?", InboxKey().public)
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError, match="public key of the inbox was altered"):
             await world.env.callback(url, body=CANARY)
         assert change(world, "SELECT count(*) FROM sealed_inbox") == [(0,)]
         change(world, "DELETE FROM inbox_keys")
