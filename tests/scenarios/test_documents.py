@@ -35,6 +35,8 @@ REFERENCES = [
     *sorted(ROOT.glob("docs/reference/*.md")),
     *sorted(ROOT.glob("docs/why/*.md")),
     *sorted(ROOT.glob("docs/performance*.md")),
+    *sorted(ROOT.glob("docs/architecture/**/*.md")),
+    ROOT / "docs" / "architecture.md",
     ROOT / "docs" / "dependencies.md",
 ]
 PATIENCE = 120.0
@@ -44,6 +46,8 @@ NOTICE = "A new keystore was made:"
 
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+_ANCHOR = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 _MARK = "\x1e"
 _VARYING = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
@@ -200,6 +204,42 @@ def test_the_guide_to_embedding_starts_with_a_program(workshop: Path) -> None:
 def test_links_lead_to_files(path: Path) -> None:
     targets = [target for target in _LINK.findall(path.read_text("utf-8")) if "://" not in target]
     assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them: the second of the same words ends with -1."""
+    found: Counter[str] = Counter()
+    named = set()
+    for heading in _HEADING.findall(_FENCE.sub("", text)):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        anchor = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        named.add(f"{anchor}-{found[anchor]}" if found[anchor] else anchor)
+        found[anchor] += 1
+    return named
+
+
+def dead_anchors(path: Path) -> list[str]:
+    """The links of a document to a heading that is not there."""
+    return [
+        f"{target}#{anchor}"
+        for target, anchor in _ANCHOR.findall(path.read_text("utf-8"))
+        if "://" not in target
+        and (page := path.parent / target if target else path).suffix == ".md"
+        and anchor not in anchors(page.read_text("utf-8"))
+    ]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_headings(path: Path) -> None:
+    assert dead_anchors(path) == []
+
+
+def test_a_link_to_a_heading_that_is_not_there_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A run's `history`, twice\n## Same\n## Same\n```sh\n# not one\n```\n", "utf-8")
+    assert anchors(page.read_text("utf-8")) == {"a-runs-history-twice", "same", "same-1"}
+    (tmp_path / "other.md").write_text("[a](page.md#same) [b](page.md#status) [c](#here)\n# There\n", "utf-8")
+    assert dead_anchors(tmp_path / "other.md") == ["page.md#status", "#here"]
 
 
 def test_every_dependency_has_its_reason() -> None:
