@@ -29,7 +29,7 @@ Edge = tuple[str, str]
 
 _NODE = re.compile(r'^\s*(\w+)\["([\w.]+)"\]$')
 _ARROWS = re.compile(r"^\s*(\w+) --> (\w+(?: & \w+)*)$")
-_MERMAID = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FLOWCHART = re.compile(r"^```mermaid\nflowchart \w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CIRCLE = re.compile(r"^\| `([\w.]+)` \| `([\w.]+)` \| (\d+) \|", re.MULTILINE)
 _ROOM = re.compile(r"^\| `([\w.]+)` \| [^|`\d][^|]* \|$", re.MULTILINE)
 _PATH = re.compile(r"`((?:engine|storage|connectors|tests|docs)/[\w/.-]+)`")
@@ -60,9 +60,9 @@ def imports() -> Counter[Edge]:
 def arrows(page: str) -> dict[str, set[str]]:
     """The rooms that each room of the diagrams has an arrow to. Every line of a diagram must be understood."""
     found: dict[str, set[str]] = {}
-    for diagram in _MERMAID.findall(page):
+    for diagram in _FLOWCHART.findall(page):
         names: dict[str, str] = {}
-        for line in diagram.splitlines()[1:]:
+        for line in diagram.splitlines():
             if node := _NODE.match(line):
                 names[node[1]] = node[2]
                 found.setdefault(node[2], set())

@@ -59,7 +59,7 @@ def modules() -> dict[str, int]:
 
 def lines(tops: tuple[str, ...]) -> dict[str, int]:
     return {
-        str(file.relative_to(ROOT)): len(file.read_text("utf-8").splitlines())
+        str(file.relative_to(ROOT)): file.read_text("utf-8").count("\n")
         for top in tops
         for file in (ROOT / top).rglob("*.py")
     }
