@@ -1,7 +1,7 @@
-"""Connectors: everything that a flow does to the outside goes through one of them.
+"""Connectors: everything that a flow does in the outside world goes through one of them.
 
-`Registry` holds those of an engine; an async function is a connector already. `conformance` is the suite that a
-connector of your own should pass.
+`Registry` holds the connectors of an engine; an async function is a connector too. `conformance` is the suite that your
+own connector should pass.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What a flow means and how it is run."""
+"""Read, check and run flows."""

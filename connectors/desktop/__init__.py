@@ -1,6 +1,6 @@
-"""What desktop flows do outside: one connector for each module of actions, `desktop.file`, `desktop.excel` and so on.
+"""The outside actions of desktop flows: one connector for each module, `desktop.file`, `desktop.excel` and so on.
 
-What an action means is in its module's file; what it may touch is its `Session`'s.
+A module defines what its actions do. `Session` decides what they may access.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Where flows may connect to: addresses, the policy that judges them, and connecting."""
+"""Where flows may connect: addresses, the policy that judges them, and connecting."""

@@ -1,4 +1,4 @@
-"""Cloud flow definitions (Power Automate, Logic Apps): their records, reading them and checking them."""
+"""The language of cloud flows (Power Automate, Logic Apps): read and check definitions."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Desktop flows as they are written: Robin scripts, read, checked and evaluated. How they run is the kernel's."""
+"""The language of desktop flows: read, check and evaluate Robin scripts. The kernel runs them."""

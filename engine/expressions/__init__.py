@@ -1,7 +1,7 @@
-"""The cloud expression language: text to tree, tree to closures, functions by family.
+"""The expression language of cloud flows: parser, compiler to closures, functions by family.
 
-What a name such as `outputs('X')` means is asked of a `Scope` once, when an expression is compiled. Nothing here reads
-a clock, draws randomness or performs I/O: time and chance come from the scope.
+A `Scope` resolves names such as `outputs('X')` when an expression is compiled. Nothing here reads a clock, draws random
+numbers or does I/O: time and randomness come from the scope.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What programs and people use: the embedded API, the command line, replay."""
+"""How programs and people use Sealflow: the embedded API, the command line, replay."""

@@ -1,1 +1,1 @@
-"""Reads and writes the packages that flows come in: solutions, flow packages, Standard projects, ARM templates."""
+"""Read and write packages of flows: solutions, flow packages, Standard projects, ARM templates."""

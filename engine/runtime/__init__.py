@@ -1,1 +1,1 @@
-"""Runs flows: everything that does I/O below the hosts. Each sub-package is one room."""
+"""Run flows: everything that does I/O below the hosts. Each sub-package is a room."""

@@ -1,1 +1,1 @@
-"""The backends: each stores opaque bytes and the published clear columns. None of them can import a cipher."""
+"""The backends. Each one stores opaque bytes and the published clear columns, and imports no cipher."""

@@ -1,1 +1,1 @@
-"""Keys: the keyring, where keys come from, their state, and customers' key stores."""
+"""Keys: the keyring, the service's keystore, the state of keys, and customers' key stores."""

@@ -1,1 +1,1 @@
-"""Work on whole environments: verification, backup, relocation, re-encryption, retention, shredding."""
+"""Work on whole environments: verify, back up, relocate, encrypt again, apply retention, shred."""

@@ -1,1 +1,1 @@
-"""Policies and what administrators do: approvals, the audit, anchors."""
+"""Policies and acts of administrators: approvals, the audit, the ledger, anchors."""

@@ -1,1 +1,1 @@
-"""The stores of one environment, each for one kind of thing, behind the vault."""
+"""The vault, and behind it one store for each kind of object of an environment."""

@@ -1,1 +1,1 @@
-"""The published conformance suites of backends and key providers."""
+"""The published conformance suites for backends and key providers."""

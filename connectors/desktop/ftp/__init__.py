@@ -1,1 +1,1 @@
-"""The FTP module and the servers that it speaks to."""
+"""The FTP module and its protocols."""

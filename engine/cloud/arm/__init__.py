@@ -1,1 +1,1 @@
-"""ARM templates: their workflows, and the values of their template strings."""
+"""ARM templates: their workflows, and the values of their template expressions."""

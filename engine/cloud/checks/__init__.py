@@ -1,4 +1,4 @@
-"""The rules of `sealflow check` for cloud flows: one module for each kind of rule, and `check`, which applies them all.
+"""The rules of `sealflow check` for cloud flows: one module for each kind of rule. `check` applies them all.
 
-There are more than fifteen: each is an entry of one table of rules.
+The folder has more than fifteen modules, because each one is an entry of one table of rules.
 """

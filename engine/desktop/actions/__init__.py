@@ -1,4 +1,4 @@
-"""The pure actions, by id. A module of them is a file beside this one with a table `ACTIONS`, which is added here."""
+"""The pure actions of desktop flows, by id. Each module has a table `ACTIONS`, which is added here."""
 
 from __future__ import annotations
 

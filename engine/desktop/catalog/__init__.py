@@ -1,7 +1,6 @@
-"""The catalogue of the designer's actions: what each is called, takes, gives and can fail with, and where it can run.
+"""The catalogue of the designer's actions: names, inputs, outputs, errors, and where each action can run.
 
-Facts about the language only; what of it is built here is known to whoever runs actions. The tables are read once, at
-the first question.
+The tables describe the language. They do not say which actions Sealflow runs. They are read when they are first used.
 """
 
 from .aliases import ALIASES

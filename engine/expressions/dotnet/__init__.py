@@ -1,7 +1,7 @@
-"""What the language inherits from .NET: moments, date and number patterns, cultures and time zones.
+"""What the language inherits from .NET: date and number formats, cultures and time zones.
 
-Pure functions over plain values; nothing here knows an expression function, a flow or the clock. Everything refuses
-with `FormatError` (`faults`), which the functions word for their users. Import from the files: most flows need few.
+Pure functions of plain values, without knowledge of expressions, flows or the clock. They raise `FormatError`
+(`faults`), and the expression functions word the message. Import single modules: most flows need few of them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The plain functions of the language, one file per family, and the one table of them all.
+"""The functions of the language that need no run: one module for each family, and one table of all functions.
 
-What needs a run (`outputs`, `variables`, ...) is a matter of the scope, not of this folder.
+Functions that need a run (`outputs`, `variables`, ...) belong to the scope.
 """
 
 from __future__ import annotations

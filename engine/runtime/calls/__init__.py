@@ -1,1 +1,1 @@
-"""Calls of actions: to connectors, child flows and built-in operations, simulated or real."""
+"""Make the calls of actions: to connectors, child flows and built-in operations, real or simulated."""

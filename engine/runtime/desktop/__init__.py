@@ -1,1 +1,1 @@
-"""Runs of desktop flows: calls, machine groups, queues, sessions and settings."""
+"""Run desktop flows: calls, machine groups, queues, sessions and settings."""

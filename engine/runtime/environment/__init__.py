@@ -1,1 +1,1 @@
-"""An open environment: its keys, its lock, and what a host does with it."""
+"""An open environment: its settings, opening and closing, and everything that a host can do with it."""

@@ -1,1 +1,1 @@
-"""Flows: read from files and packages, checked, deployed and made into plans."""
+"""Flows: read them from files and packages, check them, deploy them, and turn them into plans."""

@@ -1,1 +1,1 @@
-"""The environment's keys while it is open: watched, dropped at a lock, and what waits meanwhile."""
+"""The keys of an open environment: watch them, drop them at a lock, and keep what arrives meanwhile."""

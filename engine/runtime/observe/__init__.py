@@ -1,1 +1,1 @@
-"""Reading runs: results, reports, traces, lists and bundles."""
+"""Read runs: results, reports, traces, lists and bundles."""

@@ -1,1 +1,1 @@
-"""Runs: started, driven, recovered, evicted and ended."""
+"""Start, drive, recover, evict and end runs."""

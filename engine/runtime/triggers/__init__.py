@@ -1,1 +1,1 @@
-"""Triggers: registered, scheduled and fired."""
+"""Register, schedule and fire triggers."""

@@ -1,1 +1,1 @@
-"""What a worker does beside runs: commands of other processes, polling, time."""
+"""What a worker does apart from runs: commands of other processes, polling, leadership, time."""

@@ -1,1 +1,1 @@
-"""Backups: taken, registered and restored, into the same environment or another one."""
+"""Back up an environment, register backups, and restore them into the same environment or another one."""

@@ -1,1 +1,1 @@
-"""The histories of runs: written, read and verified."""
+"""The histories of runs: write, read and verify them."""

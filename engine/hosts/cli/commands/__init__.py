@@ -1,1 +1,1 @@
-"""The commands, by noun. A command's module is imported only when the command is given."""
+"""The commands, by noun. A command's module is imported when the command is given."""

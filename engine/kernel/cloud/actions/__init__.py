@@ -1,1 +1,1 @@
-"""What the actions of cloud flows evaluate, by kind."""
+"""What the actions of cloud flows evaluate, one module for each kind."""

@@ -1,1 +1,1 @@
-"""From a definition to a plan: everything that depends on the flow's version only."""
+"""From a definition to a plan: everything that depends only on the version of a flow."""
