@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .maintenance.backup.restore_elsewhere import restore_into
     from .maintenance.bundle import export_bundle, open_bundle
     from .maintenance.relocation import Moved, move_environment
+    from .maintenance.repair import Outcome, Recovered
     from .maintenance.reset import Reset, reset_environment
     from .maintenance.retention import Retention
     from .maintenance.shredding import Shredded
@@ -153,10 +154,12 @@ _WHERE: Final = {
     "NotPermitted": ".errors",
     "NotStorable": ".errors",
     "Operation": ".policies.operations",
+    "Outcome": ".maintenance.repair",
     "Page": ".stores.views",
     "Policy": ".policies.policy",
     "PolicyLimit": ".errors",
     "RecordNotFound": ".errors",
+    "Recovered": ".maintenance.repair",
     "Registry": ".maintenance.backup.register",
     "Request": ".policies.approvals",
     "Reset": ".maintenance.reset",
@@ -258,10 +261,12 @@ __all__ = [
     "NotPermitted",
     "NotStorable",
     "Operation",
+    "Outcome",
     "Page",
     "Policy",
     "PolicyLimit",
     "RecordNotFound",
+    "Recovered",
     "Registry",
     "Request",
     "Reset",

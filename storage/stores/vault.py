@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ..errors import StorageError
 from ..format.stored_values import MOST_BYTES
@@ -49,6 +49,9 @@ from .views import (
     Value,
 )
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from ..maintenance.repair import Repairs
 
 T = TypeVar("T")
 
@@ -242,6 +245,13 @@ class Vault(OpenKeys):
         return await self._fresh(
             lambda: self._runs.list(flow_id=flow_id, statuses=statuses, parent=parent, limit=limit, before=before)
         )
+
+    @property
+    def repairs(self) -> Repairs:
+        """Recovers runs whose row does not open, for a process that has the environment for itself."""
+        from ..maintenance.repair import Repairs
+
+        return Repairs(self._backend, self._keyring, self._runs)
 
     async def unfinished(self) -> list[bytes]:
         """The ids of all runs that have not ended, oldest first."""

@@ -46,6 +46,7 @@ FILES: Final = {
     "tests/security/test_snooper.py": "The snooper",
     "tests/security/test_core_files.py": "The snooper",
     "tests/security/test_keystore_file.py": "The database writer",
+    "tests/security/test_repair.py": "The database writer",
 }
 """The attacker of each file. All other files of `tests/security` belong to the maker."""
 

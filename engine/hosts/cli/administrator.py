@@ -56,9 +56,7 @@ class Acting:
         """The engine, and the acts of this administrator on its store. `environment` is the one that is meant, for
         the error where there is no store at all.
         """
-        from ....storage import Actor
         from ...errors import NotFound
-        from ...runtime.environment.administration import actor_name
         from ..embedded import home_folder
 
         if environment is not None and not (home_folder(self.home) / "control.db").exists():
@@ -66,13 +64,20 @@ class Acting:
                 f"There is no store in {home_folder(self.home)} yet, and no environment '{environment}'.",
                 hint=f"Make both: {again(f'env create {shlex.quote(environment)}', home=self.home)}",
             )
+        async with opened(self.home) as engine:
+            yield engine, self.administration(engine)
+
+    def administration(self, engine: Engine) -> Administration:
+        """The acts of this administrator on the store of an engine that is open."""
+        from ....storage import Actor
+        from ...runtime.environment.administration import actor_name
+
         actor = Actor(
             actor_name() if self.name is None else self.name,
             key_administrator=self.role is not RoleChoice.environment_administrator,
             environment_administrator=self.role is not RoleChoice.key_administrator,
         )
-        async with opened(self.home) as engine:
-            yield engine, engine.administration(actor)
+        return engine.administration(actor)
 
     def do(self, act: Callable[[Administration], Awaitable[T]]) -> T:
         """Carries out one act, and gives what comes of it."""

@@ -210,6 +210,11 @@ class Chain:
         return True
 
     @property
+    def last_key(self) -> ScopeKey | None:
+        """The key that sealed the page that was opened last."""
+        return self._key
+
+    @property
     def named(self) -> list[StoredValue]:
         """The large values that are named in the page that was opened last."""
         return self._resolver.named if self.packed[0] != CODEC else []
@@ -280,6 +285,11 @@ class RunReader:
         return self._chain.packed
 
     @property
+    def last_key(self) -> ScopeKey | None:
+        """The key that sealed the page which `pages` gave last."""
+        return self._chain.last_key
+
+    @property
     def named(self) -> list[StoredValue]:
         """The large values that the page names which `pages` gave last."""
         return self._chain.named
@@ -311,7 +321,8 @@ class RunReader:
             if not self._chain.adopt(self._keys):
                 self._chain = Chain(self._keys, self.run_id)
         # The head first: pages are only ever added, so whatever it names is there to be read afterwards.
-        head = self.head = open_head(self._keys.live, row)
+        sealed_by, head = self._open_head(row)
+        self.head = head
         chain = self._chain
         while True:
             rows = await self._backend.pages(self.run_id, chain.seq, _PAGES_A_READ, _BYTES_A_READ)
@@ -322,7 +333,7 @@ class RunReader:
                 before = chain.seq
                 if before >= head.linked > 0 and format_of(page_row.record) != LINKED_FORMAT:
                     raise chain.tampered("the page is of an earlier format than the head says.")
-                if before >= head.seq and self._keys.of(page_row.record, self._keys.live) is None:
+                if before >= head.seq and self._keys.of(page_row.record, sealed_by) is None:
                     # A head is written whenever the key changes.
                     raise chain.tampered("the page was sealed by an earlier key.")
                 try:
@@ -341,6 +352,10 @@ class RunReader:
         self._check(head)
         if chain.seq < head.seq:
             raise chain.tampered(f"the history ends here, but its head says record {head.seq - 1}.")
+
+    def _open_head(self, row: RunRow) -> tuple[ScopeKey, Head]:
+        """The verified head, and the key that sealed it. Raises TamperedHistory."""
+        return self._keys.live, open_head(self._keys.live, row)
 
     def _check(self, head: Head) -> None:
         chain = self._chain

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ... import options
+from ...administrator import Acting, Role, Who
 from ...arguments import write_file
 from ...errors import FAILED, OK, UsageError, of_os_error
 from ...output.progress_line import RedrawnLine
@@ -16,6 +17,7 @@ from ...session import DEFAULT_ENVIRONMENT, opened, wait_for
 
 if TYPE_CHECKING:
     from ......storage import EnvironmentInfo, Verification
+    from .....runtime.environment.repair import Repair
 
 
 def verify(
@@ -38,6 +40,11 @@ def verify(
             "--write-anchor", metavar="FILE", help="Write a new anchor, where all is well.", show_default=False
         ),
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="First recover runs whose row was overwritten from their pages.")
+    ] = False,
+    who: Who = None,
+    role: Role = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
@@ -47,22 +54,36 @@ def verify(
     environment default, or of the only one. Of several environments, one whose key is not given is a problem of its
     own; the others are verified. An anchor, kept away from the store, also finds what was put back to an earlier state
     or removed with its key.
-    With --json: {"ok","checked","problems":[{"run","at","problem"}]}; with --write-anchor also "anchor".
+    --repair needs an environment administrator and is recorded in the audit. No other process may execute the
+    environment meanwhile.
+    With --json: {"ok","checked","problems":[{"run","at","problem"}]}; with --write-anchor also "anchor", with --repair
+    also "repaired":[RUN] and "refused":[{"run","reason"}].
     """
     if run and write_anchor:
         raise UsageError("An anchor is of a whole environment: leave --run out.")
+    if repair and (anchor or write_anchor):
+        raise UsageError(
+            "--repair cannot be used with --anchor or --write-anchor. Repair first, then compare or write the anchor."
+        )
+    if (who or role) and not repair:
+        raise UsageError("--as and --role are only for --repair.")
     given = _read(anchor) if anchor is not None else None
     progress = RedrawnLine()
     try:
-        one = bool(run or anchor or write_anchor)
-        found = wait_for(_verify(home, environment, one, _run_id(run), given, write_anchor is not None, progress))
+        one = bool(run or anchor or write_anchor or repair)
+        acting = Acting(home, who, role) if repair else None
+        found, repairs = wait_for(
+            _verify(home, environment, one, _run_id(run), given, write_anchor is not None, acting, progress)
+        )
     finally:
         progress.end()
     problems = [problem for name, result in found for problem in _problems(name, result)]
     ok = all(result.ok for _, result in found)
     if write_anchor is not None and (made := found[0][1].anchor) is not None:
         write_file(write_anchor, made, secret=False)
-    _tell(ok, sum(result.checked for _, result in found), problems, write_anchor if ok else None, json)
+    if repairs is not None and not json:
+        _tell_repairs(repairs)
+    _tell(ok, sum(result.checked for _, result in found), problems, write_anchor if ok else None, repairs, json)
     return OK if ok else FAILED
 
 
@@ -73,8 +94,9 @@ async def _verify(
     run_id: bytes | None,
     anchor: bytes | None,
     new_anchor: bool,
+    acting: Acting | None,
     line: RedrawnLine,
-) -> list[tuple[str, Verification]]:
+) -> tuple[list[tuple[str, Verification]], Repair | None]:
     from ......storage import (
         EnvironmentLocked,
         IntegrityError,
@@ -93,11 +115,17 @@ async def _verify(
     async with opened(home) as engine:
         if environment is None and one:
             environment = _which(await engine.environments(), anchor)
+        repairs = None
+        if acting is not None and environment is not None:
+            from .....runtime.environment.repair import repair_environment
+
+            administration = acting.administration(engine)
+            repairs = await repair_environment(administration, environment, run_id=run_id, progress=line.show)
         if environment is not None:
             result = await verify_environment(
                 engine.store, environment, run_id=run_id, anchor=anchor, new_anchor=new_anchor, progress=progress
             )
-            return [("", result)]
+            return [("", result)], repairs
         control = await verify_control(engine.store, progress=progress)
         found = [("control store", control)]
         try:
@@ -105,7 +133,7 @@ async def _verify(
         except IntegrityError as error:  # it is told already which of them is damaged
             if control.ok:
                 control.findings.append(Finding(None, "environments", error.message))
-            return found
+            return found, None
         for info in environments:
             try:
                 result = await verify_environment(engine.store, info.name, progress=progress)
@@ -114,7 +142,7 @@ async def _verify(
                 problem = f"It was not verified. {error.message} ({error.code})"
                 result = Verification(findings=[Finding(None, "environment", problem)])
             found.append((info.name, result))
-        return found
+        return found, None
 
 
 def _which(environments: list[EnvironmentInfo], anchor: bytes | None) -> str:
@@ -152,9 +180,33 @@ def _problems(name: str, result: Verification) -> list[dict[str, Any]]:
     ]
 
 
-def _tell(ok: bool, checked: int, problems: list[dict[str, Any]], anchor: str | None, json: bool) -> None:
+def _tell_repairs(repairs: Repair) -> None:
+    from .....runtime.runs.start import run_name
+
+    for run_id in repairs.repaired:
+        say(f"repaired  run {run_name(run_id)}: its head and summary were sealed again from its pages")
+    for run_id, reason in repairs.refused:
+        say(f"not repaired  run {run_name(run_id)}: {one_line(reason)}")
+
+
+def _tell(
+    ok: bool,
+    checked: int,
+    problems: list[dict[str, Any]],
+    anchor: str | None,
+    repairs: Repair | None,
+    json: bool,
+) -> None:
     if json:
-        say_json({"ok": ok, "checked": checked, "problems": problems, **({"anchor": anchor} if anchor else {})})
+        from .....runtime.runs.start import run_name
+
+        told: dict[str, Any] = {"ok": ok, "checked": checked, "problems": problems}
+        if anchor:
+            told["anchor"] = anchor
+        if repairs is not None:
+            told["repaired"] = [run_name(run_id) for run_id in repairs.repaired]
+            told["refused"] = [{"run": run_name(run_id), "reason": reason} for run_id, reason in repairs.refused]
+        say_json(told)
         return
     for each in problems:
         run = f"run {each['run']}, " if each["run"] else ""
