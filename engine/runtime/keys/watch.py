@@ -27,7 +27,7 @@ log = logging.getLogger("sealflow")
 BREATH: Final = 0.05
 """Seconds between two questions, however late the second is."""
 
-EARLY: Final = 0.3
+EARLY: Final = 0.6
 """Seconds by which the key is asked for before the policy's probe time is over: what an answer may take."""
 
 SWEEP: Final = 3600.0

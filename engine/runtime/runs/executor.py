@@ -360,6 +360,7 @@ class Executor:
         if missed or told:
             self._hint_task(self._wake_up(run.log.run_id, missed))
         self.claims.made_room()
+        COLLECTING.left()
 
     async def _wake_up(self, run_id: bytes, missed: list[Record]) -> None:
         try:
@@ -376,6 +377,7 @@ class Executor:
         self.live.pop(run.log.run_id, None)
         self.claims.forget(run.log.run_id)
         self.claims.made_room()
+        COLLECTING.left()
         self.queue.left(run)
         self.admission.leave(run)
         if run.failure is not None:
