@@ -57,6 +57,24 @@ class WorkerConformance:
             assert await backend.join()
             assert sorted(await backend.claim(10, 0)) == sorted([early, late, event])
 
+    async def test_a_run_falls_asleep_with_the_commit_that_changes_its_key(self, open_backend: OpenBackend) -> None:
+        run = os.urandom(16)
+        async with initialised(open_backend) as backend:
+            assert await backend.join()
+            await backend.commit(Batch(owned={run: 1}, keys=[key_row(run)], runs=[run_row(run)]))
+            await backend.commit(
+                Batch(
+                    owned={run: 1},
+                    run_updates=[RunUpdate(run, 1, None, 2, b"head", 1, None)],
+                    run_domains=[(run, 2)],
+                    waits=[WaitRow(run, 50, True)],
+                )
+            )
+            row = await backend.run(run)
+            assert row is not None
+            assert (row.domain, row.head_version) == (2, 2)
+            assert await backend.claim(10, 50) == [run]
+
     async def test_what_a_run_is_told_while_it_goes_on_is_not_slept_over(self, open_backend: OpenBackend) -> None:
         run = os.urandom(16)
         async with initialised(open_backend) as backend:

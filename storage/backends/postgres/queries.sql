@@ -441,8 +441,9 @@ UPDATE chunks SET number = -number FROM large_values AS whole WHERE chunks.value
 DELETE FROM snapshots WHERE run = (SELECT id FROM runs WHERE run_id = $1)
 
 -- name: run_domains
+-- Of a run that is this worker's, or was given back with the same commit.
 UPDATE runs SET domain = $2
-WHERE run_id = $1 AND (ended_ms IS NOT NULL OR owner_of($3) IS NULL OR worker = $3)
+WHERE run_id = $1 AND (ended_ms IS NOT NULL OR worker IS NULL OR owner_of($3) IS NULL OR worker = $3)
 
 -- name: retired_environment_keys
 DELETE FROM environment_keys WHERE domain = $1 AND version = $2
