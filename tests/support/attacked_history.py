@@ -11,9 +11,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from attacked_store import AttackedControl, AttackedStore
+from chaos_observer import another_database
 from customer_keys import ENVIRONMENT, Customer, customer
 from random_attack import COORDINATION, Moment, Tables
-from sealflow.storage import RecordNotFound, Retention, StorageError, Store, Vault
+from sealflow.storage import (
+    RecordNotFound,
+    Retention,
+    StorageError,
+    Store,
+    Vault,
+    create_backup,
+    move_environment,
+    restore_backup,
+)
 from sealflow.storage.keys.key_state import KeyState
 from sealflow.storage.keys.provider_calls import CALLS
 from sealflow.storage.policies.administration import Actor, Administration
@@ -235,8 +245,10 @@ def _ids(found: Any) -> tuple[bytes, ...]:
 
 
 async def honest_history(folder: Path, url: str | None = None, *, every: int = 1) -> History:
-    """One with everything in it: deployments, runs, callbacks, triggers, a policy, a swap, rotations, a migration,
-    locks, permissions, approvals, deletions. `every` 4 keeps each fourth moment, and the last one.
+    """One with everything in it: deployments, runs, callbacks, triggers, a policy, a swap, rotations, migrations,
+    locks, a backup that is put back, a move (PostgreSQL), permissions, approvals, deletions.
+
+    `every` 4 keeps each fourth moment, and the last one.
     """
     keys = await customer(folder, url)
     environment = SteadyStore(keys, url)
@@ -264,8 +276,9 @@ class _Builder:
         return [
             self._deploy, self._run, self._deploy_again, self._allow, self._apply, self._run, self._go_on,
             self._deploy_customers, self._rotate, self._lock, self._unlock, self._allow_less, self._data_keys,
-            self._migrate, self._swap, self._shred, self._go_on, self._deploy_again, self._callbacks, self._drain,
-            self._remove, self._approve, self._approved, self._end, self._lock,
+            self._migrate, self._swap, self._migrate_in_full, self._run, self._shred, self._go_on, self._back_up,
+            self._run, self._restore, self._deploy_again, self._callbacks, self._drain, self._move, self._remove,
+            self._approve, self._approved, self._end, self._lock,
         ]  # fmt: skip
 
     async def _administer(self, act: Callable[[Administration], Awaitable[object]], who: str = "ada") -> None:
@@ -363,6 +376,33 @@ class _Builder:
             await vault.try_become_executor()
             await vault.begin_migration(full=False)
             await vault.migrate()
+
+    async def _migrate_in_full(self) -> None:
+        """Histories are sealed anew. It would wait for runs in flight: these end first."""
+        async with self._keys.vault() as vault:
+            await vault.try_become_executor()
+            for run_id in self._going_on:
+                log = await vault.open_run(run_id)
+                log.append([[log.seq, "end"]], status=2, ended_ms=12)
+            self._going_on.clear()
+            await vault.flush()
+            await vault.begin_migration(full=True)
+            await vault.migrate()
+
+    async def _back_up(self) -> None:
+        file = self._keys.folder / "backup"
+        await self._administer(lambda acts: create_backup(acts, ENVIRONMENT, file, expires_days=None))
+
+    async def _restore(self) -> None:
+        await self._administer(lambda acts: restore_backup(acts, self._keys.folder / "backup"))
+
+    async def _move(self) -> None:
+        """To another database of the server and back; a file stays where it is."""
+        url = self._history.environment.url
+        if url is None:
+            return
+        for place in (await another_database(url), url):
+            await self._administer(lambda acts: move_environment(acts, ENVIRONMENT, place))  # noqa: B023 (called at once)
 
     async def _approve(self) -> None:
         async with self._keys.administration() as ada:

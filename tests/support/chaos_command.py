@@ -19,8 +19,12 @@ from chaos_harness import Chaos, Plan, Report
 from chaos_keys import BACKUP, MIGRATE, MOVE, ROTATE
 from postgres_server import PostgresServer
 
+PATIENCE = 300.0
+"""Seconds that the end may take, and a move on the way."""
 MOST_TOLD = 20
 """How many problems are printed."""
+WORKS = (ROTATE, BACKUP, MIGRATE, ROTATE, BACKUP, MIGRATE, MOVE)
+"""In turn. A move is rarer: it stops everybody."""
 RESTARTS = 25
 """The database server is killed after so many lives."""
 
@@ -45,7 +49,7 @@ def main() -> int:
         parser.error("an environment in SQLite has one executor; --workers is for --store postgres")
     plan = Plan(
         given.kills, given.seed, given.runs, given.workers, RESTARTS if given.store == "postgres" else 0,
-        stops=given.stops, works=(ROTATE, BACKUP, MIGRATE, MOVE) if given.key_work else (),
+        stops=given.stops, patience=PATIENCE, works=WORKS if given.key_work else (),
     )  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix="sealflow-chaos-"))
     with ExitStack() as stack:

@@ -16,8 +16,9 @@ from sealflow.storage import StorageError, verify_environment
 
 T = TypeVar("T")
 
-ATTEMPTS: Final = 200
-PAUSE: Final = 0.1
+ATTEMPTS: Final = 600
+"""A move verifies everything twice, which takes a minute where there is much."""
+PAUSE: Final = 0.25
 OTHER: Final = "chaos_other"
 """The second database, to which the environment is moved and back."""
 
