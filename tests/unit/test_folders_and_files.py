@@ -31,12 +31,12 @@ DATA: Final = {"engine/expressions/dotnet/culture_data_europe.py"}
 
 LONG_FILES: Final = {
     "engine/runtime/environment/environment.py": 517,
-    "engine/runtime/runs/executor.py": 547,
+    "engine/runtime/runs/executor.py": 549,
     "engine/runtime/runs/live_run.py": 630,
     "engine/values.py": 532,
     "storage/format/envelope.py": 536,
     "storage/rows.py": 524,
-    "storage/stores/vault.py": 522,
+    "storage/stores/vault.py": 532,
     "tests/acceptance/test_bad_input.py": 543,
     "tests/security/test_egress.py": 567,
     "tests/unit/test_runtime_runs.py": 747,
