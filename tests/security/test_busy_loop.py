@@ -148,6 +148,24 @@ async def test_what_is_computed_after_the_bound_is_not_written(tmp_path: Path, d
         assert vault.commits == written
 
 
+async def test_a_process_closes_while_a_commit_waits_for_the_key(tmp_path: Path) -> None:
+    """The owner revokes the key, and the process closes while a result waits for the second answer of the key store.
+    The process ends, and the result is not written.
+    """
+    service = Service()
+    async with revocable(tmp_path, {"http": service}) as world:
+        await _begun(world, service)
+        vault = world.env._access.vault
+        await vault.flush()
+        written = vault.commits
+        world.disable()
+        world.clock.at += PROBE + 2.1
+        service.answer.set()
+        while not world.env._watch.denied:
+            await asyncio.sleep(0)
+    assert vault.commits == written
+
+
 async def test_a_loop_that_answers_is_not_asked_twice(tmp_path: Path) -> None:
     """No attack: while the event loop is not busy, the guard does not contact the key store, which would double its
     load.

@@ -13,6 +13,7 @@ import sealflow
 from revocable import GRACE, NAME, PROBE, HandClock, Revocable, revocable
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel import Plan, State
+from sealflow.engine.runtime.runs import executor as executor_module
 from sealflow.engine.runtime.runs.live_run import LiveRun
 from sealflow.storage import EnvironmentLocked, EnvironmentSuspended, StoreClosed
 from sealflow.storage.format.envelope import EnvironmentKey, ScopeKey
@@ -420,3 +421,16 @@ async def test_a_worker_deletes_what_was_locked_for_longer_than_its_policy_allow
 
 def _uri(world: Revocable) -> str:
     return f"file:{world.keys}#main"
+
+
+async def test_the_inbox_of_a_closed_store_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(executor_module, "INBOX_PERIOD", 0)
+    service = Service()
+    async with revocable(tmp_path, {"http": service}) as world:
+        await begun(world, service)
+        await world.env._access.vault.drop_keys()
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert [each.message for each in caplog.records if "inbox" in each.message] == []

@@ -51,7 +51,7 @@ class KeyWatch:
         self._clock = opening.clock
         self._health = Health()
         self._due = self._probe = self._grace = inf
-        self._locked = self._gone = False
+        self._locked = self._gone = self._closed = False
         self._sweep = self._clock.now()
         # One change at a time.
         self._turn = asyncio.Lock()
@@ -76,8 +76,8 @@ class KeyWatch:
             GUARDS.add(self.guard)
 
     async def close(self) -> None:
-        """Watch no more."""
-        self._due = inf
+        """Stop the watch. Commits that wait for the key are refused."""
+        self._closed = True
         await GUARDS.remove(self.guard)
         tasks = list(self._tasks)
         for task in tasks:
@@ -284,12 +284,19 @@ class KeyWatch:
 
     async def _answered(self) -> None:
         while not self._dropping.is_set():
+            self._need_watch()
             if self._asking is None or self._asking.done():
                 self._asking = self._spawn(self._quietly(self.ask))
             await self._unless_dropped(self._asking)
+            self._need_watch()  # a close cancels the question
             if self._health.denied is None:
                 return
             await self._unless_dropped(self._spawn(self._clock.sleep_until(self._due)))
+
+    def _need_watch(self) -> None:
+        """Refuse a commit that waits for an answer, once nothing asks for the key any more."""
+        if self._closed:
+            raise self._opening.suspended(Answer.UNAVAILABLE)
 
     async def _unless_dropped(self, task: asyncio.Task[None]) -> None:
         dropping = self._spawn(self._until_dropped())

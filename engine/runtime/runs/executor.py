@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from ....storage import StorageError, ValueTooLarge, Vault, pack_record
+from ....storage import StorageError, StoreClosed, ValueTooLarge, Vault, pack_record
 from ...errors import SealflowError
 from ...kernel import History, Invoke, Plan, Record
 from ...kernel.cloud.triggers.trigger import concurrency_of
@@ -404,6 +404,8 @@ class Executor:
                 await self.claims.look()
                 await self.look_after()
                 await self.take_inbox()
+            except StoreClosed:
+                return
             except Exception as error:
                 log.warning("the inbox could not be read: %s", type(error).__name__)
             with suppress(TimeoutError):
