@@ -116,6 +116,16 @@ def test_the_oracle_notices_a_repeated_action() -> None:
             ],
             0,
         ),
+        (
+            [
+                effect("/id"),
+                {"what": "lost", "life": 1, "stopped": True},
+                effect("/work", life=2),
+                {"what": "reopened", "life": 1},  # the environment was moved meanwhile: it has claimed the run anew
+                effect("/work"),
+            ],
+            0,
+        ),
     ],
 )
 def test_the_oracle_notices_a_late_call_of_a_stopped_process(told: list[dict[str, object]], late: int) -> None:

@@ -213,6 +213,8 @@ def late_calls(memory: Memory) -> list[str]:
                 stopped[life] = {}
             else:
                 stopped.pop(life, None)
+        elif line["what"] == "reopened":
+            stopped.pop(life, None)
         elif line["what"] == "effect":
             named = (line["inputs"]["n"], line["path"])
             if life in lost and index >= memory.finished.get(named, len(memory.told)):

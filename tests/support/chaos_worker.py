@@ -124,7 +124,9 @@ class Countdown:
 
 
 class Losses(logging.Handler):
-    """Tells when this process was taken for dead: what it had was taken over, and may be done twice then."""
+    """Tells when this process was taken for dead: what it had was taken over, and may be done twice then; and when it
+    has the environment open again, after a move: what it does from then on, it has claimed anew.
+    """
 
     def __init__(self, told: Teller) -> None:
         super().__init__(logging.WARNING)
@@ -134,6 +136,8 @@ class Losses(logging.Handler):
         message = record.getMessage()
         if "taken over" in message or "ExecutorLost" in message:
             self._told.tell("lost")
+        elif "is open again" in message:
+            self._told.tell("reopened")
 
 
 class Outside:
