@@ -349,6 +349,12 @@ class Executor:
         self.queue.left(run)
         self.claims.look_soon()
 
+    def retry(self, run: LiveRun, error: Exception) -> None:
+        """What was queued of the run is not written: bring it back from what is durable."""
+        self.put_aside(run)
+        self.queue.left(run)
+        self._hint_task(self.claims.later(run.log.run_id, error))
+
     def fell_asleep(self, run: LiveRun, missed: list[Record], *, told: bool) -> None:
         """The run is durable as one that sleeps: it leaves memory. It comes back at once with the events that it
         missed, or where it was told something meanwhile.

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ....storage import (
+    Conflict,
     EnvironmentLocked,
     IntegrityError,
     NotStorable,
@@ -373,6 +374,9 @@ class LiveRun:
             return
         if isinstance(error, RunNotOwned):
             self.executor.lost(self)
+            return
+        if isinstance(error, Conflict) and self.executor.claims.active and self.log.durable_seq > 1:
+            self.executor.retry(self, error)  # a row of something else was in the way of the commit they shared
             return
         if isinstance(error, IntegrityError) and self.executor.vault.workers.shared and not self._doubted:
             # What an owner reads of a run that is another worker's by now fits nothing: that is no tampering.
