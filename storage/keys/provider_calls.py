@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
-from ..errors import StorageError
+from ..errors import StorageError, StoreNotWritable
 from ..port import KeyFacts, KeyProvider, Wrapped
 
 log = logging.getLogger("sealflow")
@@ -111,6 +111,8 @@ class KeyCalls:
         for kind, code, detail in due:
             try:
                 await self._record(self.actor, kind, code, detail)
+            except StoreNotWritable as error:
+                log.info("calls of a key store are not on record: %s", error.message)
             except StorageError as error:
                 log.error("calls of a key store could not be put on record: %s", error.code)
         if self._service is not None:

@@ -49,6 +49,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     `read_only` is for a second connection beside one that was opened before: it writes nothing.
     """
     with mapped(path):
+        if is_read_only(path):
+            return _connect_read_only(path)
         if not read_only:
             _create(path)
         connection = sqlite3.connect(
@@ -70,6 +72,46 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
                 raise StoreCorrupt(f"The schema of {path} is damaged.") from error
             raise
         return connection
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether the file is there, on a file system that is mounted read-only. Where only this user may not write, others
+    may, and a connection without locks would read what they change.
+    """
+    if not hasattr(os, "statvfs"):
+        return False
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that takes no lock and writes no file. Nobody can write the store either."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreNotWritable(
+            f"The store {path} is read-only, and its write-ahead log was not applied.",
+            hint="Copy the whole home folder to a writable place and use the copy with --home.",
+        )
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro&immutable=1",
+        uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512,
+    )  # fmt: skip
+    connection.text_factory = bytes
+    try:
+        for setting in ("PRAGMA trusted_schema = OFF", "PRAGMA temp_store = MEMORY", "PRAGMA query_only = ON"):
+            connection.execute(setting).close()
+        if _version(connection) != migrations()[-1][0]:
+            raise StoreNotWritable(
+                f"The store {path} is read-only, and has another schema than this version of Sealflow.",
+                hint="Open it once where it can be written, so that its schema is brought up to date.",
+            )
+        _check_schema(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _create(path: Path) -> None:
