@@ -31,8 +31,8 @@ DATA: Final = {"engine/expressions/dotnet/culture_data_europe.py"}
 
 LONG_FILES: Final = {
     "engine/runtime/environment/environment.py": 517,
-    "engine/runtime/runs/executor.py": 551,
-    "engine/runtime/runs/live_run.py": 630,
+    "engine/runtime/runs/executor.py": 557,
+    "engine/runtime/runs/live_run.py": 634,
     "engine/values.py": 532,
     "storage/format/envelope.py": 536,
     "storage/rows.py": 524,
