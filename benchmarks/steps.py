@@ -35,6 +35,7 @@ from typing import Any
 import sealflow
 from limits import cpu_of
 from memory import megabytes
+from sealflow.engine.kernel.contract.records import NAMED, NAMING
 from work import (
     ENVIRONMENT,
     STORES,
@@ -101,6 +102,7 @@ async def storage_alone(env: sealflow.Environment) -> Lane:
     async def flow(number: int) -> None:
         log = vault.create_run(os.urandom(16), info.flow_id, info.version, info.started_ms, info.summary)
         log.zips = True
+        log.name_values(NAMING, NAMED)
         for records in pages:
             await durable(partial(log.append, records))
         end = partial(log.append, last, status=info.status, ended_ms=info.ended_ms, summary=info.summary, head=True)

@@ -1,5 +1,7 @@
-"""References within a run's history: a value that an earlier record holds is named there and not stored again. For runs
-whose pages may not be compressed (`zipping`), which takes as long and does more.
+"""References within a run's history: a record that repeats a value of an earlier record stores a reference to it.
+
+References cost less than compression, and runs with secured data may have them too: the length of a page tells nothing
+about what a value has in common with another one.
 
 A page of codec 2 is a list of packed records. In one of them, extension 6 stands for a value: how many records back,
 the way to it within that record, and a digest of that record as it is packed. It never says "evaluate it again", and
@@ -148,13 +150,14 @@ class Referrer:
         if self._left < 0:
             return None
         if not stored.mark:
-            stored.mark = mark(stored.data)
+            stored.mark = digest(stored.data)[:MARK_BYTES]
         return reference(self._seq - stored.seq, path, stored.mark)
 
     # --- learning
 
     def _learn(self, value: Any, place: int, data: bytes) -> None:
-        if not value or value.__class__ not in _HOLDERS or id(value) in self._known:
+        known = self._known
+        if not value or value.__class__ not in _HOLDERS or id(value) in known:
             return
         stored = _Stored(self._seq, data, self._end, self._call)
         self._learn_value(value, (place,), stored)
@@ -173,17 +176,23 @@ class Referrer:
         values.append(name)
         if value.__class__ is not dict or len(value) > _WIDE:
             return
-        for key, member in value.items():
-            kind = member.__class__
-            if kind is dict or kind is list or kind is str:
-                size, name = len(member), id(member)
-                if not size or (kind is str and size < _LONG) or name in known:  # what was referred to is known
+        inner = [(value, path)]
+        for holder, way in inner:
+            for key, member in holder.items():
+                kind = member.__class__
+                if kind is str:
+                    if len(member) < _LONG:
+                        continue
+                elif (kind is not dict and kind is not list) or not member:
                     continue
-                if kind is dict and size <= _WIDE and len(path) < _DEPTH:
-                    self._learn_value(member, (*path, key), stored)
-                else:
-                    known[name] = (member, (*path, key), stored)
-                    values.append(name)
+                name = id(member)
+                if name in known:
+                    continue
+                to_member = (*way, key)
+                known[name] = (member, to_member, stored)
+                values.append(name)
+                if kind is dict and len(member) <= _WIDE and len(to_member) <= _DEPTH:
+                    inner.append((member, to_member))
 
 
 _HOLDERS: Final[frozenset[Any]] = frozenset({dict, list, str})

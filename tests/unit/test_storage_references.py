@@ -16,7 +16,7 @@ from sealflow.engine.cloud import parse
 from sealflow.engine.kernel import build
 from sealflow.storage import Keystore, NotARecord, NotStorable, RunLog, Store, TamperedHistory, Vault
 from sealflow.storage.format.codec import pack, pack_pages
-from sealflow.storage.format.compression import unzipped
+from sealflow.storage.format.compression import LEAST, unzipped
 from sealflow.storage.format.envelope import REFERRING, ZIPPED, codec_of
 from sealflow.storage.format.marks import Mark
 from sealflow.storage.format.references import SPAN, Missing, Referrer, Resolver
@@ -216,17 +216,17 @@ async def test_a_reader_that_begins_too_late_says_so(vault: Vault) -> None:
 
 async def test_pages_are_compressed_where_that_pays_and_is_asked_for(vault: Vault) -> None:
     log = await begun(vault)
-    whole = log.append(records(1))
+    whole = log.append(records(4))
     log.zips = True
-    zipped, short = log.append(records(1)), log.append([[1, 3, "short"]])
-    noise = log.append([[1, 3, random.Random(1).randbytes(2_000)]])
+    zipped, short = log.append(records(4)), log.append([[1, 3, "a" * (LEAST - 100)]])
+    noise = log.append([[1, 3, random.Random(1).randbytes(LEAST)]])
     assert zipped < whole / 2
-    assert short < 100
-    assert noise > 2_000
+    assert short > LEAST - 100
+    assert noise > LEAST
     await vault.flush()
     rows = await vault._backend.pages(RUN, 1, 10, 1 << 20)
     assert [codec_of(row.record) for row in rows] == [REFERRING, ZIPPED, REFERRING, REFERRING]
-    assert (await history(vault))[:3] == [*records(1), *records(1), [1, 3, "short"]]
+    assert (await history(vault))[:8] == [*records(4), *records(4)]
 
 
 @pytest.mark.parametrize("given", [b"", b"no frame", zstandard.ZstdCompressor(write_content_size=False).compress(b"x")])

@@ -129,8 +129,7 @@ class LiveRun:
             self._timers.sleep_virtually(self.expires, self._expiry(self.expires))
         log.on_error = self._broken
         log.zips = not plan.secretive
-        if plan.secretive:
-            log.name_values(event.NAMING, event.NAMED)
+        log.name_values(event.NAMING, event.NAMED)
 
     @property
     def id(self) -> str:
