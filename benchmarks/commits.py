@@ -21,8 +21,8 @@ from pathlib import Path
 
 from sealflow.storage import Backend, Batch
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.rows import Guard
-from sealflow.storage.testing.backends import first_batch, page_row, run_row
+from sealflow.storage.port import Guard, RunChanges
+from sealflow.storage.testing.rows import first_batch, page_row, run_row
 from work import postgres_server
 
 SIZES = (1, 10, 100)
@@ -48,9 +48,9 @@ async def opened(store: str, folder: Path) -> AsyncIterator[Backend]:
 async def measure(backend: Backend, size: int, pages: int, first: int) -> dict[str, float]:
     """Commits of `size` pages each, to runs that are made here; their pages begin with number `first`."""
     runs = [os.urandom(16) for _ in range(size)]
-    await backend.commit(Batch(runs=[run_row(run) for run in runs]))
+    await backend.commit(Batch(runs=RunChanges(inserts=[run_row(run) for run in runs])))
     batches = [
-        Batch(guard=Guard(0), pages=[page_row(run, number, PAGE) for run in runs])
+        Batch(guard=Guard(0), runs=RunChanges(pages=[page_row(run, number, PAGE) for run in runs]))
         for number in range(first, first + pages // size)
     ]
     cpu, start = time.process_time(), time.perf_counter()
@@ -70,7 +70,7 @@ async def main(store: str, pages: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         async with opened(store, Path(folder)) as backend:
             await backend.commit(first_batch())
-            assert await backend.try_become_executor()
+            assert await backend.workers.try_become_executor()
             await measure(backend, 1, 50, 1)  # so that everything is prepared
             sizes = {str(size): await measure(backend, size, pages if size > 1 else pages // 5, 1) for size in SIZES}
     return {"bench": "commits", "store": store, **sizes}

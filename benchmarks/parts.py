@@ -39,7 +39,7 @@ from sealflow.storage.format.compression import zipped
 from sealflow.storage.format.envelope import FIRST_LINK, ZIPPED, ScopeKey
 from sealflow.storage.format.purposes import Kind, Purpose
 from sealflow.storage.format.references import Referrer
-from sealflow.storage.rows import Batch, EnvironmentKeyRow, KeyRow, PageRow, RunRow, RunUpdate
+from sealflow.storage.port import Batch, EnvironmentKeyRow, KeyChanges, KeyRow, PageRow, RunChanges, RunRow, RunUpdate
 from work import Service, in_a_row, payloads
 
 AT = 17_600_000_000_000_000
@@ -149,18 +149,24 @@ def of_pages(tries: int) -> dict[str, float]:
 async def of_sqlite(folder: Path, tries: int) -> dict[str, float]:
     backend = await SQLiteBackend.open(folder / "store.db")
     wrapped = EnvironmentKeyRow(1, 1, b"k" * 16, b"k" * 32, b"w" * 60, 0, b"m" * 32, None, 1)
-    await backend.commit(Batch(identity=ENVIRONMENT, environment_keys=[wrapped]))
+    await backend.commit(Batch(identity=ENVIRONMENT, keys=KeyChanges(environment_keys=[wrapped])))
     connection = backend._connection._conn
     found: dict[str, list[float]] = {"store": [], "run_start": [], "run_end": []}
     for _ in range(tries):
         runs = [os.urandom(16) for _ in range(ROWS)]
         batches = {
             "run_start": Batch(
-                keys=[KeyRow(1, run, 1, 1, 1, b"k" * 32, b"w" * 60) for run in runs],
-                runs=[RunRow(run, b"f" * 16, 1, 1, 0, 1, None, None, 1, b"h" * 173, 1, b"s" * 92) for run in runs],
+                keys=KeyChanges(inserts=[KeyRow(1, run, 1, 1, 1, b"k" * 32, b"w" * 60) for run in runs]),
+                runs=RunChanges(
+                    inserts=[
+                        RunRow(run, b"f" * 16, 1, 1, 0, 1, None, None, 1, b"h" * 173, 1, b"s" * 92) for run in runs
+                    ]
+                ),
             ),
-            "store": Batch(pages=[PageRow(run, 1, b"l" * 32, os.urandom(800)) for run in runs]),
-            "run_end": Batch(run_updates=[RunUpdate(run, 2, 9, 2, b"h" * 178, 2, b"s" * 92) for run in runs]),
+            "store": Batch(runs=RunChanges(pages=[PageRow(run, 1, b"l" * 32, os.urandom(800)) for run in runs])),
+            "run_end": Batch(
+                runs=RunChanges(updates=[RunUpdate(run, 2, 9, 2, b"h" * 178, 2, b"s" * 92) for run in runs])
+            ),
         }
         for name, batch in batches.items():
             began = time.thread_time()

@@ -27,10 +27,10 @@ from typing import Any
 
 import sealflow
 from sealflow.storage import Keystore, Store, Vault
+from sealflow.storage.administration.administration import Actor, Administration
 from sealflow.storage.format.envelope import FIRST_LINK, ScopeKey, random_key
 from sealflow.storage.keys.providers import provider_for
 from sealflow.storage.keys.providers.file import add_version, create_key, uri_of
-from sealflow.storage.policies.administration import Actor, Administration
 from sealflow.storage.port import KeyFacts, KeyProvider, Wrapped
 
 ENVIRONMENT = "bench"

@@ -11,6 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from .administration.administration import Actor, Administration
+    from .administration.overdue import delete_overdue, find_overdue
+    from .administration.plaintext_exports import exporting
     from .errors import (
         AlreadyAnswered,
         AlreadyThere,
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
         StoreNotWritable,
         StoreRolledBack,
         StoreTooNew,
+        StoreTooOld,
         StoreUnreachable,
         TamperedHistory,
         UnsuitableKey,
@@ -64,34 +68,15 @@ if TYPE_CHECKING:
     from .maintenance.backup.backup import create_backup, expire_backup
     from .maintenance.backup.copy_reencryption import Copied
     from .maintenance.backup.files import keys_file
-    from .maintenance.backup.register import Backup, Registry
     from .maintenance.backup.restore import restore_backup
     from .maintenance.backup.restore_elsewhere import restore_into
     from .maintenance.bundle import export_bundle, open_bundle
     from .maintenance.relocation import Moved, move_environment
-    from .maintenance.repair import Outcome, Recovered
     from .maintenance.reset import Reset, reset_environment
-    from .maintenance.retention import Retention
-    from .maintenance.shredding import Shredded
     from .maintenance.status import EnvironmentStatus, environment_status
     from .maintenance.verify import Finding, Verification, verify_environment
     from .maintenance.verify_control_store import verify_control
-    from .policies.administration import Actor, Administration
-    from .policies.approvals import Request
-    from .policies.audit import Act
-    from .policies.operations import Operation
-    from .policies.overdue import delete_overdue, find_overdue
-    from .policies.plaintext_exports import exporting
-    from .policies.policy import Policy
-    from .port import Backend, KeyProvider
-    from .rows import Batch
-    from .stores.connections import ConnectionInfo
-    from .stores.home import Store
-    from .stores.runs.history import RunReader
-    from .stores.runs.run_log import RunLog
-    from .stores.sealed_inbox import SealedInbox, SealedItem
-    from .stores.vault import Vault
-    from .stores.views import (
+    from .models import (
         CorruptRecord,
         EnvironmentInfo,
         FlowDocument,
@@ -105,33 +90,48 @@ if TYPE_CHECKING:
         TriggerState,
         Value,
     )
+    from .policies.approvals import Request
+    from .policies.audit import Act
+    from .policies.policy import Policy
+    from .port import Backend, Batch, KeyProvider
+    from .stores.connections import ConnectionInfo
+    from .stores.inbox.sealed_items import SealedInbox, SealedItem
+    from .stores.operations import Operation
+    from .stores.repair import Outcome, Recovered
+    from .stores.retention import Retention
+    from .stores.runs.history import RunReader
+    from .stores.runs.run_log import RunLog
+    from .stores.shredding import Shredded
+    from .vault.backup_register import Backup, Registry
+    from .vault.home import Store
+    from .vault.vault import Vault
 
 _WHERE: Final = {
     "Act": ".policies.audit",
-    "Actor": ".policies.administration",
-    "Administration": ".policies.administration",
+    "Actor": ".administration.administration",
+    "Administration": ".administration.administration",
     "AlreadyAnswered": ".errors",
     "AlreadyThere": ".errors",
     "ApprovalNeeded": ".errors",
     "Backend": ".port",
-    "Backup": ".maintenance.backup.register",
-    "Batch": ".rows",
+    "Backup": ".vault.backup_register",
+    "Batch": ".port",
     "Conflict": ".errors",
     "ConnectionInfo": ".stores.connections",
     "Copied": ".maintenance.backup.copy_reencryption",
-    "CorruptRecord": ".stores.views",
+    "CorruptRecord": ".models",
     "DatabaseRefused": ".errors",
-    "EnvironmentInfo": ".stores.views",
+    "EnvironmentInfo": ".models",
     "EnvironmentLocked": ".errors",
     "EnvironmentStatus": ".maintenance.status",
     "EnvironmentSuspended": ".errors",
     "ExecutorLost": ".errors",
     "Finding": ".maintenance.verify",
-    "FlowDocument": ".stores.views",
-    "FlowInfo": ".stores.views",
-    "FlowVersion": ".stores.views",
+    "FlowDocument": ".models",
+    "FlowInfo": ".models",
+    "FlowVersion": ".models",
     "InboxFull": ".errors",
-    "InboxItem": ".stores.views",
+    "InboxItem": ".models",
     "IntegrityError": ".errors",
     "InvalidAnchor": ".errors",
     "InvalidBackup": ".errors",
@@ -146,35 +146,35 @@ _WHERE: Final = {
     "Keystore": ".keys.keystore",
     "KeystoreUnreadable": ".errors",
     "LocationMismatch": ".errors",
-    "Message": ".stores.views",
-    "MessageCount": ".stores.views",
+    "Message": ".models",
+    "MessageCount": ".models",
     "Moved": ".maintenance.relocation",
     "NotARecord": ".errors",
     "NotDedicated": ".errors",
     "NotPermitted": ".errors",
     "NotStorable": ".errors",
-    "Operation": ".policies.operations",
-    "Outcome": ".maintenance.repair",
-    "Page": ".stores.views",
+    "Operation": ".stores.operations",
+    "Outcome": ".stores.repair",
+    "Page": ".models",
     "Policy": ".policies.policy",
     "PolicyLimit": ".errors",
     "RecordNotFound": ".errors",
-    "Recovered": ".maintenance.repair",
-    "Registry": ".maintenance.backup.register",
+    "Recovered": ".stores.repair",
+    "Registry": ".vault.backup_register",
     "Request": ".policies.approvals",
     "Reset": ".maintenance.reset",
-    "Retention": ".maintenance.retention",
-    "RunInfo": ".stores.views",
+    "Retention": ".stores.retention",
+    "RunInfo": ".models",
     "RunLog": ".stores.runs.run_log",
     "RunReader": ".stores.runs.history",
     "RunNotOwned": ".errors",
     "SealLimit": ".errors",
-    "SealedInbox": ".stores.sealed_inbox",
-    "SealedItem": ".stores.sealed_inbox",
-    "Shredded": ".maintenance.shredding",
+    "SealedInbox": ".stores.inbox.sealed_items",
+    "SealedItem": ".stores.inbox.sealed_items",
+    "Shredded": ".stores.shredding",
     "StaleKeys": ".errors",
     "StorageError": ".errors",
-    "Store": ".stores.home",
+    "Store": ".vault.home",
     "StoreBusy": ".errors",
     "StoreClosed": ".errors",
     "StoreCorrupt": ".errors",
@@ -183,24 +183,25 @@ _WHERE: Final = {
     "StoreNotWritable": ".errors",
     "StoreRolledBack": ".errors",
     "StoreTooNew": ".errors",
+    "StoreTooOld": ".errors",
     "StoreUnreachable": ".errors",
     "StoredValue": ".format.stored_values",
     "TamperedHistory": ".errors",
-    "TriggerState": ".stores.views",
+    "TriggerState": ".models",
     "UnsuitableKey": ".errors",
-    "Value": ".stores.views",
+    "Value": ".models",
     "ValueTooLarge": ".errors",
-    "Vault": ".stores.vault",
+    "Vault": ".vault.vault",
     "Verification": ".maintenance.verify",
     "WrongKey": ".errors",
     "create_backup": ".maintenance.backup.backup",
-    "delete_overdue": ".policies.overdue",
+    "delete_overdue": ".administration.overdue",
     "ensure_storable": ".format.codec",
     "environment_status": ".maintenance.status",
     "expire_backup": ".maintenance.backup.backup",
     "export_bundle": ".maintenance.bundle",
-    "exporting": ".policies.plaintext_exports",
-    "find_overdue": ".policies.overdue",
+    "exporting": ".administration.plaintext_exports",
+    "find_overdue": ".administration.overdue",
     "keys_file": ".maintenance.backup.files",
     "move_environment": ".maintenance.relocation",
     "open_bundle": ".maintenance.bundle",
@@ -290,6 +291,7 @@ __all__ = [
     "StoreNotWritable",
     "StoreRolledBack",
     "StoreTooNew",
+    "StoreTooOld",
     "StoreUnreachable",
     "StoredValue",
     "TamperedHistory",

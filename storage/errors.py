@@ -252,6 +252,13 @@ class StoreTooNew(StorageError):
     default_hint = "Upgrade Sealflow."
 
 
+class StoreTooOld(StorageError):
+    """The store was written by a version of Sealflow before its first release."""
+
+    code = "StoreTooOld"
+    default_hint = "Back it up with the version of Sealflow that wrote it, and restore the backup with this one."
+
+
 class StoreClosed(StorageError):
     """The store, or this run's log, was closed or has failed earlier."""
 

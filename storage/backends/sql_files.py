@@ -1,4 +1,8 @@
-"""Reads the SQL that stands beside each backend: named queries and numbered migrations. Runs none."""
+"""Reads the SQL that stands beside each backend: named queries and numbered schemas. Runs none.
+
+The first file of `schemas` creates a whole store. A later version adds a file with the next number, which changes a
+store of the number before.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ def named_queries(folder: Path) -> dict[str, str]:
     return dict(zip(parts[1::2], texts, strict=True))
 
 
-def migrations(folder: Path) -> list[tuple[int, str]]:
-    """(number, text) of each file in the folder's migrations, in order."""
-    files = sorted((folder / "migrations").glob("[0-9]*.sql"))
+def schemas(folder: Path) -> list[tuple[int, str]]:
+    """(number, text) of each file in the folder's schemas, in order."""
+    files = sorted((folder / "schemas").glob("[0-9]*.sql"))
     return [(int(file.name.split("_")[0]), file.read_text("utf-8")) for file in files]

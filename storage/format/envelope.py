@@ -62,10 +62,7 @@ FIRST_LINK: Final = bytes(32)
 
 _BODY: Final = HEADER_BYTES + NONCE_BYTES
 _PRODUCT: Final = b"sealflow/1"
-_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _SEQ_AND_VERSION: Final = struct.Struct(">IQIQ")
-_SHA512_BLOCK: Final = 128
 _HEADER_END: Final = 4 + HEADER_BYTES  # of a place, which begins with the header behind its length
 _CODECS: Final = (CODEC, REFERRING, ZIPPED, PIECE, ZIPPED_PIECE)
 _BEGINNINGS: Final = {
@@ -110,23 +107,7 @@ def expand(key: bytes, label: bytes, *context: bytes, length: int = KEY_BYTES) -
     return hmac.digest(key, lp(_PRODUCT, label, *context) + b"\x01", "sha512")[:length]
 
 
-def _expand_scope(key: bytes, identity: bytes) -> tuple[bytes, bytes]:
-    """The kid of a scope key (32 bytes), over what it belongs to, and its two keys (64): both as `expand` gives them,
-    with the key hashed once for the two.
-    """
-    block = key.ljust(_SHA512_BLOCK, b"\0")
-    inner, outer = hashlib.sha512(block.translate(_INNER)), hashlib.sha512(block.translate(_OUTER))
-    again, last = inner.copy(), outer.copy()
-    inner.update(_KID_LABEL + identity + b"\x01")
-    outer.update(inner.digest())
-    again.update(_BOTH_LABEL)
-    last.update(again.digest())
-    return outer.digest()[:KID_BYTES], last.digest()
-
-
 _PURPOSES: Final = [lp(number(purpose)) for purpose in range(64)]
-_KID_LABEL: Final = lp(_PRODUCT, b"kid")
-_BOTH_LABEL: Final = lp(_PRODUCT, b"enc|chain") + b"\x01"
 
 
 class _Secret:
@@ -155,15 +136,7 @@ class _NoCipher:
     decrypt = encrypt
 
 
-class _NoHash:
-    """Stands where a keyed hash was that has been dropped."""
-
-    def copy(self) -> _Hash:
-        raise _locked()
-
-
 _NO_CIPHER: Final = _NoCipher()
-_NO_HASH: Final = _NoHash()
 
 
 def _locked() -> EnvironmentLocked:
@@ -177,36 +150,32 @@ class ScopeKey(_Secret):
     """
 
     __slots__ = (
-        "__weakref__", "_aead", "_inner", "_outer", "_rest", "domain", "environment", "kid", "scope", "seals",
+        "__weakref__", "_aead", "_link_key", "_rest", "domain", "environment", "kid", "scope", "seals",
     )  # fmt: skip
 
     def __init__(
         self, key: bytes, environment: bytes, kind: int, scope: bytes, expected: bytes | None = None, *, domain: int = 0
     ) -> None:
-        self.kid, both = _expand_scope(key, lp(environment, number(kind), scope))
+        self.kid = expand(key, b"kid", environment, number(kind), scope)
         if expected is not None and not same(self.kid, expected):
             raise IntegrityError("The key row belongs to another scope.")
         self.environment = environment
         self.scope = scope
         self.domain = domain  # of the environment key that wraps it; clear domain columns are only copies of this
         self.seals = 0
+        both = expand(key, b"enc|chain", length=2 * KEY_BYTES)
         # One cipher object for each key: making one costs more than sealing 1 KiB with it.
-        self._aead: AESGCM | _NoCipher = AESGCM(both[:32])
-        # HMAC with its two padded blocks hashed in advance.
-        block = both[32:].ljust(64, b"\0")
-        self._inner: _Hash | _NoHash = hashlib.sha256(block.translate(_INNER))
-        self._outer: _Hash | _NoHash = hashlib.sha256(block.translate(_OUTER))
+        self._aead: AESGCM | _NoCipher = AESGCM(both[:KEY_BYTES])
+        self._link_key = both[KEY_BYTES:]
         self._rest = self.kid + lp(environment)
 
     def forget(self) -> None:
         """From now on this key opens, seals and links nothing: EnvironmentLocked. Safe to call from another thread."""
         self._aead = _NO_CIPHER
-        self._inner = self._outer = _NO_HASH
+        self._link_key = b""
 
     def place(self, purpose: int, record_id: bytes, codec: int = CODEC, form: int = FORMAT) -> bytes:
-        """The constant part of the associated data of all records of one purpose, id, codec and format. It begins with
-        their header.
-        """
+        """Return the associated data of all records of one purpose, id, codec and format; the header comes first."""
         size = len(record_id).to_bytes(4, "big")
         return _BEGINNINGS[form, codec] + self._rest + _PURPOSES[purpose] + size + record_id
 
@@ -228,15 +197,12 @@ class ScopeKey(_Secret):
         self.seals = seals = self.seals + 1
         if seals > MAX_SEALS:
             raise SealLimit("This scope key has sealed as many records as it may.")
+        link_key = self._link_key  # before the cipher is asked, which a thread that forgets this key drops first
         nonce = urandom(NONCE_BYTES)
         body = place[4:_HEADER_END] + nonce
         sealed = self._aead.encrypt(nonce, plaintext, place + _SEQ_AND_VERSION.pack(8, seq, 8, 0))
         record = body + sealed
-        inner = self._inner.copy()
-        inner.update(previous + seq.to_bytes(8, "big") + record)
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return record, outer.digest()
+        return record, hmac.digest(link_key, previous + seq.to_bytes(8, "big") + record, "sha256")
 
     def open(self, place: bytes, seq: int, row_version: int, record: bytes) -> bytes:
         """The plaintext of a record. Raises NotARecord for anything that was not sealed for exactly this place by this
@@ -267,11 +233,10 @@ class ScopeKey(_Secret):
         """
         if format_of(record) != LINKED_FORMAT:
             record = record[:_BODY] + record[-TAG_BYTES:]
-        inner = self._inner.copy()
-        inner.update(previous + seq.to_bytes(8, "big") + record)
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.digest()
+        key = self._link_key
+        if not key:
+            raise _locked()
+        return hmac.digest(key, previous + seq.to_bytes(8, "big") + record, "sha256")
 
 
 def _members(given: WeakSet[ScopeKey]) -> list[ScopeKey]:
@@ -463,9 +428,7 @@ _EK_LABEL: Final = b"sealflow environment key"
 
 
 def environment_key_payload(key: bytes, environment: bytes, role: int, domain: int, version: int) -> bytes:
-    """What a KEK wraps: the key together with what it is for, because wrapping proves nothing about who wrapped or
-    why.
-    """
+    """What a KEK wraps: the key with its purpose, because wrapping proves nothing about who wrapped or why."""
     return lp(_EK_LABEL, environment, number(role), number(domain), number(version), key)
 
 
@@ -496,9 +459,7 @@ SALT_BYTES: Final = 16
 
 
 class PassphraseKey(_Secret):
-    """Seals a whole keystore under a key that Argon2id makes of a passphrase and a random salt (about 0.1 s of
-    work).
-    """
+    """Seals a whole keystore under a key that Argon2id makes of a passphrase and a random salt in about 0.1 s."""
 
     __slots__ = ("_aead", "commitment", "salt")
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from ..errors import NotARecord
-from ..stores.views import Value
+from ..models import Value
 from .codec import pack, reference, unpack, unpack_referring
 from .envelope import digest, same
 from .stored_values import StoredValue, found_in

@@ -14,9 +14,8 @@ from ..errors import IntegrityError, NotARecord
 from ..format.codec import pack, unpack
 from ..format.purposes import Kind, Purpose
 from ..format.record_names import named
-from ..port import Backend
-from ..rows import Batch, KeyRow, OperationRow
-from ..stores.views import Value
+from ..models import Value
+from ..port import Backend, Batch, KeyRow, OperationRow
 from .keyring import STEERING, Keyring
 
 _ALL: Final = (1 << 63) - 1
@@ -54,35 +53,35 @@ async def close(backend: Backend, keyring: Keyring, batch: Batch) -> int:
     live = keyring.live_version(domain)
     if (await closed_at(backend, keyring))[0] >= live:
         return 0
-    for count in await backend.key_counts():
+    for count in await backend.keys.counts():
         if count.kind in STEERING and (count.domain, count.key_version) != (domain, live) and count.scopes:
             return 0
-    generations = await backend.key_generations(Kind.CLOSING, keyring.environment)
+    generations = await backend.keys.generations(Kind.CLOSING, keyring.environment)
     before = await _row(backend, keyring)
     generation = max((row.generation for row in generations), default=0) + 1
     version = 1 if before is None else before.row_version + 1
     key, key_row = keyring.new_scope(Kind.CLOSING, keyring.environment, domain, generation=generation)
     record = key.seal(key.place(Purpose.CLOSING, keyring.environment), 0, version, pack([live]))
-    batch.keys.append(key_row)
-    batch.dropped_generations.append((Kind.CLOSING, keyring.environment, generation))
+    batch.keys.inserts.append(key_row)
+    batch.keys.dropped_generations.append((Kind.CLOSING, keyring.environment, generation))
     # It has ended: an operation that goes on would pause all workers but the one that leads.
-    batch.operations.append(OperationRow(keyring.environment, version, 0, 0, record))
+    batch.operations.upserts.append(OperationRow(keyring.environment, version, 0, 0, record))
     return live
 
 
 def reopen(environment: bytes, batch: Batch) -> None:
     """Put it into the batch that nothing is closed any more: the policy is taken away."""
-    batch.dropped_generations.append((Kind.CLOSING, environment, _ALL))
+    batch.keys.dropped_generations.append((Kind.CLOSING, environment, _ALL))
 
 
 async def _stored(backend: Backend, keyring: Keyring) -> KeyRow | None:
     """The latest key of the row in the domain of what is new. One in another domain closes nothing."""
-    rows = await backend.key_generations(Kind.CLOSING, keyring.environment)
+    rows = await backend.keys.generations(Kind.CLOSING, keyring.environment)
     return max((row for row in rows if row.domain == keyring.domain), key=lambda row: row.generation, default=None)
 
 
 async def _row(backend: Backend, keyring: Keyring) -> OperationRow | None:
-    rows = await backend.operations()
+    rows = await backend.operations.all()
     return next((row for row in rows if row.operation_id == keyring.environment), None)
 
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 from ..errors import EnvironmentLocked, StaleKeys
 from ..format.purposes import Domain, Kind, Role
-from ..port import Backend, KeyProvider
-from ..rows import EnvironmentKeyRow, KeyRow, KeyStateRow
+from ..port import Backend, EnvironmentKeyRow, KeyProvider, KeyRow, KeyStateRow
 from .closing import closed_at
 from .key_state import Floor, KeyState, open_state
 from .keyring import Keyring, unwrapped
@@ -102,10 +101,10 @@ class KeySource:
     async def _rows(self) -> tuple[KeyStateRow | None, list[EnvironmentKeyRow], KeyRow | None]:
         """State and keys as of one moment: each change of keys is one of the state. Raises StaleKeys."""
         for _ in range(_LOOKS):
-            row = await self._backend.key_state()
-            rows = await self._backend.environment_keys()
-            keys = await self._backend.keys(Kind.KEY_STATE, [self._environment])
-            if await self._backend.key_state() == row:
+            row = await self._backend.keys.state()
+            rows = await self._backend.keys.environment_keys()
+            keys = await self._backend.keys.newest(Kind.KEY_STATE, [self._environment])
+            if await self._backend.keys.state() == row:
                 return row, rows, keys[0] if keys else None
         raise StaleKeys("The environment's keys keep being changed.")
 
@@ -124,7 +123,7 @@ class KeySource:
         Raises KeyDenied, KeyUnavailable, WrongKey, IntegrityError, and EnvironmentLocked where another process has
         locked the environment.
         """
-        row = await self._backend.key_state()
+        row = await self._backend.keys.state()
         if row is not None and row.lock_epoch != keyring.lock_epoch:
             raise EnvironmentLocked("The environment was locked.")
         self.calls.probing(True)

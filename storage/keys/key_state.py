@@ -18,8 +18,7 @@ from ..format.codec import pack, unpack
 from ..format.envelope import digest, same
 from ..format.purposes import Domain, Kind, Purpose
 from ..format.record_names import named
-from ..port import Wrapped
-from ..rows import KeyRow, KeyStateRow
+from ..port import KeyRow, KeyStateRow, Wrapped
 from .keyring import Keyring
 
 _FIELDS: Final = (8, 12)

@@ -24,8 +24,7 @@ from ..format.envelope import (
     same_or_neither,
 )
 from ..format.purposes import Domain, Index, Kind, Role
-from ..port import KeyProvider, Wrapped
-from ..rows import EnvironmentKeyRow, Guard, KeyRow
+from ..port import EnvironmentKeyRow, Guard, KeyProvider, KeyRow, Wrapped
 
 STEERING: Final = frozenset({Kind.RUN, Kind.FLOW, Kind.TRIGGER, Kind.MESSAGE, Kind.INBOX})
 """What is refused under earlier keys once these are closed, see `closing`."""

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ..errors import IntegrityError, StaleKeys
-from ..port import Backend
-from ..rows import KeyRow
+from ..port import Backend, KeyRow
 from .keyring import Keyring
 
 T = TypeVar("T")
@@ -26,8 +25,8 @@ async def settled(backend: Backend, keyring: Keyring, kind: int, scope: bytes, r
         try:
             return await read()
         except IntegrityError:
-            keys = await backend.keys(kind, [scope])
-            state = await backend.key_state()
+            keys = await backend.keys.newest(kind, [scope])
+            state = await backend.keys.state()
             if state is not None and state.epoch > keyring.epoch:
                 raise StaleKeys("The environment's keys were changed since this process looked.") from None
             if keys == seen:

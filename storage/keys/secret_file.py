@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import KeystoreUnreadable
-from ..stores.folders import make_folder, os_error, sync_folder
+from ..files import make_folder, os_error, sync_folder
 
 
 def read_secret(path: Path, what: str) -> bytes:

@@ -12,9 +12,9 @@ from ..errors import IntegrityError, NotARecord, WrongKey
 from ..format.codec import pack, unpack
 from ..format.envelope import ScopeKey, lp, random_id
 from ..format.purposes import Kind, Purpose
-from ..rows import KeyRow
-from ..stores.vault import Vault
-from ..stores.views import Value
+from ..models import Value
+from ..port import KeyRow
+from ..vault.vault import Vault
 
 MAGIC = b"SEALFLOW BUNDLE 1\n"
 _CHUNK = 64 * 1024

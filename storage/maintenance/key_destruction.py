@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..port import Backend
-from ..rows import Batch
+from ..port import Backend, Batch, KeyChanges
 
 _STEP: Final = 256
 
@@ -17,11 +16,13 @@ async def keys_destroyed(backend: Backend) -> bool:
 
     Gives whether logs beside it are rid of them too. Again after a crash, it does the rest. Raises the store's errors.
     """
-    keys = await backend.environment_keys()
+    keys = await backend.keys.environment_keys()
     for domain, version in [(key.domain, key.version) for key in keys]:
-        while rows := await backend.keys_of(domain, version, _STEP):
-            batch = Batch(dropped_generations=[(row.kind, row.scope, row.generation + 1) for _, row in rows])
+        while rows := await backend.keys.wrapped_by(domain, version, _STEP):
+            batch = Batch(
+                keys=KeyChanges(dropped_generations=[(row.kind, row.scope, row.generation + 1) for _, row in rows])
+            )
             await backend.commit(batch)
     if keys:
-        await backend.commit(Batch(retired_environment_keys=[(key.domain, key.version) for key in keys]))
+        await backend.commit(Batch(keys=KeyChanges(retired=[(key.domain, key.version) for key in keys])))
     return await backend.settle()

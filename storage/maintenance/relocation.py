@@ -22,6 +22,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ..administration.administration import LOCK, UNLOCK, Administration, Opened, approvals_in
+from ..administration.rekeying import rekeyed
 from ..backends.database_url import checked_url
 from ..backends.sqlite import SQLiteBackend
 from ..errors import (
@@ -35,23 +37,20 @@ from ..errors import (
     StoreCorrupt,
     taken_over,
 )
+from ..files import make_folder
 from ..format.envelope import random_id
 from ..format.purposes import Kind
 from ..keys.key_state import MOVING, KeyState, Lock, seal_state
-from ..keys.rekeying import rekeyed
-from ..policies.administration import LOCK, UNLOCK, Administration, Opened, approvals_in
+from ..models import EnvironmentInfo, OtherPlace
 from ..policies.audit import SUCCEEDED
 from ..policies.content_digests import Facts
-from ..port import Backend
-from ..rows import Batch, Guard
-from ..stores.folders import make_folder
-from ..stores.views import EnvironmentInfo, OtherPlace
-from .backup.register import Registry
+from ..port import Backend, Batch, Guard, SealedInboxChanges
+from ..vault.backup_register import Registry
 from .key_destruction import keys_destroyed
 from .verify import verify_rows
 
 if TYPE_CHECKING:
-    from ..stores.home import Store
+    from ..vault.home import Store
 
 MOVE: Final = "environment move"
 PLACE: Final = "environment place"
@@ -224,18 +223,20 @@ class _Move:
         if state.lock is not None:
             return
         self._progress("fence", 0)
-        if (await backend.sealed_size()).items:
+        if (await backend.sealed_inbox.size()).items:
             raise Conflict(
                 f"Something waits in the inbox of {self._opened.info.name} that came while it was locked.",
                 hint=f"Let it be carried out first: sealflow worker --once --environment {self._opened.info.name}",
             )
         # In one commit: nothing is taken in any more that would have to follow.
-        await self._state(state.locked(Lock(MOVING, self._store.now_ms())), Batch(closed_inbox=True))
+        await self._state(
+            state.locked(Lock(MOVING, self._store.now_ms())), Batch(sealed_inbox=SealedInboxChanges(closed=True))
+        )
 
     async def _alone(self) -> None:
         """Waits until whoever executes the environment has noticed the lock."""
         for _ in range(_LOOKS):
-            if await self._opened.backend.try_become_executor():
+            if await self._opened.backend.workers.try_become_executor():
                 return
             await self._pause()
         raise StoreBusy(
@@ -249,11 +250,11 @@ class _Move:
     async def _state(self, state: KeyState, batch: Batch) -> None:
         opened = self._opened
         batch.guard = Guard(opened.state.lock_epoch, opened.state.epoch)
-        batch.key_state, key_row = seal_state(opened.keyring, state, opened.source.state_key)
+        batch.keys.state, key_row = seal_state(opened.keyring, state, opened.source.state_key)
         if key_row is not None:
-            batch.keys.append(key_row)
+            batch.keys.inserts.append(key_row)
         await opened.backend.commit(batch)
-        rows = await opened.backend.keys(Kind.KEY_STATE, [opened.info.id])
+        rows = await opened.backend.keys.newest(Kind.KEY_STATE, [opened.info.id])
         opened.source.state, opened.source.state_key = state, rows[0]
         self._administration.changed(opened.info.id, state)
         what, detail = (UNLOCK, None) if state.lock is None else (LOCK, {"reason": state.lock.reason})
@@ -289,7 +290,7 @@ class _Move:
             if await target.identity() is not None:
                 raise taken
             await self._note(OtherPlace(self._target.database, left=False, attempt=self._attempt))
-            if not await target.try_become_executor():
+            if not await target.workers.try_become_executor():
                 await self._note(None, own=True)  # so that it is not removed as if it were this one's
                 raise taken
             async with _scratch(store.home, info.id) as folder:
@@ -302,21 +303,21 @@ class _Move:
         """Puts a copy with keys of its own into the target, in one transaction; its state."""
         content, keys = folder / "store.db", folder / "keys.db"
         self._progress("copy", 0)
-        await self._opened.backend.copy_to(content, with_keys=keys)
+        await self._opened.backend.backups.copy_to(content, with_keys=keys)
         copy = await SQLiteBackend.open(folder / "copy.db")
         try:
-            await copy.copy_from(content, with_keys=keys)
+            await copy.backups.copy_from(content, with_keys=keys)
             content.unlink()
             keys.unlink()
             self._progress("seal by fresh keys", 0)
             state = await rekeyed(self._store, self._opened.info, copy, self._administration.actor.name)
-            await copy.copy_to(content, with_keys=keys)
+            await copy.backups.copy_to(content, with_keys=keys)
         finally:
             await copy.close()
-        if self._opened.backend.executor_lost or target.executor_lost:
+        if self._opened.backend.workers.executor_lost or target.workers.executor_lost:
             raise taken_over()
         self._progress("write", 0)
-        await target.copy_from(content, with_keys=keys)
+        await target.backups.copy_from(content, with_keys=keys)
         return state
 
     async def _checked(self, target: Backend, state: KeyState, held: Facts) -> Moved:
@@ -334,11 +335,11 @@ class _Move:
             raise IntegrityError(f"The copy does not verify: {after.findings[0].problem}")
         if _held(found) != _held(held) or await _counts(target) != await _counts(backend):
             raise IntegrityError("The copy holds something else than the environment.")
-        runs, flows = len(found.runs), len(await target.flows())
-        in_flight = len(await target.unfinished())
+        runs, flows = len(found.runs), len(await target.flows.all())
+        in_flight = len(await target.runs.unfinished())
         # Whoever has lost the source's lock, or executes it no more, may have been overtaken.
-        row = await backend.key_state()
-        if backend.executor_lost or row is None or row.lock_epoch != self._opened.state.lock_epoch:
+        row = await backend.keys.state()
+        if backend.workers.executor_lost or row is None or row.lock_epoch != self._opened.state.lock_epoch:
             raise taken_over()
         self._progress("switch", 0)
         there = replace(self._target, other=OtherPlace(info.database, left=True, attempt=self._attempt))
@@ -349,8 +350,8 @@ class _Move:
 
     async def _need_another(self, backend: Backend) -> None:
         """Raises Conflict where the target is the source itself, under another address."""
-        ours = await self._opened.backend.key_state()
-        if ours is not None and await backend.key_state() == ours and await backend.identity() is not None:
+        ours = await self._opened.backend.keys.state()
+        if ours is not None and await backend.keys.state() == ours and await backend.identity() is not None:
             raise AlreadyThere(f"The environment {self._opened.info.name} is in that place already.")
 
     async def _is_there(self) -> bool:
@@ -433,9 +434,14 @@ def _held(facts: Facts) -> object:
 
 async def _counts(backend: Backend) -> object:
     """How much there is of what has no facts."""
-    flows = await backend.flows()
-    waiting = [sorted(row.messages for row in await backend.partitions(flow.flow_id)) for flow in flows]
-    return waiting, len(await backend.inbox(1 << 30)), len(await backend.operations()), await backend.unfinished()
+    flows = await backend.flows.all()
+    waiting = [sorted(row.messages for row in await backend.messages.partitions(flow.flow_id)) for flow in flows]
+    return (
+        waiting,
+        len(await backend.inbox.waiting(1 << 30)),
+        len(await backend.operations.all()),
+        await backend.runs.unfinished(),
+    )
 
 
 def _folder(home: Path, environment: bytes) -> Path:

@@ -14,20 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ..administration.administration import RESET, STATE, Administration, Opened
 from ..backends.sqlite import SQLiteBackend
 from ..errors import StoreBusy
+from ..files import os_error
 from ..format.purposes import Domain
 from ..keys.key_state import KeyState, Lock, seal_state
-from ..policies.administration import STATE, Administration, Opened
 from ..policies.audit import SUCCEEDED
-from ..policies.ledger import Ledger
-from ..port import Backend
-from ..rows import Batch, Guard
-from ..stores.folders import os_error
+from ..port import Backend, Batch, Guard, KeyChanges
+from ..stores.ledger import Ledger
+from ..vault.backup_register import EXPIRE, Backup, Registry, removed
 from .backup.files import keys_file, read_manifest
-from .backup.register import EXPIRE, Backup, Registry, removed
-
-RESET: Final = "environment reset"
 
 _SAID: Final = "reset"
 """In the new ledger: the first entry."""
@@ -60,11 +57,11 @@ async def reset_environment(administration: Administration, name: str) -> Reset:
     info = await store.environment(name)
     approved = await administration.approval(RESET, info, await administration.approvals_of(info))
     async with administration.opened(info.name, locked=True) as opened:
-        if not await opened.backend.try_become_executor():
+        if not await opened.backend.workers.try_become_executor():
             raise StoreBusy(f"The environment {info.name} is in use.", hint="End the process that executes its runs.")
         async with administration.act(RESET, info.name, approved=approved):
-            flows, connections = len(await opened.backend.flows()), len(await opened.backend.connections())
-            runs = sum(count for _, count in await opened.backend.run_counts())
+            flows, connections = len(await opened.backend.flows.all()), len(await opened.backend.connections.all())
+            runs = sum(count for _, count in await opened.backend.runs.counts())
             state = await _exchanged(administration, opened)
             administration.changed(info.id, state)
             await administration.record(STATE, info.name, SUCCEEDED, None)
@@ -89,10 +86,10 @@ async def _exchanged(administration: Administration, opened: Opened) -> KeyState
         scratch = await SQLiteBackend.open(Path(folder) / "empty.db")
         try:
             state = await _empty(administration, opened, scratch)
-            await scratch.copy_to(content, with_keys=keys)
+            await scratch.backups.copy_to(content, with_keys=keys)
         finally:
             await scratch.close()
-        await opened.backend.copy_from(content, with_keys=keys)
+        await opened.backend.backups.copy_from(content, with_keys=keys)
     return state
 
 
@@ -112,7 +109,7 @@ async def _empty(administration: Administration, opened: Opened, scratch: Backen
         if row.domain == service:
             keyring = keyring.without(row.domain, row.version)
     assert [row.version for row in keyring.rows] == [made.version]  # noqa: S101
-    await scratch.commit(Batch(identity=opened.info.id, environment_keys=keyring.rows))
+    await scratch.commit(Batch(identity=opened.info.id, keys=KeyChanges(environment_keys=keyring.rows)))
     state, key_row = KeyState(highest=last.highest), None
     unlocked = last.lock_epoch + (1 if last.lock is not None else 2)
     while state.epoch <= last.epoch or state.lock_epoch < unlocked:  # step by step: a store takes no other ones
@@ -122,10 +119,10 @@ async def _empty(administration: Administration, opened: Opened, scratch: Backen
         else:
             state = state.locked(Lock("administrator", now_ms)) if state.lock is None else state.unlocked()
         batch = Batch(guard=guard)
-        batch.key_state, new = seal_state(keyring, state, key_row)
+        batch.keys.state, new = seal_state(keyring, state, key_row)
         if new is not None:
             key_row = new
-            batch.keys.append(new)
+            batch.keys.inserts.append(new)
         await scratch.commit(batch)
     keyring.epoch, keyring.lock_epoch = state.epoch, state.lock_epoch
     await Ledger(scratch, keyring, administration.store.now_ms).say([(_SAID, opened.info.id)], keyring.guard)

@@ -10,25 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from ..administration.audit_events import MOST, recent_acts
+from ..administration.retirement import live_keys
 from ..errors import EnvironmentLocked, IntegrityError, RecordNotFound, StorageError
 from ..format.purposes import Kind
 from ..keys.key_source import KeySource
 from ..keys.key_state import KeyState
 from ..keys.keyring import Keyring
 from ..keys.providers.remote import version_text
-from ..keys.retirement import live_keys
+from ..models import CorruptRecord, EnvironmentInfo
 from ..policies.audit import RUNNING, Audit
-from ..policies.audit_events import MOST, recent_acts
-from ..policies.operations import Operation, Operations
-from ..port import Backend, KeyFacts
-from ..rows import EnvironmentKeyRow, KeyRow
+from ..port import Backend, EnvironmentKeyRow, KeyFacts, KeyRow
 from ..stores.connections import Connections
 from ..stores.flows import Definitions
 from ..stores.listings import split
-from ..stores.views import CorruptRecord, EnvironmentInfo
+from ..stores.operations import Operation, Operations
 
 if TYPE_CHECKING:
-    from ..stores.home import Store
+    from ..vault.home import Store
 
 ACTIVE: Final = "active"
 SUSPENDED: Final = "suspended"
@@ -160,7 +159,7 @@ class _Reading:
         return EnvironmentStatus(
             self._info, condition, state, provider.uri, version_text(newest[state.domain].kek), facts, problem,
             await self._keys(keyring, live), await self._flows(keyring), await self._connections(keyring),
-            dict(await self._backend.run_counts()), operations, audit_problem, self._damaged,
+            dict(await self._backend.runs.counts()), operations, audit_problem, self._damaged,
         )  # fmt: skip
 
     async def _load(self) -> tuple[Keyring, Problem | None]:
@@ -174,7 +173,7 @@ class _Reading:
 
     async def _keys(self, keyring: Keyring, live: Mapping[int, EnvironmentKeyRow]) -> list[EnvironmentKeyUse]:
         uses: dict[tuple[int, int], dict[str, int]] = {}
-        for count in await self._backend.key_counts():
+        for count in await self._backend.keys.counts():
             if count.kind == Kind.CLOSING:  # a row that says something of the other keys, see `closing`
                 continue
             kinds = uses.setdefault((count.domain, count.key_version), {})
@@ -189,8 +188,8 @@ class _Reading:
 
     async def _flows(self, keyring: Keyring) -> list[FlowKey]:
         definitions = Definitions(self._backend, keyring, self._now_ms, _no_reload)
-        scopes = await self._backend.flow_scopes()  # first: row and key come in one commit
-        rows = await self._backend.flows()
+        scopes = await self._backend.consistency.flow_scopes()  # first: row and key come in one commit
+        rows = await self._backend.flows.all()
         flow_ids = list(dict.fromkeys([*(row.flow_id for row in rows), *scopes]))
         keys = await self._key_rows(Kind.FLOW, flow_ids)
         found = []
@@ -211,7 +210,7 @@ class _Reading:
 
     async def _connections(self, keyring: Keyring) -> list[ConnectionKey]:
         connections = Connections(self._backend, keyring, self._now_ms, lambda: self._source.state, _no_reload)
-        rows = await self._backend.connections()
+        rows = await self._backend.connections.all()
         keys = await self._key_rows(Kind.CONNECTION, [row.connection_id for row in rows])
         found = []
         for row in rows:
@@ -241,7 +240,7 @@ class _Reading:
         return key, keyring.key_id(key.domain, key.key_version)
 
     async def _key_rows(self, kind: Kind, scopes: list[bytes]) -> dict[bytes, KeyRow]:
-        return {row.scope: row for row in await self._backend.keys(kind, scopes)}
+        return {row.scope: row for row in await self._backend.keys.newest(kind, scopes)}
 
 
 def _ended(operations: list[Operation]) -> list[Operation]:

@@ -28,27 +28,27 @@ from ..keys.closing import closed_at
 from ..keys.key_source import KeySource
 from ..keys.key_state import Floor
 from ..keys.keyring import Keyring
+from ..models import EnvironmentInfo
 from ..policies.anchor import Anchor, differences, read_anchor, write_anchor
 from ..policies.audit import Act
 from ..policies.content_digests import NOWHERE, START, Facts, Place, RowFact, RunFact, content_of, with_page
-from ..policies.ledger import ANCHOR, CONNECTION, FLOW, RUN, Ledger
-from ..policies.operations import Operations
 from ..policies.policy import Assignment, said_keys
 from ..port import Backend
 from ..stores.batch_messages import Messages
 from ..stores.connections import Connections
 from ..stores.flows import Definitions
-from ..stores.inbox import Inbox
+from ..stores.inbox.requests import Inbox
+from ..stores.inbox.sealed_items import SealedItems
+from ..stores.ledger import ANCHOR, CONNECTION, FLOW, RUN, Ledger
+from ..stores.operations import Operations
+from ..stores.retention import Retentions
 from ..stores.runs.history import Head
 from ..stores.runs.journal import Journal
 from ..stores.runs.runs import Runs
-from ..stores.sealed_inbox import SealedItems
 from ..stores.triggers import Triggers
-from ..stores.views import EnvironmentInfo
-from .retention import Retentions
 
 if TYPE_CHECKING:
-    from ..stores.home import Store
+    from ..vault.home import Store
 
 _STEP: Final = 256
 _TOMBSTONES: Final = (RUN, FLOW, CONNECTION)
@@ -197,7 +197,7 @@ class _Verifier:
         """Raises RecordNotFound for a run that is not there, and no anchor knows."""
         await self._check("ledger", self._ledger)
         known = self._anchor is not None and run_id in self._anchor.facts.runs and run_id not in self._shredded
-        if await self._backend.run(run_id) is None and not await self._backend.keys(Kind.RUN, [run_id]):
+        if await self._backend.runs.get(run_id) is None and not await self._backend.keys.newest(Kind.RUN, [run_id]):
             if not known:
                 raise RecordNotFound(f"There is no run {run_id.hex()}.")
             self._say(run_id, "run", "It was there when the anchor was written and is gone, without a tombstone.")
@@ -301,12 +301,12 @@ class _Verifier:
         for domain, each in self._source.state.covers.items():
             if each.policy not in known:
                 self._say(None, "key state", f"The policy that covers domain {domain} does not exist.")
-        for row in await self._store.backend.assignments():
+        for row in await self._store.backend.control.assignments():
             if row.environment_id == self._info.id:
                 self._fact(Kind.ENVIRONMENT, self._info.id, row.row_version, [assigned])
 
     async def _all_connections(self) -> None:
-        for row in await self._backend.connections():
+        for row in await self._backend.connections.all():
             at = f"connection {row.connection_id.hex()}"
 
             async def look(row: object = row) -> None:
@@ -323,7 +323,7 @@ class _Verifier:
     async def _all_requests(self) -> None:
         self._result.checked += len(await self._inbox.items(1 << 30))
         for number in sorted(self._inbox.unreadable):
-            stored = await self._backend.inbox(1, number - 1)
+            stored = await self._backend.inbox.waiting(1, number - 1)
             named = stored[0].row.run_id if stored and stored[0].number == number else None
             self._say(await self._known_run(named), f"inbox item {number}", _FORGED)
         for what, named in await self._sealed_items.refused():
@@ -333,14 +333,14 @@ class _Verifier:
         """The run that a forged item says it is for, where there is such a run."""
         if not isinstance(named, bytes) or len(named) != len(self._info.id):
             return None
-        return named if await self._backend.keys(Kind.RUN, [named]) else None
+        return named if await self._backend.keys.newest(Kind.RUN, [named]) else None
 
     async def _all_flows(self) -> None:
-        for row in await self._backend.flows():
+        for row in await self._backend.flows.all():
             flow_id = row.flow_id
             self._progress(self._result.checked, "flows")
             await self._check(f"flow {flow_id.hex()}", lambda: self._flow(flow_id))  # noqa: B023 (called at once)
-            for number in sorted({*await self._backend.version_numbers(flow_id), *range(1, row.version + 1)}):
+            for number in sorted({*await self._backend.flows.version_numbers(flow_id), *range(1, row.version + 1)}):
                 at = f"flow {flow_id.hex()} version {number}"
                 await self._check(at, lambda: self._version(flow_id, number))  # noqa: B023
             await self._check(f"trigger of flow {flow_id.hex()}", lambda: self._trigger(flow_id))  # noqa: B023
@@ -349,7 +349,7 @@ class _Verifier:
     async def _flow(self, flow_id: bytes) -> None:
         while True:
             info = await self._definitions.one(flow_id)
-            row = await self._backend.flow(flow_id=flow_id)
+            row = await self._backend.flows.find(flow_id=flow_id)
             if row is not None and row.version == info.version and row.updated_ms == info.updated_ms:
                 self._fact(Kind.FLOW, flow_id, row.row_version, [info.name, info.version, info.updated_ms])
                 return
@@ -367,7 +367,7 @@ class _Verifier:
 
     async def _all_messages(self, flow_id: bytes) -> None:
         after = 0
-        while rows := await self._backend.messages(flow_id, None, _STEP, after):
+        while rows := await self._backend.messages.waiting(flow_id, None, _STEP, after):
             for number, _ in rows:
                 await self._check(
                     f"message {number} of flow {flow_id.hex()}",
@@ -377,7 +377,7 @@ class _Verifier:
 
     async def _all_runs(self) -> None:
         after = 0
-        while rows := await self._backend.run_ids(after, _STEP):
+        while rows := await self._backend.runs.ids(after, _STEP):
             for _, run_id in rows:
                 self._progress(self._result.checked, "runs")
                 await self._run(run_id)
@@ -414,7 +414,7 @@ class _Verifier:
                     f"its history ends here, but a snapshot was taken at record {taken - 1}.",
                     run=run_id.hex(), seq=reader.seq,
                 )  # fmt: skip
-        row = await self._backend.run(run_id)
+        row = await self._backend.runs.get(run_id)
         if row is None or reader.head is None:
             raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
         if known is not None:
@@ -440,12 +440,12 @@ class _Verifier:
     async def _missing(self) -> None:
         """Keys without the row they are for, and rows that belong to nothing."""
         for kind in _ORPHANS:
-            for scope in await self._backend.orphaned_keys(kind):
+            for scope in await self._backend.consistency.orphaned_keys(kind):
                 if kind == Kind.RUN:
                     self._say(scope, "run", ORPHANED)
                 else:
                     self._say(None, f"{kind.name.lower()} {scope.hex()}", ORPHANED)
-        for what, count in (await self._backend.strays()).items():
+        for what, count in (await self._backend.consistency.orphaned_rows()).items():
             self._say(None, what, f"{count:,} of them belong to a run or flow that is not there.")
 
     # --- how

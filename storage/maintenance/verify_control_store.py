@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
+from ..administration.administration import Actor, Administration
 from ..errors import IntegrityError, StorageError
 from ..format.purposes import Kind
-from ..policies.administration import Actor, Administration
 from ..policies.policy import Assignment, said_keys
-from ..stores.home import Store
-from .backup.register import Registry
+from ..vault.backup_register import Registry
+from ..vault.home import Store
 from .verify import ORPHANED, Finding, Progress, Verification
 
 log = logging.getLogger("sealflow")
@@ -54,7 +54,7 @@ class _Control:
     async def keys(self) -> None:
         """No key is without the row that it is for."""
         for kind in (Kind.POLICY, Kind.ASSIGNMENT):
-            for scope in await self._store.backend.orphaned_keys(kind):
+            for scope in await self._store.backend.consistency.orphaned_keys(kind):
                 self.say(f"{kind.name.lower()} {scope.hex()}", ORPHANED)
 
     async def assignments(self) -> None:

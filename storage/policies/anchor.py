@@ -25,8 +25,8 @@ from ..format.envelope import ScopeKey, random_id, same
 from ..format.purposes import Kind, Purpose
 from ..keys.keyring import Keyring
 from ..port import Backend
+from ..stores.ledger import ANCHOR, Ledger
 from .content_digests import Facts, Place
-from .ledger import ANCHOR, Ledger
 
 _FORMAT: Final = "sealflow anchor"
 _VERSION: Final = 1
@@ -82,7 +82,7 @@ async def read_anchor(backend: Backend, keyring: Keyring, data: bytes) -> Anchor
         raise InvalidAnchor(f"The anchor has version {version}; this Sealflow knows {_VERSION}.")
     if environment != keyring.environment:
         raise InvalidAnchor("The anchor is another environment's.")
-    last = await backend.last_ledger()
+    last = await backend.operations.last_ledger()
     if last is None or last.number < sequence:
         raise IntegrityError("The whole store is older than the anchor: an earlier copy was put back.")
     key = await _key(backend, keyring)
@@ -108,7 +108,7 @@ def environment_of(data: bytes) -> bytes:
 
 
 async def _key(backend: Backend, keyring: Keyring) -> ScopeKey:
-    rows = await backend.keys(Kind.LEDGER, [keyring.environment])
+    rows = await backend.keys.newest(Kind.LEDGER, [keyring.environment])
     if not rows:
         raise IntegrityError("The key of the ledger is missing.")
     return keyring.open_scope(rows[0])

@@ -17,10 +17,9 @@ from ..format.envelope import ScopeKey, random_id
 from ..format.purposes import Kind, Purpose
 from ..format.record_names import named
 from ..keys.keyring import Keyring
-from ..maintenance.retention import DAY_MS
-from ..port import Backend
-from ..rows import Batch, OperationRow
-from ..stores.views import EnvironmentInfo, Value
+from ..models import EnvironmentInfo, Value
+from ..port import Backend, Batch, KeyChanges, OperationChanges, OperationRow
+from ..stores.retention import DAY_MS
 from .audit import Audit
 
 PENDING: Final = "Pending"
@@ -66,7 +65,7 @@ class Requests:
 
     async def all(self) -> list[Request]:
         """All that there were, oldest first. Raises IntegrityError."""
-        stored = await self._head.fresh(Kind.OPERATION, self._backend.operations)
+        stored = await self._head.fresh(Kind.OPERATION, self._backend.operations.all)
         rows = [row for row in stored if row.operation_id != self._keyring.environment]
         found = [self._opened(await self._key(row.operation_id), row) for row in rows]
         now = self._now_ms()
@@ -98,17 +97,21 @@ class Requests:
         now = self._now_ms()
         request = Request(random_id(), kind, info.id, info.name, detail, by, now, now + LIFETIME_MS)
         key, key_row = self._keyring.new_scope(Kind.OPERATION, request.id)
-        return request, Batch(keys=[key_row], operations=[_sealed(key, request, None)])
+        return request, Batch(
+            keys=KeyChanges(inserts=[key_row]), operations=OperationChanges(upserts=[_sealed(key, request, None)])
+        )
 
     async def changed(self, request: Request, status: str, *, approver: str | None = None) -> tuple[Request, Batch]:
         """The request with another status, and the batch that keeps it: a Conflict where somebody else was faster."""
         decided = request.approver if approver is None else approver
         request = replace(request, status=status, approver=decided, row_version=request.row_version + 1)
         ended = None if request.waits else self._now_ms()
-        return request, Batch(operations=[_sealed(await self._key(request.id), request, ended)])
+        return request, Batch(
+            operations=OperationChanges(upserts=[_sealed(await self._key(request.id), request, ended)])
+        )
 
     async def _key(self, request: bytes) -> ScopeKey:
-        rows = await self._backend.keys(Kind.OPERATION, [request])
+        rows = await self._backend.keys.newest(Kind.OPERATION, [request])
         if not rows:
             raise IntegrityError(f"The key of request {request.hex()} is missing.")
         return self._keyring.open_scope(rows[0])

@@ -16,12 +16,11 @@ from typing import Final
 
 from ..errors import Conflict, IntegrityError, NotARecord
 from ..format.envelope import same
-from ..format.linked_series import Entry, Linked
 from ..format.purposes import Kind, Purpose
 from ..keys.keyring import Keyring
-from ..port import Backend
-from ..rows import Batch
-from ..stores.views import Value
+from ..models import Value
+from ..port import Backend, Batch
+from ..stores.linked_series import Entry, Linked
 from .audit_head import AuditHead
 
 RUNNING: Final = "Running"
@@ -57,7 +56,7 @@ class Audit:
         self._id = keyring.environment
         self._now_ms = now_ms
         self._series = Linked(
-            backend, keyring, Kind.AUDIT, Purpose.AUDIT, read=backend.audit, last=backend.last_audit,
+            backend, keyring, Kind.AUDIT, Purpose.AUDIT, read=backend.control.audit, last=backend.control.last_audit,
             name="audit", item="act", count=5, optional=1,
         )  # fmt: skip
         self.head = AuditHead(backend, keyring, self._series)
@@ -78,7 +77,7 @@ class Audit:
         Raises Conflict where the batch itself conflicts, and IntegrityError where the end of the record was changed.
         """
         batch = batch if batch is not None else Batch()
-        others = list(batch.operations)
+        others = list(batch.operations.upserts)
         fields = [actor, kind, subject, status, detail, *([] if keys is None else [keys])]
         for attempt in range(_ATTEMPTS):
             last = await self._series.last()
@@ -90,14 +89,16 @@ class Audit:
             now = self._now_ms()
             key, new = await self._series.key()
             try:
-                batch.audit = self._series.next(key, last, now, [fields])
+                batch.control.audit = self._series.next(key, last, now, [fields])
             except NotARecord:
                 if new is None or attempt == _ATTEMPTS - 1:
                     raise
                 continue  # the first act has come in this moment, and with it the key
-            batch.operations = others
-            batch.operations = [*others, await self.head.next(key, head, batch.audit[0], batch)]
-            batch.keys = [each for each in batch.keys if each.kind != Kind.AUDIT] + ([] if new is None else [new])
+            batch.operations.upserts = others
+            batch.operations.upserts = [*others, await self.head.next(key, head, batch.control.audit[0], batch)]
+            batch.keys.inserts = [each for each in batch.keys.inserts if each.kind != Kind.AUDIT] + (
+                [] if new is None else [new]
+            )
             try:
                 await self._backend.commit(batch)
             except Conflict:
@@ -105,7 +106,7 @@ class Audit:
                     continue
                 await self.head.current()
                 raise  # not the number: something else in the batch
-            return Act(batch.audit[0].number, now, actor, kind, subject, status, detail, keys)
+            return Act(batch.control.audit[0].number, now, actor, kind, subject, status, detail, keys)
         raise Conflict("Others keep putting acts on record.")
 
     async def acts(self, after: int = 0) -> AsyncIterator[Act]:
@@ -154,7 +155,10 @@ class Audit:
         """Raises IntegrityError where there were acts: their key or head is there, or what they have made."""
         _, new = await self._series.key()
         used = (
-            new is None or await self.head.read() or await self._backend.policies() or await self._backend.assignments()
+            new is None
+            or await self.head.read()
+            or await self._backend.control.policies()
+            or await self._backend.control.assignments()
         )
         if used and await self._series.last() is None:  # otherwise the first one came in this moment
             raise IntegrityError("The audit is empty, but there was something on record: its acts were removed.")

@@ -19,12 +19,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 from ..errors import IntegrityError, NotARecord, StoreRolledBack
 from ..format.codec import pack, unpack
 from ..format.envelope import ScopeKey, same
-from ..format.linked_series import Linked
 from ..format.purposes import Kind, Purpose
 from ..keys.keyring import Keyring
-from ..maintenance.retention import DAY_MS
-from ..port import Backend
-from ..rows import Batch, LinkedRow, OperationRow
+from ..port import Backend, Batch, LinkedRow, OperationRow
+from ..stores.linked_series import Linked
+from ..stores.retention import DAY_MS
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -64,7 +63,7 @@ class AuditHead:
 
     async def read(self) -> Head | None:
         """The head as stored; None where there is none. Raises IntegrityError for one that was altered."""
-        row = next((each for each in await self._backend.operations() if each.operation_id == self._id), None)
+        row = next((each for each in await self._backend.operations.all() if each.operation_id == self._id), None)
         if row is None:
             return None
         key, new = await self._series.key()
@@ -146,11 +145,11 @@ class AuditHead:
 
     async def _stored(self) -> dict[tuple[int, bytes], Version]:
         tables: tuple[tuple[Kind, Iterable[tuple[Any, ...]]], ...] = (
-            (Kind.ENVIRONMENT, await self._backend.environments()),
-            (Kind.POLICY, await self._backend.policies()),
-            (Kind.ASSIGNMENT, await self._backend.assignments()),
-            (Kind.OPERATION, await self._backend.operations()),
-            (Kind.BACKUP, await self._backend.backups()),
+            (Kind.ENVIRONMENT, await self._backend.control.environments()),
+            (Kind.POLICY, await self._backend.control.policies()),
+            (Kind.ASSIGNMENT, await self._backend.control.assignments()),
+            (Kind.OPERATION, await self._backend.operations.all()),
+            (Kind.BACKUP, await self._backend.backups.all()),
         )
         return {(int(kind), row[0]): _version(kind, row) for kind, rows in tables for row in rows if row[0] != self._id}
 
@@ -163,16 +162,16 @@ def _version(kind: Kind, row: Any) -> Version:
 
 def _apply(rows: dict[tuple[int, bytes], Version], batch: Batch, head: bytes) -> None:
     written: tuple[tuple[Kind, Sequence[tuple[Any, ...]]], ...] = (
-        (Kind.ENVIRONMENT, [*batch.environments, *batch.changed_environments]),
-        (Kind.POLICY, batch.policies),
-        (Kind.ASSIGNMENT, batch.assignments),
-        (Kind.OPERATION, [row for row in batch.operations if row.operation_id != head]),
-        (Kind.BACKUP, batch.backups),
+        (Kind.ENVIRONMENT, [*batch.control.environments, *batch.control.changed_environments]),
+        (Kind.POLICY, batch.control.policies),
+        (Kind.ASSIGNMENT, batch.control.assignments),
+        (Kind.OPERATION, [row for row in batch.operations.upserts if row.operation_id != head]),
+        (Kind.BACKUP, batch.backups.inserts),
     )
     removed = (
-        (Kind.ENVIRONMENT, batch.removed_environments),
-        (Kind.POLICY, batch.removed_policies),
-        (Kind.BACKUP, batch.removed_backups),
+        (Kind.ENVIRONMENT, batch.control.removed_environments),
+        (Kind.POLICY, batch.control.removed_policies),
+        (Kind.BACKUP, batch.backups.removed),
     )
     for kind, each in written:
         rows.update({(int(kind), row[0]): _version(kind, row) for row in each})

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from ..errors import InvalidAnchor
 from ..format.codec import pack
 from ..format.envelope import digest, number
-from ..stores.views import Page, Value
+from ..models import Page, Value
 
 DIGEST_BYTES: Final = 16
 START: Final = bytes(DIGEST_BYTES)

@@ -18,9 +18,8 @@ from ..format.purposes import Index, Kind, Purpose
 from ..format.record_names import named
 from ..keys.key_state import Cover, Floor, KeyState
 from ..keys.keyring import Keyring
-from ..port import Backend
-from ..rows import AssignmentRow, Batch, PolicyRow
-from ..stores.views import Value
+from ..models import Value
+from ..port import AssignmentRow, Backend, Batch, ControlChanges, KeyChanges, PolicyRow
 from .audit import Act, Audit
 
 DEFAULT_PROBE = 300.0
@@ -171,7 +170,9 @@ class Policies:
             approvals=approvals, delete_after=delete_after, recovery=recovery,
         )  # fmt: skip
         key, key_row = self._keyring.new_scope(Kind.POLICY, policy.id)
-        return policy, Batch(keys=[key_row], policies=[self._sealed(key, policy)])
+        return policy, Batch(
+            keys=KeyChanges(inserts=[key_row]), control=ControlChanges(policies=[self._sealed(key, policy)])
+        )
 
     async def all(self) -> list[Policy]:
         """All policies, oldest first. Raises IntegrityError."""
@@ -198,7 +199,7 @@ class Policies:
     async def changed(self, policy: Policy) -> tuple[Policy, Batch]:
         """A policy whose facts were changed (`dataclasses.replace`), and the batch that keeps it."""
         policy = replace(policy, row_version=policy.row_version + 1)
-        return policy, Batch(policies=[self._sealed(await self._key(policy.id), policy)])
+        return policy, Batch(control=ControlChanges(policies=[self._sealed(await self._key(policy.id), policy)]))
 
     async def removed(self, policy: Policy) -> Batch:
         """The batch that removes a policy. Raises Conflict while it covers an environment."""
@@ -208,7 +209,7 @@ class Policies:
                 hint="Remove it from each first (policy remove); to see them: "
                 f"sealflow policy show {shlex.quote(policy.name)}",
             )
-        return Batch(removed_policies=[policy.id])
+        return Batch(control=ControlChanges(removed_policies=[policy.id]))
 
     async def recreated(self, cover: Cover, owner: str) -> Batch:
         """The batch that makes a policy again, of which only what it covers is left: in a backup."""
@@ -218,13 +219,13 @@ class Policies:
             cover.all_connections, approvals=cover.approvals, delete_after=cover.delete_after, recovery=cover.recovery,
         )  # fmt: skip
         key, key_row = self._keyring.new_scope(Kind.POLICY, policy.id)
-        return Batch(keys=[key_row], policies=[self._sealed(key, policy)])
+        return Batch(keys=KeyChanges(inserts=[key_row]), control=ControlChanges(policies=[self._sealed(key, policy)]))
 
     async def assignments(self) -> dict[bytes, bytes]:
         """Which policy covers which environment that is there, by their ids. Raises IntegrityError."""
         found: dict[bytes, bytes] = {}
-        there = set(await self._backend.environment_scopes())
-        for row in await self._head.fresh(Kind.ASSIGNMENT, self._backend.assignments):
+        there = set(await self._backend.consistency.environment_scopes())
+        for row in await self._head.fresh(Kind.ASSIGNMENT, self._backend.control.assignments):
             policy = (await self._assignment(row)).policy
             if policy is not None and row.environment_id in there:
                 found[row.environment_id] = policy
@@ -232,7 +233,9 @@ class Policies:
 
     async def assignment(self, environment: bytes) -> Assignment | None:
         """What is kept of one environment; None where no act ever came to its keys. Raises IntegrityError."""
-        keys = await self._backend.keys(Kind.ASSIGNMENT, [environment])  # first: it comes with the row, in one commit
+        keys = await self._backend.keys.newest(
+            Kind.ASSIGNMENT, [environment]
+        )  # first: it comes with the row, in one commit
         row = await self._row(environment)
         if row is not None:
             return await self._assignment(row)
@@ -270,29 +273,29 @@ class Policies:
         current = await self._row(environment)
         version = 1 if current is None else current.row_version + 1
         batch = Batch()
-        keys = await self._backend.keys(Kind.ASSIGNMENT, [environment])
+        keys = await self._backend.keys.newest(Kind.ASSIGNMENT, [environment])
         if keys:
             key = self._keyring.open_scope(keys[0])
         else:
             key, key_row = self._keyring.new_scope(Kind.ASSIGNMENT, environment)
-            batch.keys.append(key_row)
+            batch.keys.inserts.append(key_row)
         floor = assignment.floor
         fields = [assignment.policy, now, floor.epoch, floor.lock_epoch, floor.digest]
         record = key.seal(key.place(Purpose.ASSIGNMENT, environment), 0, version, pack(fields))
-        batch.assignments.append(AssignmentRow(environment, version, now, record))
+        batch.control.assignments.append(AssignmentRow(environment, version, now, record))
         return batch
 
     async def _row(self, environment: bytes) -> AssignmentRow | None:
-        rows = await self._head.fresh(Kind.ASSIGNMENT, self._backend.assignments)
+        rows = await self._head.fresh(Kind.ASSIGNMENT, self._backend.control.assignments)
         return next((row for row in rows if row.environment_id == environment), None)
 
     async def _rows(self) -> Sequence[PolicyRow]:
-        return await self._head.fresh(Kind.POLICY, self._backend.policies)
+        return await self._head.fresh(Kind.POLICY, self._backend.control.policies)
 
     async def _assignment(self, row: AssignmentRow) -> Assignment:
         # Rows of before there were floors are sealed by the environment's own key.
         for kind in (Kind.ASSIGNMENT, Kind.ENVIRONMENT):
-            keys = await self._backend.keys(kind, [row.environment_id])
+            keys = await self._backend.keys.newest(kind, [row.environment_id])
             if keys:
                 break
         else:
@@ -306,7 +309,7 @@ class Policies:
         return Assignment(fields[0], Floor(*fields[2:]))
 
     async def _key(self, policy: bytes) -> ScopeKey:
-        keys = await self._backend.keys(Kind.POLICY, [policy])
+        keys = await self._backend.keys.newest(Kind.POLICY, [policy])
         if not keys:
             raise IntegrityError(f"The key of policy {policy.hex()} is missing.")
         return self._keyring.open_scope(keys[0])

@@ -15,11 +15,10 @@ from ..format.envelope import ScopeKey, lp, random_id
 from ..format.purposes import Index, Kind, Purpose
 from ..keys.keyring import Keyring
 from ..keys.rereading import settled
-from ..port import Backend
-from ..rows import Batch, KeyRow, MessageRow, StoredMessageRow
+from ..models import Message, MessageCount, Value
+from ..port import Backend, Batch, KeyChanges, KeyRow, MessageChanges, MessageRow, StoredMessageRow
 from .flows import flow_domain
 from .runs.journal import Journal
-from .views import Message, MessageCount, Value
 
 
 class Messages:
@@ -40,7 +39,11 @@ class Messages:
         """
         domain = await flow_domain(self._backend, self._keyring, flow_id)
         key_row, row = self._sealed(flow_id, partition, value, dedupe, domain)
-        batch = Batch(guard=self._keyring.deciding, keys=[key_row], messages=[row])
+        batch = Batch(
+            guard=self._keyring.deciding,
+            keys=KeyChanges(inserts=[key_row]),
+            messages=MessageChanges(inserts=[row]),
+        )
         return (await self._backend.commit(batch))[0]
 
     def queue(
@@ -49,10 +52,11 @@ class Messages:
         """The same with the journal's current batch; not without the rows of the run that sends it."""
         key_row, row = self._sealed(flow_id, partition, value, dedupe, domain)
         self._journal.wake()
-        self._journal.batch.keys.append(key_row)
-        self._journal.batch.messages.append(row)
+        batch = self._journal.batch
+        batch.keys.inserts.append(key_row)
+        batch.messages.inserts.append(row)
         if sender is not None:
-            self._journal.batch.tied += [(sender, "keys", key_row), (sender, "messages", row)]
+            batch.tied += [(sender, batch.keys.inserts, key_row), (sender, batch.messages.inserts, row)]
         self._journal.pending_bytes += len(row.record)
 
     async def items(self, flow_id: bytes, partition: str | None, limit: int, after: int) -> list[Message]:
@@ -60,7 +64,7 @@ class Messages:
         indexes = None if partition is None else self._partition_indexes(flow_id, partition)
         found: list[Message] = []
         while len(found) < limit:
-            rows = await self._backend.messages(flow_id, indexes, limit - len(found), after)
+            rows = await self._backend.messages.waiting(flow_id, indexes, limit - len(found), after)
             if not rows:
                 break
             after = rows[-1].number
@@ -71,14 +75,16 @@ class Messages:
         """What waits, by partition; the one that began first, first. Raises IntegrityError, also for a message that
         was removed.
         """
-        for missing in await self._backend.orphaned_keys(Kind.MESSAGE):
+        for missing in await self._backend.consistency.orphaned_keys(Kind.MESSAGE):
             raise IntegrityError(f"The row of message {missing.hex()} is missing.")
         while True:
-            rows = await self._backend.partitions(flow_id)
+            rows = await self._backend.messages.partitions(flow_id)
             for row in rows:
                 if row.partition_index not in self._names:
                     # Opening one of them verifies its index, and remembers the name.
-                    await self._opened(await self._backend.messages(flow_id, [row.partition_index], 1, row.first - 1))
+                    await self._opened(
+                        await self._backend.messages.waiting(flow_id, [row.partition_index], 1, row.first - 1)
+                    )
             if all(row.partition_index in self._names for row in rows):
                 break
             # Otherwise messages were taken, or are found by other indexes, since the first look.
@@ -97,7 +103,7 @@ class Messages:
             return
         self._journal.wake()
         self._consumed.add((flow_id, number))
-        self._journal.batch.consumed_messages.append((flow_id, number))
+        self._journal.batch.messages.consumed.append((flow_id, number))
         forget = lambda: self._consumed.discard((flow_id, number))  # noqa: E731 (durable, or lost: the same)
         self._journal.after_commit(forget, forget)
 
@@ -105,7 +111,7 @@ class Messages:
         """Put a message into the batch, sealed by a fresh key of `domain` and found by its live indexes. False
         if it was taken meanwhile. Raises IntegrityError.
         """
-        row = await self._backend.message(key_row.scope)
+        row = await self._backend.messages.get(key_row.scope)
         if row is None:
             return False
         old = self._keyring.open_scope(key_row)
@@ -114,9 +120,9 @@ class Messages:
         scope, generation = row.message_id, key_row.generation + 1
         new, new_row = self._keyring.new_scope(Kind.MESSAGE, scope, domain, generation=generation)
         record = old.resealed(new, Purpose.MESSAGE, scope, row.record)
-        batch.keys.append(new_row)
-        batch.dropped_generations.append((Kind.MESSAGE, scope, generation))
-        batch.resealed_messages.append((row.flow_id, scope, index, unique, record))
+        batch.keys.inserts.append(new_row)
+        batch.keys.dropped_generations.append((Kind.MESSAGE, scope, generation))
+        batch.messages.resealed.append((row.flow_id, scope, index, unique, record))
         return True
 
     def _sealed(
@@ -138,7 +144,7 @@ class Messages:
 
     async def _opened(self, stored: list[StoredMessageRow]) -> list[Message]:
         ids = [row.message_id for _, row in stored]
-        keys = {row.scope: row for row in await self._backend.keys(Kind.MESSAGE, ids)}
+        keys = {row.scope: row for row in await self._backend.keys.newest(Kind.MESSAGE, ids)}
         messages = []
         for number, row in stored:
             if row.message_id in keys:
@@ -146,7 +152,7 @@ class Messages:
                 messages += [message] if message is not None else []
                 continue
             # Taken between the two reads? Then the row is gone as well.
-            again = await self._backend.messages(row.flow_id, [row.partition_index], 1, number - 1)
+            again = await self._backend.messages.waiting(row.flow_id, [row.partition_index], 1, number - 1)
             if again and again[0].number == number:
                 raise IntegrityError(f"The key of message {row.message_id.hex()} is missing.")
         return messages
@@ -161,8 +167,8 @@ class Messages:
             )
 
     async def _again(self, number: int, row: MessageRow) -> Message | None:
-        keys = await self._backend.keys(Kind.MESSAGE, [row.message_id])
-        current = await self._backend.message(row.message_id)
+        keys = await self._backend.keys.newest(Kind.MESSAGE, [row.message_id])
+        current = await self._backend.messages.get(row.message_id)
         if current is None and not keys:
             return None
         if current is None or not keys:

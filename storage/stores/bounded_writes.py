@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..port import Backend
-from ..rows import Batch
+from ..port import Backend, Batch
 
 
 class Parts:

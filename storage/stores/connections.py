@@ -17,9 +17,8 @@ from ..format.purposes import Domain, Index, Kind, Purpose
 from ..keys.key_state import KeyState
 from ..keys.keyring import Keyring
 from ..keys.rereading import settled
-from ..port import Backend
-from ..rows import Batch, ConnectionRow, KeyRow
-from .views import Value
+from ..models import Value
+from ..port import Backend, Batch, ConnectionChanges, ConnectionRow, KeyChanges, KeyRow
 
 _ATTEMPTS = 20
 
@@ -73,7 +72,11 @@ class Connections:
             now = self._now_ms()
             facts = [name, connector, oauth, parameter_set, now, now, values]
             row, key_row = self._sealed(random_id(), facts, domain_of(self._state(), oauth), 1)
-            batch = Batch(guard=self._keyring.deciding, keys=[key_row], connections=[row])
+            batch = Batch(
+                guard=self._keyring.deciding,
+                keys=KeyChanges(inserts=[key_row]),
+                connections=ConnectionChanges(upserts=[row]),
+            )
             try:
                 await self._backend.commit(batch)
             except (StaleKeys, Conflict) as error:  # a policy, or the same name, came at this very moment
@@ -116,14 +119,14 @@ class Connections:
             facts = [
                 info.name, info.connector, info.oauth, info.parameter_set, info.created_ms, row.updated_ms, values,
             ]  # fmt: skip
-            stored = await self._backend.keys(Kind.CONNECTION, [row.connection_id])
+            stored = await self._backend.keys.newest(Kind.CONNECTION, [row.connection_id])
             if not stored:
                 continue  # it was deleted since it was read
             generation = stored[0].generation + 1
             new, key_row = self._sealed(row.connection_id, facts, domain, row.row_version + 1, generation=generation)
-            batch.keys.append(key_row)
-            batch.connections.append(new)
-            batch.dropped_generations.append((Kind.CONNECTION, row.connection_id, generation))
+            batch.keys.inserts.append(key_row)
+            batch.connections.upserts.append(new)
+            batch.keys.dropped_generations.append((Kind.CONNECTION, row.connection_id, generation))
 
     def adopt(self, info: ConnectionInfo, values: Value, batch: Batch) -> None:
         """Puts a connection of another environment into the batch, under the same id and as new here."""
@@ -131,8 +134,8 @@ class Connections:
             info.name, info.connector, info.oauth, info.parameter_set, info.created_ms, info.updated_ms, values,
         ]  # fmt: skip
         row, key_row = self._sealed(info.id, facts, domain_of(self._state(), info.oauth), 1)
-        batch.keys.append(key_row)
-        batch.connections.append(row)
+        batch.keys.inserts.append(key_row)
+        batch.connections.upserts.append(row)
 
     # --- inside
 
@@ -149,10 +152,10 @@ class Connections:
         somebody may have changed an index to hide a connection.
         """
         epoch = self._keyring.epoch
-        row = await self._backend.connection(self._keyring.name_indexes(Index.CONNECTION_NAME, name))
+        row = await self._backend.connections.find(self._keyring.name_indexes(Index.CONNECTION_NAME, name))
         if row is not None:
             return row
-        state = await self._backend.key_state()
+        state = await self._backend.keys.state()
         if state is not None and state.epoch > epoch:
             raise StaleKeys("The environment's keys were changed since this process looked.")
         rows = [row for row, _, _ in await self._all()]
@@ -168,14 +171,14 @@ class Connections:
         return row
 
     async def _key_row(self, connection: bytes) -> KeyRow:
-        rows = await self._backend.keys(Kind.CONNECTION, [connection])
+        rows = await self._backend.keys.newest(Kind.CONNECTION, [connection])
         if not rows:
             raise IntegrityError(f"The key of connection {connection.hex()} is missing.")
         return rows[0]
 
     async def _all(self, *, placed: bool = True) -> list[tuple[ConnectionRow, ConnectionInfo, Value]]:
         found = []
-        for row in await self._backend.connections():
+        for row in await self._backend.connections.all():
             with suppress(RecordNotFound):  # removed in the meantime
                 found.append((row, *await self._open(row, placed=placed)))
         return found
@@ -189,7 +192,7 @@ class Connections:
         async def read() -> tuple[ConnectionInfo, Value]:
             nonlocal found
             if found is None:
-                rows = await self._backend.connections()
+                rows = await self._backend.connections.all()
                 found = next((each for each in rows if each.connection_id == row.connection_id), None)
             current, found = found, None
             if current is None:

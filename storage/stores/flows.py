@@ -13,10 +13,9 @@ from ..format.envelope import ScopeKey, digest, random_id, same
 from ..format.purposes import Index, Kind, Purpose
 from ..keys.keyring import Keyring
 from ..keys.rereading import settled
-from ..port import Backend
-from ..rows import Batch, FlowRow, KeyRow, VersionRow
-from .sealed_inbox import start_token
-from .views import FlowDocument, FlowInfo, FlowVersion, Value
+from ..models import FlowDocument, FlowInfo, FlowVersion, Value
+from ..port import Backend, Batch, FlowRow, KeyRow, VersionRow
+from .inbox.sealed_items import start_token
 
 _ATTEMPTS = 20
 
@@ -59,7 +58,7 @@ class Definitions:
 
     async def locate(self) -> None:
         """Learns which domain each flow belongs to now. One whose key does not open is told of when it is read."""
-        for row in await self._backend.keys(Kind.FLOW, await self._backend.flow_scopes()):
+        for row in await self._backend.keys.newest(Kind.FLOW, await self._backend.consistency.flow_scopes()):
             with suppress(IntegrityError):
                 self._domains[row.scope] = self._keyring.open_scope(row).domain
 
@@ -92,7 +91,7 @@ class Definitions:
         if row is None:
             flow_id, number, row_version, created_ms = random_id(), 1, 1, now
             key, key_row = self._keyring.new_scope(Kind.FLOW, flow_id, self._keyring.domain)
-            batch.keys.append(key_row)
+            batch.keys.inserts.append(key_row)
             domain = key_row.domain
         else:
             flow_id = row.flow_id
@@ -106,13 +105,13 @@ class Definitions:
         )
         version = key.seal(key.place(Purpose.VERSION, flow_id), number, 0, pack([document, meta, now, content]))
         index = self._keyring.name_index(Index.FLOW_NAME, name, domain)
-        batch.flows.append(FlowRow(flow_id, index, domain, number, row_version, created_ms, now, record))
-        batch.versions.append(VersionRow(flow_id, number, now, version))
+        batch.flows.upserts.append(FlowRow(flow_id, index, domain, number, row_version, created_ms, now, record))
+        batch.flows.versions.append(VersionRow(flow_id, number, now, version))
         token = start_token(flow_id)
         if unheard:
-            batch.expected_tokens.append(token)
+            batch.callbacks.expected.append(token)
         else:
-            batch.forgotten_tokens.append(token.scope)
+            batch.callbacks.forgotten.append(token.scope)
         await self._backend.commit(batch)
         return FlowVersion(flow_id, name, number, created=True)
 
@@ -125,12 +124,12 @@ class Definitions:
     async def one(self, name_or_id: str | bytes) -> FlowInfo:
         """A flow by its name (in any case) or its id. Raises RecordNotFound."""
         if isinstance(name_or_id, bytes):
-            row = await self._backend.flow(flow_id=name_or_id)
+            row = await self._backend.flows.find(flow_id=name_or_id)
         else:
             row = await self._find(name_or_id)
-        if row is None and isinstance(name_or_id, bytes) and await self._backend.keys(Kind.FLOW, [name_or_id]):
+        if row is None and isinstance(name_or_id, bytes) and await self._backend.keys.newest(Kind.FLOW, [name_or_id]):
             # Row and key come in one commit, which may have happened between the two looks.
-            row = await self._backend.flow(flow_id=name_or_id)
+            row = await self._backend.flows.find(flow_id=name_or_id)
             if row is None:
                 raise IntegrityError(f"The row of flow {name_or_id.hex()} is missing.")
         if row is None:
@@ -149,10 +148,10 @@ class Definitions:
 
     async def _version(self, flow_id: bytes, number: int, expected: bytes | None) -> FlowDocument:
         name = f"Version {number} of flow {flow_id.hex()}"
-        row = await self._backend.version(flow_id, number) if 0 < number < 1 << 63 else None
-        flow = await self._backend.flow(flow_id=flow_id)  # after its version, so that it is never the older one
+        row = await self._backend.flows.version(flow_id, number) if 0 < number < 1 << 63 else None
+        flow = await self._backend.flows.find(flow_id=flow_id)  # after its version, so that it is never the older one
         if row is None and flow is not None and number <= flow.version:
-            row = await self._backend.version(flow_id, number) if number > 0 else None
+            row = await self._backend.flows.version(flow_id, number) if number > 0 else None
             if row is None and number > 0:
                 raise IntegrityError(f"{name} is missing.")
         if row is None:
@@ -179,7 +178,7 @@ class Definitions:
         """The flows whose key is not wrapped by the live key of a domain; with `stays`, of those in it."""
         scopes = [row.flow_id for row in await self._rows()]
         there = (domain, self._keyring.live_version(domain))
-        keys = await self._backend.keys(Kind.FLOW, scopes)
+        keys = await self._backend.keys.newest(Kind.FLOW, scopes)
         return [
             key.scope for key in keys if (key.domain, key.key_version) != there and not (stays and key.domain != domain)
         ]
@@ -192,8 +191,8 @@ class Definitions:
         with the same `moving`, what was sealed for it is kept.
         """
         flow_id, domain = moving.flow_id, moving.domain
-        row = await self._backend.flow(flow_id=flow_id)
-        stored = await self._backend.keys(Kind.FLOW, [flow_id])
+        row = await self._backend.flows.find(flow_id=flow_id)
+        stored = await self._backend.keys.newest(Kind.FLOW, [flow_id])
         if row is None or not stored:
             raise IntegrityError(f"The row of flow {flow_id.hex()} is missing.")
         old = self._keyring.open_scope(stored[0])
@@ -204,7 +203,7 @@ class Definitions:
         new, key_row = moving.key
         was, place = old.place(Purpose.VERSION, flow_id), new.place(Purpose.VERSION, flow_id)
         for number in range(len(moving.versions) + 1, row.version + 1):
-            each = await self._backend.version(flow_id, number)
+            each = await self._backend.flows.version(flow_id, number)
             if each is None:
                 raise IntegrityError(f"Version {number} of flow {flow_id.hex()} is missing.")
             sealed = new.seal(place, number, 0, old.open(was, number, 0, each.record))
@@ -212,10 +211,10 @@ class Definitions:
         data = old.open(old.place(Purpose.FLOW, flow_id), 0, row.row_version, row.record)
         record = new.seal(new.place(Purpose.FLOW, flow_id), 0, version, data)
         index = self._keyring.name_index(Index.FLOW_NAME, info.name, domain)
-        batch.keys.append(key_row)
-        batch.dropped_generations.append((Kind.FLOW, flow_id, generation))
-        batch.flows.append(row._replace(name_index=index, domain=domain, row_version=version, record=record))
-        batch.replaced_versions += moving.versions
+        batch.keys.inserts.append(key_row)
+        batch.keys.dropped_generations.append((Kind.FLOW, flow_id, generation))
+        batch.flows.upserts.append(row._replace(name_index=index, domain=domain, row_version=version, record=record))
+        batch.flows.replaced_versions += moving.versions
 
     def adopt(self, info: FlowInfo, versions: Sequence[FlowDocument], batch: Batch) -> None:
         """Puts a flow of another environment into the batch, with all its versions, under the same id and as new here:
@@ -226,14 +225,14 @@ class Definitions:
         facts = [info.name, info.version, info.created_ms, info.updated_ms, current.digest]
         record = key.seal(key.place(Purpose.FLOW, flow_id), 0, 1, pack(facts))
         index = self._keyring.name_index(Index.FLOW_NAME, info.name, key_row.domain)
-        batch.keys.append(key_row)
-        batch.flows.append(
+        batch.keys.inserts.append(key_row)
+        batch.flows.upserts.append(
             FlowRow(flow_id, index, key_row.domain, info.version, 1, info.created_ms, info.updated_ms, record)
         )
         place = key.place(Purpose.VERSION, flow_id)
         for each in versions:
             sealed = key.seal(place, each.number, 0, pack([each.document, each.meta, each.created_ms, each.digest]))
-            batch.versions.append(VersionRow(flow_id, each.number, each.created_ms, sealed))
+            batch.flows.versions.append(VersionRow(flow_id, each.number, each.created_ms, sealed))
 
     def moved(self, flow_id: bytes, domain: int) -> None:
         """From now on, what belongs to this flow is sealed in another domain."""
@@ -244,9 +243,9 @@ class Definitions:
         somebody may have changed an index to hide a flow.
         """
         epoch, indexes = self._keyring.epoch, self._keyring.name_indexes(Index.FLOW_NAME, name)
-        row = await self._backend.flow(name_indexes=indexes)
+        row = await self._backend.flows.find(name_indexes=indexes)
         if row is None:
-            state = await self._backend.key_state()
+            state = await self._backend.keys.state()
             if state is not None and state.epoch > epoch:
                 raise StaleKeys("The environment's keys were changed since this process looked.")
             rows = await self._rows()
@@ -258,14 +257,14 @@ class Definitions:
 
     async def _rows(self) -> list[FlowRow]:
         """All rows. A flow whose key is there has one."""
-        scopes = set(await self._backend.flow_scopes())  # first: row and key come in one commit
-        rows = await self._backend.flows()
+        scopes = set(await self._backend.consistency.flow_scopes())  # first: row and key come in one commit
+        rows = await self._backend.flows.all()
         for missing in scopes - {row.flow_id for row in rows}:
             raise IntegrityError(f"The row of flow {missing.hex()} is missing.")
         return rows
 
     async def _open_all(self, rows: list[FlowRow]) -> list[tuple[FlowInfo, bytes]]:
-        stored = await self._backend.keys(Kind.FLOW, [row.flow_id for row in rows])
+        stored = await self._backend.keys.newest(Kind.FLOW, [row.flow_id for row in rows])
         keys: dict[bytes, KeyRow] = {row.scope: row for row in stored}
         opened = []
         for row in rows:
@@ -287,7 +286,7 @@ class Definitions:
         async def read() -> tuple[FlowRow, ScopeKey, FlowInfo, bytes]:
             nonlocal found
             if found is None:
-                found = await self._backend.flow(flow_id=row.flow_id)
+                found = await self._backend.flows.find(flow_id=row.flow_id)
             current, found = found, None
             if current is None:
                 raise IntegrityError(f"The row of flow {row.flow_id.hex()} is missing.")
@@ -313,10 +312,10 @@ class Definitions:
         one all the same: an earlier row was put back.
         """
         for _ in range(_ATTEMPTS):
-            numbers = await self._backend.version_numbers(row.flow_id)
+            numbers = await self._backend.flows.version_numbers(row.flow_id)
             if max(numbers, default=0) <= row.version:
                 return row
-            current = await self._backend.flow(flow_id=row.flow_id)
+            current = await self._backend.flows.find(flow_id=row.flow_id)
             if current is None or current.version <= row.version:
                 break
             row = current  # it was deployed in the meantime
@@ -326,7 +325,7 @@ class Definitions:
         )
 
     async def _key(self, flow_id: bytes) -> ScopeKey:
-        rows = await self._backend.keys(Kind.FLOW, [flow_id])
+        rows = await self._backend.keys.newest(Kind.FLOW, [flow_id])
         if not rows:
             raise IntegrityError(f"The key of flow {flow_id.hex()} is missing.")
         return self._keyring.open_scope(rows[0])
@@ -336,7 +335,7 @@ async def flow_domain(backend: Backend, keyring: Keyring, flow_id: bytes) -> int
     """The domain whose key seals a flow, and so what belongs to it. Raises RecordNotFound."""
 
     async def read() -> int:
-        rows = await backend.keys(Kind.FLOW, [flow_id])
+        rows = await backend.keys.newest(Kind.FLOW, [flow_id])
         if not rows:
             raise RecordNotFound(f"There is no flow {flow_id.hex()} in this environment.")
         return keyring.open_scope(rows[0]).domain

@@ -13,12 +13,12 @@ from typing import Protocol, TypeVar
 
 from ..errors import IntegrityError, RecordNotFound, StaleKeys
 from ..keys.keyring import Keyring
+from ..models import CorruptRecord, FlowInfo, RunInfo, TriggerState
 from ..port import Backend
 from .connections import ConnectionInfo, Connections
 from .flows import Definitions
 from .runs.runs import Runs
 from .triggers import Triggers
-from .views import CorruptRecord, FlowInfo, RunInfo, TriggerState
 
 T = TypeVar("T")
 _STEP = 1000
@@ -69,9 +69,9 @@ class Listings:
         try:
             return list(await self._fresh(self._definitions.all))
         except IntegrityError:
-            scopes = list(await self._backend.flow_scopes())
+            scopes = list(await self._backend.consistency.flow_scopes())
             with suppress(IntegrityError):  # those whose key is missing, where the rows can be read at all
-                scopes += [row.flow_id for row in await self._backend.flows()]
+                scopes += [row.flow_id for row in await self._backend.flows.all()]
             found = await self._each("flow", list(dict.fromkeys(scopes)), self._definitions.one)
             return sorted(found, key=lambda each: inf if isinstance(each, CorruptRecord) else each.created_ms)
 
@@ -97,7 +97,7 @@ class Listings:
             )
         except IntegrityError:
             try:
-                rows = await self._backend.runs(
+                rows = await self._backend.runs.find(
                     flow_id=flow_id, statuses=statuses, parent=parent, limit=limit, before=before
                 )
                 run_ids = [row.run_id for row in rows]
@@ -116,7 +116,7 @@ class Listings:
         """The same where some rows cannot be read at all: those are given in any case."""
         newest: list[bytes] = []
         after = 0
-        while found := await self._backend.run_ids(after, _STEP):
+        while found := await self._backend.runs.ids(after, _STEP):
             newest[:0] = [run_id for _, run_id in reversed(found)]
             after = found[-1][0]
         if before in newest:
@@ -126,7 +126,7 @@ class Listings:
             if len(chosen) == limit:
                 break
             try:
-                row = await self._backend.run(run_id)
+                row = await self._backend.runs.get(run_id)
             except IntegrityError:
                 chosen.append(run_id)
                 continue
@@ -149,7 +149,7 @@ class Listings:
         try:
             return list(await self._fresh(self._connections.all))
         except IntegrityError:
-            rows = {row.connection_id: row for row in await self._backend.connections()}
+            rows = {row.connection_id: row for row in await self._backend.connections.all()}
             return await self._each("connection", list(rows), lambda one: self._connections.opened(rows[one]))
 
     async def _each(

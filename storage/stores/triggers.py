@@ -19,11 +19,10 @@ from ..format.envelope import ScopeKey
 from ..format.purposes import Kind, Purpose
 from ..keys.keyring import Keyring
 from ..keys.rereading import settled
-from ..port import Backend
-from ..rows import KeyRow, TriggerRow
+from ..models import TriggerState, Value
+from ..port import Backend, KeyRow, TriggerRow
 from .flows import flow_domain
 from .runs.journal import Journal
-from .views import TriggerState, Value
 
 _LARGEST = (1 << 63) - 1
 
@@ -58,16 +57,16 @@ class Triggers:
         The triggers of all other flows may be set then, as if `one` had been asked of each.
         """
         floors = self._floors()
-        for missing in await self._backend.orphaned_keys(Kind.TRIGGER):
+        for missing in await self._backend.consistency.orphaned_keys(Kind.TRIGGER):
             raise _missing(missing)
-        rows = await self._backend.triggers()
+        rows = await self._backend.triggers.all()
         for flow_id in floors.keys() - {row.flow_id for row in rows}:
-            if await self._backend.keys(Kind.FLOW, [flow_id]):
+            if await self._backend.keys.newest(Kind.FLOW, [flow_id]):
                 raise _missing(flow_id)
             self.forget(flow_id)  # the flow was shredded, by another process
         states = await self._opened(rows, floors)
-        others = [scope for scope in await self._backend.flow_scopes() if scope not in self._known]
-        for row in await self._backend.keys(Kind.FLOW, others):
+        others = [scope for scope in await self._backend.consistency.flow_scopes() if scope not in self._known]
+        for row in await self._backend.keys.newest(Kind.FLOW, others):
             try:
                 domain = self._keyring.open_scope(row).domain
             except IntegrityError:  # read once more
@@ -78,16 +77,16 @@ class Triggers:
     async def due(self, by_ms: int, limit: int) -> list[TriggerState]:
         """Those with `due_ms` at or before `by_ms`, in that order. Raises IntegrityError."""
         floors = self._floors()
-        return await self._opened(await self._backend.due_triggers(by_ms, limit), floors)
+        return await self._opened(await self._backend.triggers.due(by_ms, limit), floors)
 
     async def one(self, flow_id: bytes) -> TriggerState | None:
         """A flow's trigger, or None if it never had a state. Raises IntegrityError, RecordNotFound (no such flow)."""
         floors = self._floors()
-        row = await self._backend.trigger(flow_id)
-        if row is None and (flow_id in floors or await self._backend.keys(Kind.TRIGGER, [flow_id])):
+        row = await self._backend.triggers.get(flow_id)
+        if row is None and (flow_id in floors or await self._backend.keys.newest(Kind.TRIGGER, [flow_id])):
             # Row and key come in one commit, which may have happened between the two looks.
-            row = await self._backend.trigger(flow_id)
-            if row is None and await self._backend.keys(Kind.FLOW, [flow_id]):
+            row = await self._backend.triggers.get(flow_id)
+            if row is None and await self._backend.keys.newest(Kind.FLOW, [flow_id]):
                 raise _missing(flow_id)
             if row is None:
                 self.forget(flow_id)  # as in `all`
@@ -111,10 +110,10 @@ class Triggers:
         self._journal.wake()
         if known.key is None:
             known.key, key_row = self._keyring.new_scope(Kind.TRIGGER, flow_id, known.domain)
-            self._journal.batch.keys.append(key_row)
+            self._journal.batch.keys.inserts.append(key_row)
         known.queued = version = expected + 1
         record = known.key.seal(known.key.place(Purpose.TRIGGER, flow_id), 0, version, data)
-        self._journal.batch.triggers.append(TriggerRow(flow_id, due_ms, version, record))
+        self._journal.batch.triggers.upserts.append(TriggerRow(flow_id, due_ms, version, record))
         self._journal.pending_bytes += len(record)
         self._journal.after_commit(lambda: self._written(flow_id, version), lambda: self._lost(flow_id))
         return version
@@ -124,8 +123,8 @@ class Triggers:
         has one.
         """
         while True:
-            row = await self._backend.trigger(flow_id)
-            stored = await self._backend.keys(Kind.TRIGGER, [flow_id])
+            row = await self._backend.triggers.get(flow_id)
+            stored = await self._backend.keys.newest(Kind.TRIGGER, [flow_id])
             known = self._known.get(flow_id)
             if known is not None and (known.queued != known.durable or (row is None and known.durable)):
                 await self._journal.flush()
@@ -145,9 +144,9 @@ class Triggers:
         # Without giving way to anybody: what is set from here on is sealed by the new key, and goes behind this.
         self._journal.wake()
         batch = self._journal.batch
-        batch.keys.append(key_row)
-        batch.replaced_triggers.append(row._replace(record=record))
-        batch.dropped_generations.append((Kind.TRIGGER, flow_id, generation))
+        batch.keys.inserts.append(key_row)
+        batch.triggers.replaced.append(row._replace(record=record))
+        batch.keys.dropped_generations.append((Kind.TRIGGER, flow_id, generation))
         self._known[flow_id] = _Known(domain, new, generation, row.row_version, row.row_version)
         self._journal.after_commit(lambda: None, lambda: self.forget(flow_id))
         await self._journal.flush()
@@ -176,7 +175,7 @@ class Triggers:
 
     async def _opened(self, rows: Sequence[TriggerRow], floors: Mapping[bytes, int]) -> list[TriggerState]:
         unknown = [row.flow_id for row in rows if self._key(row) is None]
-        keys = {row.scope: row for row in await self._backend.keys(Kind.TRIGGER, unknown)}
+        keys = {row.scope: row for row in await self._backend.keys.newest(Kind.TRIGGER, unknown)}
         states = []
         for row in rows:
             key = self._key(row)
@@ -200,8 +199,8 @@ class Triggers:
     async def _again(self, row: TriggerRow) -> TriggerState:
         """A trigger that went over to another key since its row was read."""
         floor = self._floors().get(row.flow_id, 0)
-        row = await self._backend.trigger(row.flow_id) or row
-        keys = await self._backend.keys(Kind.TRIGGER, [row.flow_id])
+        row = await self._backend.triggers.get(row.flow_id) or row
+        keys = await self._backend.keys.newest(Kind.TRIGGER, [row.flow_id])
         if not keys:
             raise IntegrityError(f"The key of the trigger of flow {row.flow_id.hex()} is missing.")
         return self._remembered(row, self._keyring.open_scope(keys[0]), keys[0], floor)

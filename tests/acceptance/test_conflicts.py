@@ -56,7 +56,7 @@ async def test_runs_of_a_commit_that_conflicts_are_brought_back(
             real = backend.commit
 
             async def commit(batch: Batch) -> list[int]:
-                if batch.pages:
+                if batch.runs.pages:
                     monkeypatch.setattr(backend, "commit", real)
                     raise Conflict("A row of something else was changed.")
                 numbers: list[int] = await real(batch)

@@ -26,7 +26,7 @@ from key_deaths import (
     with_runs_of_the_service,
 )
 from postgres_server import shared_server
-from sealflow.storage.maintenance import reencryption as migration_module
+from sealflow.storage.stores import reencryption as migration_module
 from thorough import LONG
 
 A_STORE = 20

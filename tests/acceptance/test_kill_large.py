@@ -31,7 +31,7 @@ async def main(folder, fatal):
         real = backend.commit
 
         async def commit(batch):
-            counts = bool(batch.chunks) if fatal else bool(batch.settled_values)
+            counts = bool(batch.values.chunks) if fatal else bool(batch.values.settled)
             done = await real(batch)
             left[0] -= counts
             if counts and left[0] <= 0:
@@ -72,13 +72,13 @@ async def test_it_goes_on_as_if_nothing_had_happened(tmp_path: Path, fatal: int)
         async with sealflow.open(tmp_path / "home", keystore=tmp_path / "k.json") as engine:
             env = await engine.environment("env")
             run = await env.run(output.decode().strip())
-            rows = await env._vault._backend.large_values(run._id)
+            rows = await env._vault._backend.values.of_run(run._id)
             assert [row.settled for row in rows] == [0 if fatal else 1]
             await run.resume()
             assert await run.wait(60) == "Succeeded"
             result = await run.result()
             assert result.actions[1]["outputs"]["body"] == {"digest": sha256(BODY).hexdigest()}
             assert len(gets) == (2 if fatal else 1)  # what is durable is not asked for again
-            (row,) = await env._vault._backend.large_values(run._id)
+            (row,) = await env._vault._backend.values.of_run(run._id)
             assert row.settled
             assert (row.value_id in {each.value_id for each in rows}) == (not fatal)

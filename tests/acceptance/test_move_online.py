@@ -22,8 +22,8 @@ from sealflow.storage import (
     move_environment,
     verify_environment,
 )
+from sealflow.storage.administration.administration import Actor
 from sealflow.storage.maintenance import relocation as moving
-from sealflow.storage.policies.administration import Actor
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 

@@ -126,7 +126,7 @@ async def test_a_run_that_another_worker_has_fails_alone(fleet: Fleet) -> None:
     owner = await second._execute()
     assert owner is not None
     owner.claims.taking = False
-    await backend.release([taken])  # as if a defect gave it away unnoticed
+    await backend.claims.release([taken])  # as if a defect gave it away unnoticed
     assert await first._vault.workers.claim_run(taken) == 2
     fleet.service.gate.set()
     for run in runs[1:]:
@@ -149,22 +149,22 @@ async def test_a_run_that_another_worker_ends_while_it_is_read_is_no_tampering(
     assert reader is not None
     assert owner is not None
     reader.claims.taking = owner.claims.taking = False
-    await second._vault._backend.release([taken])
+    await second._vault._backend.claims.release([taken])
     backend: Any = first._vault._backend
-    real = backend.pages
+    real = backend.runs.pages
 
     async def late(*given: Any) -> Any:
-        monkeypatch.setattr(backend, "pages", real)
-        await backend.release([taken])  # as after a stop that was longer than its lease
+        monkeypatch.setattr(backend.runs, "pages", real)
+        await backend.claims.release([taken])  # as after a stop that was longer than its lease
         owner.claims.taking = True
         fleet.service.gate.set()
         await runs[0].result()
         return await real(*given)
 
-    monkeypatch.setattr(backend, "pages", late)
+    monkeypatch.setattr(backend.runs, "pages", late)
     with pytest.raises(RunElsewhereError):
         await reader.resume(taken)
-    assert backend.pages == real
+    assert backend.runs.pages == real
     await _ended_well(fleet, first, runs)
 
 
@@ -173,7 +173,7 @@ async def test_a_worker_that_ends_has_written_what_it_gives_back(fleet: Fleet) -
     await first.deploy("f", DEFINITION)
     runs = await _under_way(fleet, second)
     await fleet.engines[1].close()
-    rows = [await first._vault._backend.run(bytes.fromhex(run.id.replace("-", ""))) for run in runs]
+    rows = [await first._vault._backend.runs.get(bytes.fromhex(run.id.replace("-", ""))) for run in runs]
     assert all(row is not None and row.head_version > 1 for row in rows)
     fleet.service.gate.set()
     await _ended_well(fleet, first, runs)

@@ -237,7 +237,7 @@ async def test_a_ciphertext_that_opens_under_two_keys(kept: KeptStore) -> None:
     async with kept.keys.vault() as vault:
         raw = []
         for run in (one, two):
-            (row,) = await vault._backend.key_generations(Kind.RUN, run)
+            (row,) = await vault._backend.keys.generations(Kind.RUN, run)
             owner = vault._keyring._keys[row.domain, row.key_version]
             secret = owner._unwrap(row.kind, row.scope, row.generation, row.kid, row.wrapped)
             raw.append(expand(secret, b"enc|chain", length=64)[:32])
@@ -252,7 +252,7 @@ async def test_a_ciphertext_that_opens_under_two_keys(kept: KeptStore) -> None:
         for asked in (place, second.place(Purpose.PAGE, one)):
             with pytest.raises(NotARecord):
                 second.open(asked, 5, 0, record)
-        ((before,),) = [[page.link] for page in await vault._backend.pages(two, 3, 1, 1)]
+        ((before,),) = [[page.link] for page in await vault._backend.runs.pages(two, 3, 1, 1)]
         link = second.link(before, 5, record)
 
     def plant(connection: sqlite3.Connection) -> None:

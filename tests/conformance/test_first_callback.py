@@ -19,7 +19,7 @@ from sealflow.engine.runtime.calls.callback_deliveries import Deliveries
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.engine.runtime.runs import executor as executor_module
 from sealflow.storage import StoreFull
-from sealflow.storage.stores.callback_inbox import CallbackInbox
+from sealflow.storage.stores.inbox.callbacks import CallbackInbox
 from thorough import LONG
 
 START = 17_000_000_000_000_000

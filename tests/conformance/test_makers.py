@@ -15,10 +15,10 @@ from customer_keys import ENVIRONMENT, Customer, customer
 from makers import Makers, service
 from postgres_server import shared_server
 from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.storage.administration.administration import Administration
 from sealflow.storage.keys.providers.file import add_version
-from sealflow.storage.maintenance import reencryption as migration_module
-from sealflow.storage.policies.administration import Administration
-from sealflow.storage.policies.operations import SUCCEEDED
+from sealflow.storage.stores import reencryption as migration_module
+from sealflow.storage.stores.operations import SUCCEEDED
 
 START = 17_000_000_000_000_000
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -30,26 +29,15 @@ from sealflow.storage import (
     StoreGone,
     StoreNotWritable,
     StoreTooNew,
+    StoreTooOld,
     StoreUnreachable,
 )
 from sealflow.storage.backends.database_url import checked_url
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.rows import Guard, KeyStateRow, RunUpdate, SnapshotRow
-from sealflow.storage.testing.backends import (
-    ALL,
-    BackendConformance,
-    first_batch,
-    inbox_row,
-    key_row,
-    opened,
-    page_row,
-    run_row,
-)
-from sealflow.storage.testing.keys import KeyRowsConformance
-from sealflow.storage.testing.queues import QueueConformance
-from sealflow.storage.testing.sealed_inbox import SealedInboxConformance
-from sealflow.storage.testing.values import LargeValuesConformance
-from sealflow.storage.testing.workers import WorkerConformance
+from sealflow.storage.port import Guard, InboxChanges, KeyChanges, KeyStateRow, RunChanges, RunUpdate, SnapshotRow
+from sealflow.storage.port.batch import Parts
+from sealflow.storage.testing.backends import BackendConformance
+from sealflow.storage.testing.rows import ALL, first_batch, inbox_row, key_row, opened, page_row, run_row
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 
@@ -61,11 +49,6 @@ OpenBackend = Callable[[], Awaitable[Backend]]
 
 class TestPostgres(
     BackendConformance,
-    QueueConformance,
-    KeyRowsConformance,
-    SealedInboxConformance,
-    WorkerConformance,
-    LargeValuesConformance,
 ):
     @pytest.fixture
     def open_backend(self, postgres: PostgresServer, schema: str) -> OpenBackend:
@@ -103,6 +86,10 @@ async def test_other_schemas_are_refused(postgres: PostgresServer, schema: str) 
     await other.execute(f'INSERT INTO "{schema}".schema_version VALUES (999, 0)')
     with pytest.raises(StoreTooNew):
         await PostgresBackend.open(postgres.url, schema)
+    await other.execute(f'UPDATE "{schema}".schema_version SET version = 10 WHERE version = 11')
+    await other.execute(f'DELETE FROM "{schema}".schema_version WHERE version = 999')
+    with pytest.raises(StoreTooOld, match="has schema 10"):
+        await PostgresBackend.open(postgres.url, schema)
     await other.execute(f'DROP TABLE "{schema}".schema_version')
     with pytest.raises(StoreCorrupt):
         await PostgresBackend.open(postgres.url, schema)
@@ -113,29 +100,39 @@ async def test_a_store_of_an_earlier_schema_is_upgraded_under_a_worker(
     postgres: PostgresServer, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step is added while a worker that does not know it goes on writing."""
-    steps = tables.migrations()
+    steps = tables.schemas()
     worker = await PostgresBackend.open(postgres.url, schema)
     await worker.commit(first_batch())
-    monkeypatch.setattr(tables, "migrations", lambda: [*steps, (len(steps) + 1, "ALTER TABLE runs ADD x int")])
+    monkeypatch.setattr(tables, "schemas", lambda: [*steps, (steps[-1][0] + 1, "ALTER TABLE runs ADD x int")])
     later = await PostgresBackend.open(postgres.url, schema)
     run = os.urandom(16)
-    await worker.commit(Batch(keys=[key_row(run)], runs=[run_row(run)], pages=[page_row(run, 1)]))
-    assert len(await later.pages(run, 1, 10, ALL)) == 1
+    await worker.commit(
+        Batch(
+            keys=KeyChanges(inserts=[key_row(run)]),
+            runs=RunChanges(inserts=[run_row(run)], pages=[page_row(run, 1)]),
+        )
+    )
+    assert len(await later.runs.pages(run, 1, 10, ALL)) == 1
     await worker.close()
     await later.close()
 
 
-def test_migrations_are_numbered_without_gaps() -> None:
-    assert [number for number, _ in tables.migrations()] == list(range(1, len(tables.migrations()) + 1))
+def test_schemas_are_numbered_without_gaps() -> None:
+    assert [number for number, _ in tables.schemas()] == list(range(11, len(tables.schemas()) + 11))
 
 
-def test_every_field_of_a_batch_is_written() -> None:
-    """By the one call that most commits are, or by a statement of its own."""
-    common = {"keys", "runs", "pages", "run_updates", "snapshots", "triggers", "inbox", "messages", "consumed"}
-    common |= {"waits", "wakes"}
-    assert {field.name for field in fields(Batch)} == common | {"guard", "owned", "tied"} | set(batches.RARE)
+def test_every_field_of_a_batch_is_common_or_rare() -> None:
+    """A batch of one field is written by the one call that most commits are, or by a statement of its own."""
+    for name, part in Batch(**{name: getattr(Batch(), name) for name in Parts.__annotations__}).parts():
+        for field in part.__match_args__:
+            batch = Batch()
+            value = getattr(part, field)
+            row = {b"r": None} if isinstance(value, dict) else [None] if isinstance(value, list) else True
+            setattr(getattr(batch, name), field, row)
+            assert batches.is_common(batch) == (field in batches.COMMON.get(name, ()))
     assert batches.is_common(Batch(guard=Guard(0)))
-    assert not batches.is_common(Batch(removed_runs=[b"r" * 16]))
+    assert not batches.is_common(Batch(identity=b"i"))
+    assert not batches.is_common(Batch(runs=RunChanges(removed=[b"r" * 16])))
 
 
 # --- errors
@@ -191,7 +188,8 @@ async def test_a_schema_that_is_removed_while_it_is_open(postgres: PostgresServe
         other = await asyncpg.connect(postgres.url)
         await other.execute(f'DROP SCHEMA "{schema}" CASCADE')
         await other.close()
-        for work in (backend.unfinished(), backend.commit(Batch(runs=[run_row(b"r" * 16)])), backend.join()):
+        batch = Batch(runs=RunChanges(inserts=[run_row(b"r" * 16)]))
+        for work in (backend.runs.unfinished(), backend.commit(batch), backend.workers.join()):
             with pytest.raises(StoreGone, match="moved or removed"):
                 await work
 
@@ -199,7 +197,7 @@ async def test_a_schema_that_is_removed_while_it_is_open(postgres: PostgresServe
 async def test_a_number_that_is_too_large(postgres: PostgresServer, schema: str) -> None:
     async with opened(lambda: PostgresBackend.open(postgres.url, schema)) as backend:
         with pytest.raises(NotStorable):
-            await backend.commit(Batch(runs=[run_row(b"r" * 16)._replace(started_ms=1 << 70)]))
+            await backend.commit(Batch(runs=RunChanges(inserts=[run_row(b"r" * 16)._replace(started_ms=1 << 70)])))
 
 
 async def test_a_read_only_database(postgres: PostgresServer, schema: str) -> None:
@@ -252,30 +250,36 @@ async def test_a_copy_goes_over_to_the_other_backend_and_back(
     await backend.commit(first_batch())
     (number,) = await backend.commit(
         Batch(
-            key_state=KeyStateRow(1, 0, b"state"),
-            keys=[key_row(run)],
-            runs=[run_row(run)],
-            pages=[page_row(run, seq, 3000) for seq in range(1, 1200)],
-            snapshots={run: SnapshotRow(run, 3, b"s")},
-            inbox=[item],
+            keys=KeyChanges(state=KeyStateRow(1, 0, b"state"), inserts=[key_row(run)]),
+            runs=RunChanges(
+                inserts=[run_row(run)],
+                pages=[page_row(run, seq, 3000) for seq in range(1, 1200)],
+                snapshots={run: SnapshotRow(run, 3, b"s")},
+            ),
+            inbox=InboxChanges(inserts=[item]),
         )
     )
-    pages = await backend.pages(run, 1, 2000, ALL)
-    row, keys = await backend.run(run), await backend.keys(1, [run])
-    await backend.copy_to(tmp_path / "copy.db", with_keys=tmp_path / "keys.db")
+    pages = await backend.runs.pages(run, 1, 2000, ALL)
+    row, keys = await backend.runs.get(run), await backend.keys.newest(1, [run])
+    await backend.backups.copy_to(tmp_path / "copy.db", with_keys=tmp_path / "keys.db")
 
     there = await SQLiteBackend.open(tmp_path / "store.db")
-    await there.copy_from(tmp_path / "copy.db", with_keys=tmp_path / "keys.db")
-    assert await there.pages(run, 1, 2000, ALL) == pages
-    assert (await there.run(run), await there.keys(1, [run])) == (row, keys)
-    assert await there.key_state() == await backend.key_state()
-    await there.commit(Batch(run_updates=[RunUpdate(run, 2, 9, 2, b"head", 2, b"summary")], consumed=[number]))
-    await there.copy_to(tmp_path / "back.db", with_keys=tmp_path / "back-keys.db")
+    await there.backups.copy_from(tmp_path / "copy.db", with_keys=tmp_path / "keys.db")
+    assert await there.runs.pages(run, 1, 2000, ALL) == pages
+    assert (await there.runs.get(run), await there.keys.newest(1, [run])) == (row, keys)
+    assert await there.keys.state() == await backend.keys.state()
+    await there.commit(
+        Batch(
+            runs=RunChanges(updates=[RunUpdate(run, 2, 9, 2, b"head", 2, b"summary")]),
+            inbox=InboxChanges(consumed=[number]),
+        )
+    )
+    await there.backups.copy_to(tmp_path / "back.db", with_keys=tmp_path / "back-keys.db")
 
-    await backend.copy_from(tmp_path / "back.db", with_keys=tmp_path / "back-keys.db")
-    assert await backend.pages(run, 1, 2000, ALL) == pages
-    assert await backend.keys(1, [run]) == keys
-    assert await backend.unfinished() == []
-    assert await backend.inbox(10) == []
-    assert (await backend.commit(Batch(inbox=[item])))[0] > number
+    await backend.backups.copy_from(tmp_path / "back.db", with_keys=tmp_path / "back-keys.db")
+    assert await backend.runs.pages(run, 1, 2000, ALL) == pages
+    assert await backend.keys.newest(1, [run]) == keys
+    assert await backend.runs.unfinished() == []
+    assert await backend.inbox.waiting(10) == []
+    assert (await backend.commit(Batch(inbox=InboxChanges(inserts=[item]))))[0] > number
     await backend.close()

@@ -13,12 +13,12 @@ import pytest
 from cutting_proxy import CuttingProxy, cutting_proxy
 from postgres_server import PostgresServer
 from sealflow.storage import Batch, ExecutorLost, StoreUnreachable
-from sealflow.storage.rows import FlowRow
-from sealflow.storage.testing.backends import ALL, first_batch, inbox_row, key_row, page_row, run_row
+from sealflow.storage.port import FlowRow, InboxChanges, KeyChanges, RunChanges
+from sealflow.storage.testing.rows import ALL, first_batch, inbox_row, key_row, page_row, run_row
 
 asyncpg = pytest.importorskip("asyncpg", reason="pip install 'sealflow[postgres]'")
 
-from sealflow.storage.backends.postgres import PostgresBackend, commits  # noqa: E402
+from sealflow.storage.backends.postgres import PostgresBackend, patience  # noqa: E402
 
 
 @pytest.fixture
@@ -38,12 +38,16 @@ async def backend(proxy: CuttingProxy, postgres: PostgresServer, schema: str) ->
 
 def _common() -> Batch:
     run = os.urandom(16)
-    return Batch(keys=[key_row(run)], runs=[run_row(run)], pages=[page_row(run, 1)], inbox=[inbox_row()])
+    return Batch(
+        keys=KeyChanges(inserts=[key_row(run)]),
+        runs=RunChanges(inserts=[run_row(run)], pages=[page_row(run, 1)]),
+        inbox=InboxChanges(inserts=[inbox_row()]),
+    )
 
 
 def _rare() -> Batch:
     batch = _common()
-    batch.flows.append(FlowRow(os.urandom(16), os.urandom(16), 1, 1, 1, 5, 5, b"record"))
+    batch.flows.upserts.append(FlowRow(os.urandom(16), os.urandom(16), 1, 1, 1, 5, 5, b"record"))
     return batch
 
 
@@ -54,24 +58,24 @@ async def test_a_commit_is_written_once_wherever_the_connection_breaks(
     await backend.commit(make())  # so that all statements are prepared
     answers = 0
     while True:
-        before, cuts = len(await backend.inbox(100)), proxy.cuts
+        before, cuts = len(await backend.inbox.waiting(100)), proxy.cuts
         proxy.answers = answers
         numbers = await backend.commit(make())
         proxy.answers = None
-        items = await backend.inbox(100)
+        items = await backend.inbox.waiting(100)
         assert len(items) == before + 1
         assert [items[-1].number] == numbers
         if proxy.cuts == cuts:  # the commit has no more answers than these
             break
         answers += 1
     assert answers >= (1 if make is _common else 5)
-    assert len(await backend.unfinished()) == len(await backend.inbox(100))
+    assert len(await backend.runs.unfinished()) == len(await backend.inbox.waiting(100))
 
 
 async def test_a_commit_that_was_given_up_is_settled_first(
     backend: PostgresBackend, proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commits, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0)
     there, lost, other = _common(), _common(), _common()
     await backend.commit(_common())  # so that the statement is prepared
     proxy.answers = 0  # the server has it, its answer is withheld
@@ -88,14 +92,18 @@ async def test_a_commit_that_was_given_up_is_settled_first(
         await backend.commit(lost)
     proxy.refusing = False
     (again,) = await backend.commit(lost)
-    assert [item.row for item in await backend.inbox(100)][1:] == [*there.inbox, *other.inbox, *lost.inbox]
-    assert (await backend.inbox(100))[-1].number == again
+    assert [item.row for item in await backend.inbox.waiting(100)][1:] == [
+        *there.inbox.inserts,
+        *other.inbox.inserts,
+        *lost.inbox.inserts,
+    ]
+    assert (await backend.inbox.waiting(100))[-1].number == again
 
 
 async def test_reading_goes_on_after_a_lost_connection(backend: PostgresBackend, proxy: CuttingProxy) -> None:
-    assert await backend.inbox(10) == []
+    assert await backend.inbox.waiting(10) == []
     proxy.answers = 0
-    assert await backend.inbox(10) == []
+    assert await backend.inbox.waiting(10) == []
     assert proxy.cuts == 1
 
 
@@ -103,13 +111,13 @@ async def test_the_server_restarts_under_load(postgres: PostgresServer, schema: 
     backend = await PostgresBackend.open(postgres.url, schema)
     await backend.commit(first_batch())
     runs = [os.urandom(16) for _ in range(8)]
-    await backend.commit(Batch(runs=[run_row(run) for run in runs]))
+    await backend.commit(Batch(runs=RunChanges(inserts=[run_row(run) for run in runs])))
     acknowledged = dict.fromkeys(runs, 0)
     down = asyncio.Event()
 
     async def write(run: bytes) -> None:
         while not down.is_set() or acknowledged[run] < 30:
-            await backend.commit(Batch(pages=[page_row(run, acknowledged[run] + 1)]))
+            await backend.commit(Batch(runs=RunChanges(pages=[page_row(run, acknowledged[run] + 1)])))
             acknowledged[run] += 1
 
     writing = [asyncio.ensure_future(write(run)) for run in runs]
@@ -121,7 +129,9 @@ async def test_the_server_restarts_under_load(postgres: PostgresServer, schema: 
     down.set()
     await asyncio.gather(*writing)
     for run in runs:
-        assert [page.seq for page in await backend.pages(run, 1, ALL, ALL)] == list(range(1, acknowledged[run] + 1))
+        assert [page.seq for page in await backend.runs.pages(run, 1, ALL, ALL)] == list(
+            range(1, acknowledged[run] + 1)
+        )
     await backend.close()
 
 
@@ -137,21 +147,21 @@ async def _expire(postgres: PostgresServer, schema: str) -> None:
 async def test_a_stale_executor_writes_nothing_more(postgres: PostgresServer, schema: str) -> None:
     stale, other = [await PostgresBackend.open(postgres.url, schema) for _ in range(2)]
     await stale.commit(first_batch())
-    assert await stale.try_become_executor()
+    assert await stale.workers.try_become_executor()
     await stale.commit(_common())
     await other.commit(_common())  # who is not the executor may write too: items, deployments
-    assert not await other.try_become_executor()
+    assert not await other.workers.try_become_executor()
     await _expire(postgres, schema)
     await stale.commit(_common())  # nobody has taken over
-    assert await other.executor_pid() is None
-    assert await other.try_become_executor()
+    assert await other.workers.executor_pid() is None
+    assert await other.workers.try_become_executor()
     for batch in (_common(), _rare()):
         with pytest.raises(ExecutorLost):
             await stale.commit(batch)
     await other.commit(_common())
-    assert len(await other.unfinished()) == 4
+    assert len(await other.runs.unfinished()) == 4
     await stale.close()
-    assert await other.executor_pid() == os.getpid()  # which is not given up by who has lost it
+    assert await other.workers.executor_pid() == os.getpid()  # which is not given up by who has lost it
     await other.close()
 
 
@@ -159,7 +169,7 @@ async def test_a_heartbeat_keeps_the_lease_and_tells_when_it_is_lost(
     postgres: PostgresServer, schema: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     backend = await PostgresBackend.open(postgres.url, schema, lease_seconds=0.06)
-    assert await backend.try_become_executor()
+    assert await backend.workers.try_become_executor()
     other = await asyncpg.connect(postgres.url)
 
     async def until() -> object:
@@ -180,7 +190,7 @@ async def test_a_heartbeat_keeps_the_lease_and_tells_when_it_is_lost(
 async def test_a_thread_of_its_own_renews_the_lease_of_a_busy_loop(postgres: PostgresServer, schema: str) -> None:
     now = [0.0]
     backend = await PostgresBackend.open(postgres.url, schema, lease_seconds=600)
-    assert await backend.try_become_executor()
+    assert await backend.workers.try_become_executor()
     other = await asyncpg.connect(postgres.url)
 
     async def until() -> object:
@@ -202,10 +212,10 @@ async def test_a_thread_of_its_own_renews_the_lease_of_a_busy_loop(postgres: Pos
     while_busy()
     second = await until()
     assert second > first  # type: ignore[operator]
-    assert not backend.executor_lost
+    assert not backend.workers.executor_lost
     await other.execute(f"UPDATE \"{schema}\".executor SET worker = '\\x01', epoch = epoch + 1")
     while_busy()
-    assert backend.executor_lost
+    assert backend.workers.executor_lost
     await other.close()
     await backend.close()
 

@@ -32,8 +32,8 @@ async def test_it_is_stored_passed_on_moved_and_shredded(tmp_path: Path, postgre
         assert await run.wait(60) == "Succeeded"
         assert seen[-1].body == BODY
         assert b"".join([piece async for piece in run.output("get")]) == BODY
-        (row,) = await env._vault._backend.large_values(run._id)
-        assert len(await env._vault._backend.chunks(row.value_id, 0, 100)) == 8
+        (row,) = await env._vault._backend.values.of_run(run._id)
+        assert len(await env._vault._backend.values.chunks(row.value_id, 0, 100)) == 8
         assert (await verify_environment(engine.store, "env")).findings == []
         name = run.id
     async with sealflow.open(tmp_path / "home", keystore=tmp_path / "k.json") as engine:
@@ -42,4 +42,4 @@ async def test_it_is_stored_passed_on_moved_and_shredded(tmp_path: Path, postgre
         run = await env.run(name)
         assert b"".join([piece async for piece in run.output("put", part="inputs")]) == BODY
         await env.retention.delete_runs(name)
-        assert await env._vault._backend.large_values(run._id) == []
+        assert await env._vault._backend.values.of_run(run._id) == []

@@ -104,11 +104,15 @@ async def test_earlier_keys_are_in_no_file_and_no_table(tmp_path: Path, postgres
                 rows = opened.keyring.rows
                 wrapped = [row.wrapped for row in rows]
                 for key in rows:
-                    wrapped += [row.wrapped for _, row in await backend.keys_of(key.domain, key.version, 10_000)]
+                    wrapped += [
+                        row.wrapped for _, row in await backend.keys.wrapped_by(key.domain, key.version, 10_000)
+                    ]
             assert len(wrapped) > 15
             await move_environment(acts, ENVIRONMENT, url)
             async with acts.opened(ENVIRONMENT) as opened:
-                await opened.backend.copy_to(tmp_path / f"{url is None}", with_keys=tmp_path / f"{url is None}.keys")
+                await opened.backend.backups.copy_to(
+                    tmp_path / f"{url is None}", with_keys=tmp_path / f"{url is None}.keys"
+                )
         assert holding(tmp_path, wrapped) == []
 
         (tmp_path / f"{url is None}.keys").unlink()  # those are the earlier ones next time

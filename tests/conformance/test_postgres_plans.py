@@ -19,8 +19,17 @@ from typing import Any
 import pytest
 from postgres_server import PostgresServer
 from sealflow.storage import Batch, ExecutorLost
-from sealflow.storage.rows import Guard, RunUpdate, SnapshotRow, WaitRow
-from sealflow.storage.testing.backends import first_batch, inbox_row, key_row, page_row, run_row
+from sealflow.storage.port import (
+    ClaimChanges,
+    Guard,
+    InboxChanges,
+    KeyChanges,
+    RunChanges,
+    RunUpdate,
+    SnapshotRow,
+    WaitRow,
+)
+from sealflow.storage.testing.rows import first_batch, inbox_row, key_row, page_row, run_row
 from store_questions import FLOW, LIMIT, OTHER, PARENT, Ask, asleep, ended, lists, reads
 from thorough import LONG
 
@@ -101,8 +110,8 @@ class Watched:
             for setting in (*settings, "log_format = json", "log_level = notice"):
                 await connection.execute(f"SET auto_explain.{setting}")
             connection.add_log_listener(self._told)
-        await self.backend._readers.close()
-        self.backend._readers = _Alone(reader)  # type: ignore[assignment]
+        await self.backend._readers.pool.close()
+        self.backend._readers.pool = _Alone(reader)  # type: ignore[assignment]
 
     def _told(self, connection: Any, message: Any) -> None:
         text = str(message.message)
@@ -167,7 +176,7 @@ async def _drop(postgres: PostgresServer, schema: str) -> None:
 @pytest.fixture
 async def watched(postgres: PostgresServer, filled: str) -> AsyncIterator[Watched]:
     backend = await PostgresBackend.open(postgres.url, filled)
-    assert await backend.join()
+    assert await backend.workers.join()
     watched = Watched(backend)
     await watched.watch()
     yield watched
@@ -176,18 +185,18 @@ async def watched(postgres: PostgresServer, filled: str) -> AsyncIterator[Watche
 
 LISTS, READS = lists(RUNS), reads(RUNS, SLEEPING)
 WORK: dict[str, Ask] = {
-    "runs that are ready: none": lambda backend: backend.claim(LIMIT, 0),
-    "runs that are ready": lambda backend: backend.claim(LIMIT, 2_000_000, [OTHER]),
-    "this very run": lambda backend: backend.claim_run(asleep(SLEEPING)),
-    "a run that has ended": lambda backend: backend.claim_run(ended(9)),
-    "runs that were told something": lambda backend: backend.told(),
-    "when one is due": lambda backend: backend.next_wake(),
-    "to give runs back": lambda backend: backend.release([asleep(SLEEPING), ended(9)]),
-    "requests for this worker": lambda backend: backend.inbox_here(LIMIT, SLEEPING // 2, [OTHER]),
-    "whose lease has ended": lambda backend: backend.lead(),
-    "queued runs": lambda backend: backend.queued([b"q" * 16], LIMIT),
-    "queued runs to take": lambda backend: backend.claim_queued([b"q" * 16], LIMIT, 2_000_000),
-    "the queue of a run": lambda backend: backend.queue_of(asleep(3)),
+    "runs that are ready: none": lambda backend: backend.claims.claim(LIMIT, 0),
+    "runs that are ready": lambda backend: backend.claims.claim(LIMIT, 2_000_000, [OTHER]),
+    "this very run": lambda backend: backend.claims.claim_run(asleep(SLEEPING)),
+    "a run that has ended": lambda backend: backend.claims.claim_run(ended(9)),
+    "runs that were told something": lambda backend: backend.claims.signalled(),
+    "when one is due": lambda backend: backend.claims.next_wake(),
+    "to give runs back": lambda backend: backend.claims.release([asleep(SLEEPING), ended(9)]),
+    "requests for this worker": lambda backend: backend.inbox.for_worker(LIMIT, SLEEPING // 2, [OTHER]),
+    "whose lease has ended": lambda backend: backend.workers.lead(),
+    "queued runs": lambda backend: backend.claims.queued([b"q" * 16], LIMIT),
+    "queued runs to take": lambda backend: backend.claims.claim_queued([b"q" * 16], LIMIT, 2_000_000),
+    "the queue of a run": lambda backend: backend.claims.queue_of(asleep(3)),
 }
 
 
@@ -206,18 +215,23 @@ def _batches() -> list[Batch]:
     """What becomes of some runs: they start, go on, sleep, are told something, and end."""
     runs = [os.urandom(16) for _ in range(LIMIT)]
     batches = [
-        Batch(keys=[key_row(run) for run in runs], runs=[run_row(run) for run in runs]),
-        Batch(pages=[page_row(run, 1) for run in runs]),
-        Batch(snapshots={run: SnapshotRow(run, 2, b"snapshot") for run in runs}),
-        Batch(waits=[WaitRow(run, 5_000_000, False) for run in runs]),
-        Batch(wakes=runs),
-        Batch(inbox=[inbox_row() for _ in runs]),
         Batch(
-            pages=[page_row(run, 2) for run in runs],
-            run_updates=[RunUpdate(run, 1, 9, 2, b"head", 1, b"summary") for run in runs],
+            keys=KeyChanges(inserts=[key_row(run) for run in runs]),
+            runs=RunChanges(inserts=[run_row(run) for run in runs]),
         ),
-        Batch(pages=[page_row(run, 3) for run in runs]),  # as when keys are exchanged
-        Batch(removed_runs=runs),
+        Batch(runs=RunChanges(pages=[page_row(run, 1) for run in runs])),
+        Batch(runs=RunChanges(snapshots={run: SnapshotRow(run, 2, b"snapshot") for run in runs})),
+        Batch(claims=ClaimChanges(waits=[WaitRow(run, 5_000_000, False) for run in runs])),
+        Batch(claims=ClaimChanges(wakes=runs)),
+        Batch(inbox=InboxChanges(inserts=[inbox_row() for _ in runs])),
+        Batch(
+            runs=RunChanges(
+                pages=[page_row(run, 2) for run in runs],
+                updates=[RunUpdate(run, 1, 9, 2, b"head", 1, b"summary") for run in runs],
+            )
+        ),
+        Batch(runs=RunChanges(pages=[page_row(run, 3) for run in runs])),  # as when keys are exchanged
+        Batch(runs=RunChanges(removed=runs)),
     ]
     for batch in batches:
         batch.guard = Guard(0)
@@ -242,15 +256,20 @@ async def test_who_dies_gives_its_runs_back_without_a_walk_through_those_of_othe
     admin = await asyncpg.connect(postgres.url)
     for _ in range(2):
         dead = await PostgresBackend.open(postgres.url, filled)
-        assert await dead.join(lead=False)
+        assert await dead.workers.join(lead=False)
         runs = [os.urandom(16) for _ in range(LIMIT)]
-        await dead.commit(Batch(keys=[key_row(run) for run in runs], runs=[run_row(run) for run in runs]))
+        await dead.commit(
+            Batch(
+                keys=KeyChanges(inserts=[key_row(run) for run in runs]),
+                runs=RunChanges(inserts=[run_row(run) for run in runs]),
+            )
+        )
         await admin.execute(f"UPDATE \"{filled}\".workers SET expires = '-infinity' WHERE NOT lead")
         watched.plans.clear()
-        claimed = await watched.backend.claim(1_000, 0)  # those that other tests have left too
+        claimed = await watched.backend.claims.claim(1_000, 0)  # those that other tests have left too
         assert set(runs) <= set(claimed)
         assert watched.cost()[0] <= MOST + 10 * len(claimed)
         with pytest.raises(ExecutorLost):
-            await dead.commit(Batch(pages=[page_row(runs[0], 1)]))
+            await dead.commit(Batch(runs=RunChanges(pages=[page_row(runs[0], 1)])))
         await dead.close()
     await admin.close()

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from sealflow.storage import Batch
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.rows import RunUpdate, SnapshotRow, WaitRow
-from sealflow.storage.testing.backends import first_batch, inbox_row, key_row, page_row, run_row
+from sealflow.storage.port import ClaimChanges, InboxChanges, KeyChanges, RunChanges, RunUpdate, SnapshotRow, WaitRow
+from sealflow.storage.testing.rows import first_batch, inbox_row, key_row, page_row, run_row
 from store_questions import FLOW, LIMIT, OTHER, PARENT, Ask, asleep, ended, lists, reads
 from thorough import LONG
 
@@ -88,7 +88,7 @@ class Counted:
         return 0
 
     async def watch(self) -> None:
-        for thread in (self.backend._connection, self.backend._reader):
+        for thread in (self.backend.database.writer, self.backend.database.reader):
             connection: Any = thread._conn
             await thread._execute(connection.set_progress_handler, self._step, OFTEN)  # type: ignore[no-untyped-call]
 
@@ -101,7 +101,7 @@ class Counted:
 @pytest.fixture
 async def counted(filled: Path) -> AsyncIterator[Counted]:
     backend = await SQLiteBackend.open(filled)
-    assert await backend.join()
+    assert await backend.workers.join()
     counted = Counted(backend)
     await counted.watch()
     yield counted
@@ -110,21 +110,21 @@ async def counted(filled: Path) -> AsyncIterator[Counted]:
 
 async def _claims(backend: SQLiteBackend) -> None:
     """As an executor does: what is ready when it comes, what is due then, nothing, and when it has to look again."""
-    assert await backend.claim(LIMIT, 0) == []
-    assert len(await backend.claim(LIMIT, 1_000_000 + LIMIT)) == LIMIT
-    assert await backend.claim(LIMIT, 0) == []
-    assert await backend.next_wake() == 1_000_000 + LIMIT + 1
+    assert await backend.claims.claim(LIMIT, 0) == []
+    assert len(await backend.claims.claim(LIMIT, 1_000_000 + LIMIT)) == LIMIT
+    assert await backend.claims.claim(LIMIT, 0) == []
+    assert await backend.claims.next_wake() == 1_000_000 + LIMIT + 1
 
 
 QUESTIONS: dict[str, Any] = {
     **lists(RUNS),
     **reads(RUNS, SLEEPING),
-    "large values of a run": lambda backend: backend.large_values(ended(7)),
-    "large values of nobody": lambda backend: backend.unsettled_values(RUNS, LIMIT),
-    "queued runs": lambda backend: backend.queued([QUEUE], LIMIT),
-    "queued runs to take": lambda backend: backend.claim_queued([QUEUE], LIMIT, 2_000_000),
-    "the queue of a run": lambda backend: backend.queue_of(asleep(3)),
-    "when one is due": lambda backend: backend.next_wake(),
+    "large values of a run": lambda backend: backend.values.of_run(ended(7)),
+    "large values of nobody": lambda backend: backend.values.unsettled(RUNS, LIMIT),
+    "queued runs": lambda backend: backend.claims.queued([QUEUE], LIMIT),
+    "queued runs to take": lambda backend: backend.claims.claim_queued([QUEUE], LIMIT, 2_000_000),
+    "the queue of a run": lambda backend: backend.claims.queue_of(asleep(3)),
+    "when one is due": lambda backend: backend.claims.next_wake(),
     "what is ready, and due": _claims,
 }
 
@@ -135,23 +135,28 @@ async def test_a_question_takes_few_steps(counted: Counted, question: str) -> No
 
 
 async def test_to_walk_through_a_table_is_noticed(counted: Counted) -> None:
-    assert await counted.cost(lambda backend: backend.run_counts()) > MOST * 3
+    assert await counted.cost(lambda backend: backend.runs.counts()) > MOST * 3
 
 
 async def test_a_commit_takes_few_steps(counted: Counted) -> None:
     """Of all that becomes of some runs: they start, go on, sleep, are told something, and end."""
     runs = [os.urandom(16) for _ in range(LIMIT)]
     for batch in (
-        Batch(keys=[key_row(run) for run in runs], runs=[run_row(run) for run in runs]),
-        Batch(pages=[page_row(run, 1) for run in runs]),
-        Batch(snapshots={run: SnapshotRow(run, 2, b"snapshot") for run in runs}),
-        Batch(waits=[WaitRow(run, 5_000_000, False) for run in runs]),
-        Batch(wakes=runs),
-        Batch(inbox=[inbox_row() for _ in runs]),
         Batch(
-            pages=[page_row(run, 2) for run in runs],
-            run_updates=[RunUpdate(run, 1, 9, 2, b"head", 1, b"summary") for run in runs],
+            keys=KeyChanges(inserts=[key_row(run) for run in runs]),
+            runs=RunChanges(inserts=[run_row(run) for run in runs]),
         ),
-        Batch(removed_runs=runs),
+        Batch(runs=RunChanges(pages=[page_row(run, 1) for run in runs])),
+        Batch(runs=RunChanges(snapshots={run: SnapshotRow(run, 2, b"snapshot") for run in runs})),
+        Batch(claims=ClaimChanges(waits=[WaitRow(run, 5_000_000, False) for run in runs])),
+        Batch(claims=ClaimChanges(wakes=runs)),
+        Batch(inbox=InboxChanges(inserts=[inbox_row() for _ in runs])),
+        Batch(
+            runs=RunChanges(
+                pages=[page_row(run, 2) for run in runs],
+                updates=[RunUpdate(run, 1, 9, 2, b"head", 1, b"summary") for run in runs],
+            )
+        ),
+        Batch(runs=RunChanges(removed=runs)),
     ):
         assert 0 < await counted.cost(lambda backend, batch=batch: backend.commit(batch)) <= MOST  # type: ignore[misc]

@@ -19,8 +19,8 @@ from sealflow.storage import (
     Verification,
     verify_control,
 )
+from sealflow.storage.administration.administration import Actor, Administration
 from sealflow.storage.format.purposes import Kind
-from sealflow.storage.policies.administration import Actor, Administration
 
 Copy = dict[str, list[Row]]
 

@@ -23,7 +23,7 @@ from sealflow.storage.format.envelope import ScopeKey
 from sealflow.storage.format.purposes import Domain, Kind, Purpose, Role
 from sealflow.storage.keys.keyring import Keyring
 from sealflow.storage.maintenance.relocation import move_environment
-from sealflow.storage.rows import EnvironmentKeyRow
+from sealflow.storage.port import EnvironmentKeyRow
 
 RUN = b"r" * 16
 

@@ -25,7 +25,7 @@ from sealflow.storage import EnvironmentLocked
 from sealflow.storage.format.envelope import expand
 from sealflow.storage.format.purposes import Kind
 from sealflow.storage.keys.keyring import Keyring
-from sealflow.storage.rows import KeyRow
+from sealflow.storage.port import KeyRow
 
 READER: Final = Path(__file__).parents[1] / "support" / "memory_reader.py"
 S = ["Succeeded"]
@@ -239,7 +239,7 @@ async def test_a_search_through_the_memory_of_a_locked_process(tmp_path: Path, d
             async for entry in following:
                 if entry.code == "Subscribed":
                     break
-        row = (await env._vault._backend.key_generations(Kind.RUN, run._id))[-1]
+        row = (await env._vault._backend.keys.generations(Kind.RUN, run._id))[-1]
         keys = _needles(env._vault._keyring, row)
     needles = {**keys, **{name: text.encode() for name, text in plain.items()}}
     options = {**os.environ, "SEALFLOW_KEYSTORE": str(tmp_path / "keys" / "k.json")}

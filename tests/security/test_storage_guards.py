@@ -142,9 +142,9 @@ def test_keys_that_were_forgotten_are_not_in_their_objects() -> None:
     """A program still holds the objects of dropped keys. They contain nothing that can open, find or certify data."""
     key = EnvironmentKey(random_key(), b"e" * 16, Role.ENVIRONMENT, Domain.SERVICE, 1)
     scope, _ = key.new_scope(Kind.RUN, RUN)
-    held = [key._key, key._index, key._mac, key._wrap, scope._aead, scope._inner, scope._outer]
+    held = [key._key, key._index, key._mac, key._wrap, scope._aead, scope._link_key]
     key.forget()
-    left = [key._key, key._index, key._mac, key._wrap, scope._aead, scope._inner, scope._outer]
+    left = [key._key, key._index, key._mac, key._wrap, scope._aead, scope._link_key]
     assert not [value for value in left if any(value is each for each in held)]
     for use in (lambda: key.index(1, b"v"), lambda: key.certify(b"label"), key.payload, lambda: key.new_scope(1, RUN)):
         with pytest.raises(EnvironmentLocked):

@@ -24,10 +24,10 @@ from sealflow.storage import (
     move_environment,
     restore_backup,
 )
+from sealflow.storage.administration.administration import Actor, Administration
 from sealflow.storage.keys.key_state import KeyState
 from sealflow.storage.keys.provider_calls import CALLS
-from sealflow.storage.policies.administration import Actor, Administration
-from sealflow.storage.policies.ledger import Ledger
+from sealflow.storage.stores.ledger import Ledger
 
 Served = dict[tuple[str, ...], Any]
 """What is served of each thing: a value, or `Refused`. The first part of a place is its kind."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from copied_places import copied
 from sealflow.storage import Keystore, Store, Vault
+from sealflow.storage.administration.administration import Actor, Administration
 from sealflow.storage.keys.providers import provider_for
 from sealflow.storage.keys.providers.file import FileKeys, create_key, uri_of
-from sealflow.storage.policies.administration import Actor, Administration
 from sealflow.storage.port import KeyFacts, KeyProvider, Wrapped
 
 ENVIRONMENT = "contoso"

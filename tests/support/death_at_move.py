@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sealflow.storage.backends.sqlite import SQLiteBackend
-from sealflow.storage.stores.locations import Places
+from sealflow.storage.vault.locations import Places
 
 _OF_STORES = ("commit", "copy_to", "copy_from")
 

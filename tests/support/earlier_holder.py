@@ -27,8 +27,7 @@ from sealflow.storage.format.envelope import (
 )
 from sealflow.storage.format.purposes import Domain, Kind, Purpose, Role
 from sealflow.storage.keys.keyring import Keyring
-from sealflow.storage.port import KeyProvider
-from sealflow.storage.rows import EnvironmentKeyRow, KeyRow
+from sealflow.storage.port import EnvironmentKeyRow, KeyProvider, KeyRow
 
 
 class EarlierHolder:

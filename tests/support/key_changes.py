@@ -9,10 +9,10 @@ from typing import Any
 
 from customer_keys import ENVIRONMENT, Customer
 from sealflow.storage import Vault
+from sealflow.storage.administration.administration import Administration
 from sealflow.storage.format.purposes import Kind
 from sealflow.storage.keys.provider_calls import CALLS
-from sealflow.storage.policies.administration import Administration
-from sealflow.storage.policies.operations import Operation
+from sealflow.storage.stores.operations import Operation
 
 SERVICE_KINDS = {Kind.KEY_STATE, Kind.OPERATION, Kind.LEDGER, Kind.RETENTION}
 CHANGES = ["apply", "data keys"]

@@ -24,11 +24,11 @@ from customer_keys import ENVIRONMENT, Customer
 from makers import compose, flow
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.storage import Batch, Conflict, EnvironmentLocked, StoreBusy
+from sealflow.storage.administration.administration import Administration
 from sealflow.storage.backends.sqlite import SQLiteBackend
 from sealflow.storage.format.purposes import Kind
 from sealflow.storage.keys.providers.file import add_version
-from sealflow.storage.policies.administration import Administration
-from sealflow.storage.policies.operations import SUCCEEDED
+from sealflow.storage.stores.operations import SUCCEEDED
 
 ACTS: Final = (
     "migrate", "migrate --full", "rotate", "rotate --data-keys", "swap", "revert", "lock", "unlock", "retire",
@@ -270,7 +270,9 @@ async def nothing_is_left_with_the_service(place: Customer) -> None:
     file.
     """
     async with place.vault() as vault:
-        before = [row.wrapped for _, row in await vault._backend.keys_of(1, None, 1_000_000) if row.kind == Kind.RUN]
+        before = [
+            row.wrapped for _, row in await vault._backend.keys.wrapped_by(1, None, 1_000_000) if row.kind == Kind.RUN
+        ]
     async with sealflow.open(place.home, keystore=place.keystore) as engine, place.administration() as administration:
         env = await engine.environment(ENVIRONMENT)
         await _executing(env)
@@ -278,7 +280,7 @@ async def nothing_is_left_with_the_service(place: Customer) -> None:
         operation = await env.keys.follow(await env.keys.begin_migration(full=True))
         assert operation.status == SUCCEEDED
     async with place.vault() as vault:
-        assert {count.kind for count in await vault._backend.key_counts() if count.domain == 1} <= _AT_HOME
+        assert {count.kind for count in await vault._backend.keys.counts() if count.domain == 1} <= _AT_HOME
     for path in place.home.glob("environments/*/store.db*"):
         data = path.read_bytes()
         assert [wrapped for wrapped in before if wrapped in data] == []

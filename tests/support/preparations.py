@@ -26,7 +26,7 @@ def die_at_commit(number: int, moment: str) -> None:
 
     def commit(self: SQLiteBackend, connection: sqlite3.Connection, batch: Any) -> list[int]:
         nonlocal count
-        if batch.pages or batch.runs:
+        if batch.runs.pages or batch.runs.inserts:
             count += 1
             if count == number and moment == "before":
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from sealflow.storage import Backend
-from sealflow.storage.testing.backends import ALL
+from sealflow.storage.testing.rows import ALL
 
 LIMIT: Final = 20
 FLOW, OTHER, PARENT = (letter * 16 for letter in (b"F", b"G", b"P"))
@@ -34,7 +34,9 @@ def _list(
     parent: bytes | None = None,
     before: bytes | None = None,
 ) -> Ask:
-    return lambda backend: backend.runs(flow_id=flow_id, statuses=statuses, parent=parent, limit=LIMIT, before=before)
+    return lambda backend: backend.runs.find(
+        flow_id=flow_id, statuses=statuses, parent=parent, limit=LIMIT, before=before
+    )
 
 
 def lists(runs: int) -> dict[str, Ask]:
@@ -59,22 +61,22 @@ def lists(runs: int) -> dict[str, Ask]:
 def reads(runs: int, sleeping: int) -> dict[str, Ask]:
     """What else is read, one thing or a page of them."""
     return {
-        "a run": lambda backend: backend.run(ended(7)),
-        "run ids": lambda backend: backend.run_ids(runs // 2, LIMIT),
-        "a long history": lambda backend: backend.pages(ended(1), 1, LIMIT, ALL),
-        "a long history, further on": lambda backend: backend.pages(ended(1), runs // 2, LIMIT, ALL),
-        "a few bytes of a long history": lambda backend: backend.pages(ended(1), runs // 2, 3 * LIMIT, 100),
-        "a snapshot": lambda backend: backend.snapshot(ended(1)),
-        "keys": lambda backend: backend.keys(1, [ended(number) for number in range(1, LIMIT)]),
-        "generations of a key": lambda backend: backend.key_generations(1, ended(7)),
-        "keys of a version": lambda backend: backend.keys_of(1, 1, LIMIT, 0),
-        "what may not be removed": lambda backend: backend.needed_runs([ended(number) for number in range(1, LIMIT)]),
-        "unfinished runs of a flow": lambda backend: backend.unfinished_of(OTHER),
-        "a trigger": lambda backend: backend.trigger(ended(7)),
-        "triggers that are due": lambda backend: backend.due_triggers(1_000 + LIMIT, LIMIT),
-        "messages": lambda backend: backend.messages(FLOW, None, LIMIT, runs // 8),
-        "messages of a partition": lambda backend: backend.messages(FLOW, [ended(1)], LIMIT, 0),
-        "a message": lambda backend: backend.message(ended(7)),
-        "the inbox": lambda backend: backend.inbox(LIMIT, sleeping // 2),
-        "a request": lambda backend: backend.inbox_item(ended(7)),
+        "a run": lambda backend: backend.runs.get(ended(7)),
+        "run ids": lambda backend: backend.runs.ids(runs // 2, LIMIT),
+        "a long history": lambda backend: backend.runs.pages(ended(1), 1, LIMIT, ALL),
+        "a long history, further on": lambda backend: backend.runs.pages(ended(1), runs // 2, LIMIT, ALL),
+        "a few bytes of a long history": lambda backend: backend.runs.pages(ended(1), runs // 2, 3 * LIMIT, 100),
+        "a snapshot": lambda backend: backend.runs.snapshot(ended(1)),
+        "keys": lambda backend: backend.keys.newest(1, [ended(number) for number in range(1, LIMIT)]),
+        "generations of a key": lambda backend: backend.keys.generations(1, ended(7)),
+        "keys of a version": lambda backend: backend.keys.wrapped_by(1, 1, LIMIT, 0),
+        "what may not be removed": lambda backend: backend.runs.needed([ended(number) for number in range(1, LIMIT)]),
+        "unfinished runs of a flow": lambda backend: backend.runs.unfinished_of(OTHER),
+        "a trigger": lambda backend: backend.triggers.get(ended(7)),
+        "triggers that are due": lambda backend: backend.triggers.due(1_000 + LIMIT, LIMIT),
+        "messages": lambda backend: backend.messages.waiting(FLOW, None, LIMIT, runs // 8),
+        "messages of a partition": lambda backend: backend.messages.waiting(FLOW, [ended(1)], LIMIT, 0),
+        "a message": lambda backend: backend.messages.get(ended(7)),
+        "the inbox": lambda backend: backend.inbox.waiting(LIMIT, sleeping // 2),
+        "a request": lambda backend: backend.inbox.get(ended(7)),
     }

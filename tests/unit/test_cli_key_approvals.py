@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cli_session import Cli, compose
-from sealflow.storage.policies.authorization import Acting
+from sealflow.storage.administration.authorization import Acting
 
 KEY, SPARE = "file:keys.json#main", "file:keys.json#spare"
 

@@ -283,11 +283,11 @@ async def test_a_message_is_in_the_commit_of_its_actions_result(place: Place, mo
     async with place.open() as env:
         await env.deploy("receiver", receiver(messageCount=10))
         await env.deploy("sender", sender())
-        disk = Disk(env, monkeypatch, lambda batch: bool(batch.messages))
+        disk = Disk(env, monkeypatch, lambda batch: bool(batch.messages.inserts))
         (run,) = await env.start("sender", 1)
         with pytest.raises(StoreFull):
             await run.result()
-        assert [(len(batch.messages), len(batch.pages)) for batch in disk.failed] == [(1, 1)]
+        assert [(len(batch.messages.inserts), len(batch.runs.pages)) for batch in disk.failed] == [(1, 1)]
         assert await waiting(env) == 0
     async with place.open() as env:
         await env.resume_unfinished()
@@ -302,10 +302,10 @@ async def test_messages_and_the_run_that_gets_them_are_one_commit(
         await env.deploy("receiver", receiver(messageCount=2))
         await env.deploy("sender", sender())
         await sent(env, 1, 2, 3, 4)
-        disk = Disk(env, monkeypatch, lambda batch: bool(batch.consumed_messages))
+        disk = Disk(env, monkeypatch, lambda batch: bool(batch.messages.consumed))
         await env.fire_due()
         (batch,) = disk.failed
-        assert (len(batch.runs), len(batch.triggers), len(batch.consumed_messages)) == (1, 1, 2)
+        assert (len(batch.runs.inserts), len(batch.triggers.upserts), len(batch.messages.consumed)) == (1, 1, 2)
         assert (await got(env), await waiting(env)) == ([], 4)
     async with place.open() as env:
         await env.fire_due()

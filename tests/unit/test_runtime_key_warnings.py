@@ -10,8 +10,8 @@ from sealflow.engine.runtime.keys.warnings import warnings
 from sealflow.storage import EnvironmentStatus, Operation
 from sealflow.storage.keys.key_state import Cover, KeyState, Lock
 from sealflow.storage.maintenance.status import ConnectionKey, FlowKey, Problem
+from sealflow.storage.models import EnvironmentInfo
 from sealflow.storage.port import KeyFacts
-from sealflow.storage.stores.views import EnvironmentInfo
 
 DAY = 86_400_000
 NOW = 1_800_000_000_000

@@ -361,11 +361,11 @@ async def test_a_value_that_an_action_makes_is_written_before_its_record(
         (started,) = await env.start("f", os.urandom(9_000).hex())
         result = await started.result(60)
         assert [action["outputs"] for action in result.actions if action["path"] == "/end"] == [6 * 18_000]
-        with_chunks = [batch for batch in batches if batch.chunks]
+        with_chunks = [batch for batch in batches if batch.values.chunks]
         assert len(with_chunks) > 4
-        assert max(len(batch.chunks) for batch in with_chunks) <= 5
-        assert len([value for batch in batches for value in batch.settled_values]) >= 4
-        assert (await env._vault._backend.unsettled_values(1 << 50, 9)) == []
+        assert max(len(batch.values.chunks) for batch in with_chunks) <= 5
+        assert len([value for batch in batches for value in batch.values.settled]) >= 4
+        assert (await env._vault._backend.values.unsettled(1 << 50, 9)) == []
 
 
 async def test_what_starts_a_run_is_written_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,11 +377,11 @@ async def test_what_starts_a_run_is_written_before_it(tmp_path: Path, monkeypatc
         (started,) = await env.start("f", text)
         result = await started.result(60)
         assert result.actions[-1]["outputs"] == len(text)
-        with_chunks = [batch for batch in batches if batch.chunks]
+        with_chunks = [batch for batch in batches if batch.values.chunks]
         assert len(with_chunks) >= 3
-        assert max(len(batch.chunks) for batch in with_chunks) <= 4
-        (made,) = [batch for batch in batches if batch.runs]
-        assert (made.chunks, len(made.settled_values)) == ([], 1)
+        assert max(len(batch.values.chunks) for batch in with_chunks) <= 4
+        (made,) = [batch for batch in batches if batch.runs.inserts]
+        assert (made.values.chunks, len(made.values.settled)) == ([], 1)
         assert (await started.snapshot()).status == "Succeeded"
 
 
@@ -427,7 +427,7 @@ async def test_what_a_call_had_brought_when_it_broke_off_goes(tmp_path: Path) ->
         assert await started.wait(60) == "Failed"
         assert (await started.action("get"))["code"] == "ConnectionFailed"
         await env._vault.flush()
-        assert await env._vault._backend.large_values(started._id) == []
+        assert await env._vault._backend.values.of_run(started._id) == []
 
 
 async def test_secured_outputs_are_not_given(tmp_path: Path, serve: Serve) -> None:

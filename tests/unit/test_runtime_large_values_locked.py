@@ -84,7 +84,7 @@ async def test_the_call_is_made_again(tmp_path: Path, when: str) -> None:
         assert len(service.keys) == 2
         vault = world.env._vault
         await vault.flush()
-        (row,) = [row for row in await vault._backend.large_values(run._id) if row.settled]
+        (row,) = [row for row in await vault._backend.values.of_run(run._id) if row.settled]
         await vault.sweep_values(run_id=run._id)
-        assert await vault._backend.large_values(run._id) == [row]
+        assert await vault._backend.values.of_run(run._id) == [row]
         assert (await run.result()).actions[0]["outputs"]["body"] == (PIECES * PIECE).decode()

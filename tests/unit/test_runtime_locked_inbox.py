@@ -13,7 +13,7 @@ from revocable import GRACE, NAME, PROBE, Revocable, change, database, revocable
 from sealflow.engine.errors import NotFound
 from sealflow.storage import EnvironmentLocked, InboxFull, IntegrityError
 from sealflow.storage.format.envelope import InboxKey, seal_to
-from sealflow.storage.stores import sealed_inbox
+from sealflow.storage.stores.inbox import sealed_items
 
 S = ["Succeeded"]
 REQUEST = {"method": "POST", "uri": "https://example.org/", "body": "@listCallbackUrl()"}
@@ -153,12 +153,12 @@ async def test_no_more_is_taken_in_than_allowed(tmp_path: Path, monkeypatch: pyt
         urls = [(await waiting(world))[1] for _ in range(3)]
         url = urls[-1]
         await world.lock()
-        monkeypatch.setattr(sealed_inbox, "MOST_ITEMS", 2)
+        monkeypatch.setattr(sealed_items, "MOST_ITEMS", 2)
         statuses = [(await world.env.callback(each, body=0)).status for each in urls]
         assert statuses == [202, 202, 503]
         assert (await world.env.callback(url, body=0)).retry_after == InboxFull.retry_after
-        monkeypatch.setattr(sealed_inbox, "MOST_ITEMS", 9)
-        monkeypatch.setattr(sealed_inbox, "MOST_BYTES", 5000)
+        monkeypatch.setattr(sealed_items, "MOST_ITEMS", 9)
+        monkeypatch.setattr(sealed_items, "MOST_BYTES", 5000)
         assert (await world.env.callback(url, body="x" * 5000)).status == 503
 
 
@@ -168,7 +168,7 @@ async def test_the_bytes_that_are_taken_in_are_limited_together(
     async with revocable(tmp_path, {"http": Subscriptions()}) as world:
         urls = [(await waiting(world))[1] for _ in range(4)]
         await world.lock()
-        monkeypatch.setattr(sealed_inbox, "MOST_BYTES", 5000)
+        monkeypatch.setattr(sealed_items, "MOST_BYTES", 5000)
         bodies = ["x" * 4000, "x" * 2000, "x" * 100, "x" * 1000]
         statuses = [(await world.env.callback(url, body=body)).status for url, body in zip(urls, bodies, strict=True)]
         assert statuses == [202, 503, 202, 503]

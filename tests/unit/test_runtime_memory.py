@@ -197,11 +197,11 @@ async def test_a_value_that_was_altered_meanwhile_is_noticed(tmp_path: Path) -> 
         assert (await log.record(2))[1] == 2
         with pytest.raises(TamperedHistory):
             await log.record(3)
-        pages = env._vault._backend.pages
+        pages = env._vault._backend.runs.pages
 
         async def altered(*given: Any) -> Any:
             return [row._replace(record=row.record[:-1] + b"\0") for row in await pages(*given)]
 
-        env._vault._backend.pages = altered
+        env._vault._backend.runs.pages = altered
         with pytest.raises(TamperedHistory):
             await log.record(1)

@@ -11,7 +11,7 @@ import sealflow
 from revocable import NAME, HandClock, Revocable, change, database, revocable
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.runtime.runs.executor import Executor
-from sealflow.storage.stores import sealed_inbox
+from sealflow.storage.stores.inbox import sealed_items
 
 S = ["Succeeded"]
 CALL = {"type": "Http", "inputs": {"method": "POST", "uri": "https://example.org/", "body": "@item()"}}
@@ -124,7 +124,7 @@ async def test_what_is_not_kept_is_made_again(tmp_path: Path, monkeypatch: pytes
     async with revocable(tmp_path, {"http": service}) as world:
         run = await begun(world, service)
         await world.lock()
-        monkeypatch.setattr(sealed_inbox, "MOST_ITEMS", 1)
+        monkeypatch.setattr(sealed_items, "MOST_ITEMS", 1)
         for answer in service.answers:
             answer.set()
         tasks = list(world.env._access._underway._tasks)

@@ -201,7 +201,7 @@ async def test_what_was_carried_out_before_a_fault_is_not_repeated(
         monkeypatch.setattr(asked, "_carry_out", carry_out)
         with pytest.raises(StoreBusy, match="The store is busy"):
             await asked.take_inbox(executor)
-        assert [row.number for row in await vault._backend.inbox(10)] == [second]
+        assert [row.number for row in await vault._backend.inbox.waiting(10)] == [second]
         assert await asked.take_inbox(executor) == 1
         assert carried_out == ["first", "second", "second"]
         assert first < second

@@ -102,19 +102,18 @@ async def test_a_commit_that_fails_is_made_up_for_however_late(tmp_path: Path) -
         commit, refused = backend.commit, []
 
         async def full(batch: Any) -> Any:
-            refused.append(len(batch.triggers))
+            refused.append(len(batch.triggers.upserts))
             raise StoreFull("The disk is full.")
 
         backend.commit = full
         world.clock.advance_to(START + HOUR)
-        await world.until(lambda: bool(refused))
+        await world.until(lambda: 1 in refused)
         await world.asleep()
         assert world.fired == []
         assert await world.env.runs() == []
         backend.commit = commit
         await world.pass_to(START + HOUR + 20 * MINUTE, 1)
         assert await world.times() == ["13:00"]
-        assert refused[0] == 1
 
 
 async def test_a_second_process_asks_the_worker(tmp_path: Path) -> None:

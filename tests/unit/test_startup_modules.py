@@ -49,7 +49,7 @@ ONLY_WHEN_ASKED_FOR = (
     "sealflow.engine.expressions.functions.xml",
     "sealflow.engine.runtime.flows.packages",
     "sealflow.engine.runtime.desktop.work_queues",
-    "sealflow.storage.policies.administration",
+    "sealflow.storage.administration.administration",
     "sealflow.storage.backends.postgres",
     "sealflow.storage.maintenance.backup.backup",
     "sealflow.storage.maintenance.relocation",

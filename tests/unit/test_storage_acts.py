@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from customer_keys import ENVIRONMENT, Customer, copied_customer
 from sealflow.storage import KeyDenied, Keystore, Operation, Store, environment_status, reset_environment
+from sealflow.storage.administration import audit_events as acts
+from sealflow.storage.administration.audit_events import MOST, PATIENCE_MS
 from sealflow.storage.keys.providers.file import disable_key, enable_key
-from sealflow.storage.policies import audit_events as acts
-from sealflow.storage.policies.audit_events import MOST, PATIENCE_MS
 
 
 @pytest.fixture

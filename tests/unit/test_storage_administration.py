@@ -10,7 +10,6 @@ from customer_keys import ENVIRONMENT, Customer, copied_customer, counted
 from key_changes import acts, filled, same_as_ever
 from sealflow.storage import (
     AlreadyThere,
-    Backend,
     Conflict,
     InvalidPolicy,
     KeyDenied,
@@ -24,9 +23,10 @@ from sealflow.storage import (
     environment_status,
     expire_backup,
 )
+from sealflow.storage.administration.administration import Actor, Administration
+from sealflow.storage.backends.reading.keys import KeyReads
 from sealflow.storage.format.purposes import Domain, Kind
 from sealflow.storage.keys.providers.file import FileKeys, add_version, disable_key, enable_key
-from sealflow.storage.policies.administration import Actor, Administration
 from sealflow.storage.port import KeyFacts
 
 
@@ -37,7 +37,7 @@ async def place(tmp_path: Path) -> Customer:
 
 async def key_domain(vault: Vault, kind: Kind, scope: bytes) -> tuple[int, int]:
     """Domain and version of the environment key that a stored key row names."""
-    (row,) = await vault._backend.keys(kind, [scope])
+    (row,) = await vault._backend.keys.newest(kind, [scope])
     return row.domain, row.key_version
 
 
@@ -530,11 +530,11 @@ async def test_a_key_that_is_needed_after_all_is_not_retired(place: Customer, mo
         await vault.put_flow("flow", {})
         await administration.rotate(ENVIRONMENT, data_keys=True)
 
-        async def nothing(_: Backend) -> list[object]:
+        async def nothing(_: KeyReads) -> list[object]:
             return []
 
         with monkeypatch.context() as patch:
-            patch.setattr(type(vault._backend), "key_counts", nothing)
+            patch.setattr(type(vault._backend.keys), "counts", nothing)
             with pytest.raises(Conflict, match="FOREIGN KEY"):
                 await administration.retire(ENVIRONMENT)
         assert (await acts(administration))[-1] == ("key retire", ENVIRONMENT, "Failed")

@@ -23,8 +23,8 @@ from sealflow.storage import (
     Request,
     reset_environment,
 )
+from sealflow.storage.administration.administration import Actor, Administration
 from sealflow.storage.keys.providers.file import disable_key, enable_key
-from sealflow.storage.policies.administration import Actor, Administration
 from sealflow.storage.policies.approvals import LIFETIME_MS
 
 ADA, BOB = Actor("ada"), Actor("bob")

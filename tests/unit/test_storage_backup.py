@@ -31,7 +31,7 @@ from sealflow.storage import (
 )
 from sealflow.storage.format.purposes import Kind
 from sealflow.storage.keys.providers.file import disable_key
-from sealflow.storage.maintenance.retention import DAY_MS
+from sealflow.storage.stores.retention import DAY_MS
 
 
 @pytest.fixture

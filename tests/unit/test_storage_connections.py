@@ -22,7 +22,9 @@ async def make(vault: Vault, name: str, *, oauth: bool = True) -> None:
 
 def after(vault: Vault, patch: pytest.MonkeyPatch, look: str, act: Callable[[], Awaitable[Any]]) -> None:
     """Right after the first look of this kind, `act` happens."""
-    real, left = getattr(vault._backend, look), [act]
+    noun, method = look.split(".")
+    store = getattr(vault._backend, noun)
+    real, left = getattr(store, method), [act]
 
     async def looked(*arguments: Any) -> Any:
         found = await real(*arguments)
@@ -30,7 +32,7 @@ def after(vault: Vault, patch: pytest.MonkeyPatch, look: str, act: Callable[[], 
             await left.pop()()
         return found
 
-    patch.setattr(vault._backend, look, looked)
+    patch.setattr(store, method, looked)
 
 
 async def test_what_is_told_of_a_connection(place: Customer) -> None:
@@ -55,7 +57,7 @@ async def test_what_is_told_of_a_connection(place: Customer) -> None:
 
 async def test_of_two_with_one_name_the_second_is_told(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     async with place.vault() as one, place.vault() as two:
-        after(one, monkeypatch, "connections", lambda: make(two, "OFFICE"))
+        after(one, monkeypatch, "connections.all", lambda: make(two, "OFFICE"))
         with pytest.raises(AlreadyThere):
             await make(one, "office")
         assert [each.name for each in await one.connections()] == ["OFFICE"]
@@ -63,13 +65,13 @@ async def test_of_two_with_one_name_the_second_is_told(place: Customer, monkeypa
 
 async def test_a_policy_that_comes_meanwhile_decides(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     async with place.vault() as vault, place.administration() as administration:
-        after(vault, monkeypatch, "connections", lambda: administration.apply("one", ENVIRONMENT))
+        after(vault, monkeypatch, "connections.all", lambda: administration.apply("one", ENVIRONMENT))
         await make(vault, "oauth")
         await make(vault, "key", oauth=False)
         assert {each.name: each.domain for each in await vault.connections()} == {"oauth": 2, "key": 1}
 
 
-@pytest.mark.parametrize("look", ["connections", "keys"])
+@pytest.mark.parametrize("look", ["connections.all", "keys.newest"])
 async def test_one_that_is_removed_while_they_are_listed_is_not_shown(
     place: Customer, look: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

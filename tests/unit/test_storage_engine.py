@@ -101,7 +101,7 @@ async def test_an_engine_goes_on_once_a_full_disk_has_room() -> None:
         environment = await engine.environment("x")
         deployed = await environment.deploy("f", flow("text" * 20_000))
         database: Any = environment._vault._backend
-        database._connection._conn.execute("PRAGMA max_page_count = 1")  # rounded up to the present size
+        database.database.writer._conn.execute("PRAGMA max_page_count = 1")  # rounded up to the present size
 
         async def run_until_it_is_full() -> None:
             for _ in range(20):
@@ -110,6 +110,6 @@ async def test_an_engine_goes_on_once_a_full_disk_has_room() -> None:
 
         with pytest.raises(StoreFull):
             await run_until_it_is_full()
-        database._connection._conn.execute("PRAGMA max_page_count = 1000000")
+        database.database.writer._conn.execute("PRAGMA max_page_count = 1000000")
         (run,) = await environment.start(deployed)
         assert (await run.result()).status == "Succeeded"

@@ -14,8 +14,7 @@ from sealflow.storage import IntegrityError, NotARecord, SealLimit, StaleKeys, W
 from sealflow.storage.format import envelope
 from sealflow.storage.format.purposes import Domain, Index, Kind, Purpose, Role
 from sealflow.storage.keys.keyring import Keyring
-from sealflow.storage.port import KeyFacts, Wrapped
-from sealflow.storage.rows import EnvironmentKeyRow
+from sealflow.storage.port import EnvironmentKeyRow, KeyFacts, Wrapped
 
 ENVIRONMENT = b"E" * 16
 RUN = b"R" * 16

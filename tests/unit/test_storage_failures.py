@@ -33,7 +33,7 @@ from sealflow.storage import (
     Vault,
     WrongKey,
 )
-from sealflow.storage.rows import Batch, WaitRow
+from sealflow.storage.port import Batch, WaitRow
 from sealflow.storage.stores.runs import journal as journal_module
 from sealflow.storage.stores.runs.journal import Journal
 
@@ -60,7 +60,7 @@ def new_run(vault: Vault) -> RunLog:
 
 def limit(vault: Vault, pages: int) -> None:
     connection: Any = vault._backend
-    connection._connection._conn.execute(f"PRAGMA max_page_count = {pages}")
+    connection.database.writer._conn.execute(f"PRAGMA max_page_count = {pages}")
 
 
 async def test_a_full_disk(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ class Log:
         self.events: list[str] = []
 
     def settle(self, batch: Batch) -> bool:
-        batch.consumed.append(1)
+        batch.inbox.consumed.append(1)
         return False
 
     def want_head(self) -> None:
@@ -455,9 +455,9 @@ async def test_a_run_that_is_not_owned_fails_alone() -> None:
     """Its rows leave the batch, with the requests that are tied to them; everything else of it is written once."""
     written, backend = journal(RunNotOwned([b"a" * 16]))
     mine, lost = Log(b"b" * 16), Log(b"a" * 16)
-    written.batch.waits += [WaitRow(lost.run_id, 1, False), WaitRow(mine.run_id, 1, False)]
-    written.batch.consumed.append(7)
-    written.batch.tied.append((lost.run_id, "consumed", 7))
+    written.batch.claims.waits += [WaitRow(lost.run_id, 1, False), WaitRow(mine.run_id, 1, False)]
+    written.batch.inbox.consumed.append(7)
+    written.batch.tied.append((lost.run_id, written.batch.inbox.consumed, 7))
     given_back: list[str] = []
     written.after_commit(lambda: None, lambda: given_back.append("lost"), lost.run_id)
     written.after_commit(lambda: None, lambda: given_back.append("mine"), mine.run_id)
@@ -465,8 +465,8 @@ async def test_a_run_that_is_not_owned_fails_alone() -> None:
     written.touch(lost)
     await written.flush()
     assert len(backend.batches) == 2  # the same batch again, without the run
-    assert backend.batches[-1].waits == [WaitRow(mine.run_id, 1, False)]
-    assert 7 not in backend.batches[-1].consumed
+    assert backend.batches[-1].claims.waits == [WaitRow(mine.run_id, 1, False)]
+    assert 7 not in backend.batches[-1].inbox.consumed
     assert mine.events == ["committed"]
     assert lost.events == ["RunNotOwned"]
     assert given_back == ["lost"]

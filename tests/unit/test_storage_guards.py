@@ -23,7 +23,9 @@ async def place(tmp_path: Path) -> Customer:
 
 def after(vault: Vault, patch: pytest.MonkeyPatch, look: str, act: Callable[[], Awaitable[Any]]) -> None:
     """Right after the first look of this kind, `act` happens."""
-    real, left = getattr(vault._backend, look), [act]
+    noun, method = look.split(".")
+    store = getattr(vault._backend, noun)
+    real, left = getattr(store, method), [act]
 
     async def looked(*arguments: Any, **options: Any) -> Any:
         found = await real(*arguments, **options)
@@ -31,7 +33,7 @@ def after(vault: Vault, patch: pytest.MonkeyPatch, look: str, act: Callable[[], 
             await left.pop()()
         return found
 
-    patch.setattr(vault._backend, look, looked)
+    patch.setattr(store, method, looked)
 
 
 def fails(vault: Vault, patch: pytest.MonkeyPatch, *errors: Exception, before: Any = None) -> list[Exception]:
@@ -65,7 +67,7 @@ async def test_a_run_that_goes_over_to_another_key_while_it_is_listed(
                 await administration.apply("one", ENVIRONMENT)
             await migrated(vault, full=True)
 
-        after(vault, monkeypatch, "runs", move)
+        after(vault, monkeypatch, "runs.find", move)
         assert [(run.run_id, run.summary) for run in await vault.runs()] == [(log.run_id, {"s": "ended"})]
 
 

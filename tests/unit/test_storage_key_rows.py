@@ -18,8 +18,8 @@ from sealflow.storage.format.envelope import environment_key_payload, random_key
 from sealflow.storage.format.purposes import Role
 from sealflow.storage.keys.provider_calls import CALLS
 from sealflow.storage.keys.providers.file import disable_key
-from sealflow.storage.maintenance import reencryption as migration_module
 from sealflow.storage.policies.audit import FAILED, RUNNING, SUCCEEDED
+from sealflow.storage.stores import reencryption as migration_module
 
 CONTROL, STORE = "control.db", "store.db"
 COLUMNS = {

@@ -11,8 +11,7 @@ from sealflow.storage import EnvironmentLocked, IntegrityError, StaleKeys, Wrong
 from sealflow.storage.format.envelope import KeyEncryptionKey, random_key
 from sealflow.storage.format.purposes import Domain, Index, Kind, Purpose, Role
 from sealflow.storage.keys.keyring import Keyring
-from sealflow.storage.port import KeyFacts, Wrapped
-from sealflow.storage.rows import EnvironmentKeyRow
+from sealflow.storage.port import EnvironmentKeyRow, KeyFacts, Wrapped
 
 ENVIRONMENT = os.urandom(16)
 

@@ -11,7 +11,7 @@ from sealflow.storage import EnvironmentLocked, IntegrityError, KeyDenied, Stale
 from sealflow.storage.format.purposes import Domain, Kind, Purpose
 from sealflow.storage.keys.keyring import Keyring
 from sealflow.storage.keys.providers.file import add_version, disable_key
-from sealflow.storage.rows import KeyRow, KeyStateRow
+from sealflow.storage.port import KeyRow, KeyStateRow
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ async def test_keys_that_change_while_they_are_read_are_read_again(
     """A policy comes between the look at the state and the look at the keys, and goes in the same way."""
     async with place.vault() as vault, place.administration() as administration:
         backend = vault._backend
-        real = backend.environment_keys
+        real = backend.keys.environment_keys
         acts = [administration.remove(ENVIRONMENT), administration.apply("one", ENVIRONMENT)]
 
         async def between() -> object:
@@ -33,7 +33,7 @@ async def test_keys_that_change_while_they_are_read_are_read_again(
                 await acts.pop()
             return await real()
 
-        monkeypatch.setattr(backend, "environment_keys", between)
+        monkeypatch.setattr(backend.keys, "environment_keys", between)
         await vault.reload_keys()
         assert (vault.keys.epoch, vault.keys.cover) == (2, None)
         assert acts == []
@@ -46,7 +46,7 @@ async def test_keys_that_never_rest_are_stale(place: Customer, monkeypatch: pyte
         async def restless() -> KeyStateRow:
             return KeyStateRow(next(looks), 0, b"")
 
-        monkeypatch.setattr(vault._backend, "key_state", restless)
+        monkeypatch.setattr(vault._backend.keys, "state", restless)
         with pytest.raises(StaleKeys):
             await vault.reload_keys()
 
@@ -143,13 +143,13 @@ async def test_a_key_row_of_no_environment_key_is_tampering_after_two_looks(
 ) -> None:
     async with place.vault() as vault:
         flow = await vault.put_flow("flow", {})
-        (row,) = await vault._backend.keys(Kind.FLOW, [flow.flow_id])
+        (row,) = await vault._backend.keys.newest(Kind.FLOW, [flow.flow_id])
 
-        real = vault._backend.keys
+        real = vault._backend.keys.newest
 
         async def planted(kind: int, scopes: Sequence[bytes]) -> list[KeyRow]:
             return [row._replace(key_version=7)] if kind == Kind.FLOW else await real(kind, scopes)
 
-        monkeypatch.setattr(vault._backend, "keys", planted)
+        monkeypatch.setattr(vault._backend.keys, "newest", planted)
         with pytest.raises(IntegrityError, match="does not have"):
             await vault.version(flow.flow_id, 1)

@@ -113,9 +113,9 @@ async def test_what_goes_in_comes_out(place: Customer, fields: list[Any], at_onc
         assert await history(vault, log.run_id) == [[1, 1, "before"], record, [1, 2, "after"]]
         named = [*found_in(await history(vault, log.run_id, apart=True))]
         assert named
-        assert all(len(page.record) < 2 * CHUNK for page in await vault._backend.pages(log.run_id, 1, 99, 1 << 30))
+        assert all(len(page.record) < 2 * CHUNK for page in await vault._backend.runs.pages(log.run_id, 1, 99, 1 << 30))
         assert counted(place, "chunks") == sum(value.count for value in named)
-        assert {row.settled for row in await vault._backend.large_values(log.run_id)} == {1}
+        assert {row.settled for row in await vault._backend.values.of_run(log.run_id)} == {1}
     assert (await verified(place)) == []
 
 
@@ -158,7 +158,7 @@ async def test_a_value_that_comes_in_pieces(place: Customer, size: int) -> None:
 
         text = base64.b64encode(data).decode()
         assert await history(vault, log.run_id) == [[1, 3, {"$content": text, "again": text}]]
-        assert await vault._backend.unsettled_values(1 << 50, 9) == []
+        assert await vault._backend.values.unsettled(1 << 50, 9) == []
 
 
 async def test_commits_are_of_bounded_size_and_shared(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,12 +176,12 @@ async def test_commits_are_of_bounded_size_and_shared(place: Customer, monkeypat
                 other.append([[1, others]])
         log.append([await work])
         await vault.flush()
-        sizes = [sum(len(chunk.record) for chunk in batch.chunks) for batch in made]
+        sizes = [sum(len(chunk.record) for chunk in batch.values.chunks) for batch in made]
         assert sum(sizes) > 100 * CHUNK
         assert max(sizes) <= 5 * (CHUNK + 64)
-        assert sum(bool(batch.chunks and batch.pages) for batch in made) > 5
-        assert not [batch for batch in made if batch.chunks and batch.settled_values]
-        assert made[-1].settled_values
+        assert sum(bool(batch.values.chunks and batch.runs.pages) for batch in made) > 5
+        assert not [batch for batch in made if batch.values.chunks and batch.values.settled]
+        assert made[-1].values.settled
 
 
 TAMPERING = {
@@ -315,7 +315,7 @@ async def test_a_crash_at_any_commit_loses_nothing_and_leaves_what_is_swept(
         log.close()
     async with place.vault() as vault:
         assert len(await history(vault, log.run_id)) == 1 + acknowledged
-        left = await vault._backend.large_values(log.run_id)
+        left = await vault._backend.values.of_run(log.run_id)
         assert await vault.sweep_values(-60_000) == 0  # its run is in flight: it may go on elsewhere
         swept = await vault.sweep_values(run_id=log.run_id)
         assert swept == (len(left) if not acknowledged else 0)

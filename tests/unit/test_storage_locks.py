@@ -18,10 +18,10 @@ from sealflow.storage import (
     StoreFull,
     WrongKey,
 )
+from sealflow.storage.administration.administration import Actor, Administration
 from sealflow.storage.format.purposes import Kind
 from sealflow.storage.keys.providers.file import create_key, disable_key, enable_key
-from sealflow.storage.policies.administration import Actor, Administration
-from sealflow.storage.rows import KeyRow
+from sealflow.storage.port import KeyRow
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def fail_assignments(administration: Administration, patch: pytest.MonkeyPatch) 
     real = backend.commit
 
     async def commit(batch: Batch) -> list[int]:
-        if batch.assignments:
+        if batch.control.assignments:
             raise StoreFull("The disk is full.")
         return await real(batch)
 
@@ -173,7 +173,7 @@ async def test_two_processes_that_open_an_environment_at_once_repair_its_assignm
         real = store.backend.commit
 
         async def late(batch: Batch) -> list[int]:
-            if batch.assignments:
+            if batch.control.assignments:
                 monkeypatch.setattr(store.backend, "commit", real)
                 async with place.vault():  # the other process, which is first
                     pass
@@ -198,7 +198,7 @@ async def test_an_act_between_two_looks_of_another_one_keeps_its_rows(
     async with place.administration() as ada, place.administration(Actor("bob")) as bob:
         await ada.record("note", ENVIRONMENT, "Succeeded", None)
         backend, looks = ada.store.backend, 0
-        real = backend.keys
+        real = backend.keys.newest
 
         async def late(kind: int, scopes: Sequence[bytes]) -> list[KeyRow]:
             nonlocal looks
@@ -207,7 +207,7 @@ async def test_an_act_between_two_looks_of_another_one_keeps_its_rows(
                 await bob.lock(ENVIRONMENT)
             return await real(kind, scopes)
 
-        monkeypatch.setattr(backend, "keys", late)
+        monkeypatch.setattr(backend.keys, "newest", late)
         await ada.record("note", ENVIRONMENT, "Succeeded", None)
         assert looks > look
         with pytest.raises(EnvironmentLocked):

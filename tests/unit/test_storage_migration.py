@@ -15,8 +15,8 @@ from customer_keys import ENVIRONMENT, Customer, copied_customer
 from key_changes import CHANGES, change, content, fill, migrated, stray
 from sealflow.storage import Vault
 from sealflow.storage.format.purposes import Kind
-from sealflow.storage.maintenance import reencryption as migration_module
-from sealflow.storage.policies.operations import SUCCEEDED, Operation
+from sealflow.storage.stores import reencryption as migration_module
+from sealflow.storage.stores.operations import SUCCEEDED, Operation
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_all_is_moved_and_nothing_looks_different(place: Customer, what: s
 
         task = asyncio.create_task(vault.migrate(progress))
         if full:
-            while not done or len(await vault._backend.mixed_scopes(Kind.RUN)) < len(going_on):
+            while not done or len(await vault._backend.consistency.mixed_scopes(Kind.RUN)) < len(going_on):
                 await asyncio.sleep(0)
             assert await content(vault) == before
             for run_id in going_on:
@@ -69,7 +69,7 @@ async def test_all_is_moved_and_nothing_looks_different(place: Customer, what: s
         assert after["messages"] == before["messages"]
         assert len(after["histories"]) == len(before["histories"])
         if full:
-            assert await vault._backend.mixed_scopes(Kind.RUN) == []
+            assert await vault._backend.consistency.mixed_scopes(Kind.RUN) == []
         async with place.administration() as administration:
             await administration.retire(ENVIRONMENT)
     async with place.vault() as vault:
@@ -110,7 +110,7 @@ async def test_a_run_in_flight_goes_on_under_a_fresh_key(place: Customer, what: 
         log.append([[2]])
         await vault.flush()
         assert [page.records for page in await follower.read()] == [[[2]]]
-        generations = await vault._backend.key_generations(Kind.RUN, run_id)
+        generations = await vault._backend.keys.generations(Kind.RUN, run_id)
         assert len(generations) == 2
         assert log.domain == vault.keys.domain
         assert await log.record(1) == [1]
@@ -118,7 +118,7 @@ async def test_a_run_in_flight_goes_on_under_a_fresh_key(place: Customer, what: 
         await vault.flush()
         await migrated(vault, full=True)
         assert [page.records for page in await follower.read()] == [[[3]]]
-        assert len(await vault._backend.key_generations(Kind.RUN, run_id)) == 1
+        assert len(await vault._backend.keys.generations(Kind.RUN, run_id)) == 1
 
 
 async def test_a_reader_that_is_half_way_through_a_rewritten_history_goes_on(
@@ -148,7 +148,9 @@ async def test_a_reader_that_is_half_way_through_a_rewritten_history_goes_on(
 
 def interpose(vault: Vault, patch: pytest.MonkeyPatch, name: str, act: Callable[[], Awaitable[object]]) -> None:
     """Right after the first look of this kind, `act` happens."""
-    real = getattr(vault._backend, name)
+    noun, method = name.split(".")
+    store = getattr(vault._backend, noun)
+    real = getattr(store, method)
     left = [act]
 
     async def look(*arguments: Any, **named: Any) -> Any:
@@ -157,7 +159,7 @@ def interpose(vault: Vault, patch: pytest.MonkeyPatch, name: str, act: Callable[
             await left.pop()()
         return found
 
-    patch.setattr(vault._backend, name, look)
+    patch.setattr(store, method, look)
 
 
 async def a_run(vault: Vault) -> object:
@@ -169,24 +171,24 @@ async def a_history(vault: Vault) -> object:
 
 
 READS: dict[str, tuple[str, Callable[[Vault, bytes], Awaitable[object]]]] = {
-    "a flow": ("flow", lambda vault, _: vault.flow("flow 0")),
-    "flows": ("flows", lambda vault, _: vault.flows()),
-    "a version": ("version", lambda vault, flow: vault.version(flow, 1)),
-    "a trigger": ("trigger", lambda vault, flow: vault.trigger(flow)),
-    "triggers": ("triggers", lambda vault, _: vault.triggers()),
-    "due triggers": ("due_triggers", lambda vault, _: vault.triggers(due_by_ms=9)),
-    "connections": ("connections", lambda vault, _: vault.connections()),
-    "a connection": ("connection", lambda vault, _: vault.connection_values("oauth True")),
-    "messages": ("messages", lambda vault, flow: vault.messages(flow)),
-    "partitions": ("partitions", lambda vault, flow: vault.message_counts(flow)),
-    "the inbox": ("inbox", lambda vault, _: vault.inbox()),
-    "runs": ("runs", lambda vault, _: vault.runs()),
-    "a run": ("key_generations", lambda vault, _: a_run(vault)),
-    "a run's row": ("run", lambda vault, _: a_run(vault)),
-    "a history": ("key_generations", lambda vault, _: a_history(vault)),
-    "a page": ("pages", lambda vault, _: a_history(vault)),
-    "operations": ("operations", lambda vault, _: vault.operations()),
-    "a deployment": ("flow", lambda vault, _: vault.put_flow("FLOW 0", {"v": 3})),
+    "a flow": ("flows.find", lambda vault, _: vault.flow("flow 0")),
+    "flows": ("flows.all", lambda vault, _: vault.flows()),
+    "a version": ("flows.version", lambda vault, flow: vault.version(flow, 1)),
+    "a trigger": ("triggers.get", lambda vault, flow: vault.trigger(flow)),
+    "triggers": ("triggers.all", lambda vault, _: vault.triggers()),
+    "due triggers": ("triggers.due", lambda vault, _: vault.triggers(due_by_ms=9)),
+    "connections": ("connections.all", lambda vault, _: vault.connections()),
+    "a connection": ("connections.find", lambda vault, _: vault.connection_values("oauth True")),
+    "messages": ("messages.waiting", lambda vault, flow: vault.messages(flow)),
+    "partitions": ("messages.partitions", lambda vault, flow: vault.message_counts(flow)),
+    "the inbox": ("inbox.waiting", lambda vault, _: vault.inbox()),
+    "runs": ("runs.find", lambda vault, _: vault.runs()),
+    "a run": ("keys.generations", lambda vault, _: a_run(vault)),
+    "a run's row": ("runs.get", lambda vault, _: a_run(vault)),
+    "a history": ("keys.generations", lambda vault, _: a_history(vault)),
+    "a page": ("runs.pages", lambda vault, _: a_history(vault)),
+    "operations": ("operations.all", lambda vault, _: vault.operations()),
+    "a deployment": ("flows.find", lambda vault, _: vault.put_flow("FLOW 0", {"v": 3})),
 }
 
 
@@ -225,7 +227,7 @@ async def test_a_flow_that_is_deployed_while_it_is_moved_keeps_both(
         await change(place, "apply")
         await executor.reload_keys()
         flow = (await executor.flow("flow 0")).flow_id
-        interpose(executor, monkeypatch, "version", lambda: maker.put_flow("flow 0", {"v": 3}))
+        interpose(executor, monkeypatch, "flows.version", lambda: maker.put_flow("flow 0", {"v": 3}))
         await migrated(executor)
         assert [(await executor.version(flow, n)).document["v"] for n in (1, 2, 3)] == [1, 2, 3]
         assert stray(place, executor) == []
@@ -244,7 +246,7 @@ async def test_a_trigger_that_fires_while_it_is_moved_is_not_lost(
         async def fires() -> None:
             vault.set_trigger(flow, {"n": "fired"}, due_ms=8, expected=1)
 
-        interpose(vault, monkeypatch, "trigger", fires)
+        interpose(vault, monkeypatch, "triggers.get", fires)
         await migrated(vault)
         vault.set_trigger(flow, {"n": "again"}, due_ms=9, expected=2)
         await vault.flush()
@@ -266,7 +268,7 @@ async def test_a_read_that_began_before_the_move_does_not_bring_the_earlier_key_
         vault._triggers._known.clear()  # as at the start
         await change(place, "apply")
         await vault.reload_keys()
-        interpose(vault, monkeypatch, "keys", lambda: migrated(vault))
+        interpose(vault, monkeypatch, "keys.newest", lambda: migrated(vault))
         (state,) = await vault.triggers(due_by_ms=9)
         vault.set_trigger(flow, {"n": "next"}, due_ms=9, expected=state.row_version)
         await vault.flush()
@@ -295,7 +297,7 @@ async def test_what_is_taken_out_while_it_is_moved_is_gone(
                 await vault.delete_connection("oauth True")
             await vault.flush()
 
-        interpose(vault, monkeypatch, "connections" if kind == Kind.CONNECTION else "keys_of", taken)
+        interpose(vault, monkeypatch, "connections.all" if kind == Kind.CONNECTION else "keys.wrapped_by", taken)
         assert (await migrated(vault)).status == SUCCEEDED
         assert stray(place, vault) == []
         left = (len(await vault.inbox()), len(await vault.messages(flow)), len(await vault.connections()))
@@ -327,7 +329,7 @@ async def test_an_administrator_who_rotates_meanwhile_does_not_stop_it(
         before = await content(vault)
         await change(place, "apply")
         await vault.reload_keys()
-        interpose(vault, monkeypatch, "version", lambda: change(place, "data keys"))
+        interpose(vault, monkeypatch, "flows.version", lambda: change(place, "data keys"))
         assert (await migrated(vault)).status == SUCCEEDED
         assert vault._keyring.live_version(2) == 2
         assert stray(place, vault) == []
@@ -335,7 +337,7 @@ async def test_an_administrator_who_rotates_meanwhile_does_not_stop_it(
 
 
 @pytest.mark.parametrize("kind", ["flow", "connection"])
-@pytest.mark.parametrize("moment", ["the name", "key_state"])
+@pytest.mark.parametrize("moment", ["the name", "keys.state"])
 async def test_a_name_is_found_although_its_key_became_known_only_while_it_was_looked_for(
     place: Customer, kind: str, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,6 +354,6 @@ async def test_a_name_is_found_although_its_key_became_known_only_while_it_was_l
                 await maker.create_connection("late", "c", oauth=True, parameter_set=None, values={"v": 1})
             await reader.reload_keys()
 
-        interpose(reader, monkeypatch, kind if moment == "the name" else moment, becomes_known)
+        interpose(reader, monkeypatch, f"{kind}s.find" if moment == "the name" else moment, becomes_known)
         found = await (reader.flow("late") if kind == "flow" else reader.connection("late"))
         assert found.name == "late"

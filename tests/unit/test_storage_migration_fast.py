@@ -11,8 +11,8 @@ from customer_keys import ENVIRONMENT, Customer, customer
 from key_changes import content, fill, migrated, stray
 from sealflow.storage import Batch
 from sealflow.storage.format.purposes import Domain
-from sealflow.storage.maintenance import reencryption as migration_module
-from sealflow.storage.policies.operations import SUCCEEDED, Operation
+from sealflow.storage.stores import reencryption as migration_module
+from sealflow.storage.stores.operations import SUCCEEDED, Operation
 
 RUNS, STEP = 40, 10
 
@@ -47,8 +47,8 @@ async def test_it_rewrites_no_history_and_tells_how_far_it_is(
         await vault.migrate(told.append)
         assert (await vault.operations())[-1].status == SUCCEEDED
         assert stray(place, vault) == []
-        assert not any(batch.pages or batch.replaced_pages or batch.exchanged_pages for batch in made)
-        assert sum(len(batch.rewrapped_keys) for batch in made) == RUNS
+        assert not any(batch.runs.pages or batch.runs.replaced_pages or batch.runs.exchanged for batch in made)
+        assert sum(len(batch.keys.rewrapped) for batch in made) == RUNS
         assert len(made) <= RUNS // STEP + 6  # whatever the runs hold
         assert (begun.done, begun.total) == (0, RUNS + 1)
         assert [each.done for each in told] == [1, *range(1 + STEP, RUNS + 2, STEP)]
@@ -77,7 +77,7 @@ async def test_what_was_left_with_the_service_goes_over_whenever_that_is_wanted(
         assert await vault.try_become_executor()
         domains = [flow.domain for flow in await vault.flows()]
         assert domains == [Domain.SERVICE] * 3 + [vault.keys.domain]
-        assert {row.domain for row in await vault._backend.runs(
+        assert {row.domain for row in await vault._backend.runs.find(
             flow_id=None, statuses=None, parent=None, limit=99, before=None
         )} == {Domain.SERVICE, vault.keys.domain}  # fmt: skip
         before = await content(vault)

@@ -14,8 +14,8 @@ from refusals import REFUSED_ROW
 from sealflow.storage import Batch, IntegrityError, StoreFull, TamperedHistory
 from sealflow.storage.format.purposes import Kind
 from sealflow.storage.keys.providers.file import disable_key
-from sealflow.storage.maintenance import reencryption as migration_module
-from sealflow.storage.policies.operations import FAILED, RUNNING, SUCCEEDED
+from sealflow.storage.stores import reencryption as migration_module
+from sealflow.storage.stores.operations import FAILED, RUNNING, SUCCEEDED
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def test_a_crash_leaves_an_operation_that_goes_on(place: Customer, monkeyp
         assert stray(place, vault) == []
         assert await content(vault) == before
         (operation,) = await vault.operations()
-        assert (operation.status, await vault._backend.mixed_scopes(Kind.RUN)) == (SUCCEEDED, [])
+        assert (operation.status, await vault._backend.consistency.mixed_scopes(Kind.RUN)) == (SUCCEEDED, [])
 
 
 DAMAGE = {

@@ -16,8 +16,8 @@ from key_changes import change, migrated, stray
 from sealflow.storage import Batch, StoreFull, Vault
 from sealflow.storage.format.envelope import codec_of
 from sealflow.storage.format.purposes import Kind
-from sealflow.storage.maintenance import reencryption as migration_module
-from sealflow.storage.policies.operations import SUCCEEDED
+from sealflow.storage.stores import reencryption as migration_module
+from sealflow.storage.stores.operations import SUCCEEDED
 
 PAGES = 40
 
@@ -74,10 +74,10 @@ async def test_many_small_runs_share_a_commit_of_bounded_size(place: Customer, m
         await change(place, "apply")
         made = recorded(vault, monkeypatch)
         assert (await migrated(vault, full=True)).status == SUCCEEDED
-        rewriting = [batch for batch in made if batch.replaced_pages]
+        rewriting = [batch for batch in made if batch.runs.replaced_pages]
         assert 2 < len(rewriting) < 12
-        assert sum(len(batch.run_updates) for batch in rewriting) == 30
-        assert all(sum(len(page.record) for page in batch.replaced_pages) < 5_000 for batch in rewriting)
+        assert sum(len(batch.runs.updates) for batch in rewriting) == 30
+        assert all(sum(len(page.record) for page in batch.runs.replaced_pages) < 5_000 for batch in rewriting)
         assert stray(place, vault) == []
         assert [await history(vault, run_id) for run_id in runs] == [[0, 1]] * 30
 
@@ -88,7 +88,7 @@ async def test_a_large_history_is_written_part_by_part_and_exchanged_at_once(
     async with place.vault() as vault, place.vault() as other:
         assert await vault.try_become_executor()
         run_id = await add(vault, (await vault.put_flow("flow", {})).flow_id, PAGES)
-        (before,) = await vault._backend.key_generations(Kind.RUN, run_id)
+        (before,) = await vault._backend.keys.generations(Kind.RUN, run_id)
         await change(place, "apply")
         made = recorded(vault, monkeypatch)
         seen = []
@@ -96,21 +96,21 @@ async def test_a_large_history_is_written_part_by_part_and_exchanged_at_once(
 
         async def looked_at(batch: Batch) -> Any:
             numbers = await real(batch)
-            if batch.pages or batch.exchanged_pages:
+            if batch.runs.pages or batch.runs.exchanged:
                 seen.append(await history(other, run_id))
             return numbers
 
         monkeypatch.setattr(vault._backend, "commit", looked_at)
         assert (await migrated(vault, full=True)).status == SUCCEEDED
-        parts = [batch for batch in made if batch.pages]
+        parts = [batch for batch in made if batch.runs.pages]
         assert len(parts) > 3
-        assert all(sum(len(page.record) for page in batch.pages) < 5_000 for batch in parts)
-        assert [bool(batch.exchanged_pages) for batch in parts] == [False] * (len(parts) - 1) + [True]
+        assert all(sum(len(page.record) for page in batch.runs.pages) < 5_000 for batch in parts)
+        assert [bool(batch.runs.exchanged) for batch in parts] == [False] * (len(parts) - 1) + [True]
         assert seen == [list(range(PAGES))] * len(parts)
         assert waiting(place) == 0
-        (after,) = await vault._backend.key_generations(Kind.RUN, run_id)
+        (after,) = await vault._backend.keys.generations(Kind.RUN, run_id)
         assert after.kid != before.kid
-        rows = await vault._backend.pages(run_id, 1, PAGES, 1 << 30)
+        rows = await vault._backend.runs.pages(run_id, 1, PAGES, 1 << 30)
         assert len(rows) == PAGES
         assert all(before.kid not in row.record for row in rows)
 
@@ -128,7 +128,7 @@ async def test_a_crash_between_two_parts_leaves_the_history_as_it_was(
             made = recorded(vault, patch, fail_at=part + 1)
             with pytest.raises(StoreFull):
                 await vault.migrate()
-            assert any(batch.pages for batch in made)
+            assert any(batch.runs.pages for batch in made)
     assert waiting(place) > 0
     async with place.vault() as vault:
         assert await history(vault, run_id) == list(range(PAGES))
@@ -137,7 +137,7 @@ async def test_a_crash_between_two_parts_leaves_the_history_as_it_was(
         assert [each.status for each in await vault.operations()] == [SUCCEEDED]
         assert waiting(place) == 0
         assert await history(vault, run_id) == list(range(PAGES))
-        assert len(await vault._backend.key_generations(Kind.RUN, run_id)) == 1
+        assert len(await vault._backend.keys.generations(Kind.RUN, run_id)) == 1
 
 
 async def test_runs_that_are_shredded_meanwhile_stop_nothing(place: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,9 +151,9 @@ async def test_runs_that_are_shredded_meanwhile_stop_nothing(place: Customer, mo
         real, left = vault._backend.commit, [large, small[1]]
 
         async def commit(batch: Batch) -> Any:
-            if left and batch.pages:
+            if left and batch.runs.pages:
                 await vault.shred_runs([left.pop(0)])
-            elif batch.replaced_pages and small[1] in left:
+            elif batch.runs.replaced_pages and small[1] in left:
                 left.remove(small[1])
                 await vault.shred_runs([small[1]])
             return await real(batch)
@@ -177,10 +177,10 @@ async def test_what_was_compressed_or_refers_stays_so(place: Customer) -> None:
         log.append(records[:20])
         log.append(records[20:], status=2, ended_ms=9)
         await vault.flush()
-        before = await vault._backend.pages(log.run_id, 1, 99, 1 << 30)
+        before = await vault._backend.runs.pages(log.run_id, 1, 99, 1 << 30)
         await change(place, "apply")
         assert (await migrated(vault, full=True)).status == SUCCEEDED
-        after = await vault._backend.pages(log.run_id, 1, 99, 1 << 30)
+        after = await vault._backend.runs.pages(log.run_id, 1, 99, 1 << 30)
         assert [(page.seq, len(page.record), codec_of(page.record)) for page in after] == [
             (page.seq, len(page.record), codec_of(page.record)) for page in before
         ]

@@ -18,8 +18,8 @@ from sealflow.storage import (
     delete_overdue,
     find_overdue,
 )
+from sealflow.storage.administration.administration import Actor, Administration
 from sealflow.storage.keys.providers.file import disable_key, enable_key
-from sealflow.storage.policies.administration import Actor, Administration
 
 DAY = 86_400_000
 

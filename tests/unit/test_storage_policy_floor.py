@@ -24,12 +24,12 @@ from sealflow.storage import (
     environment_status,
     restore_backup,
 )
+from sealflow.storage.administration.administration import Actor
 from sealflow.storage.format.codec import pack
 from sealflow.storage.format.purposes import Kind, Purpose
 from sealflow.storage.keys.key_state import Floor, KeyState
-from sealflow.storage.policies.administration import Actor
 from sealflow.storage.policies.policy import Assignment
-from sealflow.storage.rows import AssignmentRow, Batch
+from sealflow.storage.port import AssignmentRow, Batch, ControlChanges
 
 Act = Callable[[Administration], Awaitable[object]]
 
@@ -48,7 +48,7 @@ async def kept(tmp_path: Path) -> KeptStore:
 
 async def kept_assignment(kept: KeptStore) -> Assignment:
     async with kept.keys.administration() as acts:
-        (row,) = await acts.store.backend.assignments()
+        (row,) = await acts.store.backend.control.assignments()
         found = await acts.policies.assignment(row.environment_id)
     assert found is not None
     return found
@@ -152,7 +152,7 @@ async def test_the_control_store_follows_a_later_state_only(kept: KeptStore) -> 
     """The control store accepts only a later key state, and refuses another policy."""
     later = await kept_assignment(kept)
     async with kept.keys.administration() as acts:
-        (row,) = await acts.store.backend.assignments()
+        (row,) = await acts.store.backend.control.assignments()
         assert await acts.policies.following(row.environment_id, KeyState()) is None
         with pytest.raises(IntegrityError, match="another policy"):
             await acts.policies.following(row.environment_id, KeyState(later.floor.epoch, later.floor.lock_epoch))
@@ -182,13 +182,13 @@ async def test_an_assignment_of_before_there_were_floors_still_opens(kept: KeptS
     """No attack: an assignment that an earlier version wrote opens, and the next act records the key state."""
     async with kept.keys.administration() as acts:
         store = acts.store
-        (row,) = await store.backend.assignments()
-        (key_row,) = await store.backend.keys(Kind.ENVIRONMENT, [row.environment_id])
+        (row,) = await store.backend.control.assignments()
+        (key_row,) = await store.backend.keys.newest(Kind.ENVIRONMENT, [row.environment_id])
         policy, version = (await acts.policies.one("one")).id, row.row_version + 1
         key = store.keyring.open_scope(key_row)
         place = key.place(Purpose.ASSIGNMENT, row.environment_id)
         record = key.seal(place, 0, version, pack([policy, 5]))
-        batch = Batch(assignments=[AssignmentRow(row.environment_id, version, 5, record)])
+        batch = Batch(control=ControlChanges(assignments=[AssignmentRow(row.environment_id, version, 5, record)]))
         await store.audit.record("test", "test", ENVIRONMENT, "Succeeded", None, batch)
     kept.change(f"DELETE FROM keys WHERE kind = {int(Kind.ASSIGNMENT)}", control=True)
     assert await kept_assignment(kept) == Assignment(policy, Floor())

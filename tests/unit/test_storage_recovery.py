@@ -17,10 +17,10 @@ from sealflow.storage import (
     RecordNotFound,
     environment_status,
 )
+from sealflow.storage.administration.administration import Actor, Administration
 from sealflow.storage.keys.key_state import KeyState
 from sealflow.storage.keys.providers.file import add_version, create_key, disable_key, enable_key, uri_of
 from sealflow.storage.maintenance.status import ACTIVE
-from sealflow.storage.policies.administration import Actor, Administration
 
 
 @pytest.fixture

@@ -224,7 +224,7 @@ async def test_pages_are_compressed_where_that_pays_and_is_asked_for(vault: Vaul
     assert short > LEAST - 100
     assert noise > LEAST
     await vault.flush()
-    rows = await vault._backend.pages(RUN, 1, 10, 1 << 20)
+    rows = await vault._backend.runs.pages(RUN, 1, 10, 1 << 20)
     assert [codec_of(row.record) for row in rows] == [REFERRING, ZIPPED, REFERRING, REFERRING]
     assert (await history(vault))[:8] == [*records(4), *records(4)]
 

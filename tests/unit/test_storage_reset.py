@@ -20,12 +20,12 @@ from sealflow.storage import (
     reset_environment,
     verify_environment,
 )
+from sealflow.storage.administration.administration import Actor, Administration
+from sealflow.storage.files import os_error
 from sealflow.storage.keys.key_state import KeyState
 from sealflow.storage.keys.providers.file import disable_key
 from sealflow.storage.maintenance.reset import Reset
-from sealflow.storage.policies.administration import Actor, Administration
-from sealflow.storage.rows import Batch
-from sealflow.storage.stores.folders import os_error
+from sealflow.storage.port import Batch
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def dies(administration: Administration, at: str, patch: pytest.MonkeyPatch) -> 
     real = backend.commit
 
     async def commit(batch: Batch) -> list[int]:
-        if batch.assignments if at == "assignment" else batch.removed_backups:
+        if batch.control.assignments if at == "assignment" else batch.backups.removed:
             raise Died
         return await real(batch)
 

@@ -24,6 +24,7 @@ from sealflow.storage import (
     verify_environment,
 )
 from sealflow.storage.backends.sqlite import SQLiteBackend
+from sealflow.storage.backends.sqlite.stores.backups import SQLiteBackups
 from sealflow.storage.format.purposes import Kind
 from sealflow.storage.maintenance.backup import copy_reencryption as resealing
 
@@ -121,7 +122,7 @@ async def test_a_large_history_comes_part_by_part(place: Customer, monkeypatch: 
     real = SQLiteBackend.commit
 
     async def commit(self: SQLiteBackend, batch: Any) -> list[int]:
-        sizes.append(sum(len(page.record) for page in batch.pages))
+        sizes.append(sum(len(page.record) for page in batch.runs.pages))
         return await real(self, batch)
 
     monkeypatch.setattr(SQLiteBackend, "commit", commit)
@@ -188,16 +189,16 @@ async def test_what_is_deployed_there_meanwhile_is_not_lost(place: Customer) -> 
     file = await backed_up(place)
     store = await place.store()
     vault = await store.open_vault(OTHER)
-    real = SQLiteBackend.copy_to
+    real = SQLiteBackups.copy_to
 
-    async def copy_to(self: SQLiteBackend, path: Path, *, with_keys: Path) -> None:
+    async def copy_to(self: SQLiteBackups, path: Path, *, with_keys: Path) -> None:
         await real(self, path, with_keys=with_keys)
         if not await vault.flows():
             await vault.put_flow("mine", {})
 
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(SQLiteBackend, "copy_to", copy_to)
+            patch.setattr(SQLiteBackups, "copy_to", copy_to)
             with pytest.raises(Conflict, match="not empty"):
                 await restored(place, file)
         assert [flow.name for flow in await vault.flows()] == ["mine"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from kept_store import KeptStore, kept_store
 from sealflow.storage import Conflict, RecordNotFound, Retention, RunInfo, Vault
-from sealflow.storage.maintenance.retention import DAY_MS
-from sealflow.storage.rows import RetentionRow
+from sealflow.storage.port import RetentionRow
+from sealflow.storage.stores.retention import DAY_MS
 
 
 @pytest.fixture
@@ -103,15 +103,15 @@ async def test_an_end_that_somebody_made_up_does_not_count(kept: KeptStore) -> N
 async def test_two_who_set_limits_at_the_same_moment(kept: KeptStore, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(vault: Vault) -> None:
         backend = vault._backend
-        read = backend.retentions
+        read = backend.flows.retentions
 
         async def overtaken() -> list[RetentionRow]:
             rows = await read()
-            monkeypatch.setattr(backend, "retentions", read)
+            monkeypatch.setattr(backend.flows, "retentions", read)
             await vault.set_retention(kept.flow, Retention(days=2))
             return rows
 
-        monkeypatch.setattr(backend, "retentions", overtaken)
+        monkeypatch.setattr(backend.flows, "retentions", overtaken)
         with pytest.raises(Conflict, match="set by somebody else"):
             await vault.set_retention(kept.flow, Retention(days=3))
         assert await vault.retention(kept.flow) == Retention(days=2)

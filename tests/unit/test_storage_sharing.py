@@ -21,11 +21,12 @@ from sealflow.storage import (
     StoreCorrupt,
     StoreNotWritable,
     Vault,
+    files,
 )
 from sealflow.storage.backends.sqlite import ExecutorLock, SQLiteBackend, connection
 from sealflow.storage.errors import IntegrityError, StorageError
-from sealflow.storage.stores import folders as folders_module
-from sealflow.storage.testing.backends import first_batch, page_row, run_row
+from sealflow.storage.port import RunChanges
+from sealflow.storage.testing.rows import first_batch, page_row, run_row
 
 FLOW = b"F" * 16
 
@@ -142,7 +143,7 @@ async def test_a_fork_is_not_the_executor(tmp_path: Path) -> None:
     if pid == 0:
         answer = b"error"
         try:
-            answer = b"%d %d" % (await vault.try_become_executor(), vault._backend._closed)  # type: ignore[attr-defined]
+            answer = b"%d %d" % (await vault.try_become_executor(), vault._backend.database.closed)  # type: ignore[attr-defined]
         finally:
             os.write(writing, answer)
             os._exit(0)
@@ -218,10 +219,10 @@ def held_up(backend: SQLiteBackend) -> tuple[threading.Event, threading.Event]:
 async def test_the_lock_is_given_up_when_nothing_can_be_written_any_more(tmp_path: Path) -> None:
     backend = await SQLiteBackend.open(tmp_path / "store.db")
     await backend.commit(first_batch())
-    assert await backend.try_become_executor()
+    assert await backend.workers.try_become_executor()
     begun, go_on = held_up(backend)
     run = b"r" * 16
-    committing = asyncio.create_task(backend.commit(Batch(runs=[run_row(run)])))
+    committing = asyncio.create_task(backend.commit(Batch(runs=RunChanges(inserts=[run_row(run)]))))
     await asyncio.to_thread(begun.wait)
     closing = asyncio.create_task(backend.close())
     await asyncio.sleep(0)
@@ -235,7 +236,7 @@ async def test_the_lock_is_given_up_when_nothing_can_be_written_any_more(tmp_pat
     assert other.acquire()
     other.release()
     backend = await SQLiteBackend.open(tmp_path / "store.db")
-    assert await backend.run(run) is not None
+    assert await backend.runs.get(run) is not None
     await backend.close()
 
 
@@ -243,16 +244,18 @@ async def test_reading_does_not_wait_for_a_commit(tmp_path: Path) -> None:
     backend = await SQLiteBackend.open(tmp_path / "store.db")
     await backend.commit(first_batch())
     begun, go_on = held_up(backend)
-    committing = asyncio.create_task(backend.commit(Batch(runs=[run_row(b"r" * 16)], pages=[page_row(b"r" * 16, 1)])))
+    committing = asyncio.create_task(
+        backend.commit(Batch(runs=RunChanges(inserts=[run_row(b"r" * 16)], pages=[page_row(b"r" * 16, 1)])))
+    )
     await asyncio.to_thread(begun.wait)
-    assert await backend.unfinished() == []
+    assert await backend.runs.unfinished() == []
     assert not committing.done()
     go_on.set()
     await committing
-    assert await backend.unfinished() == [b"r" * 16]
+    assert await backend.runs.unfinished() == [b"r" * 16]
     await backend.close()
     with pytest.raises(StoreClosed):
-        await backend.unfinished()
+        await backend.runs.unfinished()
 
 
 # --- making things at once, and durably
@@ -289,13 +292,13 @@ async def test_an_environment_that_cannot_be_made_leaves_no_folder(
 
 async def test_new_folders_are_durable_in_the_folder_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    real = folders_module.sync_folder
+    real = files.sync_folder
 
     def sync(path: Path) -> None:
         synced.append(path)
         real(path)
 
-    for module in ("stores.folders", "keys.secret_file", "stores.locations", "backends.sqlite.connection"):
+    for module in ("files", "keys.secret_file", "vault.locations", "backends.sqlite.connection"):
         monkeypatch.setattr(f"sealflow.storage.{module}.sync_folder", sync)
     home = tmp_path / "deep" / "home"
     store = await Store.open(home, Keystore(tmp_path / "keys" / "k.json"))
@@ -384,8 +387,8 @@ async def test_rows_that_a_trigger_swallows_are_noticed(tmp_path: Path) -> None:
     other.execute("CREATE TRIGGER t BEFORE INSERT ON pages BEGIN SELECT RAISE(IGNORE); END")
     other.close()
     with pytest.raises(StoreCorrupt):
-        await backend.commit(Batch(runs=[run_row(b"r" * 16)], pages=[page_row(b"r" * 16, 1)]))
-    assert await backend.run(b"r" * 16) is None
+        await backend.commit(Batch(runs=RunChanges(inserts=[run_row(b"r" * 16)], pages=[page_row(b"r" * 16, 1)])))
+    assert await backend.runs.get(b"r" * 16) is None
     await backend.close()
 
 
@@ -398,7 +401,7 @@ def test_a_file_system_without_shared_memory_is_refused(tmp_path: Path, monkeypa
 async def test_a_number_that_no_column_holds(tmp_path: Path) -> None:
     backend = await SQLiteBackend.open(tmp_path / "store.db")
     with pytest.raises(StorageError, match="too large"):
-        await backend.version(FLOW, 1 << 70)
+        await backend.flows.version(FLOW, 1 << 70)
     await backend.close()
 
 

@@ -13,7 +13,7 @@ from sealflow.storage import EnvironmentLocked
 from sealflow.storage.format.envelope import HEADER_BYTES, KID_BYTES, codec_of, format_of
 from sealflow.storage.format.purposes import Purpose
 from sealflow.storage.keys.keyring import Keyring
-from sealflow.storage.rows import KeyRow
+from sealflow.storage.port import KeyRow
 
 Record = tuple[str, str, Purpose, bytes, int, int, bytes]
 """What it is of, its column, its place (purpose, id, `seq` and row version), and its bytes."""

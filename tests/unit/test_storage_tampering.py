@@ -581,7 +581,7 @@ async def test_a_changed_request_blocks_no_other(place: Place, sql: str, caplog:
 
 
 async def _waiting(vault: Vault) -> int:
-    return len(await vault._backend.inbox(10))
+    return len(await vault._backend.inbox.waiting(10))
 
 
 async def test_a_request_that_names_a_run_as_itself_takes_no_key(place: Place) -> None:

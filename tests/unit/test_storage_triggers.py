@@ -24,7 +24,7 @@ from sealflow.storage import (
 )
 from sealflow.storage.format.codec import pack
 from sealflow.storage.format.purposes import Kind, Purpose
-from sealflow.storage.rows import TriggerRow
+from sealflow.storage.port import KeyChanges, TriggerChanges, TriggerRow
 
 
 class Place:
@@ -192,7 +192,7 @@ async def test_a_state_that_is_set_while_its_trigger_moves_to_another_key(
     faults: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
     moving = asyncio.ensure_future(vault._triggers.move(flow, 1))
-    while not vault._journal.batch.replaced_triggers:
+    while not vault._journal.batch.triggers.replaced:
         await asyncio.sleep(0)
     vault.set_trigger(flow, "after", due_ms=None, expected=1)
     with monkeypatch.context() as patch:
@@ -315,7 +315,12 @@ async def test_a_row_that_another_process_sealed_anew_is_opened_with_its_new_key
     assert await vault.trigger(flow) is not None
     key, key_row = other._keyring.new_scope(Kind.TRIGGER, flow, generation=2)
     record = key.seal(key.place(Purpose.TRIGGER, flow), 0, 2, pack([None, "anew"]))
-    await other._backend.commit(Batch(keys=[key_row], triggers=[TriggerRow(flow, None, 2, record)]))
+    await other._backend.commit(
+        Batch(
+            keys=KeyChanges(inserts=[key_row]),
+            triggers=TriggerChanges(upserts=[TriggerRow(flow, None, 2, record)]),
+        )
+    )
     assert await vault.trigger(flow) == TriggerState(flow, None, "anew", 2)
     vault.set_trigger(flow, "goes on", due_ms=1, expected=2)
     await vault.flush()

@@ -47,7 +47,7 @@ def actor_name() -> str:
 
 def policy_limit() -> int:
     """$SEALFLOW_POLICY_LIMIT, else 25. Raises SealflowError, code `InvalidPolicyLimit`, for what is no count."""
-    from ....storage.policies.administration import DEFAULT_LIMIT
+    from ....storage.administration.administration import DEFAULT_LIMIT
 
     text = os.environ.get(LIMIT_VARIABLE)
     if not text:

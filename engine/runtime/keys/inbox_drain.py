@@ -19,7 +19,7 @@ from ....storage import (
     SealedItem,
     StorageError,
 )
-from ....storage.stores.sealed_inbox import SealedItems
+from ....storage.stores.inbox.sealed_items import SealedItems
 from ...kernel import Command, Invoke
 from ..calls.callbacks import ACCEPTED, FULL, GONE, UNKNOWN, Address, Delivery
 from ..calls.dispatch import Answer

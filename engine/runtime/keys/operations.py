@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ....storage import IntegrityError, Operation, RecordNotFound, StorageError, Vault
-from ....storage.policies.operations import RUNNING
+from ....storage.stores.operations import RUNNING
 from ..runs.retry_backoff import Retries
 from ..workers.requests import MIGRATE
 from .scopes import keyed

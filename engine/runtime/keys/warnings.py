@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from ....storage import EnvironmentStatus
-from ....storage.maintenance.reencryption import MIGRATE, MIGRATE_FULL
+from ....storage.administration.audit_events import ACTS, INTERRUPTED
+from ....storage.administration.overdue import due_ms
 from ....storage.maintenance.status import LOCKED, SUSPENDED
-from ....storage.policies.audit_events import ACTS, INTERRUPTED
-from ....storage.policies.operations import FAILED, SUCCEEDED
-from ....storage.policies.overdue import due_ms
+from ....storage.stores.operations import FAILED, SUCCEEDED
+from ....storage.stores.reencryption import MIGRATE, MIGRATE_FULL
 from ...kernel.contract.timing import iso
 
 _DAY: Final = 86_400_000

@@ -142,7 +142,7 @@ class Claims:
         workers = self._executor.vault.workers
         async with self._turn:
             if workers.shared:
-                for run_id in await workers.told():
+                for run_id in await workers.signalled():
                     self._tell(run_id)
             if not self.active or not self.taking:
                 return

@@ -11,28 +11,21 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import asyncpg
 
 from ...errors import StorageError, StoreClosed, StoreUnreachable
-from ...rows import Batch
-from .batches import SQL, common, is_common, write
+from ...port import Batch
+from .batches import common, is_common, write
 from .connection import UNKNOWN_WRITER, Connection, Target, connect, mapped
+from .lease import Role
+from .patience import Patience
+from .statements import SQL
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 20.0
-"""How long a connection that was lost is tried again before StoreUnreachable."""
-_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5)
 _REMEMBERED = 16
-
-
-class Role(NamedTuple):
-    """As whom a process writes that executes runs: under its lease."""
-
-    worker: bytes
-    epoch: int
 
 
 class Writer:
@@ -50,7 +43,7 @@ class Writer:
         self._closed = False
 
     async def commit(self, batch: Batch, role: Role | None) -> list[int]:
-        """See `port.Backend.commit`. Whoever is cancelled while waiting cancels nothing."""
+        """See `port.Transactions.commit`. Whoever is cancelled while waiting cancels nothing."""
         task = asyncio.ensure_future(self._commit(batch, role))
         task.add_done_callback(_seen)
         return await asyncio.shield(task)
@@ -179,23 +172,6 @@ class Writer:
         """Drops the connection, whatever goes on. Nothing where it is closed."""
         self._closed = True
         self._drop()
-
-
-class Patience:
-    """Pauses between attempts to reach a server, until that has taken too long."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._end = self._loop.time() + PATIENCE_SECONDS
-        self._attempts = 0
-
-    async def left(self) -> bool:
-        """False once the time is over; until then, True after a pause."""
-        if self._loop.time() >= self._end:
-            return False
-        await asyncio.sleep(_PAUSES[min(self._attempts, len(_PAUSES) - 1)])
-        self._attempts += 1
-        return True
 
 
 def _seen(task: asyncio.Task[list[int]]) -> None:

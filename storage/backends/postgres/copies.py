@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ...errors import StoreCorrupt
 from ..sqlite.connection import connect
-from ..sqlite.copies import alone
+from ..sqlite.copies import alone, open_copy
 
 if TYPE_CHECKING:
     import asyncpg
@@ -74,7 +74,7 @@ def _insert(target: sqlite3.Connection, insert: str, rows: list[tuple[object, ..
 
 async def copy_from(connection: Connection, path: Path, with_keys: Path) -> None:
     """Puts a copy in the place of everything in the schema, in one transaction. Numbers are still never used twice."""
-    copy, keys = await asyncio.to_thread(connect, path), await asyncio.to_thread(connect, with_keys)
+    copy, keys = await asyncio.to_thread(open_copy, path), await asyncio.to_thread(open_copy, with_keys)
     with closing(copy), closing(keys):
         async with connection.transaction():
             await connection.execute(f"TRUNCATE {', '.join(_TABLES)}")

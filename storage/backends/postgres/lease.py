@@ -14,12 +14,11 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import StorageError, StoreClosed, StoreGone, taken_over
-from .batches import SQL
-from .commits import Role
 from .connection import Connection
+from .statements import SQL
 
 LEASE_SECONDS = 15.0
 _HEARTBEATS = 3
@@ -32,6 +31,13 @@ _LEADS, _PAUSED = 1, 2
 """What `tend_worker` says; 0 is neither."""
 
 log = logging.getLogger("sealflow")
+
+
+class Role(NamedTuple):
+    """As whom a process writes that executes runs: under its lease."""
+
+    worker: bytes
+    epoch: int
 
 
 def boot_time() -> float:

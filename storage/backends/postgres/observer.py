@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import asyncpg
 
-from .batches import SQL
 from .connection import Connection, Target, mapped
 from .lease import Lease
+from .statements import SQL
 
 _RENEWALS = 3
 """In the time of one lease."""

@@ -272,16 +272,16 @@ SELECT DISTINCT scope FROM keys WHERE kind = 14 AND NOT EXISTS (SELECT FROM rete
 -- each, as the backend says; those that must change a row for each one given are counted there.
 
 -- name: enter
-SELECT enter_3($1, $2, $3, $4, $5, $6, $7)
+SELECT enter($1, $2, $3, $4, $5, $6, $7)
 
 -- name: put
-SELECT put_9(owner_of($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+SELECT put(owner_of($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 
 -- name: leave
 SELECT leave($1, $2)
 
 -- name: commit_batch
-SELECT commit_batch_9($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+SELECT commit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 
 -- name: register_writer
 INSERT INTO writers (writer, number, answer, written) VALUES ($1, 0, '{}', clock_timestamp()) ON CONFLICT DO NOTHING
@@ -599,7 +599,7 @@ UPDATE runs SET queue = $2, rank = $3
 WHERE run_id = $1 AND CASE WHEN ended_ms IS NULL THEN worker IS NULL OR owner_of($4) IS NULL OR worker = $4 END
 
 -- name: claim_run
-SELECT claim_run_9($1, $2, $3)
+SELECT claim_run($1, $2, $3)
 
 -- name: owns_run
 -- Null where the worker was taken over.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...errors import RecordNotFound, StoreCorrupt, StoreTooNew
+from ...errors import RecordNotFound, StoreCorrupt, StoreTooNew, StoreTooOld
 from .. import sql_files
 from .connection import WORK_SECONDS, Connection, Target
 
@@ -16,18 +16,18 @@ def schema_name(environment: bytes) -> str:
     return f"sealflow_{environment.hex()}"
 
 
-def migrations() -> list[tuple[int, str]]:
-    """(number, text) of each migration, in order. One only adds: workers that do not know it go on meanwhile."""
-    return sql_files.migrations(HERE)
+def schemas() -> list[tuple[int, str]]:
+    """(number, text) of each schema, in order. A later one only adds: earlier workers continue meanwhile."""
+    return sql_files.schemas(HERE)
 
 
 async def prepare(connection: Connection, target: Target, *, create: bool) -> None:
     """Makes the schema, if that is wanted, and applies what it lacks, in one transaction.
 
-    Raises RecordNotFound (there is no such schema), StoreCorrupt (it is somebody else's), StoreTooNew.
+    Raises RecordNotFound (there is no such schema), StoreCorrupt (it is somebody else's), StoreTooNew, StoreTooOld.
     """
-    steps = migrations()
-    newest = steps[-1][0]
+    steps = schemas()
+    first, newest = steps[0][0], steps[-1][0]
     if await _version(connection, target) == newest:
         return
     async with connection.transaction():
@@ -42,6 +42,8 @@ async def prepare(connection: Connection, target: Target, *, create: bool) -> No
             version = 0
         if version > newest:
             raise StoreTooNew(f"The store {target.place} has schema {version}; this Sealflow knows up to {newest}.")
+        if 0 < version < first:
+            raise StoreTooOld(f"The store {target.place} has schema {version}; this Sealflow reads {first} and later.")
         if version == 0:
             columns = "version bigint PRIMARY KEY, applied_ms bigint NOT NULL"
             await connection.execute(f"CREATE TABLE schema_version ({columns})")

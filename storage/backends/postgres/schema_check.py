@@ -1,8 +1,8 @@
-"""Nothing in a schema runs code, except the functions that the migrations make.
+"""Nothing in a schema runs code, except the functions that the schemas make.
 
 A database writer could plant a trigger, a rule, a policy, a default, a check or an index that calls a function, or
 exchange a function. Such an object changes or leaks what is written. The functions are compared with the text of the
-migrations; of everything else, nothing may call a function.
+schemas; of everything else, nothing may call a function.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FROM pg_proc JOIN pg_language ON pg_language.oid = prolang WHERE pronamespace = 
 
 
 async def check_schema(connection: Connection, target: Target) -> None:
-    """Raises StoreCorrupt for a schema with something else in it than the migrations make."""
+    """Raises StoreCorrupt for a schema with something else in it than the schemas make."""
     planted = [row[0] for row in await connection.fetch(_PLANTED, f'"{target.schema}"')]
     found = await connection.fetch(_FUNCTIONS, f'"{target.schema}"')
     sources = {(name, count): source for name, count, source, _ in found}
@@ -59,10 +59,10 @@ async def check_schema(connection: Connection, target: Target) -> None:
 @cache
 def _functions() -> dict[tuple[str, int], str]:
     """The text of each function, by its name and how many arguments it takes."""
-    from .schema import migrations
+    from .schema import schemas
 
     made: dict[tuple[str, int], str] = {}
-    for _, script in migrations():
+    for _, script in schemas():
         for name, arguments, source in _FUNCTION.findall(script):
             made[name, arguments.count(",") + 1 if arguments.strip() else 0] = source
         for name in re.findall(r"DROP FUNCTION (?:IF EXISTS )?(\w+)", script):

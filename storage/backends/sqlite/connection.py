@@ -22,9 +22,10 @@ from ...errors import (
     StoreFull,
     StoreNotWritable,
     StoreTooNew,
+    StoreTooOld,
 )
-from ...stores.folders import sync_folder
-from .queries import migrations, statements
+from ...files import sync_folder
+from .queries import schemas, statements
 
 BUSY_SECONDS = 5.0
 
@@ -44,7 +45,7 @@ _creating = Lock()
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """A connection to the store at `path`, made and migrated where needed. Raises the errors of storage only.
+    """A connection to the store at `path`, created and brought up to date if needed. Raises the errors of storage only.
 
     `read_only` is for a second connection beside one that was opened before: it writes nothing.
     """
@@ -102,7 +103,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     try:
         for setting in ("PRAGMA trusted_schema = OFF", "PRAGMA temp_store = MEMORY", "PRAGMA query_only = ON"):
             connection.execute(setting).close()
-        if _version(connection) != migrations()[-1][0]:
+        if version_of(connection) != schemas()[-1][0]:
             raise StoreNotWritable(
                 f"The store {path} is read-only, and has another schema than this version of Sealflow.",
                 hint="Open it once where it can be written, so that its schema is brought up to date.",
@@ -149,7 +150,7 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
             time.sleep(0.02)
 
 
-def _version(connection: sqlite3.Connection) -> int | None:
+def version_of(connection: sqlite3.Connection) -> int | None:
     """The schema's version; 0 for an empty file, None for somebody else's database."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if b"schema_version" in tables:
@@ -158,17 +159,19 @@ def _version(connection: sqlite3.Connection) -> int | None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    steps = migrations()
-    newest = steps[-1][0]
-    if _version(connection) == newest:
+    steps = schemas()
+    first, newest = steps[0][0], steps[-1][0]
+    if version_of(connection) == newest:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = _version(connection)  # again: another process may have been faster
+        version = version_of(connection)  # again: another process may have been faster
         if version is None:
             raise StoreCorrupt(f"{path} is a database of another program.", hint="Choose another folder.")
         if version > newest:
             raise StoreTooNew(f"The store {path} has schema {version}; this Sealflow knows up to {newest}.")
+        if 0 < version < first:
+            raise StoreTooOld(f"The store {path} has schema {version}; this Sealflow reads {first} and later.")
         _apply(connection, version)
         connection.execute("COMMIT")
     except BaseException:
@@ -180,7 +183,7 @@ def _apply(connection: sqlite3.Connection, version: int) -> None:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL)"
     )
-    for number, script in migrations():
+    for number, script in schemas():
         if number > version:
             for statement in statements(script):
                 connection.execute(statement)
@@ -208,7 +211,7 @@ def _expected_schema() -> Schema:
 
 
 def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """The database has what the migrations made and nothing else: a planted trigger or view would change what is
+    """The database has what the schemas made and nothing else: a planted trigger or view would change what is
     written, a missing index what is unique.
     """
     found, expected = _schema(connection), _expected_schema()

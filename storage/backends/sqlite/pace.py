@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...rows import Batch
+from ...port import Batch
 
 QUICK_SECONDS: Final = 0.005
 """What making a commit durable may take, for the loop to wait for it."""
@@ -42,10 +42,16 @@ class Pace:
         if self._wait:
             self._wait -= 1
             return False
-        hot = len(batch.keys) + len(batch.runs) + len(batch.pages) + len(batch.run_updates) + len(batch.snapshots)
+        hot = (
+            len(batch.keys.inserts)
+            + len(batch.runs.inserts)
+            + len(batch.runs.pages)
+            + len(batch.runs.updates)
+            + len(batch.runs.snapshots)
+        )
         if hot > MOST_ROWS or hot < batch.rows():  # what else there is may stand for many rows
             return False
-        return sum([len(page.record) for page in batch.pages]) <= MOST_BYTES
+        return sum([len(page.record) for page in batch.runs.pages]) <= MOST_BYTES
 
     def took(self, seconds: float) -> None:
         """So long did the disk take for a commit of the loop's."""

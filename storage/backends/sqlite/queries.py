@@ -1,4 +1,4 @@
-"""The SQL that stands beside this module, and how SQLite takes a migration: statement by statement."""
+"""The SQL that stands beside this module, and how SQLite takes a schema: statement by statement."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def named_queries() -> dict[str, str]:
     return sql_files.named_queries(_HERE)
 
 
-def migrations() -> list[tuple[int, str]]:
-    """(number, text) of each migration, in order."""
-    return sql_files.migrations(_HERE)
+def schemas() -> list[tuple[int, str]]:
+    """(number, text) of each schema, in order."""
+    return sql_files.schemas(_HERE)
 
 
 def statements(script: str) -> Iterator[str]:
-    """The single statements of a migration: executed one by one, they stay inside the caller's transaction."""
+    """The single statements of a schema: executed one by one, they stay inside the caller's transaction."""
     text = ""
     for line in script.splitlines(keepends=True):
         text += line

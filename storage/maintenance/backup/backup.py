@@ -7,14 +7,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from ...administration.administration import Administration, Opened
 from ...backends.sqlite import SQLiteBackend
 from ...errors import AlreadyThere
 from ...format.envelope import random_id
-from ...policies.administration import Administration, Opened
 from ...policies.audit import SUCCEEDED
-from ..retention import DAY_MS
+from ...stores.retention import DAY_MS
+from ...vault.backup_register import EXPIRE, REGISTER, Backup, Registry, removed
 from .files import DATA, KEYS, digest, keys_file, scratch_folder, write_both
-from .register import EXPIRE, REGISTER, Backup, Registry, removed
 
 
 async def create_backup(
@@ -38,7 +38,7 @@ async def create_backup(
             scratch_folder(file) as at,
         ):
             copy, keys = at / DATA[1], at / KEYS[1]
-            await opened.backend.copy_to(copy, with_keys=keys)
+            await opened.backend.backups.copy_to(copy, with_keys=keys)
             where = str(await asyncio.to_thread(file.absolute))
             backup = await _described(opened, where, copy, keys, now_ms, expires_ms)
             await asyncio.to_thread(write_both, file, copy, keys, backup, opened.keyring)
@@ -55,7 +55,7 @@ async def expire_backup(administration: Administration, backup: Backup) -> None:
 async def _described(opened: Opened, file: str, copy: Path, keys: Path, now_ms: int, expires_ms: int | None) -> Backup:
     part = await SQLiteBackend.open(keys)
     try:
-        rows = await part.environment_keys()
+        rows = await part.keys.environment_keys()
     finally:
         await part.close()
     digests = (await asyncio.to_thread(digest, copy), await asyncio.to_thread(digest, keys))

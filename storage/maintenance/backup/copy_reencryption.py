@@ -14,16 +14,15 @@ from typing import Final
 
 from ...keys.key_state import KeyState
 from ...keys.keyring import Keyring
-from ...port import Backend
-from ...rows import Batch
+from ...models import EnvironmentInfo, Value
+from ...port import Backend, Batch
 from ...stores.bounded_writes import Parts
 from ...stores.connections import Connections
 from ...stores.flows import Definitions
+from ...stores.retention import Retention, Retentions
 from ...stores.runs.journal import Journal
 from ...stores.runs.runs import Runs
 from ...stores.triggers import Triggers
-from ...stores.views import EnvironmentInfo, Value
-from ..retention import Retention, Retentions
 
 _BYTES = 4 * 1024 * 1024
 """Sealed bytes of histories that one commit writes, but for one page more."""
@@ -68,8 +67,13 @@ class Side:
 
 async def is_empty(backend: Backend) -> bool:
     """Whether an environment holds nothing that makers have made or that waits for them."""
-    waiting = await backend.inbox(1) or (await backend.sealed_size()).items
-    return not (waiting or await backend.flow_scopes() or await backend.run_ids(0, 1) or await backend.connections())
+    waiting = await backend.inbox.waiting(1) or (await backend.sealed_inbox.size()).items
+    return not (
+        waiting
+        or await backend.consistency.flow_scopes()
+        or await backend.runs.ids(0, 1)
+        or await backend.connections.all()
+    )
 
 
 class Resealing:
@@ -119,11 +123,11 @@ class Resealing:
 
     async def _runs(self, progress: Progress) -> tuple[int, int]:
         source, target = self._source, self._target
-        flying = set(await source.backend.unfinished())
-        total = sum(runs for _, runs in await source.backend.run_counts()) - len(flying)
+        flying = set(await source.backend.runs.unfinished())
+        total = sum(runs for _, runs in await source.backend.runs.counts()) - len(flying)
         after = done = 0
         parts = Parts(target.backend, _BYTES)
-        while rows := await source.backend.run_ids(after, _STEP):
+        while rows := await source.backend.runs.ids(after, _STEP):
             for _, run_id in rows:
                 if run_id in flying:
                     continue

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...errors import InvalidBackup, RecordNotFound
+from ...files import os_error, sync_folder
 from ...format.envelope import lp, number
 from ...keys.keyring import Keyring
-from ...stores.folders import os_error, sync_folder
-from .register import Backup
+from ...vault.backup_register import Backup
 
 _FORMAT: Final = 1
 DATA: Final = ("sealflow backup", "store.db")

@@ -8,23 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ...administration.administration import Administration
 from ...backends.sqlite import SQLiteBackend
 from ...errors import Conflict, EnvironmentLocked, InvalidBackup, StoreBusy
 from ...format.envelope import same
 from ...keys.key_source import KeySource
 from ...keys.key_state import Floor, KeyState, Lock, seal_state
 from ...keys.keyring import Keyring
-from ...policies.administration import Administration
+from ...models import EnvironmentInfo
 from ...policies.audit import SUCCEEDED
-from ...policies.ledger import FLOW, RESTORED, RUN, Ledger
 from ...policies.policy import Assignment
-from ...port import Backend
-from ...rows import Batch, Guard
-from ...stores.views import EnvironmentInfo
+from ...port import Backend, Batch, Guard, KeyChanges
+from ...stores.ledger import FLOW, RESTORED, RUN, Ledger
 from .files import DATA, KEYS, mac_of, scratch_folder, unpacked
 
 if TYPE_CHECKING:
-    from ...stores.home import Store
+    from ...vault.home import Store
 
 TRIED: Final = "tried.db"
 """In the folder of a backup that was unpacked: both parts together."""
@@ -80,7 +79,7 @@ async def try_backup(store: Store, at: Path, keys: dict[str, Any]) -> Tried:
     environment, backup = bytes.fromhex(keys["environment"]), bytes.fromhex(keys["backup"])
     scratch = await SQLiteBackend.open(at / TRIED)
     try:
-        await scratch.copy_from(at / DATA[1], with_keys=at / KEYS[1])
+        await scratch.backups.copy_from(at / DATA[1], with_keys=at / KEYS[1])
         source = store.key_source(environment, scratch)
         try:
             keyring = await source.load()
@@ -135,13 +134,13 @@ async def _put_back(
     source = store.key_source(info.id, backend)
     shredded: list[tuple[str, bytes]] = []
     try:
-        if not await backend.try_become_executor():
+        if not await backend.workers.try_become_executor():
             raise StoreBusy(f"The environment {info.name} is in use.", hint="End the process that executes its runs.")
         if existing:
             shredded, last = await _existing(backend, source, store, tried.state, last)
         state = await _prepared(store, info, at, tried, last, [] if revive else shredded)
         # With everything that has to come with it: there is no moment at which the backup's own state counts.
-        await backend.copy_from(at / DATA[1], with_keys=at / KEYS[1])
+        await backend.backups.copy_from(at / DATA[1], with_keys=at / KEYS[1])
         administration.changed(info.id, state)
     finally:
         await source.aclose()
@@ -199,7 +198,7 @@ async def _prepared(
             state = await _raised(scratch, source, keyring, last.floor, store.now_ms())
         for name in (DATA[1], KEYS[1]):
             (at / name).unlink()
-        await scratch.copy_to(at / DATA[1], with_keys=at / KEYS[1])
+        await scratch.backups.copy_to(at / DATA[1], with_keys=at / KEYS[1])
     finally:
         await source.aclose()
         await scratch.close()
@@ -216,9 +215,9 @@ async def _raised(scratch: Backend, source: KeySource, keyring: Keyring, floor: 
         else:
             state = state.locked(Lock("administrator", now_ms)) if state.lock is None else state.unlocked()
         row, key_row = seal_state(keyring, state, source.state_key)
-        batch = Batch(guard=Guard(before.lock_epoch, before.epoch), key_state=row)
+        batch = Batch(guard=Guard(before.lock_epoch, before.epoch), keys=KeyChanges(state=row))
         if key_row is not None:
-            batch.keys.append(key_row)
+            batch.keys.inserts.append(key_row)
             source.state_key = key_row
         await scratch.commit(batch)
     return state

@@ -8,19 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ...administration.administration import Administration, Opened
 from ...backends.sqlite import SQLiteBackend
 from ...errors import Conflict, StoreBusy
 from ...keys.key_state import KeyState
-from ...policies.administration import Administration, Opened
-from ...policies.ledger import RESTORED, Ledger
+from ...models import EnvironmentInfo
 from ...port import Backend
-from ...stores.views import EnvironmentInfo
+from ...stores.ledger import RESTORED, Ledger
 from .copy_reencryption import Copied, CopyTrigger, Progress, Resealing, Side, is_empty, no_trigger
 from .files import DATA, KEYS, scratch_folder, unpacked
 from .restore import TRIED, Tried, try_backup
 
 if TYPE_CHECKING:
-    from ...stores.home import Store
+    from ...vault.home import Store
 
 _FILLED: Final = "filled.db"
 
@@ -54,7 +54,7 @@ async def restore_into(
             )
         _same_key(tried.state, opened.state, info)
         async with administration.act("backup restore", info.name, {"backup": keys["backup"], "into": True}):
-            if not await backend.try_become_executor():
+            if not await backend.workers.try_become_executor():
                 raise StoreBusy(
                     f"The environment {info.name} is in use.", hint="End the process that executes its runs."
                 )
@@ -62,10 +62,10 @@ async def restore_into(
             copied = await _resealed(store, at, tried, opened, copy_trigger, progress)
             # Others may write to it without being its executor.
             await _need_empty(backend, info)
-            row = await backend.key_state()
+            row = await backend.keys.state()
             if row is not None and (row.epoch, row.lock_epoch) != (opened.state.epoch, opened.state.lock_epoch):
                 raise Conflict(f"The keys of {info.name} were changed meanwhile.", hint="Restore again.")
-            await backend.copy_from(at / DATA[1], with_keys=at / KEYS[1])
+            await backend.backups.copy_from(at / DATA[1], with_keys=at / KEYS[1])
         return copied
 
 
@@ -101,10 +101,10 @@ async def _resealed(
     """Makes a copy of the environment as it is, fills it, and leaves it in the two files of the backup."""
     for name in (DATA[1], KEYS[1]):
         (at / name).unlink()
-    await opened.backend.copy_to(at / DATA[1], with_keys=at / KEYS[1])
+    await opened.backend.backups.copy_to(at / DATA[1], with_keys=at / KEYS[1])
     source, target = await SQLiteBackend.open(at / TRIED), await SQLiteBackend.open(at / _FILLED)
     try:
-        await target.copy_from(at / DATA[1], with_keys=at / KEYS[1])
+        await target.backups.copy_from(at / DATA[1], with_keys=at / KEYS[1])
         keys = store.key_source(tried.environment, source)
         try:
             theirs = await keys.load()
@@ -117,7 +117,7 @@ async def _resealed(
         await Ledger(target, opened.keyring, store.now_ms).say([(RESTORED, tried.backup)], opened.keyring.guard)
         for name in (DATA[1], KEYS[1]):
             (at / name).unlink()
-        await target.copy_to(at / DATA[1], with_keys=at / KEYS[1])
+        await target.backups.copy_to(at / DATA[1], with_keys=at / KEYS[1])
     finally:
         await target.close()
         await source.close()

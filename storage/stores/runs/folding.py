@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..views import Page, Value
+from ...models import Page, Value
 from .history import RunReader
 
 

@@ -32,9 +32,8 @@ from ...format.marks import FIRST, Mark, Marks
 from ...format.purposes import Purpose
 from ...format.references import Missing, Resolver
 from ...format.stored_values import StoredValue
-from ...port import Backend
-from ...rows import PageRow, RunRow, SnapshotRow
-from ..views import Page, RunInfo, Value
+from ...models import Page, RunInfo, Value
+from ...port import Backend, PageRow, RunRow, SnapshotRow
 from .value_reading import ValueReader
 
 log = logging.getLogger("sealflow")
@@ -312,7 +311,7 @@ class RunReader:
                 self._keys, self._chain = keys, Chain(keys, self.run_id)
 
     async def _pages(self) -> AsyncIterator[Page]:
-        row, self._row = self._row or await self._backend.run(self.run_id), None
+        row, self._row = self._row or await self._backend.runs.get(self.run_id), None
         if row is None:  # its key was there
             raise TamperedHistory("its row is missing.", run=self.run_id.hex(), seq=0)
         if self._again is not None and (kid_of(row.head), row.domain) != (self._keys.live.kid, self._keys.live.domain):
@@ -325,7 +324,7 @@ class RunReader:
         self.head = head
         chain = self._chain
         while True:
-            rows = await self._backend.pages(self.run_id, chain.seq, _PAGES_A_READ, _BYTES_A_READ)
+            rows = await self._backend.runs.pages(self.run_id, chain.seq, _PAGES_A_READ, _BYTES_A_READ)
             if not rows:
                 break
             for page_row in rows:
@@ -376,7 +375,7 @@ async def read_snapshot(backend: Backend, keys: RunKeys, run_id: bytes) -> tuple
     One that an earlier key of the run sealed is ignored: its holder could have made it, and the history says the same.
     Raises TamperedHistory for an altered one.
     """
-    row = await backend.snapshot(run_id)
+    row = await backend.runs.snapshot(run_id)
     if row is None:
         return None
     if not keys.live.names(row.record) and keys.of(row.record) is not None:

@@ -24,8 +24,7 @@ from typing import Protocol
 
 from ...errors import RunNotOwned, StorageError, StoreBusy, StoreClosed
 from ...format.stored_values import MOST_BYTES
-from ...port import Backend
-from ...rows import Batch, Guard
+from ...port import Backend, Batch, Guard
 
 HEAD_SECONDS = 1.0
 BUSY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -197,7 +196,7 @@ class Journal:
         size, self.pending_bytes = self.pending_bytes, 0
         lost: frozenset[bytes] = frozenset()
         try:
-            for wait in batch.waits:
+            for wait in batch.claims.waits:
                 if wait.release and (source := self._behind.get(wait.run_id)) is not None:
                     source.want_head()  # the run is given away with this commit
                     touched[source] = None

@@ -15,9 +15,8 @@ from ...format.marks import Mark, Marks
 from ...format.purposes import Purpose
 from ...format.references import Missing, Referrer
 from ...format.stored_values import CHUNK_BYTES, StoredValue, found_in
-from ...port import Backend
-from ...rows import FIRST_EPOCH, Batch, KeyRow, PageRow, RunRow, RunUpdate, SnapshotRow
-from ..views import Value
+from ...models import Value
+from ...port import FIRST_EPOCH, Backend, Batch, KeyRow, PageRow, RunRow, RunUpdate, SnapshotRow
 from .folding import Folding
 from .history import Chain, Head, RunKeys, RunReader, open_head, read_snapshot, sealed_anew
 from .journal import Journal
@@ -92,12 +91,12 @@ class RunLog:
         cls, journal: Journal, backend: Backend, key: ScopeKey, key_row: KeyRow, head: Head, summary: Value
     ) -> RunLog:
         """A new run: its key and its row go with the next commit."""
-        epoch = FIRST_EPOCH if backend.shared else None
+        epoch = FIRST_EPOCH if backend.workers.shared else None
         log = cls(journal, backend, RunKeys([key]), head, key_row.scope, key_row.domain, epoch=epoch)
         log._new = True
         log._seal_summary(summary)
         journal.touch(log)
-        journal.batch.keys.append(key_row)
+        journal.batch.keys.inserts.append(key_row)
         return log
 
     @classmethod
@@ -227,7 +226,7 @@ class RunLog:
             raise
         written = 0
         if parts:
-            seal, queue, passed = self._key.seal_page, journal.batch.pages, self._marks.passed
+            seal, queue, passed = self._key.seal_page, journal.batch.runs.pages, self._marks.passed
             if self._unsettled:
                 self._settle_values(records)
             for count, page in parts:
@@ -260,7 +259,7 @@ class RunLog:
         earlier = self._marks.earlier
         data = pack([self._link, value] if earlier is None else [self._link, value, earlier])
         record = self._key.seal(self._key.place(Purpose.SNAPSHOT, self.run_id), self.seq, 0, data)
-        self._journal.batch.snapshots[self.run_id] = SnapshotRow(self.run_id, self.seq, record)
+        self._journal.batch.runs.snapshots[self.run_id] = SnapshotRow(self.run_id, self.seq, record)
         self.snapshots += 1
         self._snapshot = None
         if self._referrer is not None:
@@ -287,7 +286,7 @@ class RunLog:
         until = self._marks.behind(seq)
         found: tuple[Value, bytes] | None = None
         while True:
-            rows = await self._backend.pages(self.run_id, chain.seq, 1, 1)
+            rows = await self._backend.runs.pages(self.run_id, chain.seq, 1, 1)
             if not rows:
                 raise chain.tampered(f"the history ends here, but record {seq} was written.")
             try:
@@ -346,8 +345,9 @@ class RunLog:
         for value in found_in(records):
             if value.id in self._unsettled:
                 self._unsettled.discard(value.id)
-                self._journal.batch.settled_values.append(value.id)
-                self._journal.batch.tied.append((self.run_id, "settled_values", value.id))
+                batch = self._journal.batch
+                batch.values.settled.append(value.id)
+                batch.tied.append((self.run_id, batch.values.settled, value.id))
 
     def _with_values_beside(
         self, records: Sequence[Sequence[Value]], parts: Sequence[tuple[int, bytes]]
@@ -389,7 +389,7 @@ class RunLog:
             self._new = False
             record = self._seal_head()
             head = self._head
-            batch.runs.append(
+            batch.runs.inserts.append(
                 RunRow(
                     self.run_id, head.flow_id, head.version, self._domain, head.status, head.started_ms, head.ended_ms,
                     head.parent, self._head_version, record, self._summary_version, self._summary or b"",
@@ -399,7 +399,7 @@ class RunLog:
         elif self._head_due or self._summary is not None:
             record = self._seal_head()
             head = self._head
-            batch.run_updates.append(
+            batch.runs.updates.append(
                 RunUpdate(
                     self.run_id, head.status, head.ended_ms, self._head_version, record, self._summary_version,
                     self._summary,
@@ -444,11 +444,11 @@ class RunLog:
         TamperedHistory; nothing was changed then.
         """
         self._alive()
-        snapshot = self._journal.batch.snapshots.get(self.run_id, snapshot)
+        snapshot = self._journal.batch.runs.snapshots.get(self.run_id, snapshot)
         if snapshot is not None and self._key.names(snapshot.record):
-            self._journal.batch.snapshots[self.run_id] = sealed_anew(snapshot, self._key, key)
+            self._journal.batch.runs.snapshots[self.run_id] = sealed_anew(snapshot, self._key, key)
         else:
-            self._journal.batch.removed_snapshots.append(self.run_id)
+            self._journal.batch.runs.removed_snapshots.append(self.run_id)
         if self.unbound:
             self._head = self._head.bound(earlier, self._head.linked)
         self._marks.put(self.seq, self._link)
@@ -459,8 +459,8 @@ class RunLog:
         self._snapshot = None
         self._head_due = True
         self._seal_summary(summary)
-        self._journal.batch.keys.append(key_row)
-        self._journal.batch.run_domains.append((self.run_id, key_row.domain))
+        self._journal.batch.keys.inserts.append(key_row)
+        self._journal.batch.runs.domains.append((self.run_id, key_row.domain))
         self._journal.touch(self)
 
     def _page_places(self) -> tuple[bytes, bytes]:

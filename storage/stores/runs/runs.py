@@ -15,10 +15,20 @@ from ...format.purposes import Kind, Purpose
 from ...format.stored_values import StoredValue
 from ...keys.keyring import Keyring
 from ...keys.rereading import settled
-from ...port import Backend
-from ...rows import Batch, ChunkRow, KeyRow, LargeValueRow, PageRow, RunRow, RunUpdate
+from ...models import RunInfo, Value
+from ...port import (
+    Backend,
+    Batch,
+    ChunkRow,
+    KeyRow,
+    LargeValueRow,
+    PageRow,
+    RunChanges,
+    RunRow,
+    RunUpdate,
+    ValueChanges,
+)
 from ..bounded_writes import Parts
-from ..views import RunInfo, Value
 from .folding import Folding
 from .history import (
     Chain,
@@ -116,7 +126,12 @@ class Runs:
         turn = self._turn(run_id)
         waits = turn.locked()
         async with turn:
-            if waits and epoch is not None and self._backend.shared and not await self._backend.owns(run_id, epoch):
+            if (
+                waits
+                and epoch is not None
+                and self._backend.workers.shared
+                and not await self._backend.claims.owns(run_id, epoch)
+            ):
                 raise RunNotOwned([run_id])  # given back by who had the turn
             return await settled(self._backend, self._keyring, Kind.RUN, run_id, read)
 
@@ -128,7 +143,7 @@ class Runs:
         keys, row = await self._keys_and_row(run_id)
         log = await RunLog.open(
             self._journal, self._backend, keys, row, from_snapshot=from_snapshot, folding=folding,
-            epoch=epoch if self._backend.shared else None,
+            epoch=epoch if self._backend.workers.shared else None,
         )  # fmt: skip
         self._live[run_id] = log
         return log
@@ -146,7 +161,7 @@ class Runs:
         async with self._turn(run_id):
             while True:
                 # Of several workers, the others hand over what they have as long as keys are migrated.
-                while not (epoch := await self._backend.claim_run(run_id)):  # noqa: ASYNC110
+                while not (epoch := await self._backend.claims.claim_run(run_id)):  # noqa: ASYNC110
                     await asyncio.sleep(_HANDING_OVER_SECONDS)
                 info = await self.one(run_id)
                 if info.ended_ms is not None:
@@ -157,9 +172,9 @@ class Runs:
                     log = await self._open(run_id, from_snapshot=True, epoch=epoch)
                 taken = log.snapshots
                 await self._journal.flush()
-                snapshot = await self._backend.snapshot(run_id)
+                snapshot = await self._backend.runs.snapshot(run_id)
                 earlier = await self._earlier(run_id) if log.unbound else b""
-                rows = await self._backend.key_generations(Kind.RUN, run_id)
+                rows = await self._backend.keys.generations(Kind.RUN, run_id)
                 if log.snapshots != taken:
                     continue
                 if own or not (log.released or log.closed):
@@ -175,7 +190,7 @@ class Runs:
             if own:
                 log.close()
                 await self._journal.part([run_id])
-                await self._backend.release([run_id])
+                await self._backend.claims.release([run_id])
             return True
 
     async def renew_row(
@@ -186,7 +201,7 @@ class Runs:
         run that has ended, where they were read before. Raises TamperedHistory.
         """
         if known is None:
-            rows = await self._backend.key_generations(Kind.RUN, run_id)
+            rows = await self._backend.keys.generations(Kind.RUN, run_id)
             keys, row = await self._keys_and_row(run_id)
         else:
             row, rows = known
@@ -200,14 +215,14 @@ class Runs:
             head = head._replace(seq=reader.seq, link=reader.link)
             head = head.bound(reader.earlier or b"", reader.switched) if unbound else head
         key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain, generation=rows[-1].generation + 1)
-        snapshot = await self._backend.snapshot(run_id) if head.ended_ms is None else None
+        snapshot = await self._backend.runs.snapshot(run_id) if head.ended_ms is None else None
         if snapshot is not None and keys.live.names(snapshot.record):
-            batch.snapshots[run_id] = sealed_anew(snapshot, keys.live, key)
+            batch.runs.snapshots[run_id] = sealed_anew(snapshot, keys.live, key)
         else:
-            batch.removed_snapshots.append(run_id)
-        batch.keys.append(key_row)
-        batch.run_domains.append((run_id, domain))
-        batch.run_updates.append(_row_anew(row, key, head, info))
+            batch.runs.removed_snapshots.append(run_id)
+        batch.keys.inserts.append(key_row)
+        batch.runs.domains.append((run_id, domain))
+        batch.runs.updates.append(_row_anew(row, key, head, info))
 
     async def _earlier(self, run_id: bytes) -> bytes:
         """The digest of a run's pages of format 1, once all of its history is verified."""
@@ -224,7 +239,7 @@ class Runs:
         looks; the batch puts them in its place. What a crash leaves of them is sealed by a key that nobody has, and
         goes when the run's turn comes again. Raises TamperedHistory for a history that does not verify.
         """
-        rows = await self._backend.key_generations(Kind.RUN, run_id)
+        rows = await self._backend.keys.generations(Kind.RUN, run_id)
         keys, row = await self._keys_and_row(run_id)
         generation = rows[-1].generation + 1
         key, key_row = self._keyring.new_scope(Kind.RUN, run_id, domain, generation=generation)
@@ -235,8 +250,12 @@ class Runs:
 
         async def write_beside() -> None:
             nonlocal pages, chunks, size, beside
-            part = Batch(guard=self._keyring.guard, pages=_beside(pages), chunks=_chunks_beside(chunks))
-            part.dropped_pages = [] if beside else [run_id]
+            part = Batch(
+                guard=self._keyring.guard,
+                runs=RunChanges(pages=_beside(pages)),
+                values=ValueChanges(chunks=_chunks_beside(chunks)),
+            )
+            part.runs.dropped_pages = [] if beside else [run_id]
             await self._backend.commit(part)
             pages, chunks, size, beside = [], [], 0, True
 
@@ -255,19 +274,19 @@ class Runs:
             if size > most_bytes:
                 await write_beside()
         if beside or chunks:
-            batch.dropped_pages += [] if beside else [run_id]
-            batch.pages += _beside(pages)
-            batch.chunks += _chunks_beside(chunks)
-            batch.exchanged_pages.append(run_id)
+            batch.runs.dropped_pages += [] if beside else [run_id]
+            batch.runs.pages += _beside(pages)
+            batch.values.chunks += _chunks_beside(chunks)
+            batch.runs.exchanged.append(run_id)
         else:
-            batch.replaced_pages += pages
+            batch.runs.replaced_pages += pages
         head = open_head(keys.live, row)._replace(link=link, linked=1, earlier=b"")
         info = open_run_info(keys.live, row)
-        batch.keys.append(key_row)
-        batch.dropped_generations.append((Kind.RUN, run_id, generation))
-        batch.removed_snapshots.append(run_id)
-        batch.run_domains.append((run_id, domain))
-        batch.run_updates.append(_row_anew(row, key, head, info))
+        batch.keys.inserts.append(key_row)
+        batch.keys.dropped_generations.append((Kind.RUN, run_id, generation))
+        batch.runs.removed_snapshots.append(run_id)
+        batch.runs.domains.append((run_id, domain))
+        batch.runs.updates.append(_row_anew(row, key, head, info))
         return size
 
     async def adopt(self, info: RunInfo, reader: RunReader, parts: Parts) -> None:
@@ -278,7 +297,7 @@ class Runs:
         key, key_row = self._keyring.new_scope(Kind.RUN, run_id, self._keyring.domain)
         head_place = key.place(Purpose.HEAD, run_id)
         summary = key.seal(key.place(Purpose.SUMMARY, run_id), 0, 1, pack(info.summary))
-        parts.batch.keys.append(key_row)
+        parts.batch.keys.inserts.append(key_row)
         begun, link = False, FIRST_LINK
 
         def row(head: Head) -> RunRow:
@@ -292,7 +311,9 @@ class Runs:
             nonlocal begun
             if parts.full and reader.head is not None:
                 if not begun:
-                    parts.batch.runs.append(row(reader.head._replace(seq=1, link=FIRST_LINK, linked=1, earlier=b"")))
+                    parts.batch.runs.inserts.append(
+                        row(reader.head._replace(seq=1, link=FIRST_LINK, linked=1, earlier=b""))
+                    )
                     begun = True
                 await parts.flush()
 
@@ -300,14 +321,14 @@ class Runs:
         async for page in reader.pages():
             for value in [value for value in reader.named if value not in known]:
                 known.add(value)
-                parts.batch.large_values.append(LargeValueRow(value.id, run_id, info.started_ms, 1))
+                parts.batch.values.inserts.append(LargeValueRow(value.id, run_id, info.started_ms, 1))
                 async for chunk in _values_anew(key, value, reader):
-                    parts.batch.chunks.append(chunk)
+                    parts.batch.values.chunks.append(chunk)
                     parts.size += len(chunk.record)
                     await make_room()
             record = _sealed_anew(key, run_id, page.seq, reader)
             link = key.link(link, page.seq, record)
-            parts.batch.pages.append(PageRow(run_id, page.seq, link, record))
+            parts.batch.runs.pages.append(PageRow(run_id, page.seq, link, record))
             parts.size += len(record)
             await make_room()
         if reader.head is None:
@@ -315,9 +336,9 @@ class Runs:
         head = reader.head._replace(link=link, linked=1, earlier=b"")
         if begun:
             sealed = key.seal(head_place, 0, 2, pack(tuple(head)))
-            parts.batch.run_updates.append(RunUpdate(run_id, head.status, head.ended_ms, 2, sealed, 1, None))
+            parts.batch.runs.updates.append(RunUpdate(run_id, head.status, head.ended_ms, 2, sealed, 1, None))
         else:
-            parts.batch.runs.append(row(head))
+            parts.batch.runs.inserts.append(row(head))
 
     async def reader(
         self, run_id: bytes, again: Callable[[], Awaitable[RunKeys]] | None = None, *, apart: bool = False
@@ -332,17 +353,17 @@ class Runs:
         time. Gives how many there were.
         """
         if run_id is not None:
-            rows = await self._backend.large_values(run_id)
+            rows = await self._backend.values.of_run(run_id)
             return await self._drop([row.value_id for row in rows if not row.settled])
         done = 0
-        while rows := await self._backend.unsettled_values(before_ms, _VALUES_A_COMMIT):
+        while rows := await self._backend.values.unsettled(before_ms, _VALUES_A_COMMIT):
             done += await self._drop([row.value_id for row in rows])
         return done
 
     async def _drop(self, values: list[bytes]) -> int:
         for at in range(0, len(values), _VALUES_A_COMMIT):
             part = values[at : at + _VALUES_A_COMMIT]
-            await self._backend.commit(Batch(guard=self._keyring.guard, dropped_values=part))
+            await self._backend.commit(Batch(guard=self._keyring.guard, values=ValueChanges(dropped=part)))
         return len(values)
 
     async def one(self, run_id: bytes) -> RunInfo:
@@ -363,7 +384,7 @@ class Runs:
         if not open_head(keys.live, row).linked:
             found = await read_snapshot(self._backend, keys, run_id)
             return 1 if found is None else found[0].seq
-        if (snapshot := await self._backend.snapshot(run_id)) is not None:
+        if (snapshot := await self._backend.runs.snapshot(run_id)) is not None:
             return open_snapshot(keys.live, snapshot)[0].seq
         return 1
 
@@ -377,8 +398,10 @@ class Runs:
         before: bytes | None,
     ) -> list[RunInfo]:
         """Raises TamperedHistory."""
-        rows = await self._backend.runs(flow_id=flow_id, statuses=statuses, parent=parent, limit=limit, before=before)
-        keys = {row.scope: row for row in await self._backend.keys(Kind.RUN, [row.run_id for row in rows])}
+        rows = await self._backend.runs.find(
+            flow_id=flow_id, statuses=statuses, parent=parent, limit=limit, before=before
+        )
+        keys = {row.scope: row for row in await self._backend.keys.newest(Kind.RUN, [row.run_id for row in rows])}
         return [await self._info(row, keys.get(row.run_id)) for row in rows]
 
     async def _info(self, row: RunRow, key_row: KeyRow | None) -> RunInfo:
@@ -397,19 +420,19 @@ class Runs:
         return await settled(self._backend, self._keyring, Kind.RUN, run_id, partial(self._keys, run_id))
 
     async def _keys(self, run_id: bytes) -> RunKeys:
-        rows = await self._backend.key_generations(Kind.RUN, run_id)
+        rows = await self._backend.keys.generations(Kind.RUN, run_id)
         if not rows:
-            if await self._backend.run(run_id) is None:
+            if await self._backend.runs.get(run_id) is None:
                 raise RecordNotFound(f"There is no run {run_id.hex()}.")
             # Row and key come in one commit, which may have happened between the two looks.
-            rows = await self._backend.key_generations(Kind.RUN, run_id)
+            rows = await self._backend.keys.generations(Kind.RUN, run_id)
         if rows:
             return RunKeys([self._keyring.open_scope(row) for row in rows])
         raise IntegrityError(f"The key of run {run_id.hex()} is missing.")
 
     async def _keys_and_row(self, run_id: bytes) -> tuple[RunKeys, RunRow]:
         keys = await self.keys(run_id)
-        row = await self._backend.run(run_id)
+        row = await self._backend.runs.get(run_id)
         if row is None:
             raise TamperedHistory("its row is missing.", run=run_id.hex(), seq=0)
         return keys, row
@@ -443,5 +466,5 @@ def _chunks_beside(chunks: Sequence[ChunkRow]) -> list[ChunkRow]:
 
 
 def _beside(pages: Sequence[PageRow]) -> list[PageRow]:
-    """The same pages where no reader looks; see `Batch.exchanged_pages`."""
+    """The same pages where no reader looks; see `RunChanges.exchanged`."""
     return [page._replace(seq=-page.seq) for page in pages]

@@ -12,8 +12,7 @@ from ...format.compression import unzipped
 from ...format.envelope import PIECE, ZIPPED_PIECE, ScopeKey, codec_of, running_digest, same
 from ...format.purposes import Purpose
 from ...format.stored_values import BASE64, TEXT, StoredValue, found_in, replaced
-from ...port import Backend
-from ...rows import ChunkRow
+from ...port import Backend, ChunkRow
 from .value_writing import LAST, MORE
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class ValueReader:
         number = size = 0
         digest = running_digest()
         while number < value.count:
-            rows = await self._backend.chunks(value.id, number, _CHUNKS_A_READ)
+            rows = await self._backend.values.chunks(value.id, number, _CHUNKS_A_READ)
             if not rows:
                 raise self._tampered(f"chunk {number + 1:,} of {value.count:,} of a large value is missing.")
             for row in rows:

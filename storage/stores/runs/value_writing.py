@@ -15,7 +15,7 @@ from ...format.compression import zipped
 from ...format.envelope import PIECE, ZIPPED_PIECE, ScopeKey, random_id, running_digest
 from ...format.purposes import Purpose
 from ...format.stored_values import CHUNK_BYTES, PACKED, TEXT, StoredValue, found_in
-from ...rows import ChunkRow, LargeValueRow
+from ...port import ChunkRow, LargeValueRow
 from .journal import Journal
 
 WAITING_BYTES: Final = 1 << 20
@@ -102,7 +102,7 @@ class ValueWriter:
         if self._begun:
             with suppress(StorageError):
                 self._journal.wake()
-                self._journal.batch.dropped_values.append(self._row.value_id)
+                self._journal.batch.values.dropped.append(self._row.value_id)
 
     async def _put(self, last: int) -> None:
         self._check()
@@ -112,8 +112,8 @@ class ValueWriter:
         journal.after_commit(_nothing, self._regret)
         if not self._begun:
             self._begun = True
-            journal.batch.large_values.append(self._row)
-        journal.batch.chunks.append(chunk)
+            journal.batch.values.inserts.append(self._row)
+        journal.batch.values.chunks.append(chunk)
         journal.pending_bytes += len(chunk.record)
         if journal.pending_bytes >= WAITING_BYTES:
             await journal.flush()
@@ -149,9 +149,9 @@ def put_at_once(journal: Journal, run_id: bytes, contents: Sequence[tuple[Sealer
     for sealer, data in contents:
         for at in range(0, len(data), CHUNK_BYTES):
             last = LAST if at + CHUNK_BYTES >= len(data) else MORE
-            batch.chunks.append(sealer.seal(data[at : at + CHUNK_BYTES], last))
-            journal.pending_bytes += len(batch.chunks[-1].record)
-        batch.large_values.append(LargeValueRow(sealer.id, run_id, values.now_ms(), 1))
+            batch.values.chunks.append(sealer.seal(data[at : at + CHUNK_BYTES], last))
+            journal.pending_bytes += len(batch.values.chunks[-1].record)
+        batch.values.inserts.append(LargeValueRow(sealer.id, run_id, values.now_ms(), 1))
 
 
 def taken_out(record: Sequence[Any]) -> tuple[list[Any], list[tuple[int, Any]]]:

@@ -122,7 +122,7 @@ def operation_json(operation: Operation) -> dict[str, Any]:
 
 def operation_line(operation: Operation) -> str:
     """An operation for people."""
-    from ......storage.policies.audit_events import ACTS
+    from ......storage.administration.audit_events import ACTS
     from ...output.progress import duration_text
 
     text = f"{operation.kind}: {operation.status}"

@@ -1,3 +1,0 @@
--- The first callback of an action counts: whoever accepts one sets `claimed` of its token in the same commit.
-ALTER TABLE callback_tokens ADD COLUMN claimed bigint NOT NULL DEFAULT 0;
-CREATE INDEX inbox_by_run ON inbox (run_id);

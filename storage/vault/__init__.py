@@ -1,0 +1,1 @@
+"""The door to a store: opening environments, and the vault of each."""
