@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.engine.cloud import check, parse_leniently, read_object, report
 from sealflow.engine.errors import DefinitionError
+from thorough import LONG
 
 WORDS = (
     "type", "kind", "inputs", "actions", "triggers", "runAfter", "else", "cases", "default", "case", "expression",
@@ -81,7 +82,7 @@ def test_the_flow_that_is_changed_below_is_sound() -> None:
     assert check(read_object(FLOW)) == []
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=2000 if LONG else 120)
 @given(values)
 def test_any_json_is_answered(value: Any) -> None:
     try:
@@ -100,7 +101,7 @@ def test_any_object_as_a_definition_is_answered(value: dict[str, Any]) -> None:
     check(read_object({"resources": [{"type": "Microsoft.Logic/workflows", "properties": {"definition": definition}}]}))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=2000 if LONG else 120)
 @given(st.text(max_size=40) | st.binary(max_size=40))
 def test_any_text_is_answered(text: str | bytes) -> None:
     assert report(text, "f")["file"] == "f"
@@ -118,7 +119,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PLACES = [path for path in places(FLOW) if path]
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=2000 if LONG else 160)
 @given(st.sampled_from(PLACES), st.none() | values, st.booleans())
 def test_a_flow_with_one_thing_changed_is_answered_inside_of_the_file(
     path: tuple[Any, ...], value: Any, drop: bool

@@ -13,6 +13,7 @@ from sealflow.engine import kernel
 from sealflow.engine.kernel.cloud.state import live_frames
 from sealflow.engine.kernel.contract import large_values as large
 from sealflow.engine.kernel.contract import records as event
+from thorough import LONG
 
 BIG = 20_000
 
@@ -198,7 +199,7 @@ def container(kind: str, actions: dict[str, Any], read: str) -> dict[str, Any]:
     return branching if kind == "Scope" else {**branching, "expression": f"@greater(length(string({read})), 30)"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=1000 if LONG else 60, deadline=None)
 @given(readers())
 def test_what_is_let_go_is_never_missed(actions: dict[str, Any]) -> None:
     def answer(command: Any, number: int) -> Any:

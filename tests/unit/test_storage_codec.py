@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.storage import NotARecord, NotStorable
 from sealflow.storage.format import codec
+from thorough import LONG
 
 _text = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 _scalars = (
@@ -45,13 +46,13 @@ def exact(value: Any) -> Any:
 
 
 @given(_values)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=1000 if LONG else 80, deadline=None)
 def test_round_trip(value: Any) -> None:
     assert exact(codec.unpack(codec.pack(value))) == exact(value)
 
 
 @given(st.lists(_values, min_size=1, max_size=40), st.integers(10, 300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=500 if LONG else 40, deadline=None)
 def test_pages_hold_all_values_in_order(values: list[Any], limit: int) -> None:
     pages = codec.pack_pages([codec.pack(value) for value in values], limit)
     opened = [codec.unpack(data) for _, data in pages]
