@@ -33,13 +33,13 @@ Who = Annotated[
     typer.Option(
         "--as",
         metavar="NAME",
-        help="Who acts, for the audit. Otherwise $SEALFLOW_ACTOR, else the user of the system.",
+        help="Name of the administrator in the audit. Default: $SEALFLOW_ACTOR, or the system user.",
         show_default=False,
     ),
 ]
 Role = Annotated[
     RoleChoice | None,
-    typer.Option("--role", help="Act in this role only. Otherwise in both.", show_default=False),
+    typer.Option("--role", help="Use only this role. Default: both roles.", show_default=False),
 ]
 
 

@@ -36,7 +36,7 @@ def application(only: str = "") -> typer.Typer:
     """All commands, or `only` one command or family."""
     app = typer.Typer(
         name="sealflow",
-        help="Runs Power Automate and Logic Apps flows, everything about them encrypted at rest.",
+        help="Run Power Automate and Logic Apps flows. All their data is encrypted at rest.",
         epilog=(
             "Exit codes: 0 done, 1 the flow failed, 2 invalid, 3 not found, 4 locked or denied, 124 --timeout, "
             "130 interrupted."

@@ -24,7 +24,7 @@ Home = Annotated[
         "--home",
         envvar="SEALFLOW_HOME",
         metavar="DIR",
-        help="The store's folder. Otherwise .sealflow/ in this folder.",
+        help="Folder of the store. Default: .sealflow/ in the current folder.",
         show_default=False,
     ),
 ]
@@ -36,23 +36,25 @@ Environment = Annotated[
         "-e",
         metavar="NAME",
         callback=environment_name,
-        help="The environment, with its own store and keys.",
+        help="Name of the environment.",
     ),
 ]
-Full = Annotated[bool, typer.Option("--full", help="Show values in full length.")]
+Full = Annotated[bool, typer.Option("--full", help="Show full values.")]
 Timeout = Annotated[
     float | None,
     typer.Option(
         "--timeout",
         metavar="SECONDS",
         min=0,
-        help="Stop waiting after this time (exit code 124). The run stays resumable.",
+        help="Stop waiting after this time, with exit code 124. You can resume the run.",
         show_default=False,
     ),
 ]
 AllowUnsupported = Annotated[
     bool,
-    typer.Option("--allow-unsupported", help="Desktop flows: actions that cannot run here fail when they are reached."),
+    typer.Option(
+        "--allow-unsupported", help="Accept desktop actions that cannot run here. They fail when the run reaches them."
+    ),
 ]
 
 Artifacts = Annotated[
@@ -60,17 +62,17 @@ Artifacts = Annotated[
     typer.Option(
         "--artifacts",
         metavar="DIR",
-        help="The flow's maps and schemas, in the folders Maps and Schemas.",
+        help="Folder of the flow's artifacts, with the folders Maps and Schemas.",
         show_default=False,
     ),
 ]
 OfPackage = Annotated[
     str | None,
-    typer.Option("--flow", metavar="NAME", help="Which flow of a package that holds several.", show_default=False),
+    typer.Option("--flow", metavar="NAME", help="The flow to use if a package contains several.", show_default=False),
 ]
 Headers = Annotated[
     list[str] | None,
-    typer.Option("--header", metavar="NAME=VALUE", help="A header of the request; repeatable.", show_default=False),
+    typer.Option("--header", metavar="NAME=VALUE", help="Header of the request. Repeatable.", show_default=False),
 ]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the unique beginning of one, or 'latest'.")]
 
@@ -83,4 +85,4 @@ class DialectChoice(StrEnum):
     logic_apps = "logic-apps"
 
 
-Dialect = Annotated[DialectChoice, typer.Option("--dialect", help="The product the definition was written for.")]
+Dialect = Annotated[DialectChoice, typer.Option("--dialect", help="Product that the definition is for.")]

@@ -18,9 +18,9 @@ from ...session import again, wait_for
 if TYPE_CHECKING:
     from ......storage import Backup, Copied, EnvironmentInfo
 
-app = typer.Typer(help="Back an environment up and restore it; which backups there are.", no_args_is_help=True)
+app = typer.Typer(help="Create, restore, list and expire backups.", no_args_is_help=True)
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup; its keys are in FILE.keys.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="File of the backup. Its keys are in FILE.keys.")]
 
 
 @app.command("create")
@@ -33,7 +33,7 @@ def create(
             metavar="DAYS",
             min=1,
             max=36_500,
-            help="When FILE.keys is to be destroyed. Otherwise never.",
+            help="When you must destroy FILE.keys. Default: never.",
             show_default=False,
         ),
     ] = None,
@@ -42,11 +42,11 @@ def create(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Back up an environment while it is in use: FILE without any key, FILE.keys with the (wrapped) keys.
+    """Back up an environment. FILE has no keys; FILE.keys has the wrapped keys.
 
     Keep them apart: destroying FILE.keys destroys the backup. With --json:
     {"backup","environment","file","keys","createdTime","expires"}.
-    """  # fmt: skip
+    """
 
     async def work() -> Backup:
         from ......storage import create_backup
@@ -71,26 +71,32 @@ def restore(
     environment: Annotated[
         str | None,
         typer.Option(
-            "--environment", "-e", metavar="NAME", help="How to call it where it is not here.", show_default=False
+            "--environment",
+            "-e",
+            metavar="NAME",
+            help="Name of the environment if it does not exist here.",
+            show_default=False,
         ),
     ] = None,
     into: Annotated[
         str | None,
         typer.Option(
-            "--into", metavar="NAME", help="Another environment: empty, and under the same key.", show_default=False
+            "--into",
+            metavar="NAME",
+            help="Restore into another environment that is empty and under the same key.",
+            show_default=False,
         ),
     ] = None,
     enabled: Annotated[
-        bool, typer.Option("--enabled", help="With --into: flows that were enabled may start runs there at once.")
+        bool, typer.Option("--enabled", help="With --into: enable the flows that were enabled.")
     ] = False,
-    revive: Annotated[bool, typer.Option("--revive", help="Bring back what was shredded since, too.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Really: it replaces everything in its environment.")] = False,
+    revive: Annotated[bool, typer.Option("--revive", help="Also restore what was shredded since the backup.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm. This replaces everything in the environment.")] = False,
     who: Who = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Put a backup back into its own environment, in the place of everything there; or make that again, where it is
-    gone.
+    """Restore a backup. It replaces everything in its environment, or creates the environment again.
 
     What was shredded since is shredded again, unless with --revive. With --json: {"environment","id","createdTime"}.
 
@@ -164,7 +170,7 @@ def _into(file: Path, name: str, enabled: bool, who: str | None, json: bool, hom
 
 @app.command("list")
 def list_(json: options.Json = False, home: options.Home = None) -> int:
-    """List the backups on record, oldest first.
+    """List the backups, oldest first.
 
     With --json: [{"backup","environment","file","keys","createdTime","expires"}].
     """
@@ -203,12 +209,12 @@ def list_(json: options.Json = False, home: options.Home = None) -> int:
 
 @app.command("expire")
 def expire(
-    backup: Annotated[str, typer.Argument(metavar="BACKUP", help="Its id, or the unique beginning of it.")],
+    backup: Annotated[str, typer.Argument(metavar="BACKUP", help="Id of the backup, or the unique beginning of it.")],
     who: Who = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Take a backup off the record, because its keys were destroyed: no key is kept for it any more.
+    """Mark a backup as destroyed. Sealflow then keeps no key for it.
 
     With --json: {"backup","environment","file","keys","createdTime","expires"}.
     """

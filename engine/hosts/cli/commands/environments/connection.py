@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ......storage import CorruptRecord
     from .....runtime.environment.connections import ConnectionDetail
 
-app = typer.Typer(help="Connections of flows, sealed with the environment.", no_args_is_help=True)
+app = typer.Typer(help="Create, list, inspect and delete connections.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
 
@@ -42,7 +42,7 @@ def create(
     ],
     parameter_set: Annotated[
         str | None,
-        typer.Option("--set", metavar="SET", help="The parameter set, where there are several.", show_default=False),
+        typer.Option("--set", metavar="SET", help="Parameter set, if the connector has several.", show_default=False),
     ] = None,
     value: Annotated[
         list[str] | None,
@@ -58,7 +58,7 @@ def create(
         typer.Option(
             "--connector",
             metavar="ID",
-            help="The connector. Otherwise the name of the file's folder.",
+            help="Id of the connector. Default: the name of the file's folder.",
             show_default=False,
         ),
     ] = None,
@@ -66,7 +66,7 @@ def create(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Keep a connection, sealed. Its class, and so whose key seals it, follows from the connector's properties.
+    """Create a connection. Its values are encrypted. The connector's properties decide which key encrypts them.
 
     With --json as `connection show`.
     """
@@ -161,7 +161,7 @@ def show(
 def delete(
     name: Name, environment: options.Environment = "default", json: options.Json = False, home: options.Home = None
 ) -> int:
-    """Delete a connection, and the key that seals it.
+    """Delete a connection and its key.
 
     With --json: {"connection","deleted"}.
     """

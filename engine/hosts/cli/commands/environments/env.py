@@ -12,21 +12,24 @@ from ...errors import OK
 from ...output.writing import one_line, say, say_json, say_table
 from ...session import opened, tell_first_run, wait_for
 
-app = typer.Typer(help="Environments: each has its own store and its own keys.", no_args_is_help=True)
+app = typer.Typer(help="Create, list, inspect, lock, move and delete environments.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", callback=options.environment_name, help="The environment's name.")]
 
 Database = Annotated[
     str | None,
     typer.Option(
-        metavar="URL", help="Keep the store in this PostgreSQL database: postgresql://USER@HOST:PORT/DATABASE."
+        metavar="URL", help="Store the environment in this PostgreSQL database: postgresql://USER@HOST:PORT/DATABASE."
     ),
 ]
 
 Location = Annotated[
     str | None,
     typer.Option(
-        "--location", metavar="L", help="The region it is in: policies of another one are refused.", show_default=False
+        "--location",
+        metavar="L",
+        help="Region of the environment. Policies of other regions are refused.",
+        show_default=False,
     ),
 ]
 
@@ -42,7 +45,7 @@ def create(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Make an environment, with its own store and keys.
+    """Create an environment with its own store and keys.
 
     The store is a file in the home folder, or with --database a schema in a PostgreSQL database. The URL has no
     password: that comes from PGPASSWORD, ~/.pgpass or a service file. With --json: {"environment","id","createdTime"}.
@@ -90,7 +93,7 @@ def show(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Show an environment: where its store is, what is in it.
+    """Show an environment: where its store is, and what it contains.
 
     With --json: {"environment","id","createdTime","location","home","store","flows","runs":{STATUS:COUNT},"lastRun"};
     of the newest 1,000 runs.

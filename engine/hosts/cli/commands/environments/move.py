@@ -23,14 +23,14 @@ def move(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The environment's name.")],
     database: Annotated[
         str | None,
-        typer.Option("--database", metavar="URL", help="Into this PostgreSQL database.", show_default=False),
+        typer.Option("--database", metavar="URL", help="Move to this PostgreSQL database.", show_default=False),
     ] = None,
-    file: Annotated[bool, typer.Option("--file", help="Into a file in the home folder.")] = False,
+    file: Annotated[bool, typer.Option("--file", help="Move to a file in the home folder.")] = False,
     who: Who = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Move an environment to another place, with everything in it, runs in flight too.
+    """Move an environment to another store, with its unfinished runs.
 
     Workers need not be stopped: they let go, and go on at the new place. The copy is sealed by fresh keys and verified
     before it counts; then the keys of the old place are destroyed. Interrupted at any moment, the same command goes on;

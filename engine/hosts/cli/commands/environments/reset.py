@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def reset(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The environment's name.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Really: nothing of it can be read afterwards.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm. Nothing of it can be read afterwards.")] = False,
     who: Who = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Remove everything in an environment, runs in flight and backups included, and return it to the service's key.
+    """Delete everything in an environment, with runs in flight and backups, and return it to the service key.
 
     Its name, its id and the audit stay. A locked environment can be reset too; one that a process executes is refused.
     Interrupted, the same command again does the rest. With --json: {"environment","flows","runs","connections",

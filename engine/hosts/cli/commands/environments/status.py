@@ -30,7 +30,7 @@ _SEALED = "(sealed)"
 
 
 def status(name: Name = "default", json: options.Json = False, home: options.Home = None) -> int:
-    """Show which key seals what in an environment, what goes on, and what to know. Of a locked one too.
+    """Show which key encrypts what in an environment, work in progress, and warnings. Works for a locked environment.
 
     What the customer's key sealed has no name while that key is not given. With --json: {"environment","state",
     "policy","key":{"uri","version"},"flows":[{"name","domain","key_id"}],"connections":[{"name","class","domain",
@@ -61,7 +61,7 @@ def status(name: Name = "default", json: options.Json = False, home: options.Hom
 def lock(
     name: Name = "default", who: Who = None, role: Role = None, json: options.Json = False, home: options.Home = None
 ) -> int:
-    """Lock an environment: every process drops its keys, and nothing of it can be read until `env unlock`.
+    """Lock an environment. Every process drops its keys, and nothing can be read until `env unlock`.
 
     With --json: {"environment","state"}.
     """
@@ -74,16 +74,14 @@ def unlock(
     name: Name = "default",
     recovery: Annotated[
         bool,
-        typer.Option(
-            "--recovery", help="By the recovery copy: the policy's second key takes the place of one that is lost."
-        ),
+        typer.Option("--recovery", help="Use the recovery key of the policy in place of a lost key."),
     ] = False,
     who: Who = None,
     role: Role = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Unlock an environment, if its original key is given again. Exits with 4 where it is not.
+    """Unlock an environment. This needs its original key; the exit code is 4 if the key is not available.
 
     With --recovery the environment's keys are opened by the policy's second key, which wraps them from then on; apply a
     policy on another key afterwards. With --json: {"environment","state"}.

@@ -24,11 +24,15 @@ def verify(
     environment: Annotated[
         str | None,
         typer.Option(
-            "--environment", "-e", metavar="NAME", help="Otherwise all, and the control store.", show_default=False
+            "--environment",
+            "-e",
+            metavar="NAME",
+            help="Environment to verify. Default: all, and the control store.",
+            show_default=False,
         ),
     ] = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="One run, by its whole id.", show_default=False)
+        str | None, typer.Option("--run", metavar="RUN", help="Verify one run, by its whole id.", show_default=False)
     ] = None,
     anchor: Annotated[
         Path | None,
@@ -37,7 +41,7 @@ def verify(
     write_anchor: Annotated[
         str | None,
         typer.Option(
-            "--write-anchor", metavar="FILE", help="Write a new anchor, where all is well.", show_default=False
+            "--write-anchor", metavar="FILE", help="Write an anchor if there is no problem.", show_default=False
         ),
     ] = None,
     repair: Annotated[
@@ -48,7 +52,7 @@ def verify(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Verify what is stored: every run, flow, key and act. Exits with 1 where anything is wrong.
+    """Verify every stored run, flow, key and audit entry. The exit code is 1 if there is a problem.
 
     Without --environment all are verified; an anchor says of which it is, and a new one, or a run, is of the
     environment default, or of the only one. Of several environments, one whose key is not given is a problem of its

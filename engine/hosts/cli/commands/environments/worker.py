@@ -28,10 +28,10 @@ _COLOURS = {"Succeeded": "green", "Skipped": "dim"}
 def worker(
     environment: options.Environment = "default",
     once: Annotated[
-        bool, typer.Option("--once", help="Fire what is due now, wait for runs and work on keys, and end.")
+        bool, typer.Option("--once", help="Fire what is due, wait for runs and for work on keys, then exit.")
     ] = False,
     grace: Annotated[
-        float, typer.Option("--grace", metavar="SECONDS", min=0, help="How long runs may go on after a signal.")
+        float, typer.Option("--grace", metavar="SECONDS", min=0, help="Time that runs get to finish after a signal.")
     ] = 10.0,
     concurrency: Annotated[
         int | None,
@@ -44,19 +44,19 @@ def worker(
         ),
     ] = None,
     dedicated: Annotated[
-        bool, typer.Option("--dedicated", help="Refuse a keystore that has the keys of other environments.")
+        bool, typer.Option("--dedicated", help="Refuse a keystore with keys of other environments.")
     ] = False,
     desktop: Annotated[
-        bool, typer.Option("--desktop", help="Be a machine: execute desktop flows that wait for one, and nothing else.")
+        bool, typer.Option("--desktop", help="Be a machine: execute only desktop flows that wait for one.")
     ] = False,
     group: Annotated[
         list[str] | None,
-        typer.Option("--group", metavar="NAME", help="With --desktop: of this machine group only. Repeatable."),
+        typer.Option("--group", metavar="NAME", help="With --desktop: only for this machine group. Repeatable."),
     ] = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Execute an environment: fire triggers, go on with unfinished runs, carry out what other commands ask for.
+    """Execute an environment: fire triggers, resume unfinished runs, and process requests of other commands.
 
     It works until SIGINT or SIGTERM. Then nothing fires any more, and runs get --grace seconds to end; what is left
     goes on with another worker, or when one starts again. A second signal ends it at once.

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 def callback(
     target: Annotated[
-        str, typer.Argument(metavar="FLOW|URL", help="The flow, or the callback URL that its trigger gave.")
+        str, typer.Argument(metavar="FLOW|URL", help="Name of the flow, or the callback URL of its trigger.")
     ],
     body: Annotated[
         str | None,
-        typer.Option("--body", metavar="JSON|@FILE|@-", help="What the callback says.", show_default=False),
+        typer.Option("--body", metavar="JSON|@FILE|@-", help="Body of the callback.", show_default=False),
     ] = None,
     header: options.Headers = None,
     timeout: options.Timeout = None,
@@ -35,7 +35,7 @@ def callback(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Call a flow's webhook trigger back, as the service would, and show the runs that this starts.
+    """Call the webhook trigger of a flow, as its service does, and show the runs that start.
 
     The trigger subscribes while a worker runs; until then, and while the flow is disabled, there is nothing to call
     back. Output and exit codes are those of `sealflow run`.

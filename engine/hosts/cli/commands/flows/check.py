@@ -22,7 +22,7 @@ def check(
     home: options.Home = None,
     format: Annotated[
         str,
-        typer.Option("--format", metavar="text|json|sarif", help="How to print what was found; sarif for scanners."),
+        typer.Option("--format", metavar="text|json|sarif", help="Output format; sarif is for code scanners."),
     ] = "text",
     allow_unsupported: Annotated[
         bool,
@@ -31,7 +31,7 @@ def check(
         ),
     ] = False,
 ) -> int:
-    """Check flow files: structure, references, expressions, limits, and what this version cannot run yet.
+    """Check flow files: structure, references, expressions, limits and unsupported features.
 
     Each problem has a place (FILE:POINTER, of a desktop flow FILE:LINE:COLUMN), a code and a message. Exit code 2 when
     any file has an error, warnings do not count. A script of a desktop flow is a .robin file, or text.

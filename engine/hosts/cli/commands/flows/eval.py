@@ -35,7 +35,7 @@ def evaluate(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Evaluate an expression of the cloud language.
+    """Evaluate a cloud expression.
 
     With --json: {"value":...} or {"error":{"code","message"}}, and with --trace also
     "trace":[{"expression","value"}], innermost first. Without, the value: texts as they are, except that control

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .....runtime.observe.summaries import FlowDetail, FlowSummary
     from .....runtime.observe.trigger_info import TriggerInfo
 
-app = typer.Typer(help="Deploy flows, look at them and their versions.", no_args_is_help=True)
+app = typer.Typer(help="Deploy, list, inspect, import and export flows.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -76,15 +76,18 @@ async def _list(home: Path | None, name: str) -> tuple[list[FlowSummary], list[C
 def show(
     flow: Annotated[str, typer.Argument(metavar="FLOW", help="A flow's name or id.")],
     version: Annotated[
-        int | None, typer.Option("--version", metavar="N", min=1, help="Otherwise the newest.", show_default=False)
+        int | None,
+        typer.Option("--version", metavar="N", min=1, help="Version. Default: the newest.", show_default=False),
     ] = None,
     definition: Annotated[bool, typer.Option("--definition", help="Print only the definition, as JSON.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Print its trigger's callback URL too, a secret.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also print the trigger's callback URL, which is a secret.")
+    ] = False,
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Show a flow: its versions, what starts it and when, how it fired lately, what it does.
+    """Show a flow: its versions, its trigger, its last firings and its actions.
 
     With --json: {"flow","id","version","versions","dialect","kind","createdTime","enabled","nextTime","problem",
     "firings":[{"time","scheduledTime","status","code","runs","message"?}],"definition","callbackUrl"? (--full)}.
@@ -150,7 +153,13 @@ def _show_flow(found: FlowDetail, trigger_info: TriggerInfo) -> None:
 def deploy(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A flow's file.")],
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="Otherwise the file's stem.", show_default=False)
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="Name of the flow. Default: the file name without its ending.",
+            show_default=False,
+        ),
     ] = None,
     flow: options.OfPackage = None,
     dialect: options.Dialect = options.DialectChoice.auto,
@@ -160,7 +169,7 @@ def deploy(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Check a flow and keep it, encrypted. The same content again is the same version.
+    """Check a flow and store it, encrypted. The same content does not create a new version.
 
     FILE as for `sealflow run`.
 

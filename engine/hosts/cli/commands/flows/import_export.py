@@ -85,7 +85,7 @@ def import_(
         typer.Option(
             "--parameter",
             metavar="NAME=JSON",
-            help="A template's or flow's parameter, or an environment variable by schema name; repeatable.",
+            help="Value of a parameter, or of an environment variable by schema name. Repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -95,11 +95,11 @@ def import_(
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="FLOW", help="Take only this flow; repeatable.", show_default=False),
+        typer.Option("--only", metavar="FLOW", help="Import only this flow. Repeatable.", show_default=False),
     ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Leave out flows that cannot be deployed.")] = False,
     artifacts: options.Artifacts = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is in the package.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what the package contains.")] = False,
     subscription: Annotated[
         str | None, typer.Option("--subscription", metavar="ID", help="For ARM templates.", show_default=False)
     ] = None,
@@ -116,7 +116,7 @@ def import_(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Deploy the flows of a package: all of them, or with an error in one of them none.
+    """Deploy the flows of a package. If one has an error, none is deployed.
 
     Solutions and flow packages of Power Automate, Logic Apps Standard projects, ARM templates. Child flows keep the
     ids by which their parents call them. Connections are listed, never their secrets. Desktop flows of a solution are
@@ -330,17 +330,24 @@ def export(
     flow: Annotated[str, typer.Argument(metavar="FLOW", help="A flow's name or id.")],
     out: Annotated[
         str,
-        typer.Option("--out", "-o", metavar="FILE", help="With .zip: a package. '-' is stdout.", show_default=False),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="File to write; a package if it ends with .zip. '-' is stdout.",
+            show_default=False,
+        ),
     ],
     version: Annotated[
-        int | None, typer.Option("--version", metavar="N", min=1, help="Otherwise the newest.", show_default=False)
+        int | None,
+        typer.Option("--version", metavar="N", min=1, help="Version. Default: the newest.", show_default=False),
     ] = None,
-    form: Annotated[FormChoice, typer.Option("--format", help="For which tool.")] = FormChoice.definition,
+    form: Annotated[FormChoice, typer.Option("--format", help="Format of the file.")] = FormChoice.definition,
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Write a deployed flow as a file for other tools. The file is not encrypted.
+    """Export a deployed flow to a file for other tools. The file is not encrypted.
 
     `definition` is the bare definition; `power-automate` an export, or with .zip a flow package; `standard` is
     workflow.json, or with .zip a project. Values that were given to parameters are not written.

@@ -28,7 +28,7 @@ def replay(
         typer.Option(
             "--definition",
             metavar="FILE",
-            help="Replay against this definition instead of the one that ran.",
+            help="Replay against this definition, not the recorded one.",
             show_default=False,
         ),
     ] = None,
@@ -36,7 +36,7 @@ def replay(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Replay recorded runs: feed their events to the kernel and compare what it decides with what was recorded.
+    """Replay recorded runs: compare the decisions of this version with the recorded ones.
 
     Nothing is called and nothing is stored. A sealed bundle needs the store whose environment it is sealed to.
 

@@ -30,33 +30,35 @@ def run(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A flow's file, or the name of a deployed flow.")],
     input: Annotated[
         str | None,
-        typer.Option("--input", metavar="JSON|@FILE|@-", help="The trigger's body.", show_default=False),
+        typer.Option("--input", metavar="JSON|@FILE|@-", help="Body of the trigger's request.", show_default=False),
     ] = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option("--parameter", metavar="NAME=JSON", help="A workflow parameter; repeatable.", show_default=False),
+        typer.Option("--parameter", metavar="NAME=JSON", help="Value of a parameter. Repeatable.", show_default=False),
     ] = None,
     header: options.Headers = None,
     query: Annotated[
         list[str] | None,
-        typer.Option("--query", metavar="NAME=VALUE", help="A query of the request; repeatable.", show_default=False),
+        typer.Option(
+            "--query", metavar="NAME=VALUE", help="Query parameter of the request. Repeatable.", show_default=False
+        ),
     ] = None,
     path: Annotated[
         list[str] | None,
         typer.Option(
             "--path",
             metavar="NAME=VALUE",
-            help="A parameter in the request's path (relativePath); repeatable.",
+            help="Path parameter of the request (relativePath). Repeatable.",
             show_default=False,
         ),
     ] = None,
     environment: options.Environment = "default",
-    simulate: Annotated[
-        bool, typer.Option("--simulate", help="Answer every call without network; delays pass at once.")
-    ] = False,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Simulate all calls. Delays end at once.")] = False,
     mocks: Annotated[
         str | None,
-        typer.Option("--mocks", metavar="FILE", help="Answers by action name, for --simulate.", show_default=False),
+        typer.Option(
+            "--mocks", metavar="FILE", help="Mock responses by action name, for --simulate.", show_default=False
+        ),
     ] = None,
     flow: options.OfPackage = None,
     dialect: options.Dialect = options.DialectChoice.auto,
@@ -67,7 +69,7 @@ def run(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Run a flow and show every action as it happens.
+    """Run a flow and show every action as it runs.
 
     FILE is a definition, {"definition": ...}, a Power Automate export, an ARM template or workflow.json. It is
     deployed under its stem; the same content again is the same version. A solution, a flow package and a project's

@@ -23,7 +23,7 @@ _SHOWN_FIRINGS = 5
 def enable(
     flow: Name, environment: options.Environment = "default", json: options.Json = False, home: options.Home = None
 ) -> int:
-    """Let a flow start runs again. A new flow is enabled.
+    """Enable a flow. A new flow is enabled.
 
     With --json: {"flow","enabled"}.
     """
@@ -33,7 +33,7 @@ def enable(
 def disable(
     flow: Name, environment: options.Environment = "default", json: options.Json = False, home: options.Home = None
 ) -> int:
-    """Keep a flow from starting runs: by its trigger, by hand, or for another flow. Runs under way go on.
+    """Disable a flow: no run starts by its trigger, by hand or from another flow. Runs in flight continue.
 
     With --json: {"flow","enabled"}.
     """

@@ -26,7 +26,8 @@ def requests(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """List what waits for a second administrator, or was approved and not done yet. Each ends by itself after a day.
+    """List the requests that wait for a second administrator, or were approved and not used. A request expires after a
+    day.
 
     With --json: [{"request","act","environment","detail","by","status":"Pending|Approved|Refused|Used|Expired",
     "approver","createdTime","expires"}].
@@ -57,7 +58,7 @@ def requests(
 def approve(
     request: RequestId, who: Who = None, role: Role = None, json: options.Json = False, home: options.Home = None
 ) -> int:
-    """Approve what another administrator has asked for: exactly that may be done then, once.
+    """Approve the request of another administrator. It can then be done once, exactly as requested.
 
     It takes the role of a key administrator. With --json as one of `policy requests`.
     """

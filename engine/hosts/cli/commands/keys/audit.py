@@ -17,7 +17,7 @@ from ...session import wait_for
 if TYPE_CHECKING:
     from ......storage import Act
 
-app = typer.Typer(help="The record of what administrators did.", no_args_is_help=True)
+app = typer.Typer(help="List, verify and export the audit.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -33,7 +33,7 @@ def list_(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """List what administrators did, and what key stores were asked, the newest last. Each is verified.
+    """List what administrators did and which calls key stores got, newest last. Each entry is verified.
 
     With --json: [{"number","time","actor","act","subject","status","detail"}].
     """
@@ -65,7 +65,7 @@ def list_(
 
 @app.command("verify")
 def verify(json: options.Json = False, home: options.Home = None) -> int:
-    """Verify that no act was altered, moved or removed. Exits with 1 where one was.
+    """Verify that no audit entry was altered, moved or removed. The exit code is 1 if one was.
 
     An end that was cut off is missed by the head, which each act rewrites. Where both were put back to an earlier
     state, `sealflow verify` finds it with an anchor. With --json: {"ok","checked","problem"}.
@@ -98,7 +98,7 @@ def export(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Write the record as JSON lines, which are not encrypted: names of people, policies and environments are in it.
+    """Export the audit as JSON lines. The file is not encrypted and names people, policies and environments.
 
     With --json: {"file","acts"}.
     """

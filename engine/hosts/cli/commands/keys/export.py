@@ -19,7 +19,7 @@ def export(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Make a keystore with the keys of one environment, for a worker that is to open no other.
+    """Create a keystore with the keys of one environment, for a worker that opens no other.
 
     It holds that environment's entry, and the one that opens the list of environments. Protect it as the keystore
     itself; a passphrase is the same. With --json: {"environment","keystore"}.

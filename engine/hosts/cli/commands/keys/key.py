@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ......storage.keys.providers.file import FileKey
     from ......storage.maintenance.status import EnvironmentKeyUse
 
-app = typer.Typer(help="Keys: those of an environment, and customers' keys in files.", no_args_is_help=True)
+app = typer.Typer(
+    help="Rotate and inspect the keys of environments, and manage customers' keys in files.", no_args_is_help=True
+)
 
 FileUri = Annotated[str, typer.Argument(metavar="file:PATH#NAME", help="A key in a file of the customer's own.")]
 
@@ -33,7 +35,7 @@ FileUri = Annotated[str, typer.Argument(metavar="file:PATH#NAME", help="A key in
 
 @app.command("create")
 def create(uri: FileUri, who: Who = None, json: options.Json = False, home: options.Home = None) -> int:
-    """Make a key in a file of the customer's own: for one machine and for tests.
+    """Create a key in a file, for one machine and for tests.
 
     What is done to such a key is on record in the store's audit, where there is a store at this place. Other keys are
     made with the tools of their key store. With --json: {"key","versions","enabled"}.
@@ -46,7 +48,7 @@ def create(uri: FileUri, who: Who = None, json: options.Json = False, home: opti
 
 @app.command("disable")
 def disable(uri: FileUri, who: Who = None, json: options.Json = False, home: options.Home = None) -> int:
-    """Disable a key in a file: environments under it are locked, within the probe time of their policy.
+    """Disable a key in a file. Environments under it are locked within the probe time of their policy.
 
     With --json: {"key","versions","enabled"}.
     """
@@ -57,7 +59,7 @@ def disable(uri: FileUri, who: Who = None, json: options.Json = False, home: opt
 
 @app.command("enable")
 def enable(uri: FileUri, who: Who = None, json: options.Json = False, home: options.Home = None) -> int:
-    """Enable a key in a file again. Environments that were locked by it stay so until `env unlock`.
+    """Enable a key in a file. Environments that it locked stay locked until `env unlock`.
 
     With --json: {"key","versions","enabled"}.
     """
@@ -69,7 +71,7 @@ def enable(uri: FileUri, who: Who = None, json: options.Json = False, home: opti
 
 @app.command("add-version")
 def add_version(uri: FileUri, who: Who = None, json: options.Json = False, home: options.Home = None) -> int:
-    """Add a version to a key in a file: it wraps what is new, the earlier ones still open.
+    """Add a version to a key in a file. It wraps new keys; earlier versions still unwrap.
 
     With --json: {"key","versions","enabled"}.
     """
@@ -167,7 +169,7 @@ def rotate(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Wrap an environment's keys by the newest version of the key above them.
+    """Rotate: wrap the keys of an environment with the newest version of the key above them.
 
     Nothing is sealed anew. With --data-keys a new environment key seals what is new, and the keys of runs, flows and
     connections are wrapped by it; after an interruption that goes on with whoever executes the environment next, as
@@ -210,7 +212,7 @@ def rotate(
 
 @app.command("status")
 def status(environment: options.Environment = "default", json: options.Json = False, home: options.Home = None) -> int:
-    """Show an environment's keys: by what each is wrapped, what it wraps, and what an earlier one is still needed for.
+    """Show the keys of an environment: what wraps each key, what it wraps, and why an earlier key is still needed.
 
     With --json: {"environment","state","policy","key":{"uri","version"},"keys":[{"domain","number","version","key_id",
     "kek","live","createdTime","scopes":{KIND:COUNT}}]}.
@@ -250,7 +252,7 @@ def retire(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Remove the environment's earlier keys, once nothing needs them any more.
+    """Delete the earlier keys of an environment that nothing needs any more.
 
     With --json: {"environment","retired":[{"number","version"}]}.
     """

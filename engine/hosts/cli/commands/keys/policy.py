@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from ......storage import Operation, Policy
     from ......storage.keys.key_state import KeyState
 
-app = typer.Typer(help="Policies: environments under a customer's key.", no_args_is_help=True)
+app = typer.Typer(
+    help="Create, apply, migrate, approve and remove policies with customers' keys.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The policy's name.")]
 
@@ -92,7 +94,7 @@ def create(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Make a policy on a customer's key. The key is asked for, and refused where it could be lost for good.
+    """Create a policy with a customer's key. A key that could be lost for good is refused.
 
     With --json as `policy show`.
     """
@@ -136,7 +138,7 @@ def list_(json: options.Json = False, home: options.Home = None) -> int:
 
 @app.command("show")
 def show(name: Name, json: options.Json = False, home: options.Home = None) -> int:
-    """Show a policy, and the environments it covers.
+    """Show a policy and the environments that it covers.
 
     With --json: {"policy","id","key","location","owner","readers","createdTime","probe","grace","allConnections",
     "approvals","recovery","deleteAfter","environments"}.
@@ -172,7 +174,7 @@ def show(name: Name, json: options.Json = False, home: options.Home = None) -> i
 def delete(
     name: Name, who: Who = None, role: Role = None, json: options.Json = False, home: options.Home = None
 ) -> int:
-    """Delete a policy that covers nothing.
+    """Delete a policy that covers no environment.
 
     With --json: {"policy","deleted"}.
     """
@@ -200,7 +202,7 @@ def grant(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Let somebody put environments under a policy.
+    """Allow a person to apply a policy to environments.
 
     With --json: {"policy","readers"}.
     """
@@ -215,7 +217,7 @@ def grant(
 
 @app.command("health")
 def health(name: Name, json: options.Json = False, home: options.Home = None) -> int:
-    """Ask whether a policy's key can be used now. Exits with 4 where not.
+    """Check whether the key of a policy can be used. The exit code is 4 if it cannot.
 
     With --json: {"policy","health":"healthy|denied|unavailable","detail"}.
     """
@@ -237,7 +239,7 @@ def apply(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Put an environment under a policy: what is new is sealed by the customer's key from now on.
+    """Apply a policy to an environment. The customer's key encrypts what is created from now on.
 
     Flows that are there stay under the service's key until `policy migrate`. An environment under another policy goes
     over to this one at once. Exits with 4 where a second administrator has to approve it first.
@@ -262,7 +264,7 @@ def remove(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Take the policy away from an environment: everything is under the service's key again, at once.
+    """Remove the policy from an environment. The service key protects everything again, at once.
 
     Keep the customer's key for as long as there are backups from before. Exits with 4 where a second administrator has
     to approve it first. With --json: {"environment","policy",
@@ -289,7 +291,7 @@ def migrate(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Move everything in an environment to the key that covers it now, while flows are deployed and run.
+    """Move everything in an environment to its current key, while flows are deployed and run.
 
     It goes on where it stood after an interruption. With --json, progress on stderr and at the end {"kind","status",
     "done","total","startTime","endTime","error"}.

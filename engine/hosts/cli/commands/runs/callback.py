@@ -20,28 +20,35 @@ if TYPE_CHECKING:
 
 
 def callback(
-    target: Annotated[
-        str, typer.Argument(metavar="RUN|URL", help="The run that waits, or the callback URL that its action gave.")
-    ],
+    target: Annotated[str, typer.Argument(metavar="RUN|URL", help="Id of the run, or the callback URL of its action.")],
     action: Annotated[
         str | None,
         typer.Option(
-            "--action", metavar="PATH", help="Which action, by path or name, where several wait.", show_default=False
+            "--action",
+            metavar="PATH",
+            help="Action that waits, by path or name, if there are several.",
+            show_default=False,
         ),
     ] = None,
     body: Annotated[
         str | None,
-        typer.Option("--body", metavar="JSON|@FILE|@-", help="What the callback says.", show_default=False),
+        typer.Option("--body", metavar="JSON|@FILE|@-", help="Body of the callback.", show_default=False),
     ] = None,
     status: Annotated[
         int,
-        typer.Option("--status", metavar="CODE", min=100, max=599, help="From 400 on, the action fails with it."),
+        typer.Option(
+            "--status",
+            metavar="CODE",
+            min=100,
+            max=599,
+            help="Status of the callback. With 400 or more, the action fails.",
+        ),
     ] = 200,
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Answer an action that waits for its callback, as the service would that it subscribed with.
+    """Answer an action that waits for its callback, as its service does.
 
     Only the first callback of an action counts. It is kept, and recorded by the process that executes the run or by
     the next one that does; while the environment is locked, only a URL can be answered. Exit codes: 0 it counts,

@@ -21,12 +21,12 @@ FlowName = Annotated[str, typer.Argument(metavar="FLOW", help="A flow's name or 
 
 
 def delete_runs(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs, or the unique beginnings.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs, or their unique beginnings.")],
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Shred runs that have ended: their histories go, with the keys that alone can open them.
+    """Shred ended runs: delete their histories and the keys that open them.
 
     With --json: {"runs","live","wal":"done|pending","backups":"until DATE|unknown"}.
     """
@@ -45,7 +45,7 @@ def delete_flow(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Shred a flow with all its versions and all its runs. Refused while one of them has not ended.
+    """Shred a flow with all its versions and runs. Refused while one of its runs has not ended.
 
     With --json, as `runs delete`.
     """
@@ -62,22 +62,26 @@ def retention(
     flow: FlowName,
     days: Annotated[
         int | None,
-        typer.Option("--keep-days", metavar="N", min=0, help="Keep runs that ended in these days.", show_default=False),
+        typer.Option(
+            "--keep-days", metavar="N", min=0, help="Keep runs that ended in the last N days.", show_default=False
+        ),
     ] = None,
     runs: Annotated[
         int | None,
-        typer.Option("--keep-runs", metavar="N", min=0, help="Keep the newest N.", show_default=False),
+        typer.Option("--keep-runs", metavar="N", min=0, help="Keep the newest N runs.", show_default=False),
     ] = None,
     megabytes: Annotated[
         int | None,
-        typer.Option("--keep-mb", metavar="N", min=0, help="Keep the newest with so much history.", show_default=False),
+        typer.Option(
+            "--keep-mb", metavar="N", min=0, help="Keep the newest runs with N MB of history.", show_default=False
+        ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--keep-all", help="Keep all again.")] = False,
+    everything: Annotated[bool, typer.Option("--keep-all", help="Keep all runs.")] = False,
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Show or set how long the runs of a flow are kept. What is over is shredded when the environment is executed.
+    """Show or set how long the runs of a flow are kept. Older runs are shredded while the environment is executed.
 
     All limits are set at once. Runs in flight are always kept. With --json: {"flow","keepDays","keepRuns","keepMb"}.
     """
@@ -111,12 +115,12 @@ def retention(
 
 def delete_environment(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The environment's name.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Really: nothing of it can be read afterwards.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm. Nothing of it can be read afterwards.")] = False,
     who: Who = None,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Shred an environment: its flows, runs, connections and keys. Refused while it is in use or runs are in flight.
+    """Shred an environment: its flows, runs, connections and keys. Refused while it is in use.
 
     The service's key of it stays in the keystore, since its backups need that. With --json, as `runs delete`.
     """

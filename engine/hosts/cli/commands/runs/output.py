@@ -36,7 +36,7 @@ def output(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Write what an action gave to a file, which is not encrypted: piece by piece where it is large.
+    """Write the output of an action to a file. The file is not encrypted.
 
     A text is written in UTF-8, content as the bytes that it holds, anything else as JSON.
 

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from .....runtime.desktop.machine_queues import QueuedRun
     from .....runtime.desktop.work_queues import QueueItem
 
-app = typer.Typer(
-    help="Work queues of desktop flows, and the desktop flows that wait for a machine.", no_args_is_help=True
-)
+app = typer.Typer(help="Create, fill and list work queues, and list waiting desktop flows.", no_args_is_help=True)
 
 Queue = Annotated[str, typer.Argument(metavar="QUEUE", help="A work queue's name or id.")]
 
@@ -27,12 +25,12 @@ Queue = Annotated[str, typer.Argument(metavar="QUEUE", help="A work queue's name
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The queue's name.")],
-    id: Annotated[str, typer.Option("--id", metavar="ID", help="The id by which scripts from elsewhere call it.")] = "",
+    id: Annotated[str, typer.Option("--id", metavar="ID", help="Id that imported scripts use for this queue.")] = "",
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Make a work queue. One that is there stays, with its items.
+    """Create a work queue. An existing queue keeps its items.
 
     With --json: {"queue","id"}.
     """
@@ -52,14 +50,19 @@ async def _create(home: Path | None, where: str, name: str, id: str) -> None:
 @app.command()
 def add(
     queue: Queue,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the item is called.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the item.")],
     value: Annotated[
-        str, typer.Option("--value", metavar="JSON|@FILE|@-", help="What it is about.", show_default=False)
+        str, typer.Option("--value", metavar="JSON|@FILE|@-", help="Value of the item.", show_default=False)
     ] = "null",
     priority: Annotated[str, typer.Option("--priority", metavar="LEVEL", help="High, Normal or Low.")] = "Normal",
     id: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="Adding it again while it waits adds nothing.", show_default=False),
+        typer.Option(
+            "--id",
+            metavar="ID",
+            help="Id of the item. An item that waits already is not added again.",
+            show_default=False,
+        ),
     ] = None,
     environment: options.Environment = "default",
     json: options.Json = False,
@@ -91,13 +94,13 @@ def list_(
     ] = None,
     status: Annotated[
         str | None,
-        typer.Option("--status", metavar="STATUS", help="Only items of this status.", show_default=False),
+        typer.Option("--status", metavar="STATUS", help="List only items with this status.", show_default=False),
     ] = None,
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Show the work queues, or the items of one.
+    """List the work queues, or the items of one.
 
     With --json a list of names; of a QUEUE its items:
     [{"id","name","value","status","priority","notes","result","enqueued","run"}].
@@ -137,7 +140,7 @@ def runs(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Show the desktop flows that wait for a machine of their group, or run on one, in their order.
+    """List the desktop flows that wait for a machine or run on one, in order.
 
     With --json: [{"run","flow","group","state","priority","status","requestedTime","parent"}]; `state` is Running,
     NextToRun or Queued.

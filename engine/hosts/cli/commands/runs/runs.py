@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 PAGE = 1_000
 """Actions on a page of `runs show`, unless --limit says otherwise."""
 
-app = typer.Typer(help="Look at runs; follow, resume, cancel and export them.", no_args_is_help=True)
+app = typer.Typer(help="List, inspect, follow, resume, cancel and export runs.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -60,12 +60,12 @@ def list_(
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="As --since.", show_default=False)
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most this many, the newest.")] = 30,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Maximum number of runs.")] = 30,
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """List runs, the newest first.
+    """List runs, newest first.
 
     With --json: [{"run","flow","version","status","start","end","parent"}], times in UTC. A run that was changed
     outside of Sealflow and does not open has the status Damaged and "error":{"code","message","hint"}; the exit code is
@@ -147,27 +147,27 @@ def show(
     run: options.RunId,
     action: Annotated[
         str | None,
-        typer.Option("--action", metavar="PATH", help="One action: its path, or its name.", show_default=False),
+        typer.Option("--action", metavar="PATH", help="Show one action, by path or name.", show_default=False),
     ] = None,
     trace: Annotated[
-        bool, typer.Option("--trace", help="With --action: what its expressions evaluated, part by part.")
+        bool, typer.Option("--trace", help="With --action: show the value of every part of its expressions.")
     ] = False,
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", metavar="N", min=1, help="A page of N actions, in the order of their start.", show_default=False
+            "--limit", metavar="N", min=1, help="Show N actions, in the order of their start.", show_default=False
         ),
     ] = None,
     offset: Annotated[
         int | None,
-        typer.Option("--offset", metavar="N", min=0, help="The page that begins after N actions.", show_default=False),
+        typer.Option("--offset", metavar="N", min=0, help="Skip N actions.", show_default=False),
     ] = None,
     environment: options.Environment = "default",
     full: options.Full = False,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Show a run: its actions as a tree, its failures and its response; or one action with its inputs and outputs.
+    """Show a run: its actions as a tree, its failures and its response. Or show one action with its values.
 
     Of a loop the first iterations and those with failures are shown. --full shows every action and whole values, 1,000
     actions at a time: --offset and --limit say which. With --full also the URLs (--json: "callbacks", by path) at which
@@ -282,7 +282,7 @@ def follow(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Follow a run that goes on, from its first action, until it ends. The exit code is that of `sealflow run`."""
+    """Follow a run from its first action until it ends. The exit code is that of `sealflow run`."""
     from ...output.watching import Watch
 
     watch = Watch(json, full, timeout, home=home, environment=environment)
@@ -303,14 +303,14 @@ def resume(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="A run's id, its beginning, or 'latest'.", show_default=False)
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every unfinished run of the environment.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Resume every unfinished run of the environment.")] = False,
     environment: options.Environment = "default",
     timeout: options.Timeout = None,
     full: options.Full = False,
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Go on with a run that was left unfinished: after a crash, Ctrl-C or --timeout.
+    """Resume an unfinished run, for example after a crash, Ctrl-C or --timeout.
 
     No finished action runs again. A call that was under way is repeated with the same inputs and the same idempotency
     key. With --json, one line for each run, as `sealflow run --json` prints it.
@@ -357,14 +357,14 @@ async def _headline(run: Run) -> str:
 @app.command("cancel")
 def cancel(
     run: options.RunId,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept with the run.")] = (
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, stored with the run.")] = (
         "The run was cancelled."
     ),
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """End a run as Cancelled. Actions that are under way are given up.
+    """Cancel a run. Calls in progress are abandoned.
 
     With --json: {"run","cancelled","status"}; "cancelled" is false for a run that had ended.
     """
@@ -399,9 +399,9 @@ async def _cancel(home: Path | None, name: str, run_id: str, reason: str) -> tup
 @app.command("export")
 def export(
     run: options.RunId,
-    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="Where to; '-' is stdout.")],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="File to write; '-' is stdout.")],
     plaintext: Annotated[
-        bool, typer.Option("--plaintext", help="Write readable JSON instead of a sealed bundle.")
+        bool, typer.Option("--plaintext", help="Write readable JSON, not an encrypted bundle.")
     ] = False,
     environment: options.Environment = "default",
     who: Who = None,
@@ -409,7 +409,7 @@ def export(
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Write a run's history as a bundle for `sealflow replay`, sealed to its environment.
+    """Export the history of a run as a bundle for `sealflow replay`, encrypted for its environment.
 
     Under a policy --plaintext is an act of a key administrator, and on record.
 

@@ -18,13 +18,13 @@ from ...session import environment, wait_for
 def screenshot(
     run: options.RunId,
     out: Annotated[
-        str, typer.Option("--out", "-o", metavar="FILE", help="A PNG file. '-' is stdout.", show_default=False)
+        str, typer.Option("--out", "-o", metavar="FILE", help="PNG file to write. '-' is stdout.", show_default=False)
     ],
     environment: options.Environment = "default",
     json: options.Json = False,
     home: options.Home = None,
 ) -> int:
-    """Write the picture that was kept of a desktop flow's run. The file is not encrypted.
+    """Write the screenshot of a failed desktop flow to a file. The file is not encrypted.
 
     There is one where an action made the run fail while a browser was open.
 
