@@ -113,7 +113,8 @@ class _Kept:
             "Connections.create": ("new", PROPERTIES, {"key": "k"}), "Connections.values": ("shared",),
             "Connections.delete": ("shared",), "WorkQueues.create": ("new",), "WorkQueues.find": ("orders",),
             "WorkQueues.add": ("orders", "two", 2), "WorkQueues.items": ("orders",), "RunRetention.delete_runs": (run,),
-            "RunRetention.delete_flow": (flow,), "RunRetention.retention": (flow,), "RunRetention.retain": (flow, None),
+            "RunRetention.delete_flow": (flow,), "RunRetention.limits": (flow,),
+            "RunRetention.set_limits": (flow, None),
             "Keys.follow": (self.operation,),
         }  # fmt: skip
         for handle in self.handles:
