@@ -16,11 +16,12 @@ from .cloud.history.snapshot import dump, restore
 from .cloud.memory import relieve, supply
 from .cloud.plan.build import SUPPORTED, build
 from .cloud.plan.parameters import resolve
-from .cloud.plan.plan import Node, Operation, Plan
+from .cloud.plan.plan import Node, Plan
 from .cloud.state import End, Open, State, live_frames
 from .cloud.triggers.trigger import fire, waits_for_response
 from .contract.commands import Abandon, Command, Expire, Invoke, Listen, Respond, Sleep
 from .contract.large_values import Large
+from .contract.operations import Operation
 from .contract.records import Record, from_stored
 
 __all__ = [

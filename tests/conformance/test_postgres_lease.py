@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sealflow.connectors import Call, ConnectorResponse, Registry, Services
-from sealflow.engine.kernel.cloud.plan.plan import Operation
+from sealflow.engine.kernel.contract.operations import Operation
 from sealflow.engine.runtime.calls.dispatch import Outside, Performer
 from sealflow.engine.runtime.workers.clock import VirtualClock
 from sealflow.storage import ExecutorLost

@@ -20,8 +20,8 @@ from sealflow.engine.effort import Budget
 from sealflow.engine.kernel.cloud import external_evaluation as elsewhere
 from sealflow.engine.kernel.cloud.pacing import OneRow
 from sealflow.engine.kernel.contract import records as event
-from sealflow.engine.kernel.contract.machine import machine_of
 from sealflow.engine.kernel.desktop.interface import start_value
+from sealflow.engine.kernel.machines import machine_of
 from sealflow.engine.runtime.flows.scripts import script_plan
 from sealflow.engine.runtime.runs import turn_pace as pace
 from sealflow.engine.runtime.workers import evaluations

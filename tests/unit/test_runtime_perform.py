@@ -28,12 +28,18 @@ def answered(status: int) -> str:
 
 def invoke(action: dict[str, Any]) -> Invoke:
     """The command that this action gives."""
+    return invoked(action)[1]
+
+
+def invoked(action: dict[str, Any]) -> tuple[State, Invoke]:
+    """A run that waits for the call of this action, and the command."""
     definition = {"triggers": {"manual": {"type": "Request", "kind": "Http"}}, "actions": {"Do it": action}}
     plan = build(parse(definition))
-    _, commands = decide(plan, State(plan), event.start(0, TRIGGER, PINS))
+    state = State(plan)
+    _, commands = decide(plan, state, event.start(0, TRIGGER, PINS))
     [command] = commands
     assert isinstance(command, Invoke)
-    return command
+    return state, command
 
 
 def connection(**more: Any) -> dict[str, Any]:
@@ -247,12 +253,10 @@ async def test_an_answer_is_what_a_result_record_takes() -> None:
     async def handler(call: Call) -> ConnectorResponse:
         return ConnectorResponse(200, Odd(), ("x", {"y": (1, 2)}))  # type: ignore[arg-type]
 
-    command = invoke(connection())
+    state, command = invoked(connection())
     answer = await perform(handler)
-    records, _ = decide(
-        command.state.plan, command.state, event.result(command.node.index, command.it, command.attempt, 1, *answer)
-    )
+    records, _ = decide(state.plan, state, event.result(command.node.index, command.it, command.attempt, 1, *answer))
     assert records[0][1] == event.RESULT
     assert records[0][8] == {"statusCode": 200, "headers": {"a": "1"}, "body": ["x", {"y": [1, 2]}]}
-    assert command.state.end is not None
-    assert command.state.end.status == SUCCEEDED
+    assert state.end is not None
+    assert state.end.status == SUCCEEDED

@@ -38,7 +38,7 @@ def simulate(made: Definition, mocks: Any = None) -> tuple[State, list[tuple[Any
         for command in commands:
             node, it, attempt = command.node.index, command.it, command.attempt
             if isinstance(command, Invoke):
-                answer = simulation.answer(command, calls[command.node.key])
+                answer = simulation.answer(command, calls[command.node.key], state.root)
                 calls[command.node.key] += 1
                 results.append((command.path, attempt, *answer))
                 todo.append(event.result(node, it, attempt, state.now, *answer))

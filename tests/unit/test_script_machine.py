@@ -7,7 +7,6 @@ from robin_run import NOW, SECOND, ScriptRun, plan_of
 from sealflow.engine.cloud import parse
 from sealflow.engine.kernel import Invoke, MismatchError, Sleep, build
 from sealflow.engine.kernel.contract import records as event
-from sealflow.engine.kernel.contract.machine import CLOUD, machine_of
 from sealflow.engine.kernel.contract.records import DONE, SCHEDULED, from_stored
 from sealflow.engine.kernel.contract.status import CANCELLED, FAILED, SUCCEEDED
 from sealflow.engine.kernel.desktop import decide as script
@@ -16,6 +15,7 @@ from sealflow.engine.kernel.desktop import snapshot as script_snapshot
 from sealflow.engine.kernel.desktop.history import ScriptHistory
 from sealflow.engine.kernel.desktop.machine import SCRIPT
 from sealflow.engine.kernel.desktop.state import ScriptState
+from sealflow.engine.kernel.machines import CLOUD, machine_of
 from sealflow.storage.format.codec import pack, unpack
 
 ENDLESS = "LABEL Top\nGOTO Top"

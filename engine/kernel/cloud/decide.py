@@ -105,7 +105,7 @@ def _take(state: State, event: Record, commands: list[Command]) -> Record | None
         return None
     if kind == DEADLINE and (event[2], event[3]) in state.limits:
         inside = limits.open_inside(state, state.limits[(event[2], event[3])])
-        commands += [Abandon(state, entry.node, entry.frame.it, entry.attempt) for entry in inside]
+        commands += [Abandon(state.context, entry.node, entry.frame.it, entry.attempt) for entry in inside]
         commands += _partings(state, inside)
         _move(state, event)
         return event
@@ -183,7 +183,7 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
                 records.append(limit)
                 limits.limited(state, frame, node, limit)
                 state.seq += 1
-                commands.append(Expire(state, node, frame.it, lapse))
+                commands.append(Expire(state.context, node, frame.it, lapse))
                 continue
             op = node.op
             if early is not None:
@@ -205,7 +205,7 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
                     entry = moves.scheduled(state, frame, node, scheduled, held=True)
                     state.seq += 1
                     if op == CALL and not node.operation.webhook:  # type: ignore[union-attr]
-                        commands.append(Invoke(state, node, frame.it, 1, inputs, deadline))
+                        commands.append(Invoke(state.context, node, frame.it, 1, inputs, deadline))
                     else:
                         commands.append(_command(state, entry))
                     continue
@@ -226,7 +226,7 @@ def _run(state: State, records: list[Record], commands: list[Command]) -> None:
         moves.done(state, frame, node, record)
         state.seq += 1
         if node.op == RESPONSE and outcome[0] == SUCCEEDED:
-            commands.append(Respond(state, node, frame.it, outcome[3]))
+            commands.append(Respond(state.context, node, frame.it, outcome[3]))
 
 
 def _partings(state: State, cut_off: Iterable[Open]) -> list[Command]:
@@ -239,8 +239,8 @@ def _command(state: State, entry: Open) -> Command:
     if entry.phase == CALLING:
         return webhook.call(state, entry)
     if entry.phase == SUBSCRIBED:
-        return Listen(state, entry.node, entry.frame.it, entry.attempt, entry.deadline)
-    return Sleep(state, entry.node, entry.frame.it, entry.attempt, entry.due or 0)
+        return Listen(state.context, entry.node, entry.frame.it, entry.attempt, entry.deadline)
+    return Sleep(state.context, entry.node, entry.frame.it, entry.attempt, entry.due or 0)
 
 
 def _before(frame: Frame, node: Node) -> tuple[Outcome | None, int | None]:
@@ -405,7 +405,9 @@ def pending(state: State) -> list[Command]:
     """The commands of everything that is open: for recovery, after the records have been folded."""
     if state.end is not None:
         return []
-    expiring: list[Command] = [Expire(state, limit.node, limit.frame.it, limit.due) for limit in state.limits.values()]
+    expiring: list[Command] = [
+        Expire(state.context, limit.node, limit.frame.it, limit.due) for limit in state.limits.values()
+    ]
     return expiring + [_command(state, entry) for entry in state.open.values()]
 
 

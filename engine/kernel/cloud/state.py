@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..contract.large_values import Collected, Large, NeedValues, whole
-from ..contract.randomness import Keys, callback_token, draw
+from ..contract.randomness import draw
 from ..contract.records import Iteration
+from ..contract.run_context import RunContext
 from ..contract.status import RUNNING
 from ..contract.timing import iso
 from .plan.plan import Box, Node, Plan
@@ -271,6 +272,7 @@ class State:
     __slots__ = (
         "agenda",
         "apart",
+        "context",
         "draws",
         "element",
         "end",
@@ -278,7 +280,6 @@ class State:
         "frame",
         "given",
         "heavy",
-        "keys",
         "left",
         "limits",
         "loops",
@@ -319,7 +320,7 @@ class State:
         self.trigger: Any = None
         self.trigger_large: Large | None = None
         self.pins: dict[str, Any] = {}
-        self.keys: Keys | None = None  # made with the first call
+        self.context: RunContext
         self.params: dict[str, Any] = {}
         self.vars: dict[str, Variable] = {}
         self.root = Frame(self, None, None, None, None)
@@ -384,8 +385,7 @@ class State:
 
     def callback_url(self, path: str) -> str:
         """Where the outside answers the webhook action at `path`: the host's base address, the run and a token."""
-        token = callback_token(self.pins["seed"], path)
-        return f"{self.pins.get('callback', 'sealflow:callback')}/{self.pins.get('run', '')}/{token}"
+        return self.context.callback_url(path)
 
     def tracking_id(self, frame: Frame, node: Node) -> str:
         """A GUID that stays with the action: drawn from the seed and its path."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ..contract.large_values import large_of
 from ..contract.records import Record
+from ..contract.run_context import RunContext
 from ..contract.status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, WAITING, code_of
 from . import control, limits, memory
 from .action_views import DEPENDENCY, note_end, note_skip, note_start, note_subscribed
@@ -32,6 +33,7 @@ def started(state: State, at: int, trigger: Any, pins: dict[str, Any]) -> None:
     if large is not None and large.part is not None:
         state.trigger, state.apart = large, True
     state.pins = pins
+    state.context = RunContext(state.plan, pins, at)
     state.params = pins.get("parameters") or {}
     control.begin(state)
 

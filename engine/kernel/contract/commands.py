@@ -1,38 +1,35 @@
-"""What a run asks of its host. Commands belong to the commit of the page that decided them:
+"""What a run asks of its host: values without any state of the run.
 
-they are released by it, never earlier.
-
-A command is named by its action's path and attempt. Repeating one after a crash is the host's decision, by its
-operation's class.
+Commands belong to the commit of the page that decided them, and are released by it, never earlier. A command is named
+by its action's path and attempt. Whether to repeat one after a crash is the host's decision, by its operation's class.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from ..cloud.plan.plan import Node, Operation
-from ..cloud.state import State
-from .randomness import Keys, child_run_id, unsubscribe_key
+from .operations import Operation
 from .records import Iteration
+from .run_context import RunContext
 
 CONDITION: Final = "Condition"
 """The output in which an action that a script's IF, WAIT or LOOP WHILE asks gives its answer, True or False."""
 
 
 class Command:
-    """What all commands share: which action, in which iteration, which attempt of it."""
+    """What all commands have: the action, its iteration and attempt, and the context of the run.
 
-    __slots__ = ("attempt", "it", "node", "state")
+    `node` is the action in the plan of the run's version.
+    """
 
-    def __init__(self, state: State, node: Node, it: Iteration, attempt: int) -> None:
-        self.state = state
+    __slots__ = ("attempt", "context", "it", "node", "path")
+
+    def __init__(self, context: RunContext, node: Any, it: Iteration, attempt: int) -> None:
+        self.context = context
         self.node = node
         self.it = it
         self.attempt = attempt
-
-    @property
-    def path(self) -> str:
-        return self.state.plan.path(self.node, self.it)
+        self.path: str = node.path if it is None else context.plan.path(node, it)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path}#{self.attempt})"
@@ -42,15 +39,16 @@ class Invoke(Command):
     """Do it: an HTTP request, a connector's operation, a child flow. Answer with `records.result`.
 
     `deadline` (ticks or None): when it is past, feed `records.deadline` and give the call up. `unsubscribes`: this is
-    the request with which a webhook action leaves.
+    the request with which a webhook action leaves. `handlers`: of a desktop flow that keeps screenshots, the error
+    handlers around the call; otherwise None.
     """
 
-    __slots__ = ("deadline", "inputs", "operation", "unsubscribes")
+    __slots__ = ("deadline", "handlers", "inputs", "operation", "unsubscribes")
 
     def __init__(
         self,
-        state: State,
-        node: Node,
+        context: RunContext,
+        node: Any,
         it: Iteration,
         attempt: int,
         inputs: Any,
@@ -58,41 +56,31 @@ class Invoke(Command):
         *,
         unsubscribes: bool = False,
     ) -> None:
-        self.state = state
+        self.context = context
         self.node = node
         self.it = it
         self.attempt = attempt
-        self.operation: Operation = node.operation  # type: ignore[assignment] # whose action makes a call
+        self.path = node.path if it is None else context.plan.path(node, it)
+        self.operation: Operation = node.operation
         self.inputs = inputs
         self.deadline = deadline
         self.unsubscribes = unsubscribes
+        self.handlers: tuple[Any, ...] | None = None
 
     @property
     def key(self) -> str:
         """The idempotency key: the same for every attempt of this action in this run."""
-        return self.key_at(self.path)
-
-    def key_at(self, path: str) -> str:
-        """The same, where `path` is known by then."""
-        state = self.state
-        if self.unsubscribes:
-            return unsubscribe_key(state.pins["seed"], path)
-        keys = state.keys
-        if keys is None:
-            keys = state.keys = Keys(state.pins["seed"])
-        return keys.of(path)
+        return self.context.unsubscribe_key(self.path) if self.unsubscribes else self.context.key(self.path)
 
     @property
     def callback_url(self) -> str:
         """Of a webhook action: where its answer is expected, a secret; "" for other calls."""
-        if not self.operation.webhook:
-            return ""
-        return self.state.callback_url(self.path)
+        return self.context.callback_url(self.path) if self.operation.webhook else ""
 
     @property
     def child_id(self) -> bytes:
         """Of a child flow: the id its run must have."""
-        return child_run_id(self.state.pins["seed"], self.path, self.attempt, self.state.started)
+        return self.context.child_id(self.path, self.attempt)
 
 
 class Sleep(Command):
@@ -100,8 +88,8 @@ class Sleep(Command):
 
     __slots__ = ("due",)
 
-    def __init__(self, state: State, node: Node, it: Iteration, attempt: int, due: int) -> None:
-        super().__init__(state, node, it, attempt)
+    def __init__(self, context: RunContext, node: Any, it: Iteration, attempt: int, due: int) -> None:
+        super().__init__(context, node, it, attempt)
         self.due = due
 
 
@@ -110,8 +98,8 @@ class Expire(Command):
 
     __slots__ = ("due",)
 
-    def __init__(self, state: State, node: Node, it: Iteration, due: int) -> None:
-        super().__init__(state, node, it, 1)
+    def __init__(self, context: RunContext, node: Any, it: Iteration, due: int) -> None:
+        super().__init__(context, node, it, 1)
         self.due = due
 
 
@@ -127,8 +115,8 @@ class Listen(Command):
 
     __slots__ = ("deadline",)
 
-    def __init__(self, state: State, node: Node, it: Iteration, attempt: int, deadline: int | None) -> None:
-        super().__init__(state, node, it, attempt)
+    def __init__(self, context: RunContext, node: Any, it: Iteration, attempt: int, deadline: int | None) -> None:
+        super().__init__(context, node, it, attempt)
         self.deadline = deadline
 
 
@@ -137,6 +125,6 @@ class Respond(Command):
 
     __slots__ = ("response",)
 
-    def __init__(self, state: State, node: Node, it: Iteration, response: dict[str, Any]) -> None:
-        super().__init__(state, node, it, 1)
+    def __init__(self, context: RunContext, node: Any, it: Iteration, response: dict[str, Any]) -> None:
+        super().__init__(context, node, it, 1)
         self.response = response

@@ -1,58 +1,28 @@
-"""Two machines behind one contract: which functions drive the runs of a plan.
+"""The contract of a machine: the functions that drive the runs of one kind of plan.
 
-The runtime need not ask whether a flow is a cloud or a desktop flow: it takes `machine_of(plan)` where it has a plan,
-and calls that machine's functions.
-
-- `state(plan, watch)` and `history(plan, changed, keep=...)` in place of `State(...)` and `History(...)`;
-- `decide(plan, state, event)`, then `unfinished(state)` and `needs_tick(state)` for the next turn;
-- `apply(plan, state, record)` and `pending(state)` for recovery, `revisions` for what may be recovered;
-- `dump(state)` and `restore(plan, value)` for snapshots; `relieve` and `supply` for large values (a script has none);
-- `replay(records, plan, recorded)`; `outputs(state)` as everything that shows a run tells them.
-
-The script's machine is loaded with the first plan of a script (`script_machine`): a plan says by its `kind` whose it
-is, so that nobody has to import the language to tell the two apart.
+- `state(plan, watch)` and `history(plan, changed, keep=...)` make the state and the history of a run;
+- `decide(plan, state, event)` takes one event in; `unfinished(state)` and `needs_tick(state)` ask for the next turn;
+- `apply(plan, state, record)` and `pending(state)` serve recovery, `revisions` says what may be recovered;
+- `dump(state)` and `restore(plan, value)` make and read snapshots; `relieve` and `supply` let large values go and load
+  them again (a script has none);
+- `replay(records, plan, recorded)` compares; `outputs(state)` gives what everything that shows a run shows.
 
 Events are made by `records`; those about an action name `command.node.index` and `command.it` (a row of a script has
-them too), and answer `Invoke` and `Sleep` as ever. Of a state the runtime may read `end`, `open`, `limits`, `ready`,
-`need`, `room`, `resident`, `small`, `response`, `started`, `now`, `seq`, `pins` and `revision`; of a script's plan
-`nodes`, `path`, `definition` (an empty cloud flow that is started on request), `listens`, `answers`, `connections`,
-`artifacts` and `secretive`.
-
-A desktop flow starts with `records.start(at, script_interface.start_value(plan, inputs, culture), pins)`; its pins are
-`seed`, `revision` (of `machine_of(plan)`), `culture` and `zone`, where they are not the usual ones, and what the
-runtime keeps for itself. Its outputs are `script_interface.outputs_of(state)`, at any time. It has no caller that waits
-for a response: `pins["caller"]` is False.
+them too), and answer `Invoke` and `Sleep`. Of a state the runtime may read `end`, `open`, `limits`, `ready`, `need`,
+`room`, `resident`, `small`, `response`, `started`, `now`, `seq`, `pins` and `revision`; of a script's plan `nodes`,
+`path`, `definition` (an empty cloud flow that is started on request), `listens`, `answers`, `connections`, `artifacts`
+and `secretive`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any
 
 from ...values import Value
-from ..cloud.decide import REVISION, REVISIONS
-from ..cloud.decide import apply as apply_cloud
-from ..cloud.decide import decide as decide_cloud
-from ..cloud.decide import needs_tick as needs_tick_cloud
-from ..cloud.decide import pending as pending_cloud
-from ..cloud.decide import unfinished as unfinished_cloud
-from ..cloud.history.history import History
-from ..cloud.history.replay import Replayed
-from ..cloud.history.replay import replay as replay_cloud
-from ..cloud.history.snapshot import dump as dump_cloud
-from ..cloud.history.snapshot import restore as restore_cloud
-from ..cloud.memory import relieve as relieve_cloud
-from ..cloud.memory import supply as supply_cloud
-from ..cloud.plan.plan import Plan
-from ..cloud.state import State
 from .commands import Command
 from .records import Record
-
-if TYPE_CHECKING:
-    from ..desktop.plan import ScriptPlan
-
-AnyPlan: TypeAlias = "Plan | ScriptPlan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,40 +41,7 @@ class Machine:
     restore: Callable[..., Any]
     relieve: Callable[[Any, int], None]
     supply: Callable[[Any, Mapping[tuple[int, int], Any]], None]
-    replay: Callable[..., Replayed]
+    replay: Callable[..., Any]
     outputs: Callable[[Any], dict[str, Value] | None]
     revision: int
     revisions: frozenset[int]
-
-
-def _no_outputs(state: object) -> None:
-    """A cloud flow answers its caller by a response; what it leaves behind has no name."""
-
-
-CLOUD: Final = Machine(
-    kind="cloud",
-    state=State,
-    history=History,
-    decide=decide_cloud,
-    apply=apply_cloud,
-    pending=pending_cloud,
-    needs_tick=needs_tick_cloud,
-    unfinished=unfinished_cloud,
-    dump=dump_cloud,
-    restore=restore_cloud,
-    relieve=relieve_cloud,
-    supply=supply_cloud,
-    replay=replay_cloud,
-    outputs=_no_outputs,
-    revision=REVISION,
-    revisions=REVISIONS,
-)
-
-
-def machine_of(plan: AnyPlan) -> Machine:
-    """The machine that drives runs of this plan."""
-    if plan.kind == CLOUD.kind:
-        return CLOUD
-    from ..desktop.machine import SCRIPT
-
-    return SCRIPT

@@ -18,7 +18,7 @@ from ...desktop.catalog import ActionSpec, lookup
 from ...desktop.expressions.compile import Evaluate, compile_expression, compile_target, compile_truth, names_in
 from ...desktop.syntax import tree as syntax
 from ...errors import DefinitionError
-from ..cloud.plan.plan import Operation
+from ..contract.operations import Operation
 from .plan import (
     ACTION,
     ASK,

@@ -18,7 +18,7 @@ Determinism: a script does one thing after the other. Time and chance come with 
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from ...datatypes import Datum, restored
 from ...effort import CURRENT, Costly, Suspend
@@ -45,6 +45,7 @@ from ..contract.timing import SECOND
 from . import error_handling as errors
 from . import transitions as moves
 from .delta import taken
+from .error_scopes import handlers_around
 from .plan import ACTION, ASK, DERIVED, EACH, SET, SWITCH, TEST, Instruction, ScriptPlan
 from .rows import COST, decide_row, failed, kept_of
 from .state import ScriptOpen, ScriptState
@@ -122,12 +123,13 @@ def _steps(event: Record) -> int:
 
 def _command(state: ScriptState, entry: ScriptOpen) -> Command:
     """What an open row asks of the host."""
-    # Commands read of a state its pins, keys, start and plan, and of a node its number and operation: a script's have
-    # these.
-    owner, node = cast(Any, state), cast(Any, entry.node)
-    if entry.phase == CALLING:
-        return Invoke(owner, node, entry.frame.it, entry.attempt, entry.inputs, entry.deadline)
-    return Sleep(owner, node, entry.frame.it, entry.attempt, entry.due or 0)
+    context, node = state.context, entry.node
+    if entry.phase != CALLING:
+        return Sleep(context, node, entry.frame.it, entry.attempt, entry.due or 0)
+    command = Invoke(context, node, entry.frame.it, entry.attempt, entry.inputs, entry.deadline)
+    if state.plan.screenshots:
+        command.handlers = handlers_around(state, entry)
+    return command
 
 
 # --- the loop

@@ -18,7 +18,7 @@ from ...desktop.actions.port import PureAction
 from ...desktop.expressions.compile import Evaluate, Truth
 from ...desktop.expressions.scope import Scope
 from ...desktop.syntax import tree as syntax
-from ..cloud.plan.plan import Operation
+from ..contract.operations import Operation
 from ..contract.records import Iteration
 
 # --- rows that evaluate something, and leave a record. These numbers are none of a cloud flow's.

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ...datatypes import Datum, restored, stored
 from ...desktop.expressions.culture import DEFAULT, culture_of
 from ..cloud.state import End
+from ..contract.run_context import RunContext
 from .decide import SCRIPT_REVISIONS
 from .plan import ScriptPlan
 from .state import ITEMS, SUBJECT, ScriptOpen, ScriptState, ScriptWatch
@@ -60,6 +61,7 @@ def restore(plan: ScriptPlan, dumped: Any, watch: ScriptWatch | None = None) -> 
     state = ScriptState(plan, watch)
     for name in ("now", "started", "seq", "left", "pc", "base", "attempt", "trigger", "pins", "error"):
         setattr(state, name, dumped[name])
+    state.context = RunContext(plan, state.pins, state.started)
     state.began = dumped.get("began", state.started)
     state.slots = plan.scope.fresh(culture_of(state.pins.get("culture") or DEFAULT))
     for name, value in dumped["values"].items():

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ...datatypes import Datum
 from ...desktop.expressions.culture import DEFAULT, culture_of
 from ..cloud.state import End
-from ..contract.randomness import Keys, callback_token, draw
+from ..contract.randomness import draw
 from ..contract.records import Iteration
+from ..contract.run_context import RunContext
 from .plan import DERIVED, Instruction, ScriptPlan
 
 if TYPE_CHECKING:
@@ -114,11 +115,11 @@ class ScriptState:
         "attempt",
         "base",
         "began",
+        "context",
         "draws",
         "end",
         "error",
         "heavy",
-        "keys",
         "left",
         "limits",
         "need",
@@ -159,7 +160,7 @@ class ScriptState:
         self.end: End | None = None
         self.trigger: Any = None
         self.pins: dict[str, Any] = {}
-        self.keys: Keys | None = None  # made with the first call
+        self.context: RunContext
         self.draws = 0
         # What the runtime reads of every state; a script has none of these.
         self.limits: dict[tuple[int, Iteration], Any] = {}
@@ -198,12 +199,6 @@ class ScriptState:
         number = self.draws
         self.draws = number + 1
         return draw(self.pins["seed"], self.plan.path(self.plan.nodes[self.pc], (self.seq,)), number, length)
-
-    def callback_url(self, path: str) -> str:
-        """Where the outside would answer the action at `path`."""
-        return f"{self.pins.get('callback', 'sealflow:callback')}/{self.pins.get('run', '')}/" + callback_token(
-            self.pins["seed"], path
-        )
 
 
 def derived(state: ScriptState) -> bool:

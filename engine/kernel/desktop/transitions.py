@@ -16,6 +16,7 @@ from ...desktop.expressions.culture import DEFAULT as USUAL
 from ...desktop.expressions.culture import culture_of
 from ...desktop.expressions.errors import RECURSION, TIMEOUT, LogicError
 from ..cloud.state import BACKING_OFF, CALLING, DELAYED, End
+from ..contract.run_context import RunContext
 from ..contract.status import FAILED, SUCCEEDED
 from . import error_handling as errors
 from .plan import (
@@ -56,6 +57,7 @@ def started(state: ScriptState, at: int, trigger: Any, pins: dict[str, Any]) -> 
     state.began = 0 if pins.get("held") else at
     state.trigger = trigger
     state.pins = pins
+    state.context = RunContext(state.plan, pins, at)
     state.slots = state.plan.scope.fresh(culture_of(pins.get("culture") or USUAL))
     given = trigger.get("inputs") if isinstance(trigger, dict) else None
     for name, value in (given or {}).items():

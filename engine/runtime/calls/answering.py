@@ -56,5 +56,5 @@ async def answer_of_call(run: LiveRun, command: Invoke) -> Answer:
         key = command.node.key
         earlier = run.simulated.get(key, 0)
         run.simulated[key] = earlier + 1
-        return simulation.answer(command, earlier)
+        return simulation.answer(command, earlier, run.state.root)
     return await run.executor.performer.perform(command)

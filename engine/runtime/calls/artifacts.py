@@ -29,7 +29,7 @@ def artifact_of(command: Invoke) -> Artifact | None:
     named = reference_in(command.node.type, command.inputs)
     if named is None:
         return None
-    artifacts = command.state.plan.artifacts
+    artifacts = command.context.plan.artifacts
     texts = artifacts.get(named.kind, {})
     name = str(named.name or "")
     found = find(artifacts, named.kind, name)

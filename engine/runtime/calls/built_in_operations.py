@@ -9,7 +9,7 @@ from typing import Final
 
 from ....connectors import Registry
 from ....connectors.registry import canonical
-from ...kernel.cloud.plan.plan import Operation
+from ...kernel.contract.operations import Operation
 
 QUEUES: Final = "desktop.workqueues"
 EXTERNAL: Final = "desktop.external"

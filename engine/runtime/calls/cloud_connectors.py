@@ -16,7 +16,7 @@ from ....connectors.port import Recovery
 from ....connectors.registry import canonical
 from ...datatypes import plain, restored
 from ...kernel import Invoke
-from ...kernel.cloud.plan.plan import Operation
+from ...kernel.contract.operations import Operation
 from .built_in_operations import EXTERNAL
 
 _INVOKE: Final = "external.invokecloudconnector"

@@ -29,14 +29,14 @@ from ....storage import ExecutorLost, StorageError
 from ...errors import ExpressionError, SealflowError
 from ...kernel import Invoke
 from ...kernel.cloud.actions.inline import INLINE
-from ...kernel.cloud.plan.plan import Operation
 from ...kernel.cloud.triggers.polling import Request
+from ...kernel.contract.operations import Operation
 from ...kernel.contract.status import FAILED, SUCCEEDED, WAITING
 from ...kernel.contract.timing import SECOND, duration
 from ...values import Value
 from ..desktop.sessions import Sessions
 from ..flows.unsupported_actions import NOT_THERE, refusal
-from ..observe.screenshots import look, offered_to
+from ..observe.screenshots import look
 from .artifacts import artifact_of
 from .cloud_connectors import addressed, answering, is_cloud_call
 
@@ -118,7 +118,7 @@ class Performer:
             if is_cloud_call(operation):
                 return self._cloud_call(command)
             connector = self.registry.find(operation.connector)
-            session, handlers = self.sessions.of(run_of(command)), offered_to(command)
+            session, handlers = self.sessions.of(run_of(command)), command.handlers
             return Outside(connector, _call(command), operation, asks, session, handlers)
         except Exception as error:
             return _fault(operation, error)
@@ -202,7 +202,7 @@ def _recovery(connector: Connector, operation: str) -> Recovery:
 
 def run_of(command: Invoke) -> bytes:
     """The id of the run that a command is of."""
-    return bytes.fromhex(str(command.state.pins["run"]).replace("-", ""))
+    return bytes.fromhex(command.context.run.replace("-", ""))
 
 
 def _call(command: Invoke) -> Call:
@@ -215,7 +215,7 @@ def _call(command: Invoke) -> Call:
         operation.connector,
         operation.name,
         {**operation.fixed, **command.inputs} if operation.fixed else command.inputs,
-        command.key_at(path),
+        command.key,
         path,
         command.attempt,
         operation.options | _AT_ONCE if webhook else operation.options,

@@ -60,16 +60,17 @@ class Simulation:
         """Whether there is a mock for this action."""
         return command.node.key in self._mocks
 
-    def answer(self, command: Invoke, earlier_calls: int) -> Answer:
+    def answer(self, command: Invoke, earlier_calls: int, frame: Any) -> Answer:
         """The answer to a call, the same whenever it is asked.
 
-        `earlier_calls`: how many calls of this action, in whatever iteration, this run made before.
+        `earlier_calls`: how many calls of this action, in whatever iteration, this run made before. `frame`: the run's
+        outermost one, where expressions of static results are evaluated.
         """
         mocks = self._mocks.get(command.node.key)
         if mocks is not None:
             return _answer(mocks[min(earlier_calls, len(mocks) - 1)])
         try:
-            fixed = self._static_result(command)
+            fixed = self._static_result(command, frame)
         except Suspend:
             message = "The static result reads a value of the trigger that is not in memory. Give a mock instead."
             return Answer(FAILED, "NotYetSupported", None, {"code": "NotYetSupported", "message": message})
@@ -86,12 +87,12 @@ class Simulation:
         """The simulation that `to_json` wrote."""
         return cls(data.get("mocks"))
 
-    def _static_result(self, command: Invoke) -> dict[str, Any] | None:
+    def _static_result(self, command: Invoke, frame: Any) -> dict[str, Any] | None:
         """The action's static result, even where it is not switched on.
 
         Its expressions may read the trigger and the parameters; others raise ExpressionError.
         """
-        plan = command.state.plan
+        plan = command.context.plan
         if self._known is None or self._known[0] is not plan.definition:
             self._known = plan.definition, {action.pointer: action for action in plan.definition.all_actions()}
         action = self._known[1].get(command.node.pointer)
@@ -101,7 +102,7 @@ class Simulation:
         if fixed is None:
             return None
         # The plan is made: naming an action now would not keep its outputs any more. Trigger and parameters are there.
-        value = compile_value(fixed, TriggerScope()).evaluate(command.state.root)
+        value = compile_value(fixed, TriggerScope()).evaluate(frame)
         return value if isinstance(value, dict) else None
 
 

@@ -21,10 +21,10 @@ from ....storage import StorageError
 from ...datatypes import plain, restored, stored
 from ...errors import NotFound, SealflowError
 from ...kernel import Invoke, State
-from ...kernel.cloud.plan.plan import Operation
 from ...kernel.contract import records as event
-from ...kernel.contract.machine import machine_of
+from ...kernel.contract.operations import Operation
 from ...kernel.contract.status import CANCELLED, FAILED, SUCCEEDED
+from ...kernel.machines import machine_of
 from ..calls.built_in_operations import EXTERNAL, calls_desktop_flow
 from ..calls.dispatch import Answer
 from ..runs.claims import RunElsewhereError

@@ -20,7 +20,7 @@ from ...cloud.artifacts import Artifacts, read_artifacts
 from ...kernel import Entry, Plan
 from ...kernel.cloud.history.history import KEPT
 from ...kernel.cloud.triggers.polling import kind_of
-from ...kernel.contract.machine import machine_of
+from ...kernel.machines import machine_of
 from ..calls.callbacks import UNKNOWN, Address, Delivery, accept, answer_to
 from ..calls.dispatch import Answer
 from ..calls.simulation import Simulation

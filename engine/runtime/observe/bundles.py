@@ -14,9 +14,9 @@ from typing import Any, Final
 from ....storage import RunInfo, Value, Vault, export_bundle
 from ...errors import SealflowError
 from ...kernel import MismatchError, Plan, Record, from_stored
-from ...kernel.contract.machine import machine_of
 from ...kernel.contract.records import START
 from ...kernel.contract.status import NAMES
+from ...kernel.machines import machine_of
 from ..flows.library import plan_of
 from ..runs.start import run_name
 from .reading import read_records

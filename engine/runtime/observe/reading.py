@@ -10,8 +10,8 @@ from ....storage import RecordNotFound, RunInfo, RunLog, TamperedHistory, Vault
 from ...errors import NotFound
 from ...kernel import Entry, History, Large, Record, State, from_stored
 from ...kernel.cloud.reply import failed_reply
-from ...kernel.contract.machine import machine_of
 from ...kernel.contract.status import NAMES, RUNNING, SUCCEEDED, WAITING
+from ...kernel.machines import machine_of
 from ...revocable import Revocable
 from ..desktop.queue_context import shown_pins
 from ..flows.library import Library

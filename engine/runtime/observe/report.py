@@ -17,9 +17,9 @@ from ...errors import NotFound, SealflowError
 from ...kernel import Entry, History, Plan, State
 from ...kernel.cloud.history.counters import Failure, Tally
 from ...kernel.cloud.history.history import KEPT
-from ...kernel.contract.machine import machine_of
 from ...kernel.contract.status import FAILED, NAMES, TIMED_OUT
 from ...kernel.contract.timing import iso
+from ...kernel.machines import machine_of
 from ...revocable import Revocable
 from ..flows.library import Library
 from ..runs.external_payloads import folding_pages, whole_of

@@ -16,8 +16,8 @@ from ....storage import Page, RunInfo, RunReader
 from ...kernel import Entry, History, State, from_stored
 from ...kernel.cloud.history.history import KEPT
 from ...kernel.cloud.reply import FlowResponse, answer_due, reply_of
-from ...kernel.contract.machine import machine_of
 from ...kernel.contract.status import NAMES
+from ...kernel.machines import machine_of
 from ..calls.callbacks import addresses
 from ..keys.scopes import keyed
 from ..runs.claims import RunElsewhereError

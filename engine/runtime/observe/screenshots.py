@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ....storage import Vault
-from ...kernel import Invoke
-from ...kernel.contract.machine import machine_of
 from ...kernel.contract.records import RESULT
 from .reading import stored_records
 
@@ -22,17 +20,6 @@ if TYPE_CHECKING:
 _NAME: Final = "screenshot"
 _LARGEST: Final = 4 << 20
 """Bytes of a picture that are kept."""
-
-
-def offered_to(command: Invoke) -> tuple[Handler, ...] | None:
-    """The handlers that could take an error of this call; None where no picture would be kept anyway."""
-    state: Any = command.state
-    if machine_of(state.plan).kind != "desktop" or not state.plan.screenshots:
-        return None
-    from ...kernel.desktop.error_scopes import handlers_around
-
-    entry = state.open.get((command.node.index, command.it))
-    return handlers_around(state, entry) if entry is not None else None
 
 
 async def look(session: Session, code: str, handlers: tuple[Handler, ...]) -> dict[str, Any] | None:

@@ -17,8 +17,8 @@ from ...errors import SealflowError
 from ...kernel import History, Invoke, Plan, Record
 from ...kernel.cloud.triggers.trigger import concurrency_of
 from ...kernel.contract import records as event
-from ...kernel.contract.machine import machine_of
 from ...kernel.contract.status import CANCELLED, RUNNING, WAITING
+from ...kernel.machines import machine_of
 from ..calls.callback_deliveries import Deliveries
 from ..calls.callers import Callers
 from ..calls.child_flows import Children

@@ -12,7 +12,7 @@ from ...errors import NotFound
 from ...kernel import Record, from_stored
 from ...kernel.cloud.plan.plan import SIMPLE, Plan
 from ...kernel.contract import records as event
-from ...kernel.contract.machine import AnyPlan
+from ...kernel.machines import AnyPlan
 from ...values import holds_elsewhere
 from .start import run_name
 

@@ -31,8 +31,8 @@ from ...kernel.cloud.pacing import OneRow
 from ...kernel.cloud.state import CALLING
 from ...kernel.contract import records as event
 from ...kernel.contract.large_values import LARGE
-from ...kernel.contract.machine import CLOUD, machine_of
 from ...kernel.contract.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
+from ...kernel.machines import CLOUD, machine_of
 from ..calls.answering import answer_of_call, goes_outside
 from ..calls.contents import RunContent
 from ..calls.dispatch import Answer

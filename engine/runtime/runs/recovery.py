@@ -12,7 +12,7 @@ from ....storage import IntegrityError, RecordNotFound, RunInfo, RunNotOwned
 from ...errors import NotFound, SealflowError
 from ...kernel import History, Plan
 from ...kernel.cloud.triggers.trigger import concurrency_of
-from ...kernel.contract.machine import machine_of
+from ...kernel.machines import machine_of
 from ..calls.simulation import simulation_of
 from ..desktop import limits as desktop_limits
 from ..desktop.queue_context import queue_of

@@ -9,7 +9,7 @@ from typing import Any
 from ....storage import Page, RunReader
 from ...kernel import Plan, Record, State
 from ...kernel.contract import records as event
-from ...kernel.contract.machine import machine_of
+from ...kernel.machines import machine_of
 from .external_payloads import foldable_page
 
 

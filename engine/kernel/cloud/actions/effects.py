@@ -15,10 +15,11 @@ from ....cloud import Action, picked_connections
 from ....errors import ExpressionError
 from ....expressions import compile_value
 from ....values import Value
+from ...contract.operations import Operation
 from ...contract.timing import duration, from_iso, later
 from ..plan.names import ActionScope
 from ..plan.passing import compile_passing
-from ..plan.plan import Node, Operation, Prepare
+from ..plan.plan import Node, Prepare
 from ..state import Frame
 
 CONNECTOR_TYPES: Final = frozenset(

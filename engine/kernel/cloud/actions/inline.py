@@ -18,8 +18,9 @@ from ....cloud.syntax.script import dependencies
 from ....errors import ExpressionError
 from ....expressions import Evaluator, compile_value
 from ....values import Value
+from ...contract.operations import Operation
 from ..plan.names import ActionScope
-from ..plan.plan import Node, Operation, Prepare
+from ..plan.plan import Node, Prepare
 from ..state import Frame
 from .effects import timeout
 

@@ -29,7 +29,9 @@ def call(state: State, entry: Open) -> Invoke:
     inputs = entry.inputs
     if _is_http(entry):
         inputs = _request(entry, "unsubscribe" if entry.leaving else "subscribe")
-    return Invoke(state, entry.node, entry.frame.it, entry.attempt, inputs, entry.deadline, unsubscribes=entry.leaving)
+    return Invoke(
+        state.context, entry.node, entry.frame.it, entry.attempt, inputs, entry.deadline, unsubscribes=entry.leaving
+    )
 
 
 def leave(entry: Open) -> bool:
@@ -55,7 +57,7 @@ def parting(state: State, entry: Open) -> Invoke | None:
         return None
     attempt = entry.attempt if entry.leaving else entry.attempt + 1
     inputs = _request(entry, "unsubscribe")
-    return Invoke(state, entry.node, entry.frame.it, attempt, inputs, None, unsubscribes=True)
+    return Invoke(state.context, entry.node, entry.frame.it, attempt, inputs, None, unsubscribes=True)
 
 
 def _is_http(entry: Open) -> bool:

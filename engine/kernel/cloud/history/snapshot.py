@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ...contract.large_values import Collected, Large, LoopResults, large_of
+from ...contract.run_context import RunContext
 from ..decide import REVISIONS
 from ..plan.plan import Node, Plan
 from ..state import End, Ending, Frame, Info, Limit, Loop, Open, State, Variable, Watch, live_frames
@@ -155,6 +156,7 @@ def restore(plan: Plan, value: Any, watch: Watch | None = None) -> State | None:
         setattr(state, name, value[name])
     state.trigger = _given(value["trigger"])
     state.trigger_large = _large(state.trigger)
+    state.context = RunContext(plan, state.pins, state.started)
     state.params = state.pins.get("parameters") or {}
     state.end = End(*value["end"]) if value["end"] else None
     state.vars = {key: Variable(*parts) for key, parts in value["vars"].items()}

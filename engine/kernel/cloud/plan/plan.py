@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from ....cloud import Definition
 from ....cloud.artifacts import Artifacts
 from ....expressions import Observer
+from ...contract.operations import Operation
 
 if TYPE_CHECKING:
     from ...contract.records import Iteration
@@ -49,26 +50,6 @@ Lapse = Callable[["Frame"], "int | None"]
 """Evaluates when a `limit.timeout` that starts now lapses, in ticks; None where there is none."""
 
 Predecessor = tuple["Node", frozenset[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What a call addresses. `kind` is `http`, `connector`, `workflow`, `batch` or `inline`;
-
-    `connector` and `name` as far as the definition tells them.
-
-    `webhook`: the answer comes later, by a callback. `options` are the action's operationOptions, lower-case;
-    `settings` its runtimeConfiguration, e.g. pagination and content transfer. `fixed` are inputs that no expression
-    changes and that are not recorded, since the definition holds them.
-    """
-
-    kind: str
-    connector: str
-    name: str
-    webhook: bool
-    options: frozenset[str]
-    settings: dict[str, Any]
-    fixed: dict[str, Any] = field(default_factory=dict)
 
 
 class Box:

@@ -17,9 +17,10 @@ from typing import Any, Final
 from ....cloud import Action, Trigger
 from ....expressions import Evaluator, compile_value
 from ....values import Value
+from ...contract.operations import Operation
 from ..actions.effects import operation_of
 from ..plan.names import TriggerScope
-from ..plan.plan import Operation, Plan
+from ..plan.plan import Plan
 from ..retry import retry_after
 from .batch import BATCH
 from .trigger import trigger_of, trigger_state
