@@ -102,9 +102,9 @@ class Load:
                         self.told.tell("ack", act="cancel", run=run.run, done=True)
                 await asyncio.sleep(0.01)
 
-    async def problems(self, env: sealflow.Environment) -> list[str]:
-        """What does not hold of what is there now."""
-        return problems(self.memory, await everything(env))
+    async def problems(self, env: sealflow.Environment, *, steady: bool = True) -> list[str]:
+        """What does not hold of what is there now, see `chaos_oracle.problems`."""
+        return problems(self.memory, await everything(env), steady=steady)
 
     async def start_until_refused(self, env: sealflow.Environment) -> SealflowError | StorageError:
         """Start runs until that is refused; why. What is under way meanwhile goes on as far as it can."""

@@ -68,12 +68,12 @@ class Memory:
         return [line for line in self.told if line["what"] == "ack" and line["act"] == act]
 
 
-def problems(memory: Memory, runs: list[Seen]) -> list[str]:
-    """Everything that does not hold."""
+def problems(memory: Memory, runs: list[Seen], *, steady: bool = True) -> list[str]:
+    """Everything that does not hold. Not `steady`: the clock jumped, and occurrences that it jumped over are missed."""
     return [
         *_acknowledged(memory, runs),
         *_numbers(runs),
-        *_occurrences(runs),
+        *(_occurrences(runs) if steady else ()),
         *(problem for run in runs for problem in _run(run)),
         *_effects(memory, runs),
         *_repeated(memory),
