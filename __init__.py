@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from .engine.runtime.calls.callbacks import Delivery
     from .engine.runtime.calls.simulation import Simulation
     from .engine.runtime.flows.library import Flow
+    from .engine.runtime.history.reading import RunResult
     from .engine.runtime.observe.bundles import ReplayReport
-    from .engine.runtime.observe.reading import RunResult
     from .engine.runtime.observe.report import RunReport
     from .engine.runtime.observe.run import Run
     from .engine.runtime.observe.summaries import FlowDetail, FlowSummary, RunSummary

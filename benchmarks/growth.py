@@ -25,7 +25,7 @@ from typing import Any
 
 import sealflow
 from memory import call
-from sealflow.engine.runtime.runs.start import new_run_id
+from sealflow.engine.runtime.flows.start import new_run_id
 from sealflow.storage import Vault
 from work import ENVIRONMENT, STORES, Place, Service, definition, in_a_row, many, payloads, through_engine
 

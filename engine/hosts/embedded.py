@@ -25,10 +25,10 @@ from ...storage.format.stored_values import CHUNK_BYTES, MOST_BYTES
 from ..errors import NotFound, SealflowError
 from ..runtime.desktop.machine_groups import Serving, groups_of
 from ..runtime.environment.environment import Environment
-from ..runtime.environment.opening import Opening
-from ..runtime.keys.locked_inbox import LockedInbox
+from ..runtime.environment.locked_inbox import LockedInbox
+from ..runtime.flows.start import UNSET, Unset
+from ..runtime.keys.opening import Opening
 from ..runtime.runs.expiry import in_ticks
-from ..runtime.runs.start import UNSET, Unset
 from ..runtime.workers.clock import BootClock, SystemBootClock
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from cli_session import compose
 from postgres_server import PostgresServer, shared_server
+from sealflow.engine.runtime.environment import executor as executor_module
 from sealflow.engine.runtime.environment.environment import Environment
-from sealflow.engine.runtime.runs import executor as executor_module
 from sealflow.engine.runtime.runs.claims import RunElsewhereError
 from sealflow.storage import ExecutorLost, TamperedHistory, verify_environment
 from sealflow.storage.stores.runs import journal

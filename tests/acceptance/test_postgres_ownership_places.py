@@ -14,8 +14,8 @@ from chaos_observer import another_database
 from cli_session import compose
 from postgres_server import PostgresServer, shared_server
 from revocable import HandClock
+from sealflow.engine.runtime.environment import executor as executor_module
 from sealflow.engine.runtime.environment.environment import Environment
-from sealflow.engine.runtime.runs import executor as executor_module
 from sealflow.storage import (
     StoreBusy,
     create_backup,

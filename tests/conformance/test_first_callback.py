@@ -16,8 +16,8 @@ import sealflow
 from postgres_server import shared_server
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.runtime.calls.callback_deliveries import Deliveries
+from sealflow.engine.runtime.environment import executor as executor_module
 from sealflow.engine.runtime.environment.environment import Environment
-from sealflow.engine.runtime.runs import executor as executor_module
 from sealflow.storage import StoreFull
 from sealflow.storage.stores.inbox.callbacks import CallbackInbox
 from thorough import LONG

@@ -15,8 +15,8 @@ import sealflow
 from postgres_server import shared_server
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel.contract.timing import SECOND, from_iso
+from sealflow.engine.runtime.environment import executor as executor_module
 from sealflow.engine.runtime.environment.environment import Environment
-from sealflow.engine.runtime.runs import executor as executor_module
 
 START = from_iso("2026-03-28T12:00:00Z")
 S = ["Succeeded"]

@@ -12,9 +12,9 @@ import pytest
 import sealflow
 from postgres_server import shared_server
 from sealflow.engine.kernel.contract.timing import from_iso
+from sealflow.engine.runtime.environment import executor as executor_module
 from sealflow.engine.runtime.environment.environment import Environment
-from sealflow.engine.runtime.runs import executor as executor_module
-from sealflow.engine.runtime.runs.executor import Executor
+from sealflow.engine.runtime.environment.executor import Executor
 
 WAIT = {"type": "Wait", "inputs": {"interval": {"count": 20, "unit": "Second"}}}
 LIMITS: list[dict[str, Any]] = [

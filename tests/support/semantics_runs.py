@@ -18,7 +18,7 @@ from sealflow.connectors import Subscribed
 from sealflow.engine import kernel
 from sealflow.engine.kernel.contract import records as event
 from sealflow.engine.kernel.contract.timing import SECOND
-from sealflow.engine.runtime.observe.reading import read_records, result_of
+from sealflow.engine.runtime.history.reading import read_records, result_of
 from sealflow.storage.port import Batch
 from semantics_case import Case
 from semantics_compare import START, Outcome

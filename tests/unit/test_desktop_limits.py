@@ -11,10 +11,10 @@ import sealflow
 from desktop_callers import calling, deploy, first_of
 from sealflow.engine.importers.desktop import DesktopFlow
 from sealflow.engine.kernel.contract.timing import SECOND
-from sealflow.engine.runtime.desktop.limits import seconds
 from sealflow.engine.runtime.desktop.machine_groups import changed
 from sealflow.engine.runtime.flows.desktop_packages import source_in
 from sealflow.engine.runtime.flows.script_files import ScriptSource
+from sealflow.engine.runtime.runs.desktop_limits import seconds
 
 START = 17_000_000_000_000_000
 ENDLESS = "LOOP WHILE (1) = (1)\n    WAIT 5\nEND\n"

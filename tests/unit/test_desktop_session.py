@@ -11,7 +11,7 @@ from sealflow.connectors.desktop.fault import Fault
 from sealflow.connectors.desktop.modules import connectors
 from sealflow.connectors.port import Services
 from sealflow.connectors.registry import standard
-from sealflow.engine.runtime.desktop.sessions import Sessions
+from sealflow.engine.runtime.calls.sessions import Sessions
 
 RUN = bytes(16)
 

@@ -31,7 +31,7 @@ DATA: Final = {"engine/expressions/dotnet/culture_data_europe.py"}
 
 LONG_FILES: Final = {
     "engine/runtime/environment/environment.py": 517,
-    "engine/runtime/runs/executor.py": 557,
+    "engine/runtime/environment/executor.py": 557,
     "engine/runtime/runs/live_run.py": 633,
     "engine/values.py": 532,
     "tests/acceptance/test_bad_input.py": 543,

@@ -14,7 +14,7 @@ from sealflow.connectors import ConnectorResponse, Subscribed
 from sealflow.engine.errors import SealflowError
 from sealflow.engine.kernel.contract import records as event
 from sealflow.engine.runtime.calls.callbacks import Address
-from sealflow.engine.runtime.runs import executor as executor_module
+from sealflow.engine.runtime.environment import executor as executor_module
 
 START = 17_000_000_000_000_000
 S = ["Succeeded"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sealflow
-from sealflow.engine.runtime.runs import executor as executor_file
+from sealflow.engine.runtime.environment import executor as executor_file
 from sealflow.engine.runtime.workers import garbage_collection
 from sealflow.engine.runtime.workers.garbage_collection import FEW, PENDING, SELDOM, USUAL, Collecting
 

@@ -14,7 +14,7 @@ from sealflow.engine.kernel import Large
 from sealflow.engine.kernel.cloud.state import live_frames
 from sealflow.engine.kernel.contract.large_values import rough_size
 from sealflow.engine.kernel.contract.records import DONE
-from sealflow.engine.runtime.runs import executor
+from sealflow.engine.runtime.environment import executor
 from sealflow.storage import RunLog, TamperedHistory
 
 S = ["Succeeded"]

@@ -10,7 +10,7 @@ import pytest
 import sealflow
 from revocable import NAME, HandClock, Revocable, change, database, revocable
 from sealflow.connectors import ConnectorResponse
-from sealflow.engine.runtime.runs.executor import Executor
+from sealflow.engine.runtime.environment.executor import Executor
 from sealflow.storage.stores.inbox import sealed_items
 
 S = ["Succeeded"]

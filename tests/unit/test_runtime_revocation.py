@@ -13,7 +13,7 @@ import sealflow
 from revocable import GRACE, NAME, PROBE, HandClock, Revocable, revocable
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel import Plan, State
-from sealflow.engine.runtime.runs import executor as executor_module
+from sealflow.engine.runtime.environment import executor as executor_module
 from sealflow.engine.runtime.runs.live_run import LiveRun
 from sealflow.storage import EnvironmentLocked, EnvironmentSuspended, StoreClosed
 from sealflow.storage.format.envelope import EnvironmentKey, ScopeKey

@@ -13,9 +13,9 @@ from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel.contract.timing import SECOND
 from sealflow.engine.runtime.calls.callback_deliveries import Deliveries
 from sealflow.engine.runtime.calls.dispatch import Answer
-from sealflow.engine.runtime.runs import executor as executor_module
-from sealflow.engine.runtime.runs.start import plan_starts
-from sealflow.engine.runtime.workers import command_inbox as asked
+from sealflow.engine.runtime.environment import command_inbox as asked
+from sealflow.engine.runtime.environment import executor as executor_module
+from sealflow.engine.runtime.flows.start import plan_starts
 from sealflow.engine.runtime.workers.requests import START as START_REQUEST
 from sealflow.storage import StoreBusy, Vault
 from trigger_world import HOUR, HOURLY, KEEP, MINUTE, START, World, opened, recurring

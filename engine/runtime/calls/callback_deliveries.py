@@ -19,7 +19,7 @@ from .callbacks import ACCEPTED, GONE, RECORDED, UNKNOWN, Address, Delivery, fin
 from .dispatch import Answer
 
 if TYPE_CHECKING:
-    from ..runs.executor import Executor
+    from ..environment.executor import Executor
     from ..runs.live_run import LiveRun
 
 log = logging.getLogger("sealflow")

@@ -20,8 +20,8 @@ from ...kernel import Entry, Open, State, listens
 from ...kernel.contract.randomness import callback_token
 from ...kernel.contract.status import SKIPPED
 from ..flows.library import Library
-from ..observe.reading import read_state
-from ..runs.start import UNSET, Unset, run_name
+from ..flows.start import UNSET, Unset, run_name
+from ..history.reading import read_state
 from ..workers.requests import CALLBACK, CANCEL
 from .dispatch import Answer, answer_of
 

@@ -16,14 +16,14 @@ from ...errors import NotFound, SealflowError
 from ...kernel import Entry, Invoke, Plan, State
 from ...kernel.contract.status import FAILED, SUCCEEDED
 from ..flows.library import Flow, flow_name
-from ..observe.reading import read_state
+from ..flows.start import UNSET, Start, plan_starts
+from ..history.reading import read_state
 from ..runs.claims import is_led
-from ..runs.start import UNSET, Start, plan_starts
 from ..workers.requests import START
 from .dispatch import Answer
 
 if TYPE_CHECKING:
-    from ..runs.executor import Executor
+    from ..environment.executor import Executor
     from ..runs.live_run import LiveRun
 
 MOST_NESTED: Final = 50

@@ -34,11 +34,11 @@ from ...kernel.contract.operations import Operation
 from ...kernel.contract.status import FAILED, SUCCEEDED, WAITING
 from ...kernel.contract.timing import SECOND, duration
 from ...values import Value
-from ..desktop.sessions import Sessions
 from ..flows.unsupported_actions import NOT_THERE, refusal
-from ..observe.screenshots import look
 from .artifacts import artifact_of
 from .cloud_connectors import addressed, answering, is_cloud_call
+from .screenshots import look
+from .sessions import Sessions
 
 if TYPE_CHECKING:
     from ...kernel.desktop.plan import Handler

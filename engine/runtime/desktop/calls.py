@@ -27,12 +27,12 @@ from ...kernel.contract.status import CANCELLED, FAILED, SUCCEEDED
 from ...kernel.machines import machine_of
 from ..calls.built_in_operations import EXTERNAL, calls_desktop_flow
 from ..calls.dispatch import Answer
+from ..flows.start import plan_starts
+from ..history.queue_context import queue_of
 from ..runs.claims import RunElsewhereError
-from ..runs.start import plan_starts
+from ..runs.desktop_limits import limit
 from ..workers.requests import CANCEL
-from .limits import limit
 from .machine_groups import MachineGroup, group_for
-from .queue_context import queue_of
 from .run_queue import priority_of
 from .targets import RUN_MODES, connection_names, target_names
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ...kernel.desktop.plan import ScriptPlan
     from ...kernel.desktop.state import ScriptState
     from ..calls.child_flows import Children
-    from ..runs.executor import Executor
+    from ..environment.executor import Executor
     from ..runs.live_run import LiveRun
 
 _ITEM: Final = "item/"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from ....storage import RecordNotFound
 from ...kernel.contract.status import NAMES
 from ...revocable import Revocable
+from ..flows.start import run_name
 from ..keys.scopes import keyed
-from ..runs.start import run_name
 from .machine_groups import named
 from .run_queue import HIGH, NORMAL, RANKS
 

@@ -21,13 +21,13 @@ from ...kernel import Plan, State
 from ...kernel.contract import records as event
 from ...kernel.contract.status import TIMED_OUT, WAITING
 from ...kernel.contract.timing import SECOND
+from ..flows.start import Start
+from ..history.queue_context import GROUP, queue_of
 from ..runs.claims import RunElsewhereError
-from ..runs.start import Start
 from .machine_groups import MachineGroup, Serving, named
-from .queue_context import GROUP, queue_of
 
 if TYPE_CHECKING:
-    from ..runs.executor import Executor
+    from ..environment.executor import Executor
     from ..runs.live_run import LiveRun
 
 HIGH: Final = "High"

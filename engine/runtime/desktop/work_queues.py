@@ -30,12 +30,12 @@ from ...kernel.desktop.plan import ASK
 from ...revocable import Revocable
 from ..calls.dispatch import Answer
 from ..flows.library import Flow, Library
+from ..flows.start import run_name
 from ..keys.scopes import keyed
-from ..runs.start import run_name
 
 if TYPE_CHECKING:
+    from ..environment.executor import Executor
     from ..environment.session import Access
-    from ..runs.executor import Executor
     from ..runs.live_run import LiveRun
     from ..workers.clock import Clock
 

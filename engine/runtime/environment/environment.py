@@ -27,27 +27,27 @@ from ..calls.simulation import Simulation
 from ..flows.flow_file import read_flow_file
 from ..flows.library import Flow, Library
 from ..flows.script_files import FlowSource, ScriptSource
-from ..keys.inbox_drain import keep_call, keep_callback, keep_start
+from ..flows.start import UNSET, declared, plan_starts, run_name, start_arguments
+from ..history.reading import run_info
+from ..keys.opening import Opening
 from ..keys.operations import Keys
 from ..keys.scopes import keyed
 from ..keys.watch import KeyWatch
 from ..observe.lists import list_flows, list_runs
 from ..observe.lookup import find_run
-from ..observe.reading import run_info
 from ..observe.run import Run, Started
 from ..observe.summaries import FlowDetail, FlowSummary, RunSummary
 from ..observe.trigger_info import TriggerInfo, called_back, info_of, switch_elsewhere
 from ..runs.claims import CONCURRENCY, RunElsewhereError, is_led
-from ..runs.executor import Executor
 from ..runs.expiry import in_ticks
-from ..runs.start import UNSET, declared, plan_starts, run_name, start_arguments
 from ..triggers.registration import Registration
 from ..triggers.triggers import TriggerFiring, disabled
 from ..workers.clock import Clock, SystemClock
 from ..workers.requests import DEPLOYED, RESUME, START
 from .connections import Connections
 from .egress_settings import LOCAL_DEFAULT
-from .opening import Opening
+from .executor import Executor
+from .inbox_drain import keep_call, keep_callback, keep_start
 from .retention import RunRetention
 from .session import Access
 

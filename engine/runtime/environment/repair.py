@@ -16,9 +16,9 @@ from ...kernel import MismatchError, from_stored
 from ...kernel.contract import records as event
 from ...kernel.contract.status import RUNNING, WAITING
 from ..flows.library import Library
-from ..observe.reading import is_held
-from ..runs.start import run_name
-from ..runs.state_loading import Refolding
+from ..flows.start import run_name
+from ..history.reading import is_held
+from ..history.state_loading import Refolding
 
 if TYPE_CHECKING:
     from ....storage import Administration, Recovered

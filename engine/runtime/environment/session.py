@@ -28,9 +28,9 @@ from ..desktop.settings import settings_of
 from ..flows.library import Library
 from ..keys.memory_scrubbing import scrub
 from ..runs.claims import CONCURRENCY, Pins, RunElsewhereError
-from ..runs.executor import Executor
-from ..workers.leadership import ask_for, hand_over
 from .egress_settings import LOCAL_DEFAULT, egress_of
+from .executor import Executor
+from .leadership import ask_for, hand_over
 
 if TYPE_CHECKING:
     from ....connectors import Registry

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from ....storage import EnvironmentLocked, EnvironmentSuspended
-from ..environment.opening import Opening
 from .guard import PERIOD
+from .opening import Opening
 from .watch import SWEEP
 
 FIRST: Final = 5.0

@@ -17,10 +17,10 @@ from typing import Any, Final, TypeVar
 
 from ....storage import EnvironmentLocked, KeyUnavailable, StorageError, Vault, taken_over
 from ....storage.keys.health import CONFIRM, Answer, Decision, Health, Verdict, answer_of, judge
-from ..environment.opening import Opening
 from ..environment.session import Access, Dropped
 from ..workers.clock import SystemBootClock
 from .guard import GUARDS, PATIENCE, PERIOD, KeyGuard, LoopClosed
+from .opening import Opening
 
 log = logging.getLogger("sealflow")
 

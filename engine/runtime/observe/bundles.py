@@ -18,8 +18,8 @@ from ...kernel.contract.records import START
 from ...kernel.contract.status import NAMES
 from ...kernel.machines import machine_of
 from ..flows.library import plan_of
-from ..runs.start import run_name
-from .reading import read_records
+from ..flows.start import run_name
+from ..history.reading import read_records
 
 FORMAT: Final = "sealflow-history"
 VERSION: Final = 1

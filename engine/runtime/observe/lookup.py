@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....storage import CorruptRecord, RunInfo, Vault
 from ....storage.stores.listings import split
 from ...errors import NotFound
-from .reading import run_info
+from ..history.reading import run_info
 
 _HINT = "`sealflow runs list` shows the runs."
 

@@ -22,9 +22,9 @@ from ...kernel.contract.timing import iso
 from ...kernel.machines import machine_of
 from ...revocable import Revocable
 from ..flows.library import Library
-from ..runs.external_payloads import folding_pages, whole_of
-from ..runs.start import run_name
-from .reading import head_of, run_info, shown_head
+from ..flows.start import run_name
+from ..history.external_payloads import folding_pages, whole_of
+from ..history.reading import head_of, run_info, shown_head
 from .streaming import json_pieces
 
 RESIDENT: Final = 16 << 20

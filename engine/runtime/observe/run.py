@@ -19,16 +19,16 @@ from ...kernel.cloud.reply import FlowResponse, answer_due, reply_of
 from ...kernel.contract.status import NAMES
 from ...kernel.machines import machine_of
 from ..calls.callbacks import addresses
+from ..calls.screenshots import screenshot
+from ..flows.start import Start, run_name
+from ..history.external_payloads import whole_of
+from ..history.reading import RunResult, read_state, result_of, run_info
 from ..keys.scopes import keyed
 from ..runs.claims import RunElsewhereError
-from ..runs.external_payloads import whole_of
 from ..runs.live_run import LiveRun
-from ..runs.start import Start, run_name
 from ..workers.requests import CANCEL, RESUME
 from . import bundles
-from .reading import RunResult, read_state, result_of, run_info
 from .report import RESIDENT, RunReport, find_action, read_report, report_of
-from .screenshots import screenshot
 from .streaming import Part, as_bytes, part_of
 from .streams import Stream
 from .tracing import Trace, trace

@@ -16,7 +16,7 @@ from ....storage.format.stored_values import BASE64, PACKED, found_in, replaced
 from ...errors import NotFound, SealflowError
 from ...kernel import Entry
 from ...values import content_bytes, is_content, to_json
-from ..runs.external_payloads import bytes_of, whole_of
+from ..history.external_payloads import bytes_of, whole_of
 
 Part = Literal["outputs", "inputs"]
 

@@ -10,7 +10,7 @@ from ....storage import RunInfo
 from ...cloud.artifacts import Artifacts
 from ...kernel.contract.status import NAMES, RUNNING
 from ...revocable import Revocable
-from ..runs.start import run_name
+from ..flows.start import run_name
 
 
 @dataclass(frozen=True, slots=True, repr=False)

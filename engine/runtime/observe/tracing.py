@@ -13,8 +13,8 @@ from ...kernel.contract.large_values import NeedValues
 from ...kernel.contract.status import NAMES
 from ...revocable import Revocable
 from ..flows.library import Library
-from ..runs.start import run_name
-from .reading import stored_records
+from ..flows.start import run_name
+from ..history.reading import stored_records
 from .report import RESIDENT, find_action
 
 

@@ -15,7 +15,7 @@ from ..triggers.subscriptions import address, belongs
 from ..workers.requests import SWITCH
 
 if TYPE_CHECKING:
-    from ..runs.executor import Executor
+    from ..environment.executor import Executor
 
 _LOOK: Final = 0.05
 """Seconds between two looks at what another process was asked to do."""

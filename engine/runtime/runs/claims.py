@@ -19,12 +19,12 @@ from ....storage import EnvironmentLocked, ExecutorLost, RunNotOwned, StoreClose
 from ...errors import SealflowError
 from ...kernel import Plan
 from ...kernel.cloud.triggers.trigger import concurrency_of, is_single
-from ..desktop.queue_context import queue_of
+from ..flows.start import run_name
+from ..history.queue_context import queue_of
 from .retry_backoff import Retries
-from .start import run_name
 
 if TYPE_CHECKING:
-    from .executor import Executor
+    from ..environment.executor import Executor
     from .live_run import LiveRun
 
 log = logging.getLogger("sealflow")

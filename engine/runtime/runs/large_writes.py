@@ -13,8 +13,8 @@ from ...kernel.contract.large_values import rough_size
 
 if TYPE_CHECKING:
     from ....storage.stores.runs.runs import Prepared
-    from .executor import Executor
-    from .start import Start
+    from ..environment.executor import Executor
+    from ..flows.start import Start
 
 
 def is_heavy(state: State, records: Sequence[Record], packed: bytes | None) -> bool:

@@ -38,16 +38,16 @@ from ..calls.contents import RunContent
 from ..calls.dispatch import Answer
 from ..calls.outgoing import Outgoing, answer_in, before
 from ..calls.simulation import Simulation
-from ..keys.inbox_drain import expect_callbacks
-from ..observe.reading import load, load_part, stored_records
+from ..environment.inbox_drain import expect_callbacks
+from ..flows.start import run_name
+from ..history.reading import load, load_part, stored_records
 from . import expiry
 from .large_writes import is_heavy, told_of
-from .start import run_name
 from .tasks import ActionKey, RunTasks
 from .timers import Timers, due_of
 
 if TYPE_CHECKING:
-    from .executor import Executor
+    from ..environment.executor import Executor
 
 log = logging.getLogger("sealflow")
 

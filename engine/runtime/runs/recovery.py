@@ -14,17 +14,17 @@ from ...kernel import History, Plan
 from ...kernel.cloud.triggers.trigger import concurrency_of
 from ...kernel.machines import machine_of
 from ..calls.simulation import simulation_of
-from ..desktop import limits as desktop_limits
-from ..desktop.queue_context import queue_of
-from ..observe.reading import is_held, load, row_put_back
+from ..flows.start import run_name
+from ..history.external_payloads import folding_pages
+from ..history.queue_context import queue_of
+from ..history.reading import is_held, load, row_put_back
+from ..history.state_loading import Refolding
+from . import desktop_limits as desktop_limits
 from .claims import RunElsewhereError, elsewhere, is_led
-from .external_payloads import folding_pages
 from .live_run import LiveRun
-from .start import run_name
-from .state_loading import Refolding
 
 if TYPE_CHECKING:
-    from .executor import Executor
+    from ..environment.executor import Executor
 
 _PAUSE: Final = 0.2
 """Seconds between two looks whether another worker has given a run back."""

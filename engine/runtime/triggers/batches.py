@@ -19,10 +19,10 @@ from ...kernel.cloud.triggers.trigger import trigger_of
 from ...kernel.contract.status import FAILED, SUCCEEDED
 from ..calls.dispatch import Answer
 from ..flows.library import Flow, flow_name
-from ..runs.start import declared, trigger_pins
+from ..flows.start import declared, trigger_pins
 
 if TYPE_CHECKING:
-    from ..runs.executor import Executor
+    from ..environment.executor import Executor
     from ..runs.live_run import LiveRun
 
 _PAGE = 500

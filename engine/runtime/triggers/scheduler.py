@@ -17,7 +17,7 @@ from ...kernel.contract.timing import SECOND
 from .registration import Registration
 
 if TYPE_CHECKING:
-    from ..runs.executor import Executor
+    from ..environment.executor import Executor
 
 log = logging.getLogger("sealflow")
 

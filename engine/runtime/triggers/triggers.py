@@ -40,13 +40,13 @@ from ...kernel.contract.timing import SECOND, duration, iso, later
 from ...revocable import Revocable
 from ...values import to_json
 from ..flows.library import Flow
-from ..runs.start import UNSET, Start, declared, plan_starts, run_name, trigger_pins
+from ..flows.start import UNSET, Start, declared, plan_starts, run_name, trigger_pins
 from ..workers.coalesced_reads import SharedLooks
 from .registration import Registration
 from .subscriptions import belongs, is_stray, subscribe, unsubscribe
 
 if TYPE_CHECKING:
-    from ..runs.executor import Executor
+    from ..environment.executor import Executor
 
 GRACE: Final = 60 * SECOND
 """How late an occurrence of a Recurrence may be noticed and still fires; the documents speak of up to a minute.

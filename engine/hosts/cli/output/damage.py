@@ -18,7 +18,7 @@ _HINT = "`sealflow verify` says everything that is wrong."
 
 def damaged_id(each: CorruptRecord) -> str:
     """The id as the list shows others'."""
-    from ....runtime.runs.start import run_name
+    from ....runtime.flows.start import run_name
 
     return run_name(each.id) if each.kind == "run" else each.id.hex()
 

@@ -171,7 +171,7 @@ def _which(environments: list[EnvironmentInfo], anchor: bytes | None) -> str:
 
 
 def _problems(name: str, result: Verification) -> list[dict[str, Any]]:
-    from .....runtime.runs.start import run_name
+    from .....runtime.flows.start import run_name
 
     prefix = f"{name}: " if name else ""
     return [
@@ -185,7 +185,7 @@ def _problems(name: str, result: Verification) -> list[dict[str, Any]]:
 
 
 def _tell_repairs(repairs: Repair) -> None:
-    from .....runtime.runs.start import run_name
+    from .....runtime.flows.start import run_name
 
     for run_id in repairs.repaired:
         say(f"repaired  run {run_name(run_id)}: its head and summary were sealed again from its pages")
@@ -202,7 +202,7 @@ def _tell(
     json: bool,
 ) -> None:
     if json:
-        from .....runtime.runs.start import run_name
+        from .....runtime.flows.start import run_name
 
         told: dict[str, Any] = {"ok": ok, "checked": checked, "problems": problems}
         if anchor:

@@ -22,15 +22,15 @@ from ....storage import (
 from ...errors import NotFound
 from ..calls.callbacks import Address
 from ..calls.dispatch import Answer
-from ..keys.inbox_drain import drain
+from ..flows.start import Start, run_name
 from ..runs.claims import RunElsewhereError
 from ..runs.retry_backoff import Retries
-from ..runs.start import Start, run_name
-from .requests import ANSWERED, CALLBACK, CANCEL, DEPLOYED, MIGRATE, RESUME, START, SWITCH
+from ..workers.requests import ANSWERED, CALLBACK, CANCEL, DEPLOYED, MIGRATE, RESUME, START, SWITCH
+from .inbox_drain import drain
 
 if TYPE_CHECKING:
-    from ..runs.executor import Executor
-    from .clock import Clock
+    from ..workers.clock import Clock
+    from .executor import Executor
 
 log = logging.getLogger("sealflow")
 

@@ -17,8 +17,8 @@ from ...errors import DefinitionError
 from ...kernel.contract.timing import SECOND
 
 if TYPE_CHECKING:
-    from ..runs.live_run import LiveRun
-    from ..runs.start import Start
+    from ..flows.start import Start
+    from .live_run import LiveRun
 
 TIMEOUT: Final = "timeout"
 """The pin of a run that may not last for as long as any: seconds."""

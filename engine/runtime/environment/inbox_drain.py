@@ -23,14 +23,14 @@ from ....storage.stores.inbox.sealed_items import SealedItems
 from ...kernel import Command, Invoke
 from ..calls.callbacks import ACCEPTED, FULL, GONE, UNKNOWN, Address, Delivery
 from ..calls.dispatch import Answer
+from ..flows.start import UNSET, run_id_of, run_name
 from ..observe.trigger_info import unknown_trigger
 from ..runs.claims import RunElsewhereError
-from ..runs.start import UNSET, run_id_of, run_name
 from ..triggers.subscriptions import address as trigger_address
 from ..workers.requests import ANSWERED, CALLBACK, CALLED, STARTED
 
 if TYPE_CHECKING:
-    from ..runs.executor import Executor
+    from .executor import Executor
 
 log = logging.getLogger("sealflow")
 

@@ -11,7 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from ....storage import Vault
-from ..runs.executor import Executor
+from .executor import Executor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -25,27 +25,27 @@ from ..calls.child_flows import Children
 from ..calls.dispatch import Performer
 from ..calls.outgoing import Underway
 from ..calls.simulation import simulation_of
-from ..desktop import limits as desktop_limits
 from ..desktop.calls import DesktopCalls
 from ..desktop.run_queue import DesktopQueue
-from ..environment.retention import Upkeep
 from ..flows.library import Library
+from ..flows.start import Start, run_name
 from ..keys.operations import KeyWork
+from ..runs import desktop_limits as desktop_limits
+from ..runs.claims import CONCURRENCY, Claims, Pins, RunElsewhereError
+from ..runs.expiry import RUN_DURATION, Expiry
+from ..runs.large_writes import prepared
+from ..runs.live_run import LiveRun
+from ..runs.recovery import Reviving
+from ..runs.turn_pace import TurnPace
 from ..triggers.admission import Admission
 from ..triggers.batches import Batches
 from ..triggers.scheduler import Scheduler
 from ..triggers.triggers import Triggers
 from ..workers.clock import Clock
-from ..workers.command_inbox import PutOff, take_inbox
 from ..workers.garbage_collection import COLLECTING
 from ..workers.polling import Looking
-from .claims import CONCURRENCY, Claims, Pins, RunElsewhereError
-from .expiry import RUN_DURATION, Expiry
-from .large_writes import prepared
-from .live_run import LiveRun
-from .recovery import Reviving
-from .start import Start, run_name
-from .turn_pace import TurnPace
+from .command_inbox import PutOff, take_inbox
+from .retention import Upkeep
 
 if TYPE_CHECKING:
     from ....storage.stores.runs.runs import Prepared

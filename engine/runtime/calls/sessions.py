@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ....connectors import Egress, Services
 from ....connectors.desktop import Session, Settings
-from ..runs.start import run_name
+from ..flows.start import run_name
 
 log = logging.getLogger("sealflow")
 

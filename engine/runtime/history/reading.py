@@ -13,9 +13,9 @@ from ...kernel.cloud.reply import failed_reply
 from ...kernel.contract.status import NAMES, RUNNING, SUCCEEDED, WAITING
 from ...kernel.machines import machine_of
 from ...revocable import Revocable
-from ..desktop.queue_context import shown_pins
 from ..flows.library import Library
-from ..runs.start import run_name
+from ..flows.start import run_name
+from .queue_context import shown_pins
 
 
 @dataclass(frozen=True, slots=True, repr=False)

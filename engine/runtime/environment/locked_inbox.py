@@ -10,8 +10,8 @@ from typing import Any
 
 from ....storage import EnvironmentLocked
 from ..calls.callbacks import UNKNOWN, Address, Delivery, answer_to
-from ..environment.opening import Opening
-from ..runs.start import UNSET, start_arguments
+from ..flows.start import UNSET, start_arguments
+from ..keys.opening import Opening
 from .inbox_drain import keep_call, keep_callback, keep_start
 
 

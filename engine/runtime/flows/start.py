@@ -15,7 +15,7 @@ from ...kernel import REVISION, Plan, fire, resolve, waits_for_response
 from ...kernel.cloud.plan.tracking import client_tracking_id
 from ...kernel.cloud.reply import answer_within
 from ...kernel.cloud.triggers.trigger import Firing
-from ..flows.library import Flow
+from .library import Flow
 
 if TYPE_CHECKING:
     from ...kernel.desktop.plan import ScriptPlan
@@ -139,7 +139,7 @@ def _script_start(
     nested: int,
 ) -> Start:
     """The run of a desktop flow: `inputs` are its declared inputs, by the names that callers know."""
-    from ..flows.scripts import script_start
+    from .scripts import script_start
 
     trigger, pins = script_start(
         plan, flow.name, flow.version, run=run_name(run_id), environment=environment, inputs=inputs,

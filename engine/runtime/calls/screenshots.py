@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ....storage import Vault
 from ...kernel.contract.records import RESULT
-from .reading import stored_records
+from ..history.reading import stored_records
 
 if TYPE_CHECKING:
     from ....connectors.desktop import Session

@@ -14,7 +14,7 @@ from ...kernel.cloud.plan.plan import SIMPLE, Plan
 from ...kernel.contract import records as event
 from ...kernel.machines import AnyPlan
 from ...values import holds_elsewhere
-from .start import run_name
+from ..flows.start import run_name
 
 Given = TypeVar("Given")
 

@@ -1,0 +1,1 @@
+"""Read the stored history of runs: records, states, large values."""
