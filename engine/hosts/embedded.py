@@ -146,7 +146,7 @@ def _value_limit(given: int | None) -> int:
         raise SealflowError(
             f"What one value may have must be a number of bytes from {CHUNK_BYTES:,} to {_LARGEST_LIMIT:,}.",
             code="InvalidValueLimit",
-            hint=f"Set ${VALUE_LIMIT}, or `most_value_bytes`, to such a number.",
+            hint=f"Set ${VALUE_LIMIT}, or `max_value_bytes`, to such a number.",
         )
     return int(text)
 

@@ -187,7 +187,7 @@ async def test_a_variable_that_doubles(tmp_path: Path, doubled: str) -> None:
         },
     }
     clock = sealflow.VirtualClock(17_000_000_000_000_000)
-    options: dict[str, Any] = {"keystore": tmp_path / "k.json", "clock": clock, "most_value_bytes": 2 << 20}
+    options: dict[str, Any] = {"keystore": tmp_path / "k.json", "clock": clock, "max_value_bytes": 2 << 20}
     async with sealflow.open(tmp_path / "home", **options) as engine:
         env = await engine.environment()
         (run,) = await env.start(await env.deploy("f", {"triggers": MANUAL, "actions": actions}))

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 from sealflow.storage.backends.sqlite import SQLiteBackend
+from sealflow.storage.backends.sqlite.stores.backups import SQLiteBackups
 from sealflow.storage.vault.locations import Places
 
-_OF_STORES = ("commit", "copy_to", "copy_from")
+_COPIES = ("copy_to", "copy_from")
 
 
 def counted(tell: Callable[[int, str], None]) -> None:
     """Has every step of this process told from now on, right before it and right after: its number, and which."""
     from sealflow.storage.backends.postgres import PostgresBackend
+    from sealflow.storage.backends.postgres.stores.backups import PostgresBackups
 
     count = 0
 
@@ -34,7 +36,8 @@ def counted(tell: Callable[[int, str], None]) -> None:
         setattr(kind, name, told)
 
     for kind, names in (
-        (SQLiteBackend, _OF_STORES), (PostgresBackend, _OF_STORES), (Places, ("create", "remove")),
+        (SQLiteBackend, ("commit",)), (PostgresBackend, ("commit",)), (SQLiteBackups, _COPIES),
+        (PostgresBackups, _COPIES), (Places, ("create", "remove")),
     ):  # fmt: skip
         for name in names:
             step(kind, name)

@@ -16,7 +16,9 @@ from sealflow.engine.kernel.cloud.history import snapshot
 from sealflow.engine.kernel.contract.timing import SECOND
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.storage import Page, RunReader, TamperedHistory
-from sealflow.storage.backends.sqlite import SQLiteBackend
+from sealflow.storage.backends.reading.keys import KeyReads
+from sealflow.storage.backends.reading.runs import ValueReads
+from sealflow.storage.backends.sqlite.stores.runs import SQLiteRuns
 from sealflow.storage.stores.runs.history import Chain
 
 START = 17_000_000_000_000_000
@@ -75,8 +77,14 @@ class Reads:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: Counter[str] = Counter()
         self.pages = self.opened = 0
-        for name in ("key_generations", "run", "snapshot", "pages", "large_values"):
-            monkeypatch.setattr(SQLiteBackend, name, self._counting(name, getattr(SQLiteBackend, name)))
+        for kind, method, name in (
+            (KeyReads, "generations", "keys"),
+            (SQLiteRuns, "get", "run"),
+            (SQLiteRuns, "snapshot", "snapshot"),
+            (SQLiteRuns, "pages", "pages"),
+            (ValueReads, "of_run", "values"),
+        ):
+            monkeypatch.setattr(kind, method, self._counting(name, getattr(kind, method)))
         opening = Chain.open
 
         def opened(chain: Chain, row: Any) -> Page:
@@ -137,7 +145,7 @@ async def test_a_run_that_was_cut_off_is_read_once(world: World, monkeypatch: py
         assert len(pages) > CALLS
         assert (reads.pages, reads.opened) == (len(pages), len(pages))
         # Twice its keys and its row: to find the plan, and when the run is this executor's.
-        assert reads.asked == {"pages": 1, "snapshot": 1, "large_values": 1, "key_generations": 2, "run": 2}
+        assert reads.asked == {"pages": 1, "snapshot": 1, "values": 1, "keys": 2, "run": 2}
         await ended(world, env, run, 30)
         assert world.answered == CALLS
 

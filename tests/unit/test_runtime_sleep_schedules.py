@@ -72,7 +72,7 @@ class _Store:
         await self.let.wait()
         return found
 
-    async def told(self) -> list[bytes]:
+    async def signalled(self) -> list[bytes]:
         return []
 
     async def next_wake(self) -> int | None:
