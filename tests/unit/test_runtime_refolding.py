@@ -159,7 +159,7 @@ async def test_a_run_that_sleeps_is_read_from_its_snapshot(world: World, monkeyp
         executor = env._executor
         assert executor is not None
         world.clock.advance(3600 * SECOND)
-        await until(lambda: reads.asked["large_values"] > 0)
+        await until(lambda: reads.asked["values"] > 0)
         assert (reads.pages, reads.opened) == (0, 0)
         assert (reads.asked["snapshot"], reads.asked["pages"]) == (1, 1)
         await ended(world, env, run, 1)
@@ -195,7 +195,7 @@ async def test_a_snapshot_of_no_use_costs_the_history_once(world: World, monkeyp
         await env._execute()
         reads = Reads(monkeypatch)
         world.clock.advance(3600 * SECOND)
-        await until(lambda: reads.asked["large_values"] > 0)
+        await until(lambda: reads.asked["values"] > 0)
         assert (reads.pages, reads.opened, reads.asked["pages"]) == (pages, pages, 1)
         await ended(world, env, run, 1)
         assert world.answered == CALLS
