@@ -170,7 +170,7 @@ async def test_parent_and_child_in_two_workers(fleet: Fleet) -> None:
 
 
 async def test_keys_are_migrated_under_several_workers(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sealflow.engine.runtime.runs.executor.CALLS_SECONDS", 0.05)
+    monkeypatch.setattr("sealflow.engine.runtime.environment.executor.CALLS_SECONDS", 0.05)
     first, second = await fleet.join(), await fleet.join()
     await first.deploy("f", flow({"c": http("https://example.org/x"), "d": compose(1, "c")}))
     for env in (first, second):
