@@ -229,7 +229,7 @@ class Engine:
         service file. Raises AlreadyExists, InvalidDatabaseUrl, DatabaseRefused, StoreUnreachable.
         """
         from ...storage import AlreadyThere
-        from ..runtime.environment.administration import actor_name
+        from ..runtime.keys.administration import actor_name
 
         try:
             return await self.store.create_environment(name, database=database, location=location, actor=actor_name())
@@ -244,7 +244,7 @@ class Engine:
         $SEALFLOW_POLICY_LIMIT, else 25. With $SEALFLOW_APPROVALS set to 2 acts on keys take a second administrator's
         approval. Raises SealflowError, code `InvalidActor`, `InvalidPolicyLimit` or `InvalidApprovals`.
         """
-        from ..runtime.environment.administration import administration
+        from ..runtime.keys.administration import administration
 
         return administration(self.store, actor, limit)
 
@@ -294,7 +294,7 @@ class Engine:
 
     async def _environment(self, name: str, create: bool) -> Environment:
         from ...storage import AlreadyThere, RecordNotFound
-        from ..runtime.environment.administration import actor_name
+        from ..runtime.keys.administration import actor_name
 
         store = self.store
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sealflow
 from sealflow.engine.errors import NotFound, SealflowError
-from sealflow.engine.runtime.environment.administration import actor_name, policy_limit
+from sealflow.engine.runtime.keys.administration import actor_name, policy_limit
 from sealflow.storage import AlreadyThere, ApprovalNeeded, NotPermitted
 from sealflow.storage.keys.providers.file import create_key
 

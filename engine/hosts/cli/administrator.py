@@ -70,7 +70,7 @@ class Acting:
     def administration(self, engine: Engine) -> Administration:
         """The acts of this administrator on the store of an engine that is open."""
         from ....storage import Actor
-        from ...runtime.environment.administration import actor_name
+        from ...runtime.keys.administration import actor_name
 
         actor = Actor(
             actor_name() if self.name is None else self.name,

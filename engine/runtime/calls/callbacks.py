@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ....connectors import ConnectorError, ConnectorResponse
 from ....connectors.answers import as_value
 from ....storage import InboxItem, Vault, ensure_storable
+from ....storage.stores.inbox.sealed_items import SealedItems
 from ...errors import NotFound, SealflowError
-from ...kernel import Entry, Open, State, listens
+from ...kernel import Command, Entry, Invoke, Open, State, listens
 from ...kernel.contract.randomness import callback_token
 from ...kernel.contract.status import SKIPPED
 from ..flows.library import Library
@@ -170,3 +171,14 @@ def is_for(item: InboxItem, address: Address) -> bool:
 
 def _belongs(state: State, path: str, token: str) -> bool:
     return hmac.compare_digest(callback_token(state.pins["seed"], path), token)
+
+
+def expect_callbacks(sealed: SealedItems, run_id: bytes, commands: Sequence[Command], *, ended: bool) -> None:
+    """Register the callbacks that these commands request, until the run has ended. Part of the current commit."""
+    for command in commands:
+        if isinstance(command, Invoke) and command.operation.webhook and not command.unsubscribes:
+            address = Address.read(command.callback_url)
+            if address is not None:
+                sealed.expect(run_id, bytes.fromhex(address.token))
+    if ended:
+        sealed.forget(run_id)

@@ -18,15 +18,18 @@ from ...kernel import Invoke, Record, State
 from ...kernel.cloud.state import CALLING
 from ...kernel.contract import records as event
 from ...kernel.contract.randomness import idempotency_key, unsubscribe_key
+from ...kernel.contract.records import Iteration
 from ...values import holds_elsewhere
 from ..workers.requests import ANSWERED
 from .dispatch import Answer, Outside, Performer
 
 if TYPE_CHECKING:
-    from ..runs.tasks import ActionKey
     from ..workers.clock import Clock
 
 log = logging.getLogger("sealflow")
+
+ActionKey = tuple[int, Iteration]
+"""The number of an action in its plan, and the iteration."""
 
 CallName = tuple[bytes, str, int]
 """A run's id, the idempotency key of a call that it makes, and the attempt."""

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ....storage import RecordNotFound
 from ...kernel.contract.status import NAMES
 from ...revocable import Revocable
 from ..flows.start import run_name
+from ..keys.access import Opened
 from ..keys.scopes import keyed
-from .machine_groups import named
+from .machine_groups import MachineGroup, named
 from .run_queue import HIGH, NORMAL, RANKS
-
-if TYPE_CHECKING:
-    from ..environment.session import Access
 
 _LISTED: Final = 1_000
 
@@ -37,9 +35,9 @@ class QueuedRun(Revocable):
 class MachineQueues:
     """The queues of one environment as a host shows them."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Opened, groups: Sequence[MachineGroup]) -> None:
         self._access = access
-        self.groups = tuple(access.groups)
+        self.groups = tuple(groups)
 
     def names(self, chosen: Sequence[str] = ()) -> list[str]:
         """The names of these groups, as they are written there; of all without any. Raises NotFound."""

@@ -31,11 +31,10 @@ from ...revocable import Revocable
 from ..calls.dispatch import Answer
 from ..flows.library import Flow, Library
 from ..flows.start import run_name
+from ..keys.access import Opened
 from ..keys.scopes import keyed
 
 if TYPE_CHECKING:
-    from ..environment.executor import Executor
-    from ..environment.session import Access
     from ..runs.live_run import LiveRun
     from ..workers.clock import Clock
 
@@ -103,7 +102,7 @@ class QueueItem(Revocable):
 class WorkQueues:
     """The queues of one environment, as a host uses them."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Opened) -> None:
         self._access = access
 
     @property
@@ -218,9 +217,9 @@ def partitions(status: str) -> tuple[str, ...]:
 class QueueActions:
     """The four actions of desktop flows, for the runs of one executor."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        self._queues = OpenQueues(executor.vault, executor.library, executor.clock)
+    def __init__(self, vault: Vault, library: Library, clock: Clock) -> None:
+        self._vault = vault
+        self._queues = OpenQueues(vault, library, clock)
 
     async def answer(self, run: LiveRun, command: Invoke) -> Answer:
         """The outcome of the action; what it does to an item goes with the commit of this outcome."""
@@ -260,7 +259,7 @@ class QueueActions:
 
     async def _claimed(self, run: LiveRun, command: Invoke, flow: Flow) -> QueueItem | None:
         """The next item, claimed for this call, or the one it had claimed before a crash."""
-        vault, queues = self._executor.vault, self._queues
+        vault, queues = self._vault, self._queues
         await vault.flush()  # what was enqueued has to be durable to be seen
         claims = {item.id: (message, item) async for message, item in queues.each(flow, PROCESSING)}
         mine = next((item for _, item in claims.values() if item.claim == command.key), None)
@@ -288,7 +287,7 @@ class QueueActions:
 
     async def _is_stale(self, message: Message, claim: QueueItem, flow: Flow) -> bool:
         """Whether a claim on an item that is still queued is of a run that has ended; such a one is removed."""
-        vault = self._executor.vault
+        vault = self._vault
         run_id = bytes.fromhex(claim.run.replace("-", ""))
         if await vault.run_exists(run_id) and (await vault.run(run_id)).ended_ms is None:
             return False
@@ -309,7 +308,7 @@ class QueueActions:
     async def _note(self, run: LiveRun, command: Invoke, given: Mapping[str, Datum]) -> dict[str, Datum]:
         flow, _, item = await self._processing(given)
         note = {"notes": _text(given, "processingnotes")}
-        vault, domain = self._executor.vault, await self._domain(run, flow)
+        vault, domain = self._vault, await self._domain(run, flow)
         ensure_storable(note)
         run.with_result(command, lambda: vault.queue_message(flow.id, _notes_of(item.id), note, domain=domain))
         return {}
@@ -320,7 +319,7 @@ class QueueActions:
         if not isinstance(value, Item) or value.kind != "WorkQueueItem":
             raise ConnectorError("InvalidArgument", "'WorkQueueItem' must be an item of a work queue.")
         flow = await self._queues.find(str(value.get("WorkQueue")))
-        await self._executor.vault.flush()
+        await self._vault.flush()
         async for message, item in self._queues.each(flow, PROCESSING):
             if item.id == value.get("Id"):
                 return flow, message, item
@@ -328,20 +327,20 @@ class QueueActions:
 
     async def _notes(self, flow: Flow, id: str) -> AsyncIterator[tuple[int, str]]:
         after = 0
-        vault = self._executor.vault
+        vault = self._vault
         while page := await vault.messages(flow.id, partition=_notes_of(id), limit=_PAGE, after=after):
             for message in page:
                 yield message.number, str(message.value["notes"])
             after = page[-1].number
 
     async def _domain(self, run: LiveRun, flow: Flow) -> int:
-        return max((await self._executor.vault.flow(flow.id)).domain, run.log.domain)
+        return max((await self._vault.flow(flow.id)).domain, run.log.domain)
 
     async def _with_result(
         self, run: LiveRun, command: Invoke, flow: Flow, *, put: QueueItem, taken: list[int] | None = None
     ) -> None:
         """Move an item when the result of this call is written. Raises NotStorable."""
-        vault, domain, kept = self._executor.vault, await self._domain(run, flow), put.to_json()
+        vault, domain, kept = self._vault, await self._domain(run, flow), put.to_json()
         ensure_storable(kept)
 
         def move() -> None:

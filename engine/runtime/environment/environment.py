@@ -343,11 +343,11 @@ class Environment:
         for start in starts:
             if executor is None or elsewhere:
                 await self._vault.inbox_add(START, start.to_json(), run_id=start.run_id, dedupe=start.run_id)
-                runs.append(Run(self, start, None, None))
+                runs.append(Run(self._access, self._opening, start, None, None))
                 continue
             history = machine_of(plan).history(plan, on_change, keep=KEPT) if on_change is not None else None
             live = await executor.start(start, history=history)
-            runs.append(Run(self, start, live, history))
+            runs.append(Run(self._access, self._opening, start, live, history))
             if self._vault.pending_bytes > MOST_PENDING:
                 await self._vault.flush()  # a large splitOn must not fill the memory
             elif not len(runs) % 100:
@@ -361,7 +361,7 @@ class Environment:
         """A run by its id, by an unambiguous beginning of it, or `latest`. Raises NotFound."""
         info = await find_run(self._vault, run_id)
         live = self._executor.live.get(info.run_id) if self._executor is not None else None
-        return Run(self, info, live, None)
+        return Run(self._access, self._opening, info, live, None)
 
     @keyed
     async def runs(
@@ -392,7 +392,7 @@ class Environment:
                 await self._vault.inbox_add(RESUME, None, run_id=run_id)
             return [await self.run(run_name(run_id)) for run_id in await self._vault.unfinished()]
         return [
-            Run(self, await run_info(self._vault, live.log.run_id), live, None)
+            Run(self._access, self._opening, await run_info(self._vault, live.log.run_id), live, None)
             for live in await executor.resume_unfinished()
         ]
 
@@ -456,7 +456,7 @@ class Environment:
         """The machine groups of this environment, and the runs of desktop flows that are for them."""
         from ..desktop.machine_queues import MachineQueues
 
-        return MachineQueues(self._access)
+        return MachineQueues(self._access, self._access.groups)
 
     @property
     def queues(self) -> WorkQueues:

@@ -160,7 +160,7 @@ class Executor:
         if self._queue_actions is None:
             from ..desktop.work_queues import QueueActions
 
-            self._queue_actions = QueueActions(self)
+            self._queue_actions = QueueActions(self.vault, self.library, self.clock)
         return self._queue_actions
 
     # ---- runs

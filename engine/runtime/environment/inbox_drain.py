@@ -7,7 +7,7 @@ A callback is known by the hash of its token, which was stored when it was asked
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ....storage import (
@@ -19,8 +19,6 @@ from ....storage import (
     SealedItem,
     StorageError,
 )
-from ....storage.stores.inbox.sealed_items import SealedItems
-from ...kernel import Command, Invoke
 from ..calls.callbacks import ACCEPTED, FULL, GONE, UNKNOWN, Address, Delivery
 from ..calls.dispatch import Answer
 from ..flows.start import UNSET, run_id_of, run_name
@@ -35,17 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("sealflow")
 
 _MOST_AT_ONCE: Final = 100
-
-
-def expect_callbacks(sealed: SealedItems, run_id: bytes, commands: Sequence[Command], *, ended: bool) -> None:
-    """Let the callbacks that a run asks for be known until it has ended: in the commit that these commands wait for."""
-    for command in commands:
-        if isinstance(command, Invoke) and command.operation.webhook and not command.unsubscribes:
-            address = Address.read(command.callback_url)
-            if address is not None:
-                sealed.expect(run_id, bytes.fromhex(address.token))
-    if ended:
-        sealed.forget(run_id)
 
 
 async def keep_callback(inbox: SealedInbox, address: Address, answer: Answer) -> Delivery:

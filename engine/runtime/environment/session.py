@@ -13,12 +13,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet, WeakValueDictionary
 
 from ....connectors import Egress, Services
 from ....connectors.desktop import Settings
-from ....storage import EnvironmentLocked, ExecutorLost, SealedInbox, StorageError, StoreClosed, Vault
+from ....storage import EnvironmentLocked, SealedInbox, StorageError, StoreClosed, Vault
 from ...errors import Denied, NotFound
 from ...revocable import Revocable
 from ..calls.dispatch import Performer
@@ -26,6 +26,7 @@ from ..calls.outgoing import Underway
 from ..desktop.machine_groups import groups_of
 from ..desktop.settings import settings_of
 from ..flows.library import Library
+from ..keys.access import Dropped, Holder, R
 from ..keys.memory_scrubbing import scrub
 from ..runs.claims import CONCURRENCY, Pins, RunElsewhereError
 from .egress_settings import LOCAL_DEFAULT, egress_of
@@ -40,22 +41,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("sealflow")
 
-Dropped = EnvironmentLocked | ExecutorLost
-"""Why everything that was open is dropped."""
-
 
 _TURNS: Final = 10
 """Turns of the event loop in which readings that were interrupted are closed, one inside of another."""
-
-R = TypeVar("R", bound=Revocable)
-
-
-class Holder(Protocol):
-    """Whoever holds something of what the key opens, e.g. a run in flight."""
-
-    def let_go(self) -> None:
-        """Hold nothing of it any more."""
-        ...
 
 
 @dataclass(slots=True)

@@ -79,7 +79,7 @@ class Opening:
         here. Raises as `storage.exporting`.
         """
         from ....storage import exporting
-        from ..environment.administration import administration
+        from .administration import administration
 
         return exporting(acts or administration(self._store, None, None), self.name, what)
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ....storage import IntegrityError, Operation, RecordNotFound, StorageError, Vault
 from ....storage.stores.operations import RUNNING
 from ..runs.retry_backoff import Retries
 from ..workers.requests import MIGRATE
+from .access import Explains
 from .scopes import keyed
 
 if TYPE_CHECKING:
-    from ..environment.session import Access
     from ..workers.clock import Clock
 
 log = logging.getLogger("sealflow")
@@ -94,10 +94,36 @@ class KeyWork:
         return error
 
 
+class KeyWorker(Protocol):
+    """A worker of the environment."""
+
+    key_work: KeyWork
+
+    async def lead(self) -> bool:
+        """Become the worker that leads, if possible. Returns whether this worker leads."""
+
+
+class KeyWorkers(Explains, Protocol):
+    """Finds the worker of this process. `resume`: this process becomes one unasked."""
+
+    resume: bool
+
+    @property
+    def vault(self) -> Vault:
+        """The open vault. Raises EnvironmentLocked, EnvironmentSuspended."""
+
+    @property
+    def executor(self) -> KeyWorker | None:
+        """The worker of this process; None where it has none."""
+
+    async def execute(self) -> KeyWorker | None:
+        """Return the worker of this process, which becomes one if no other process excludes it."""
+
+
 class Keys:
     """Everybody's side: the work is done in this process if it is the environment's executor, or becomes it."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: KeyWorkers) -> None:
         self._access = access
 
     @property

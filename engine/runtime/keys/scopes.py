@@ -6,12 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ....storage import EnvironmentLocked, ExecutorLost, StoreClosed
-
-if TYPE_CHECKING:
-    from ..environment.session import Access
+from .access import Explains
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,7 +18,10 @@ T = TypeVar("T")
 class Keyed(Protocol):
     """Whoever needs an environment's key for what it does."""
 
-    _access: Access
+    @property
+    def _access(self) -> Explains:
+        """Explains the errors of a revoked key."""
+        ...
 
 
 K = TypeVar("K", bound=Keyed)

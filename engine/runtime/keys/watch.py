@@ -4,7 +4,7 @@ environment was locked, its keys changed, or its runs taken over, by somebody el
 Idle or not, every process so drops what the key has opened within the policy's interval and two seconds of a
 revocation, and within two seconds of a lock. While the event loop is busy, `keyguard` does the same in a thread of its
 own, and a commit that comes when a question is overdue waits for the answer. What an answer means is said by
-`storage.health`, what is dropped by `access`.
+`storage.health`, what is dropped by `environment.session`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar
 
 from ....storage import EnvironmentLocked, KeyUnavailable, StorageError, Vault, taken_over
 from ....storage.keys.health import CONFIRM, Answer, Decision, Health, Verdict, answer_of, judge
-from ..environment.session import Access, Dropped
 from ..workers.clock import SystemBootClock
+from .access import Dropped, Watched
 from .guard import GUARDS, PATIENCE, PERIOD, KeyGuard, LoopClosed
 from .opening import Opening
 
@@ -45,7 +45,7 @@ T = TypeVar("T")
 class KeyWatch:
     """The watch of one environment in one process, from `start` to `close`. Made when the environment was opened."""
 
-    def __init__(self, access: Access, opening: Opening) -> None:
+    def __init__(self, access: Watched, opening: Opening) -> None:
         self._access = access
         self._opening = opening
         self._clock = opening.clock

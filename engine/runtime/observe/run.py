@@ -7,24 +7,27 @@ process has ended, `wait` knows without looking: it ends when that is durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
-from ....storage import Page, RunInfo, RunReader
+from ....storage import EnvironmentInfo, Page, RunInfo, RunReader
 from ...kernel import Entry, History, State, from_stored
 from ...kernel.cloud.history.history import KEPT
 from ...kernel.cloud.reply import FlowResponse, answer_due, reply_of
 from ...kernel.contract.status import NAMES
 from ...kernel.machines import machine_of
+from ...revocable import Revocable
 from ..calls.callbacks import addresses
 from ..calls.screenshots import screenshot
 from ..flows.start import Start, run_name
 from ..history.external_payloads import whole_of
 from ..history.reading import RunResult, read_state, result_of, run_info
+from ..keys.access import Holding, Opened
+from ..keys.opening import Opening
 from ..keys.scopes import keyed
-from ..runs.claims import RunElsewhereError
+from ..runs.claims import Claims, Pins, RunElsewhereError
 from ..runs.live_run import LiveRun
 from ..workers.requests import CANCEL, RESUME
 from . import bundles
@@ -35,7 +38,8 @@ from .tracing import Trace, trace
 
 if TYPE_CHECKING:
     from ....storage import Administration
-    from ..environment.environment import Environment
+
+R = TypeVar("R", bound=Revocable)
 
 POLL: Final = 0.05
 """Seconds between two looks at a run that another process executes."""
@@ -44,13 +48,58 @@ TAKE_OVER: Final = 10
 """After so many looks without news, whether that process is still there."""
 
 
+class RunDriver(Protocol):
+    """A worker of this process that drives runs. `live` are the runs in its memory."""
+
+    claims: Claims
+
+    @property
+    def live(self) -> Mapping[bytes, LiveRun]:
+        """The runs in memory, by id."""
+        ...
+
+    async def take_inbox(self) -> int:
+        """Carry out the requests of other processes. Returns how many there were."""
+        ...
+
+    async def cancel(self, run_id: bytes, reason: str) -> bool:
+        """Cancel a run. Returns False when it had ended."""
+        ...
+
+    async def resume(self, run_id: bytes, *, history: History | None = None) -> LiveRun | None:
+        """Bring an unfinished run into memory. Returns None when it had ended."""
+        ...
+
+
+class RunAccess(Opened, Holding, Protocol):
+    """An open environment, and the worker of this process."""
+
+    info: EnvironmentInfo
+    resume: bool
+    pins: Pins
+
+    def telling(self, on_change: Callable[[R], None] | None) -> Callable[[R], None] | None:
+        """Wrap a callback of a host, so that its arguments are emptied when the key is revoked."""
+        ...
+
+    async def execute(self) -> RunDriver | None:
+        """Return the worker of this process, which becomes one if no other process excludes it."""
+        ...
+
+
 class Run:
     """A run of an environment, whoever executes it."""
 
     def __init__(
-        self, environment: Environment, of: Start | RunInfo, live: LiveRun | None, history: History | None
+        self,
+        access: RunAccess,
+        opening: Opening,
+        of: Start | RunInfo,
+        live: LiveRun | None,
+        history: History | None,
     ) -> None:
-        self._environment = environment
+        self._access = access
+        self._opening = opening
         self._id = of.run_id
         self._flow = of.flow if isinstance(of, Start) else None
         self._version = of.version
@@ -59,7 +108,6 @@ class Run:
         self._live = live
         self._history = history
         self._followed: tuple[State, History] | None = None
-        self._access = environment._access
         self._access.holds(self)
 
     def let_go(self) -> None:
@@ -88,7 +136,7 @@ class Run:
     async def flow(self) -> str:
         """The flow's name."""
         if self._flow is None:
-            self._flow = (await self._environment._vault.flow(self._flow_id)).name
+            self._flow = (await self._access.vault.flow(self._flow_id)).name
         return self._flow
 
     @keyed
@@ -104,7 +152,7 @@ class Run:
                 live = await self._ended()
         if live is not None:
             return live.outcome  # `ended` says that it is durable: no need to look at the store
-        return NAMES[(await run_info(self._environment._vault, self._id)).status]
+        return NAMES[(await run_info(self._access.vault, self._id)).status]
 
     @keyed
     async def result(self, timeout: float | None = None) -> RunResult:
@@ -136,7 +184,7 @@ class Run:
                 # Halfway through the pages that are there, what is asked for may stand on the next one.
                 newest = state.seq == seen or state.response is not None or state.end is not None
                 seen = state.seq
-                if seen and newest and (reply := reply_of(state, self._environment._clock.now(), polled=polled)):
+                if seen and newest and (reply := reply_of(state, self._access.clock.now(), polled=polled)):
                     return reply
         raise AssertionError("a run that has ended has a reply")
 
@@ -145,7 +193,7 @@ class Run:
         reply = reply_of(live.state, live.now(), polled=polled)
         if reply is not None and reply["statusCode"] == 202:
             return reply
-        clock = self._environment._clock
+        clock = self._access.clock
         due = answer_due(live.state) if live.simulation is None else None
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(live.responded.wait())]
         if due is not None:
@@ -165,11 +213,12 @@ class Run:
     @keyed
     async def snapshot(self) -> RunResult:
         """The run as it stands now, without waiting."""
-        env = self._environment
         told = self._told_to_end()
         if told is None or not told[1].complete or told[0].apart:
-            told = await read_state(env._vault, env._library, self._id)
-        result = result_of(*told, run_id=self._id, flow=await self.flow(), environment=env.name, version=self._version)
+            told = await read_state(self._access.vault, self._access.library, self._id)
+        result = result_of(
+            *told, run_id=self._id, flow=await self.flow(), environment=self._access.info.name, version=self._version
+        )
         return self._access.given(result)
 
     @keyed
@@ -183,9 +232,8 @@ class Run:
 
         Raises NotFound, AmbiguousActionError.
         """
-        env = self._environment
-        _, entry = await find_action(env._vault, env._library, self._id, wanted)
-        return await whole_of(env._vault, self._id, entry.to_json(entry.secured))
+        _, entry = await find_action(self._access.vault, self._access.library, self._id, wanted)
+        return await whole_of(self._access.vault, self._id, entry.to_json(entry.secured))
 
     def output(self, action: str, *, part: Part = "outputs", at: str | None = None) -> Stream[bytes]:
         """What an action gave, as bytes, piece by piece where it is large: its `body` where it has one, or what stands
@@ -198,9 +246,8 @@ class Run:
         return Stream(self._access, self._output(action, part, at))
 
     async def _output(self, action: str, part: Part, at: str | None) -> AsyncGenerator[bytes, None]:
-        env = self._environment
-        _, entry = await find_action(env._vault, env._library, self._id, action)
-        async for piece in as_bytes(env._vault, self._id, part_of(entry, part, at)):
+        _, entry = await find_action(self._access.vault, self._access.library, self._id, action)
+        async for piece in as_bytes(self._access.vault, self._id, part_of(entry, part, at)):
             yield piece
 
     @keyed
@@ -209,17 +256,23 @@ class Run:
 
         For runs of any length: `snapshot` holds everything that a run ever did.
         """
-        env = self._environment
         flow = await self.flow()
         told = self._told_to_end()
         stream = partial(Stream, self._access)
         if told is None:
             report = await read_report(
-                env._vault, env._library, self._id, flow=flow, environment=env.name, stream=stream
+                self._access.vault,
+                self._access.library,
+                self._id,
+                flow=flow,
+                environment=self._access.info.name,
+                stream=stream,
             )
         else:
-            info = await run_info(env._vault, self._id)
-            report = report_of(*told, info, vault=env._vault, flow=flow, environment=env.name, stream=stream)
+            info = await run_info(self._access.vault, self._id)
+            report = report_of(
+                *told, info, vault=self._access.vault, flow=flow, environment=self._access.info.name, stream=stream
+            )
         return self._access.given(report)
 
     def _told_to_end(self) -> tuple[State, History] | None:
@@ -241,8 +294,7 @@ class Run:
 
     async def _states(self) -> AsyncIterator[tuple[State, list[Entry]]]:
         """The run's state as far as it is durable, with what has changed in its history, again and again to its end."""
-        env = self._environment
-        plan = await env._library.plan(self._flow_id, self._version)
+        plan = await self._access.library.plan(self._flow_id, self._version)
         changed: list[Entry] = []
         machine = machine_of(plan)
         history = machine.history(plan, changed.append, keep=0)
@@ -250,8 +302,8 @@ class Run:
         reader: RunReader | None = None
         idle = 0
         while state.end is None:
-            if reader is None and await env._vault.run_exists(self._id):
-                reader = await env._vault.reader(self._id)
+            if reader is None and await self._access.vault.run_exists(self._id):
+                reader = await self._access.vault.reader(self._id)
             before = state.seq
             async for page in reader.pages() if reader is not None else _no_pages():
                 for stored in page.records:
@@ -277,8 +329,7 @@ class Run:
 
         Whoever knows one can answer in its service's place.
         """
-        env = self._environment
-        return addresses((await read_state(env._vault, env._library, self._id, keep=0))[0])
+        return addresses((await read_state(self._access.vault, self._access.library, self._id, keep=0))[0])
 
     @keyed
     async def trace(self, action: str) -> Trace:
@@ -286,46 +337,43 @@ class Run:
 
         Evaluated again from the stored history, whoever executes the run. Raises NotFound, AmbiguousActionError.
         """
-        env = self._environment
-        return self._access.given(await trace(env._vault, env._library, self._id, action))
+        return self._access.given(await trace(self._access.vault, self._access.library, self._id, action))
 
     @keyed
     async def screenshot(self) -> bytes | None:
         """Of a desktop flow's run that failed with a browser open: the page as PNG. None where there is none."""
-        return await screenshot(self._environment._vault, self._id)
+        return await screenshot(self._access.vault, self._id)
 
     @keyed
     async def cancel(self, reason: str = "The run was cancelled.") -> bool:
         """End the run as Cancelled; False when it had ended, or another process is cancelling it."""
-        env = self._environment
-        executor = await env._execute()
-        asked = await env._vault.callbacks.requests_for(self._id)
+        executor = await self._access.execute()
+        asked = await self._access.vault.callbacks.requests_for(self._id)
         if executor is not None:
             with suppress(RunElsewhereError):
                 if asked:
                     await executor.take_inbox()  # what was accepted before this counts before this
                 cancelled = await executor.cancel(self._id, reason)
-                await env._vault.flush()
+                await self._access.vault.flush()
                 return cancelled
-        if (await run_info(env._vault, self._id)).ended_ms is not None:
+        if (await run_info(self._access.vault, self._id)).ended_ms is not None:
             return False
         if any(item.kind == CANCEL for item in asked):
             return False
-        await env._vault.inbox_add(CANCEL, reason, run_id=self._id, dedupe=b"cancel" + self._id)
+        await self._access.vault.inbox_add(CANCEL, reason, run_id=self._id, dedupe=b"cancel" + self._id)
         return True
 
     @keyed
     async def resume(self, on_change: Callable[[Entry], None] | None = None) -> bool:
         """Go on with an unfinished run, e.g. after a crash; False when it had ended."""
-        env = self._environment
-        if (await run_info(env._vault, self._id)).ended_ms is not None:
+        if (await run_info(self._access.vault, self._id)).ended_ms is not None:
             return False
-        plan = await env._library.plan(self._flow_id, self._version)
+        plan = await self._access.library.plan(self._flow_id, self._version)
         on_change = self._access.telling(on_change)
         history = machine_of(plan).history(plan, on_change, keep=KEPT) if on_change is not None else None
-        executor = await env._execute()
+        executor = await self._access.execute()
         if executor is None:
-            await env._vault.inbox_add(RESUME, None, run_id=self._id)
+            await self._access.vault.inbox_add(RESUME, None, run_id=self._id)
             return True
         # At once: a request in the inbox, such as a callback, would bring the run back too, and tell nobody.
         try:
@@ -344,32 +392,30 @@ class Run:
         otherwise of who is named by $SEALFLOW_ACTOR, or the user of the system. Raises NotPermitted, ApprovalNeeded.
         """
         if plaintext:
-            async with self._environment._opening.exporting(self.id, acts):
+            async with self._opening.exporting(self.id, acts):
                 return await self._exported(plaintext=True)
         return await self._exported()
 
     async def _exported(self, *, plaintext: bool = False) -> bytes:
-        env = self._environment
-        info = await run_info(env._vault, self._id)
-        document = await env._library.document(info.flow_id, info.version, info.definition_digest)
-        return await bundles.export(env._vault, info, await self.flow(), document, plaintext=plaintext)
+        info = await run_info(self._access.vault, self._id)
+        document = await self._access.library.document(info.flow_id, info.version, info.definition_digest)
+        return await bundles.export(self._access.vault, info, await self.flow(), document, plaintext=plaintext)
 
     async def _adopt(self) -> None:
         """A run that nobody executes is taken up: by whoever asked for it, and where the engine resumes runs anyway.
 
         The process that executed it, or was asked to, may have ended in the meantime.
         """
-        env = self._environment
         if self._live is not None and self._live.aside:
             self._live = None
-        if self._live is not None or not (self._asked or env._resume):
+        if self._live is not None or not (self._asked or self._access.resume):
             return
-        executor = await env._execute()
+        executor = await self._access.execute()
         if executor is None:
             return
         await executor.take_inbox()
         self._live = executor.live.get(self._id)
-        if self._live is None and executor.claims.drives(self._id) and await env._vault.run_exists(self._id):
+        if self._live is None and executor.claims.drives(self._id) and await self._access.vault.run_exists(self._id):
             with suppress(RunElsewhereError):
                 self._live = await executor.resume(self._id)
 
@@ -391,8 +437,10 @@ class Run:
 
     async def _is_over(self) -> bool:
         """Whether the run has ended, as its row says; False as long as it has none."""
-        env = self._environment
-        return await env._vault.run_exists(self._id) and (await env._vault.run(self._id)).ended_ms is not None
+        return (
+            await self._access.vault.run_exists(self._id)
+            and (await self._access.vault.run(self._id)).ended_ms is not None
+        )
 
 
 async def _no_pages() -> AsyncIterator[Page]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from ....storage import EnvironmentLocked, ExecutorLost, StoreClosed
-
-if TYPE_CHECKING:
-    from ..environment.session import Access
+from ..keys.access import Holding
 
 T = TypeVar("T")
 
@@ -22,7 +20,7 @@ class Stream(AsyncIterator[T]):
     environment's key was revoked, whatever was read before and not given yet.
     """
 
-    def __init__(self, access: Access, pieces: AsyncGenerator[T, None]) -> None:
+    def __init__(self, access: Holding, pieces: AsyncGenerator[T, None]) -> None:
         self._access = access
         self._pieces: AsyncGenerator[T, None] | None = pieces
         self._number = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from ....storage import RecordNotFound, Vault
 from ...errors import NotFound, SealflowError
@@ -13,9 +13,6 @@ from ...revocable import Revocable
 from ..triggers.registration import Registration
 from ..triggers.subscriptions import address, belongs
 from ..workers.requests import SWITCH
-
-if TYPE_CHECKING:
-    from ..environment.executor import Executor
 
 _LOOK: Final = 0.05
 """Seconds between two looks at what another process was asked to do."""
@@ -62,8 +59,20 @@ def info_of(registration: Registration, library_kind: str) -> TriggerInfo:
     )
 
 
+class Leader(Protocol):
+    """A worker that can lead."""
+
+    async def lead(self) -> bool:
+        """Become the worker that leads, if possible. Returns whether this worker leads."""
+        ...
+
+    async def take_inbox(self) -> int:
+        """Carry out the requests of other processes. Returns how many there were."""
+        ...
+
+
 async def switch_elsewhere(
-    vault: Vault, flow_id: bytes, enabled: bool, execute: Callable[[], Awaitable[Executor | None]]
+    vault: Vault, flow_id: bytes, enabled: bool, execute: Callable[[], Awaitable[Leader | None]]
 ) -> None:
     """Ask the process that executes the environment to enable or disable a flow, and wait until it has.
 

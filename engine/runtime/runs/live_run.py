@@ -34,16 +34,16 @@ from ...kernel.contract.large_values import LARGE
 from ...kernel.contract.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from ...kernel.machines import CLOUD, machine_of
 from ..calls.answering import answer_of_call, goes_outside
+from ..calls.callbacks import expect_callbacks
 from ..calls.contents import RunContent
 from ..calls.dispatch import Answer
-from ..calls.outgoing import Outgoing, answer_in, before
+from ..calls.outgoing import ActionKey, Outgoing, answer_in, before
 from ..calls.simulation import Simulation
-from ..environment.inbox_drain import expect_callbacks
 from ..flows.start import run_name
 from ..history.reading import load, load_part, stored_records
 from . import expiry
 from .large_writes import is_heavy, told_of
-from .tasks import ActionKey, RunTasks
+from .tasks import RunTasks
 from .timers import Timers, due_of
 
 if TYPE_CHECKING:

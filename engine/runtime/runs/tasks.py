@@ -6,14 +6,11 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from ...kernel.contract.records import Iteration
+from ..calls.outgoing import ActionKey
 
 if TYPE_CHECKING:
     from ..calls.callers import Callers
     from ..calls.outgoing import Outgoing
-
-ActionKey = tuple[int, Iteration]
-"""An action's number in its plan, and the iteration."""
 
 
 class RunTasks:

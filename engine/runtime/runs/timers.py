@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from ...kernel import Expire, Listen, Record, Sleep, State, listens
 from ...kernel.cloud.state import CALLING, SUBSCRIBED
 from ...kernel.contract import records as event
-from .tasks import ActionKey, RunTasks
+from ..calls.outgoing import ActionKey
+from .tasks import RunTasks
 
 if TYPE_CHECKING:
     from .live_run import LiveRun
