@@ -14,7 +14,7 @@ import pytest
 import sealflow
 from postgres_server import shared_server
 from sealflow.connectors import ConnectorResponse
-from sealflow.engine.kernel.contract.timing import SECOND, from_iso
+from sealflow.engine.kernel.contract.timing import SECOND, from_iso, iso
 from sealflow.engine.runtime.environment import executor as executor_module
 from sealflow.engine.runtime.environment.environment import Environment
 
@@ -106,9 +106,25 @@ async def test_a_command_that_executes_hands_the_role_to_a_worker(place: Place) 
     assert (await run.result(60)).status == "Succeeded"
     assert place.service.calls == 2
     assert list(worker._executor.live) == []  # type: ignore[union-attr]
+    await until(lambda: worker._executor is not None and worker._executor.scheduler is not None)
     place.clock.advance_to(START + 3 * SECOND)
     await until(lambda: len(fired) == 3)
     assert [each[17:19] for each in fired] == ["01", "02", "03"]
+
+
+async def test_occurrences_before_the_first_worker_fire_within_the_grace(place: Place) -> None:
+    """A flow is deployed by a command; the first worker comes three seconds after its start time."""
+    place.clock.advance_to(sealflow.SystemClock().now())
+    begins = place.clock.now() // SECOND * SECOND + 3600 * SECOND
+    command = await place.open(resume=False)
+    recurrence = {"frequency": "Second", "interval": 1, "startTime": iso(begins + SECOND)}
+    await command.deploy("clock", {**EACH_SECOND, "triggers": {"T": {"type": "Recurrence", "recurrence": recurrence}}})
+    place.clock.advance_to(begins + 3 * SECOND)
+    worker = await place.open()
+    fired: list[str] = []
+    await worker.watch_triggers(fired=lambda each: fired.append(each.told["scheduledTime"]))
+    await until(lambda: len(fired) == 3)
+    assert fired == [iso(begins + SECOND), iso(begins + 2 * SECOND), iso(begins + 3 * SECOND)]
 
 
 async def test_nothing_is_lost_while_a_migration_of_the_command_line_executes(place: Place) -> None:

@@ -54,6 +54,8 @@ GRACE: Final = 60 * SECOND
 It covers a restart: every occurrence within it fires, once. What is later was missed.
 """
 
+_TICKS_PER_MS: Final = 10_000
+
 IN_PROGRESS: Final = "WorkflowRunInProgress"
 
 
@@ -78,6 +80,8 @@ class _Deployed:
     plan: Plan
     document: dict[str, Any]
     digest: bytes
+    since: int
+    """When the newest version was deployed, in ticks."""
 
 
 class Triggers:
@@ -198,13 +202,14 @@ class Triggers:
         registration.delay = 0 if delay is None else duration(delay)
         if (registration.kind, registration.recurrence, registration.delay) == before:
             return
-        registration.registered, registration.last, registration.location = now, None, None
-        rule = registration.rule
-        if rule is None:
-            registration.scheduled = None
-        else:
-            # A sliding window begins with its start time, also where that has passed long ago.
-            registration.scheduled = rule.after(rule.anchor - 1) if registration.kind == WINDOW else rule.first()
+        # A worker may come a little later than the deployment: the trigger counts from the deployment then.
+        since = min(deployed.since, now)
+        registration.registered, registration.last, registration.location = (
+            now if since < now - GRACE else since,
+            None,
+            None,
+        )
+        registration.scheduled = _first(registration, max(since, now - GRACE))
 
     # ---- due
 
@@ -449,7 +454,7 @@ class Triggers:
         document = await library.document(flow_id, number)
         flow = Flow(flow_id, info.name, number, False, document["dialect"], document["kind"])
         plan = await library.plan(flow_id, number)
-        return _Deployed(flow, plan, document, await library.digest(flow_id, number))
+        return _Deployed(flow, plan, document, await library.digest(flow_id, number), info.updated_ms * _TICKS_PER_MS)
 
     def _pins(self, deployed: _Deployed, now: int) -> dict[str, Any]:
         environment = self._executor.vault.environment.name
@@ -461,6 +466,16 @@ def disabled(flow: str) -> Denied:
     return Denied(
         f"The flow '{flow}' is disabled.", code="FlowDisabled", hint="`sealflow flow enable` enables it again."
     )
+
+
+def _first(registration: Registration, since: int) -> int | None:
+    """The first occurrence that a new trigger fires for; `since` is the earliest that still counts, in ticks."""
+    rule = registration.rule
+    if rule is None:
+        return None
+    if registration.kind == WINDOW:  # it begins with its start time, also where that has passed long ago
+        return rule.after(rule.anchor - 1)
+    return rule.first() if rule.rules.start is None else rule.after(since - 1)
 
 
 def _settle(registration: Registration, now: int) -> None:
