@@ -71,7 +71,7 @@ _WHERE = {
     "ConnectorResponse": ".connectors",
     "Run": ".engine.runtime.observe.run",
     "RunReport": ".engine.runtime.observe.report",
-    "RunResult": ".engine.runtime.observe.reading",
+    "RunResult": ".engine.runtime.history.reading",
     "RunSummary": ".engine.runtime.observe.summaries",
     "SealflowError": ".engine.errors",
     "Simulation": ".engine.runtime.calls.simulation",

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealflow.engine.errors import ExpressionError
-from sealflow.engine.expressions.dotnet.cultures import _tables, culture
+from sealflow.engine.expressions.dotnet import cldr
+from sealflow.engine.expressions.dotnet.cultures import culture
 from sealflow.engine.expressions.dotnet.date_format import format_moment
 from sealflow.engine.expressions.dotnet.date_parse import parse_moment
 from sealflow.engine.expressions.dotnet.date_parse_exact import parse_exact
 from sealflow.engine.expressions.dotnet.faults import FormatError
 from sealflow.engine.expressions.dotnet.moment import DAY, LAST_TICK, Moment
-from sealflow.engine.expressions.dotnet.windows_zones import WINDOWS_ZONES
 from sealflow.engine.expressions.dotnet.zones import from_utc, to_utc, zone
 from sealflow.engine.expressions.functions import dates
 
@@ -115,7 +115,7 @@ def test_unknown_locales_are_refused(locale: str) -> None:
 
 def test_every_culture_writes_what_it_reads() -> None:
     moment = Moment.of(2019, 11, 5, 17, 3, 9)
-    for name in _tables().texts:
+    for name in cldr.load().cultures:
         known = culture(name)
         for pattern in ("d", "D", "yyyy-MM-dd HH:mm:ss", "dddd d MMMM yyyy", "ddd dd MMM yyyy"):
             written = format_moment(moment, pattern, known)
@@ -285,7 +285,7 @@ def test_conversions_that_cannot_be(name: str, arguments: tuple[str, ...]) -> No
 
 
 def test_every_windows_zone_has_rules() -> None:
-    for name in WINDOWS_ZONES:
+    for name in cldr.load().windows_zones:
         there = from_utc(Moment.of(2024, 6, 15, 12, utc=True), zone(name))
         assert abs(there.ticks - Moment.of(2024, 6, 15, 12).ticks) <= 14 * DAY // 24
 
@@ -302,7 +302,7 @@ def test_what_is_written_is_read_back(ticks: int, utc: bool) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(DAY * 700_000, DAY * 740_000), st.sampled_from(sorted(WINDOWS_ZONES)))
+@given(st.integers(DAY * 700_000, DAY * 740_000), st.sampled_from(sorted(cldr.load().windows_zones)))
 def test_a_zone_gives_back_the_moment_unless_the_clock_repeats(ticks: int, name: str) -> None:
     where = zone(name)
     there = from_utc(Moment(ticks, utc=True), where)

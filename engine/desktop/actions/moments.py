@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Final
 
 from ...errors import error_name
+from ...expressions.dotnet import cldr
 from ...expressions.dotnet.faults import FormatError
-from ...expressions.dotnet.windows_zones import WINDOWS_ZONES
 from ...expressions.dotnet.zones import zone
 from ..expressions.errors import ARGUMENT, ActionError
 from ..expressions.numbers import divide, fitted
@@ -55,7 +55,7 @@ def _letters(name: str) -> str:
 @lru_cache(maxsize=1)
 def _windows_zones() -> Mapping[str, str]:
     """The zones of Windows by their names without blanks and signs, as the enumeration writes them."""
-    return {_letters(known): known for known in WINDOWS_ZONES}
+    return {_letters(known): known for known in cldr.load().windows_zones}
 
 
 def _add(given: Given) -> Outputs:

@@ -1,14 +1,15 @@
 """Cultures: the names, patterns and symbols by which dates and numbers are written and read.
 
-The invariant culture and en-US, the language's default, are at hand; the others are read from the tables when first
-asked for. Cultures whose default calendar is not Gregorian (ar-SA, fa-IR, th-TH) are not offered.
+The invariant culture and en-US, the language's default, are at hand; the others are read from the CLDR's data when
+first asked for. Cultures whose default calendar is not Gregorian (ar-SA, fa-IR, th-TH) are not offered.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
+from . import cldr
 from .faults import FormatError
 
 
@@ -73,32 +74,33 @@ PERCENT_NEGATIVE_SHAPES = ("-# %", "-#%", "-%#", "%-#", "%#-", "#-%", "#%-", "-%
 # The default calendars of these count other years; writing Gregorian ones would be wrong.
 REFUSED = frozenset({"ar", "ar-sa", "fa", "fa-ir", "ps", "ps-af", "th", "th-th"})
 
-INVARIANT_TABLE = """days Sunday|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday
-days3 Sun|Mon|Tue|Wed|Thu|Fri|Sat
-months January|February|March|April|May|June|July|August|September|October|November|December
-months3 Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec
-am AM
-pm PM
-shortdate MM/dd/yyyy
-longdate dddd, dd MMMM yyyy
-shorttime HH:mm
-longtime HH:mm:ss
-yearmonth yyyy MMMM
-monthday MMMM dd
-decimal .
-group ,
-minus -
-percent %
-nan NaN
-infinity Infinity
-currency \u00a4
-currencydecimal .
-currencygroup ,
-currencydigits 2
-groups 3
-currencyshape 0 0
-percentshape 0 0
-"""
+_INVARIANT_ROWS = {
+    "days": "Sunday|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday",
+    "days3": "Sun|Mon|Tue|Wed|Thu|Fri|Sat",
+    "months": "January|February|March|April|May|June|July|August|September|October|November|December",
+    "months3": "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec",
+    "am": "AM",
+    "pm": "PM",
+    "shortdate": "MM/dd/yyyy",
+    "longdate": "dddd, dd MMMM yyyy",
+    "shorttime": "HH:mm",
+    "longtime": "HH:mm:ss",
+    "yearmonth": "yyyy MMMM",
+    "monthday": "MMMM dd",
+    "decimal": ".",
+    "group": ",",
+    "minus": "-",
+    "percent": "%",
+    "nan": "NaN",
+    "infinity": "Infinity",
+    "currency": "\u00a4",
+    "currencydecimal": ".",
+    "currencygroup": ",",
+    "currencydigits": "2",
+    "groups": "3",
+    "currencyshape": "0 0",
+    "percentshape": "0 0",
+}
 
 
 def culture(name: str) -> Culture:
@@ -115,53 +117,23 @@ def _culture(key: str) -> Culture:
         return INVARIANT
     if key in REFUSED:
         raise FormatError(f"'{key}' is not a supported culture: its calendar is not the Gregorian one")
-    tables = _tables()
-    name = tables.names.get(key)
-    if name is None:
-        # A variant of a known language (de-LI, en-KE): the language's main culture stands in for it.
-        name = tables.names.get(key.split("-")[0])
+    names = _names()
+    # A variant of a known language (de-LI, en-KE): the language's main culture stands in for it.
+    name = names.get(key) or names.get(key.split("-")[0])
     if name is None:
         raise FormatError(f"'{key}' is not a supported culture")
-    return _read(name, tables.rows(name))
+    return _read(name, cldr.load().rows(name))
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    texts: dict[str, str]
-    names: dict[str, str]
-
-    def rows(self, name: str) -> dict[str, str]:
-        rows: dict[str, str] = {}
-        last = ""
-        for line in self.texts[name].splitlines():
-            key, _, value = line.partition(" ")
-            if key == "like":
-                rows = self.rows(value)
-            elif key == "+":
-                rows[last] += value
-            else:
-                rows[key] = value
-                last = key
-        return rows
-
-
-@lru_cache(maxsize=1)
-def _tables() -> _Tables:
-    # Read late: most flows never name a culture.
-    from . import culture_data_europe, culture_data_west, culture_data_world
-
-    texts = {**culture_data_west.CULTURES, **culture_data_europe.CULTURES, **culture_data_world.CULTURES}
+@cache
+def _names() -> dict[str, str]:
+    """The cultures' names by their lower-case spellings, bare languages among them."""
+    data = cldr.load()
     names: dict[str, str] = {}
-    for name in texts:
+    for name in data.cultures:
         names[name.lower()] = name
         names.setdefault(name.lower().split("-")[0], name)
-    # Other spellings of the same: Norwegian, Hebrew's and Indonesian's old codes, Chinese and Serbian by script.
-    for alias, name in (
-        *(("no", "nb-NO"), ("no-no", "nb-NO"), ("iw", "he-IL"), ("in", "id-ID"), ("zh-hans", "zh-CN")),
-        *(("zh-hant", "zh-TW"), ("zh-chs", "zh-CN"), ("zh-cht", "zh-TW"), ("sr-latn", "sr-Latn-RS")),
-    ):
-        names[alias] = name
-    return _Tables(texts, names)
+    return {**names, **data.aliases}
 
 
 def _read(name: str, rows: dict[str, str]) -> Culture:
@@ -223,8 +195,4 @@ def _separator(pattern: str, parts: str, otherwise: str) -> str:
     return otherwise
 
 
-def _plain(text: str) -> dict[str, str]:
-    return _Tables({"": text}, {}).rows("")
-
-
-INVARIANT = _read("", _plain(INVARIANT_TABLE))
+INVARIANT = _read("", _INVARIANT_ROWS)

@@ -11,9 +11,9 @@ from functools import lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
+from . import cldr
 from .faults import FormatError
 from .moment import DAY, LAST_TICK, SECOND, Moment
-from .windows_zones import WINDOWS_ZONES
 
 # An IANA id: what may be opened inside the tzdata package, and nothing else.
 IANA_ID = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]*(?:/[A-Za-z0-9_+\-]+){0,2}")
@@ -27,7 +27,7 @@ def zone(name: str) -> ZoneInfo:
     key = name.strip()
     if key.lower() in UTC_IDS:
         return _load("Etc/UTC")
-    known = WINDOWS_ZONES.get(key.lower())
+    known = cldr.load().windows_zones.get(key.lower())
     if known is not None:
         return _load(known)
     if IANA_ID.fullmatch(key):
