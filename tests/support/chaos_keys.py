@@ -36,7 +36,7 @@ async def do_work(
         try:
             await _do(engine, environment, work, places)
         except StorageError as error:
-            told.tell("refused", act=work, code=error.code)
+            told.tell("refused", act=work, code=error.code, message=error.message)
         else:
             told.tell("ack", act=work)
 

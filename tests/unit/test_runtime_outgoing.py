@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import sealflow
+from postgres_server import shared_server
 from revocable import NAME, HandClock, Revocable, change, database, revocable
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.runtime.environment.executor import Executor
+from sealflow.storage import move_environment
 from sealflow.storage.stores.inbox import sealed_items
 
 S = ["Succeeded"]
@@ -132,6 +134,24 @@ async def test_what_is_not_kept_is_made_again(tmp_path: Path, monkeypatch: pytes
         await world.unlock()
         assert await answers(run) == ALL
         assert len(service.made) == 5  # one of three was kept
+
+
+async def test_answers_that_come_during_a_move_are_not_lost(tmp_path: Path) -> None:
+    """While its inbox is closed for a move, the environment takes nothing in: the process waits with the answers."""
+    service = Service()
+    async with revocable(tmp_path, {"http": service}) as world:
+        run = await begun(world, service)
+
+        def progress(what: str, done: int) -> None:
+            if what == "copy":
+                for answer in service.answers:
+                    answer.set()
+
+        await move_environment(world.admin, NAME, shared_server().url, progress=progress, pause=world.look)
+        await world.look()
+        await world.back()
+        assert await answers(run) == ALL
+        assert sorted(service.made) == [0, 1, 2]
 
 
 async def test_another_process_takes_the_answers_and_makes_the_other_calls(tmp_path: Path) -> None:

@@ -215,13 +215,25 @@ class Underway:
     async def _keep(self, call: Outgoing, answer: Answer) -> None:
         run_id, key, attempt = call.name
         value = {"key": key, "attempt": attempt, "place": [*call.place], "answer": [*answer]}
-        try:
-            async with await self._inbox() as inbox:
-                await inbox.accept(ANSWERED, run_id, value)
-        except StorageError as error:
-            log.warning("the answer of a call could not be kept while the environment is locked: %s", error.code)
-        else:
-            self._answered.add(call.name)
+        for _ in range(_TRIES):
+            moving = False
+            try:
+                async with await self._inbox() as inbox:
+                    moving = inbox.moving
+                    await inbox.accept(ANSWERED, run_id, value)
+            except StorageError as error:
+                if not moving:
+                    log.warning(
+                        "the answer of a call could not be kept while the environment is locked: %s", error.code
+                    )
+                    return
+            else:
+                self._answered.add(call.name)
+                return
+            await asyncio.sleep(_PAUSE)
+            if call.run is not None:
+                return  # the environment has moved, and the run takes the answer from here
+        log.warning("the answer of a call could not be kept: the environment is still being moved")
 
     def _forget(self, call: Outgoing) -> None:
         if self._calls.get(call.name) is call:
@@ -240,6 +252,10 @@ def answer_in(value: Any, state: State, at: int) -> Record | None:
         return None
     return event.result(node, it, entry.attempt, at, *value["answer"])
 
+
+_TRIES: Final = 50
+_PAUSE: Final = 0.2
+"""Seconds between two tries to keep an answer during a move: it stays in memory for ten seconds at most."""
 
 _PATIENCE: Final = 1.0
 """Seconds that calls which are given up may still take."""

@@ -22,6 +22,7 @@ from ...format.codec import pack, unpack
 from ...format.envelope import InboxKey, digest, lp, number, random_id, same, seal_to
 from ...format.purposes import Kind, Purpose
 from ...keys.key_source import KeySource
+from ...keys.key_state import MOVING
 from ...keys.keyring import Keyring
 from ...models import Value
 from ...port import (
@@ -93,6 +94,12 @@ class SealedInbox:
         self._keyring.forget()
         await self._source.aclose()
         await self._backend.close()
+
+    @property
+    def moving(self) -> bool:
+        """Whether the environment is locked for a move: it takes nothing in until it is there."""
+        lock = self._source.state.lock
+        return lock is not None and lock.reason == MOVING
 
     async def knows(self, scope: bytes, token: bytes) -> bool:
         """Whether a callback with this token was asked for by that run or flow."""
