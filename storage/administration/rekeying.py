@@ -63,8 +63,10 @@ class _Rekeying:
         earlier = [(row.domain, row.version) for row in self._keyring.rows]
         await self._new_keys()
         await self._named()
-        for domain, version in earlier:
-            await self._wrapped_anew(domain, version)
+        # The newest key first: of what waits twice, under the indexes of two keys, that which was there first remains.
+        for row in sorted(self._keyring.rows, key=lambda row: (row.created_ms, row.version), reverse=True):
+            if (row.domain, row.version) in earlier:
+                await self._wrapped_anew(row.domain, row.version)
         await SealedItems(self._copy, self._keyring, Journal(self._copy), self._store.now_ms).renew()
         keyring = self._keyring
         for place in earlier:

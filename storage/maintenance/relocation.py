@@ -41,11 +41,16 @@ from ..files import make_folder
 from ..format.envelope import random_id
 from ..format.purposes import Kind
 from ..keys.key_state import MOVING, KeyState, Lock, seal_state
+from ..keys.keyring import Keyring
 from ..models import EnvironmentInfo, OtherPlace
 from ..policies.audit import SUCCEEDED
 from ..policies.content_digests import Facts
 from ..port import Backend, Batch, Guard, SealedInboxChanges
+from ..stores.batch_messages import Messages
+from ..stores.inbox.requests import Inbox
+from ..stores.runs.journal import Journal
 from ..vault.backup_register import Registry
+from ..vault.vault import system_ms
 from .key_destruction import keys_destroyed
 from .verify import verify_rows
 
@@ -295,7 +300,7 @@ class _Move:
                 raise taken
             async with _scratch(store.home, info.id) as folder:
                 state = await self._filled(folder, target)
-            return await self._checked(target, state, held)
+            return await self._checked(target, state, held, keyring)
         finally:
             await target.close()
 
@@ -320,8 +325,10 @@ class _Move:
         await target.backups.copy_from(content, with_keys=keys)
         return state
 
-    async def _checked(self, target: Backend, state: KeyState, held: Facts) -> Moved:
-        """Compares the target with what the source holds, and lets it be the environment from then on."""
+    async def _checked(self, target: Backend, state: KeyState, held: Facts, before: Keyring) -> Moved:
+        """Compares the target with what the source holds, and lets it be the environment from then on. `before`: the
+        keys of the source.
+        """
         store, info, backend = self._store, self._opened.info, self._opened.backend
         source = store.key_source(info.id, target)
         try:
@@ -329,12 +336,14 @@ class _Move:
             after, found = await verify_rows(
                 store, info, target, source, keyring, lambda done, _: self._progress("verify the target", done)
             )
+            copied = {**_held(found), **await _counts(target, keyring)}
         finally:
             await source.aclose()
         if not after.ok:
             raise IntegrityError(f"The copy does not verify: {after.findings[0].problem}")
-        if _held(found) != _held(held) or await _counts(target) != await _counts(backend):
-            raise IntegrityError("The copy holds something else than the environment.")
+        wanted = {**_held(held), **await _counts(backend, before)}
+        if different := [what for what in wanted if wanted[what] != copied[what]]:
+            raise IntegrityError(f"The copy holds something else than the environment: {', '.join(different)}.")
         runs, flows = len(found.runs), len(await target.flows.all())
         in_flight = len(await target.runs.unfinished())
         # Whoever has lost the source's lock, or executes it no more, may have been overtaken.
@@ -423,25 +432,24 @@ async def _finished(administration: Administration, info: EnvironmentInfo, sourc
     return Moved(info, resumed=True, wal_pending=not settled, backups_until_ms=until)
 
 
-def _held(facts: Facts) -> object:
+def _held(facts: Facts) -> dict[str, object]:
     """What has to be the same in both: all contents, whatever seals them."""
     rows = {
         place: fact.content for place, fact in facts.rows.items() if place[0] not in (Kind.KEY_STATE, Kind.ENVIRONMENT)
     }
     histories = {run: (fact.seq, fact.content) for run, fact in facts.runs.items()}
-    return histories, rows, facts.versions
+    return {"histories": histories, "rows": rows, "versions": facts.versions}
 
 
-async def _counts(backend: Backend) -> object:
+async def _counts(backend: Backend, keyring: Keyring) -> dict[str, object]:
     """How much there is of what has no facts."""
-    flows = await backend.flows.all()
-    waiting = [sorted(row.messages for row in await backend.messages.partitions(flow.flow_id)) for flow in flows]
-    return (
-        waiting,
-        len(await backend.inbox.waiting(1 << 30)),
-        len(await backend.operations.all()),
-        await backend.runs.unfinished(),
-    )
+    messages = Messages(backend, keyring, Journal(backend), system_ms)
+    return {
+        "messages": [await messages.count(flow.flow_id) for flow in await backend.flows.all()],
+        "requests": await Inbox(backend, keyring, system_ms).count(),
+        "operations": len(await backend.operations.all()),
+        "unfinished runs": await backend.runs.unfinished(),
+    }
 
 
 def _folder(home: Path, environment: bytes) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 from ..errors import IntegrityError
 from ..format.codec import pack, unpack
@@ -19,6 +20,8 @@ from ..models import Message, MessageCount, Value
 from ..port import Backend, Batch, KeyChanges, KeyRow, MessageChanges, MessageRow, StoredMessageRow
 from .flows import flow_domain
 from .runs.journal import Journal
+
+_ALL: Final = 1 << 30
 
 
 class Messages:
@@ -96,6 +99,22 @@ class Messages:
             oldest_ms = min(more.oldest_ms, row.oldest_ms)
             counts[name] = MessageCount(more.count + row.messages, more.bytes + row.size, oldest_ms)
         return counts
+
+    async def count(self, flow_id: bytes) -> int:
+        """How many messages wait. One that waits twice, under the indexes of two keys of a domain, counts once: it
+        becomes one when it is sealed anew. Raises IntegrityError for a row that was changed from outside.
+        """
+        rows = [stored.row for stored in await self._backend.messages.waiting(flow_id, None, _ALL, 0)]
+        ids = [row.message_id for row in rows]
+        keys = {row.scope: row for row in await self._backend.keys.newest(Kind.MESSAGE, ids)}
+        found: set[object] = set()
+        for row in rows:
+            key_row = keys.get(row.message_id)
+            if key_row is None:
+                raise IntegrityError(f"The key of message {row.message_id.hex()} is missing.")
+            dedupe = self._fields(row, self._keyring.open_scope(key_row))[1]
+            found.add(row.message_id if dedupe is None else (key_row.domain, dedupe))
+        return len(found)
 
     def consume(self, flow_id: bytes, number: int) -> None:
         """Takes a message with the journal's current batch."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from customer_keys import ENVIRONMENT, Customer, customer
-from key_changes import content, fill
+from key_changes import change, content, fill
 from postgres_server import PostgresServer
 from sealflow.storage import AlreadyThere, create_backup, move_environment, restore_backup, verify_environment
 
@@ -90,6 +90,25 @@ async def test_backups_and_anchors_of_before(tmp_path: Path, postgres: PostgresS
         await move_environment(acts, ENVIRONMENT, None)  # with keys of a lower number than they were
         async with place.vault() as vault:
             assert await content(vault) == before
+
+
+async def test_what_waits_twice_after_a_rotation_moves_once(tmp_path: Path, postgres: PostgresServer) -> None:
+    """Repetitions are found by an index of the live key; after a rotation, they wait beside what they repeat."""
+    place = await customer(tmp_path)
+    async with place.vault() as vault:
+        await fill(vault, 1)
+        flow = (await vault.flow("flow 0")).flow_id
+        await change(place, "data keys")
+        await vault.reload_keys()
+        await vault.add_message(flow, "p", {"m": "again"}, dedupe=b"d")
+        await vault.add_message(flow, "p", {"m": "other"}, dedupe=b"e")
+        await vault.inbox_add(1, {"q": "again"}, dedupe=b"q")
+        assert (len(await vault.messages(flow)), len(await vault.inbox())) == (3, 2)
+    async with place.administration() as acts:
+        await move_environment(acts, ENVIRONMENT, postgres.url)
+    async with place.vault() as vault:
+        assert [message.value for message in await vault.messages(flow)] == [{"m": 0}, {"m": "other"}]
+        assert [item.value for item in await vault.inbox()] == [{"q": 1}]
 
 
 async def test_earlier_keys_are_in_no_file_and_no_table(tmp_path: Path, postgres: PostgresServer) -> None:

@@ -78,6 +78,7 @@ def problems(memory: Memory, runs: list[Seen], *, steady: bool = True) -> list[s
         *_effects(memory, runs),
         *_repeated(memory),
         *late_calls(memory),
+        *_altered(memory),
     ]
 
 
@@ -195,6 +196,13 @@ def _effects(memory: Memory, runs: list[Seen]) -> Iterable[str]:
     for effect in memory.effects:
         if effect["path"] == "/told" and effect["inputs"]["decision"] != decision_of(effect["inputs"]["n"])["decision"]:
             yield f"the callback of {effect['inputs']['n']} said {effect['inputs']['decision']}"
+
+
+def _altered(memory: Memory) -> Iterable[str]:
+    """Nobody alters anything here: no work on keys or places may say so."""
+    for line in memory.told:
+        if line["what"] == "refused" and line["code"] == "IntegrityError":
+            yield f"a {line['act']} was refused: {line['message']}"
 
 
 def late_calls(memory: Memory) -> list[str]:

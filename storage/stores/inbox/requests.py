@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 from ...errors import IntegrityError, StaleKeys
 from ...format.codec import pack, unpack
@@ -16,6 +17,8 @@ from ...models import InboxItem, Value
 from ...port import Backend, Batch, CallbackChanges, InboxChanges, InboxRow, KeyChanges, KeyRow, StoredInboxRow
 
 log = logging.getLogger("sealflow")
+
+_ALL: Final = 1 << 30
 
 
 class Inbox:
@@ -89,6 +92,22 @@ class Inbox:
                 [item for item in stored if item.number not in self._consumed and item.number not in self.unreadable]
             )
         return items[:limit]
+
+    async def count(self) -> int:
+        """How many requests wait. One that waits twice, under the indexes of two keys, counts once: it becomes one when
+        it is sealed anew. Raises IntegrityError for a row that was changed from outside.
+        """
+        stored = await self._backend.inbox.waiting(_ALL)
+        keys = {
+            row.scope: row for row in await self._backend.keys.newest(Kind.INBOX, [row.item_id for _, row in stored])
+        }
+        found = set()
+        for _, row in stored:
+            if row.item_id not in keys:
+                raise IntegrityError("The key of a waiting request is missing.")
+            dedupe = self._fields(row, keys[row.item_id])[2]
+            found.add(row.item_id if dedupe is None else (dedupe,))
+        return len(found)
 
     async def of(self, run_id: bytes) -> list[InboxItem]:
         """The items for this run, as `items` gives them."""
