@@ -13,8 +13,9 @@ Names are loaded when they are first used, so that importing the package costs n
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .engine import lazy
 
 if TYPE_CHECKING:
     from .connectors import Call, Connector, ConnectorError, ConnectorResponse, Registry, Subscribed
@@ -127,15 +128,4 @@ __all__ = [
     "replay",
 ]
 
-
-def __getattr__(name: str) -> object:
-    where = _WHERE.get(name)
-    if where is None:
-        raise AttributeError(f"module 'sealflow' has no attribute '{name}'")
-    value = getattr(import_module(where, __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy.names(globals(), _WHERE)

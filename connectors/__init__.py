@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..engine import lazy
 from .egress.policy import Egress, Rule, rule
 from .port import (
     Artifact,
@@ -47,10 +48,4 @@ __all__ = [
     "status_name",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name != "HttpConnector":
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    from .http.operation import HttpConnector  # much is loaded with it, and only a flow that calls needs it
-
-    return HttpConnector
+__getattr__, __dir__ = lazy.names(globals(), {"HttpConnector": ".http.operation"})

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Final
 
+from ..engine import lazy
 from .port import Call, Connector, ConnectorResponse, Recovery, Services, Subscribed
 
-BUILT_IN: Final[dict[str, tuple[str, str, Recovery]]] = {
-    "http": ("http.operation", "HttpConnector", "keyed"),
-    "inline-code": ("inline", "JavaScriptConnector", "rerun"),
-    "xslt": ("inline", "XsltConnector", "rerun"),
-    "liquid": ("inline", "LiquidConnector", "rerun"),
-    "xml": ("inline", "XmlConnector", "rerun"),
-    "flat-file": ("inline", "FlatFileConnector", "rerun"),
-    "artifacts": ("inline", "ArtifactConnector", "rerun"),
+BUILT_IN: Final[dict[str, tuple[str, Recovery]]] = {
+    "http": (".http.operation:HttpConnector", "keyed"),
+    "inline-code": (".inline:JavaScriptConnector", "rerun"),
+    "xslt": (".inline:XsltConnector", "rerun"),
+    "liquid": (".inline:LiquidConnector", "rerun"),
+    "xml": (".inline:XmlConnector", "rerun"),
+    "flat-file": (".inline:FlatFileConnector", "rerun"),
+    "artifacts": (".inline:ArtifactConnector", "rerun"),
 }
-"""By their ids: the file, the class in it, and what it says of interrupted calls, which is asked before any call."""
+"""By their ids: the place of the class, and what it says of interrupted calls, which is asked before any call."""
 
 
 STREAMING: Final = frozenset({"http"})
@@ -27,7 +27,7 @@ class LateConnector:
     """The built-in connector with this id."""
 
     def __init__(self, id: str) -> None:
-        self._file, self._name, self._recovery = BUILT_IN[id]
+        self._place, self._recovery = BUILT_IN[id]
         self._connector: Connector | None = None
         self.streams = id in STREAMING
 
@@ -43,7 +43,7 @@ class LateConnector:
     def loaded(self) -> Connector:
         """The connector itself."""
         if self._connector is None:
-            made: Connector = getattr(import_module(f".{self._file}", __package__), self._name)()
+            made: Connector = lazy.load(self._place, __package__)()
             self._connector = made
         return self._connector
 

@@ -6,11 +6,16 @@ A module is imported when it is first needed: what it needs may be an extra that
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from ...engine import lazy
 from ..port import Call, ConnectorError, ConnectorResponse, Recovery, Services
-from .port import MODULES, ModuleConnector, Table
+
+if TYPE_CHECKING:
+    from .port import ModuleConnector, Table
+
+MODULES: Final = "desktop."
+"""The ids that the connectors of modules begin with."""
 
 # The files that make up a module; each has a TABLE.
 _FILES: Final[dict[str, tuple[str, ...]]] = {
@@ -71,7 +76,7 @@ def table_of(module: str) -> Table:
     """
     table: dict[str, object] = {}
     for file in _FILES[module.lower()]:
-        table.update(import_module(f".{file}", __package__).TABLE)
+        table.update(lazy.load(f".{file}:TABLE", __package__))
     return table  # type: ignore[return-value]
 
 
@@ -117,6 +122,8 @@ class LazyModule:
     def _loaded(self) -> ModuleConnector:
         if self._connector is None:
             try:
+                from .port import ModuleConnector
+
                 self._connector = ModuleConnector(table_of(self.module))
             except ImportError as error:
                 what = f"The actions of '{self.module}' need a library that is not installed: {error.name}."

@@ -11,7 +11,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from ...engine.datatypes import Datum, restored, stored
 from ...engine.values import Value
@@ -95,7 +95,3 @@ def _members(inputs: Value) -> dict[str, Datum]:
     if not isinstance(inputs, dict):
         raise ConnectorError("InvalidArgument", "The arguments of an action must be an object.")
     return {name: restored(value) for name, value in inputs.items()}
-
-
-MODULES: Final = "desktop."
-"""What the ids of these connectors begin with."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .. import lazy
 from .checks.check import check, report
 from .connection_names import picked_connections
 from .literal import fits
 from .report.problem import Problem
-from .report.sarif import sarif
 from .source import Source, read, read_object
 from .syntax.definition import (
     STATUSES,
@@ -22,6 +24,9 @@ from .syntax.definition import (
 )
 from .syntax.duration import seconds
 from .syntax.parse import Parsed, parse, parse_leniently
+
+if TYPE_CHECKING:
+    from .report.sarif import sarif
 
 __all__ = [
     "STATUSES",
@@ -48,3 +53,5 @@ __all__ = [
     "seconds",
     "walk",
 ]
+
+__getattr__, __dir__ = lazy.names(globals(), {"sarif": ".report.sarif"})

@@ -6,6 +6,9 @@ numbers or does I/O: time and randomness come from the scope.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .. import lazy
 from .compile import (
     Compiled,
     Evaluator,
@@ -15,7 +18,6 @@ from .compile import (
     compile_value,
 )
 from .conditions import compile_condition
-from .context import ContextScope, compile_text, evaluate_text
 from .functions import FUNCTIONS
 from .observe import Observer, Step, Steps
 from .parser import parse_expression
@@ -23,6 +25,9 @@ from .scope import CONTEXT_FUNCTIONS, Scope
 from .syntax import Access, Call, Literal, Node, Template, unparse, walk
 from .table import Family, Function, FunctionTable
 from .template import Found, find_expressions, parse_string
+
+if TYPE_CHECKING:
+    from .context import ContextScope, compile_text, evaluate_text
 
 __all__ = [
     "CONTEXT_FUNCTIONS",
@@ -56,3 +61,6 @@ __all__ = [
     "unparse",
     "walk",
 ]
+
+_CONTEXT = dict.fromkeys(("ContextScope", "compile_text", "evaluate_text"), ".context")
+__getattr__, __dir__ = lazy.names(globals(), _CONTEXT)

@@ -5,6 +5,7 @@ that a policy covers, by the customer's key store.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..errors import EnvironmentLocked, StaleKeys
 from ..format.purposes import Domain, Kind, Role
@@ -12,8 +13,10 @@ from ..port import Backend, EnvironmentKeyRow, KeyProvider, KeyRow, KeyStateRow
 from .closing import closed_at
 from .key_state import Floor, KeyState, open_state
 from .keyring import Keyring, unwrapped
-from .probe import KeyProbe
 from .provider_calls import KeyCalls
+
+if TYPE_CHECKING:
+    from .probe import KeyProbe
 
 _LOOKS = 10
 """How often keys may change while they are read."""
@@ -147,6 +150,8 @@ class KeySource:
         """Asks whether the keys of this keyring are still given, from another thread. `post` has something done by the
         thread of this source.
         """
+        from .probe import KeyProbe
+
         return KeyProbe(self._environment, self._backend.observer(), keyring, self, self._customers, post)
 
     async def aclose(self) -> None:

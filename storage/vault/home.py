@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from ..backends.database_url import checked_url
 from ..backends.sqlite import SQLiteBackend
 from ..errors import (
     AlreadyThere,
@@ -154,8 +153,11 @@ class Store:
             raise InvalidName("An environment needs a name.")
         if await self._find(name) is not None:
             raise AlreadyThere(f"There is an environment {name} already.")
-        url = checked_url(database) if database is not None else None
-        info = EnvironmentInfo(random_id(), name, self._now_ms(), url, location)
+        if database is not None:
+            from ..backends.database_url import checked_url
+
+            database = checked_url(database)
+        info = EnvironmentInfo(random_id(), name, self._now_ms(), database, location)
         try:
             await self._create_environment_store(info)
         except Exception:

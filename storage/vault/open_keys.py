@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import EnvironmentLocked, IntegrityError, StaleKeys
 from ..keys.key_source import KeySource
 from ..keys.key_state import KeyState
 from ..keys.keyring import Keyring
-from ..keys.probe import KeyProbe
 from ..port import Backend
 from ..stores.operations import RUNNING, Operation, Operations
 from ..stores.reencryption import MIGRATE, MIGRATE_FULL, Migration
+
+if TYPE_CHECKING:
+    from ..keys.probe import KeyProbe
 
 T = TypeVar("T")
 

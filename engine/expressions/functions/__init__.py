@@ -5,24 +5,44 @@ Functions that need a run (`outputs`, `variables`, ...) belong to the scope.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Final
 
-from ..table import Family, FunctionTable, LateFamily
-from . import chance, collections, conversion, logic, manipulation, math, strings, uri
+from ... import lazy
+from ..table import FunctionTable, LateFamily
+from . import logic
 
 
 def _late(name: str, *functions: str) -> LateFamily:
-    def family() -> Family:
-        found: Family = import_module(f".{name}", __name__).FAMILY
-        return found
-
-    return LateFamily(functions, family)
+    return LateFamily(functions, lambda: lazy.load(f".{name}:FAMILY", __name__))
 
 
-# The last three bring much with them - cultures, time zones, XML - and most flows use none of them.
+# The module of a family is loaded with the first expression that names one of its functions.
 _FAMILIES: Final = (
-    *(family.FAMILY for family in (chance, collections, conversion, logic, manipulation, math, strings, uri)),
+    logic.FAMILY,
+    _late("chance", "guid", "rand"),
+    _late(
+        "collections",
+        *("length", "empty", "contains", "first", "last", "take", "skip", "chunk", "join", "reverse", "sort"),
+        *("union", "intersection"),
+    ),
+    _late(
+        "conversion",
+        *("string", "int", "decimal", "bool", "json", "array", "createArray", "base64", "encodeBase64"),
+        *("base64ToString", "decodeBase64", "base64ToBinary", "binary"),
+    ),
+    _late("manipulation", "addProperty", "setProperty", "removeProperty", "coalesce", "mergeObjects"),
+    _late("math", "add", "sub", "mul", "div", "mod", "max", "min", "range"),
+    _late(
+        "strings",
+        *("concat", "toLower", "toUpper", "trim", "replace", "split", "substring", "slice", "startsWith", "endsWith"),
+        *("indexOf", "lastIndexOf", "nthIndexOf", "trimByteOrderMark"),
+    ),
+    _late(
+        "uri",
+        *("uriScheme", "uriHost", "uriPort", "uriPath", "uriQuery", "uriPathAndQuery", "uriComponent"),
+        *("encodeUriComponent", "uriComponentToString", "decodeUriComponent", "uriComponentToBinary", "dataUri"),
+        *("encodeDataUri", "dataUriToBinary", "decodeDataUri", "dataUriToString"),
+    ),
     _late(
         "dates",
         *("utcNow", "addDays", "addHours", "addMinutes", "addSeconds", "addToTime", "subtractFromTime"),

@@ -11,7 +11,6 @@ import typer
 
 from .command_table import add_commands, wanted
 from .errors import INTERRUPTED, OK, UsageError, of_os_error, report
-from .hints import given_home
 from .output.writing import discard, note, say
 
 
@@ -67,6 +66,8 @@ def execute(arguments: Sequence[str] | None = None) -> int:
         note("interrupted")
         return INTERRUPTED
     except Exception as error:
+        from .hints import given_home
+
         code = report(_usage(error), as_json=as_json, home=given_home(given))
     return _flushed(code)
 

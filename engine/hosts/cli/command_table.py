@@ -6,56 +6,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib import import_module
 from typing import Any, Final
 
 import typer
 
-_Place = tuple[str, str]
-"""A module of `commands`, and the function in it."""
+from ... import lazy
 
-_COMMANDS: Final[dict[str, _Place]] = {
-    "run": ("flows.run", "run"),
-    "check": ("flows.check", "check"),
-    "eval": ("flows.eval", "evaluate"),
-    "replay": ("flows.replay", "replay"),
-    "worker": ("environments.worker", "worker"),
-    "verify": ("environments.verify", "verify"),
+# A module of `commands`, and the function in it.
+_COMMANDS: Final[dict[str, str]] = {
+    "run": "flows.run:run",
+    "check": "flows.check:check",
+    "eval": "flows.eval:evaluate",
+    "replay": "flows.replay:replay",
+    "worker": "environments.worker:worker",
+    "verify": "environments.verify:verify",
 }
 
-_FAMILIES: Final[dict[str, dict[str, _Place]]] = {
+_FAMILIES: Final[dict[str, dict[str, str]]] = {
     "runs": {
-        "callback": ("runs.callback", "callback"),
-        "screenshot": ("runs.screenshot", "screenshot"),
-        "output": ("runs.output", "output"),
-        "delete": ("runs.deleting", "delete_runs"),
+        "callback": "runs.callback:callback",
+        "screenshot": "runs.screenshot:screenshot",
+        "output": "runs.output:output",
+        "delete": "runs.deleting:delete_runs",
     },
     "flow": {
-        "enable": ("flows.switch", "enable"),
-        "disable": ("flows.switch", "disable"),
-        "callback": ("flows.callback", "callback"),
-        "delete": ("runs.deleting", "delete_flow"),
-        "retention": ("runs.deleting", "retention"),
-        "import": ("flows.import_export", "import_"),
-        "export": ("flows.import_export", "export"),
+        "enable": "flows.switch:enable",
+        "disable": "flows.switch:disable",
+        "callback": "flows.callback:callback",
+        "delete": "runs.deleting:delete_flow",
+        "retention": "runs.deleting:retention",
+        "import": "flows.import_export:import_",
+        "export": "flows.import_export:export",
     },
     "env": {
-        "permissions": ("environments.permissions", "app"),
-        "status": ("environments.status", "status"),
-        "lock": ("environments.status", "lock"),
-        "unlock": ("environments.status", "unlock"),
-        "delete": ("runs.deleting", "delete_environment"),
-        "move": ("environments.move", "move"),
-        "reset": ("environments.reset", "reset"),
-        "purge": ("environments.reset", "purge"),
+        "permissions": "environments.permissions:app",
+        "status": "environments.status:status",
+        "lock": "environments.status:lock",
+        "unlock": "environments.status:unlock",
+        "delete": "runs.deleting:delete_environment",
+        "move": "environments.move:move",
+        "reset": "environments.reset:reset",
+        "purge": "environments.reset:purge",
     },
     "connection": {},
     "policy": {
-        "requests": ("keys.approvals", "requests"),
-        "approve": ("keys.approvals", "approve"),
-        "reject": ("keys.approvals", "reject"),
+        "requests": "keys.approvals:requests",
+        "approve": "keys.approvals:approve",
+        "reject": "keys.approvals:reject",
     },
-    "key": {"export": ("keys.export", "export")},
+    "key": {"export": "keys.export:export"},
     "queue": {},
     "machine-group": {},
     "audit": {},
@@ -96,7 +95,7 @@ def add_commands(app: typer.Typer, only: str) -> None:
 
 @cache
 def _family(name: str) -> typer.Typer:
-    app: typer.Typer = _found((_APPS[name], "app"))
+    app: typer.Typer = _found(f"{_APPS[name]}:app")
     for command, place in _FAMILIES[name].items():
         found = _found(place)
         if isinstance(found, typer.Typer):
@@ -106,7 +105,6 @@ def _family(name: str) -> typer.Typer:
     return app
 
 
-def _found(place: _Place) -> Any:
+def _found(place: str) -> Any:
     """A command's function, or the app of a family."""
-    file, name = place
-    return getattr(import_module(f".commands.{file}", __package__), name)
+    return lazy.load(f".commands.{place}", __package__)

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ...errors import Denied, ExpressionError, NotFound, SealflowError
-from .hints import for_home
 from .output.writing import note, one_line, paint, printable, say_json
 
 OK: Final = 0
@@ -87,6 +86,8 @@ def report(error: BaseException, *, as_json: bool, home: str | None = None) -> i
     """
     told = _known(error)
     if home is not None and told.hint:
+        from .hints import for_home
+
         told.hint = for_home(told.hint, home)
     for line in _lines(told):
         note(line)

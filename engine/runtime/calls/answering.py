@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ....connectors.desktop.port import MODULES
+from ....connectors.desktop.modules import MODULES
 from ...kernel import Invoke
 from ...kernel.cloud.actions.inline import INLINE
 from ...kernel.cloud.triggers.batch import BATCH
-from .artifacts import is_missing
 from .built_in_operations import is_queue_action, may_be_desktop_flow
 from .dispatch import Answer
 
@@ -52,9 +51,15 @@ async def answer_of_call(run: LiveRun, command: Invoke) -> Answer:
             return answer
     if simulation is None and is_queue_action(command.operation):
         return await run.executor.queue_actions.answer(run, command)
-    if simulation is not None and (kind != INLINE or simulation.covers(command) or is_missing(command)):
+    if simulation is not None and (kind != INLINE or simulation.covers(command) or _lacks_artifact(command)):
         key = command.node.key
         earlier = run.simulated.get(key, 0)
         run.simulated[key] = earlier + 1
         return simulation.answer(command, earlier, run.state.root)
     return await run.executor.performer.perform(command)
+
+
+def _lacks_artifact(command: Invoke) -> bool:
+    from .artifacts import is_missing
+
+    return is_missing(command)

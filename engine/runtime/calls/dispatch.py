@@ -23,7 +23,7 @@ from ....connectors import (
 )
 from ....connectors.answers import as_value
 from ....connectors.desktop import Session, Settings
-from ....connectors.desktop.port import MODULES
+from ....connectors.desktop.modules import MODULES
 from ....connectors.port import Content, Recovery, drafted
 from ....storage import ExecutorLost, StorageError
 from ...errors import ExpressionError, SealflowError
@@ -34,13 +34,11 @@ from ...kernel.contract.operations import Operation
 from ...kernel.contract.status import FAILED, SUCCEEDED, WAITING
 from ...kernel.contract.timing import SECOND, duration
 from ...values import Value
-from ..flows.unsupported_actions import NOT_THERE, refusal
-from .artifacts import artifact_of
 from .cloud_connectors import addressed, answering, is_cloud_call
-from .screenshots import look
 from .sessions import Sessions
 
 if TYPE_CHECKING:
+    from ....connectors import Artifact
     from ...kernel.desktop.plan import Handler
 
 
@@ -144,6 +142,8 @@ class Performer:
         except Exception as error:
             answer = _fault(prepared.operation, error)
         if prepared.session is not None and prepared.handlers is not None:
+            from .screenshots import look
+
             return answer._replace(outputs=await look(prepared.session, answer.code, prepared.handlers))
         return answer
 
@@ -223,14 +223,23 @@ def _call(command: Invoke) -> Call:
         webhook,
         command.callback_url if webhook else "",
         _timeout(settings) if settings else None,
-        artifact_of(command) if operation.kind == INLINE else None,
+        _artifact_of(command) if operation.kind == INLINE else None,
     )
+
+
+def _artifact_of(command: Invoke) -> Artifact | None:
+    from .artifacts import artifact_of
+
+    return artifact_of(command)
 
 
 def _fault(operation: Operation, error: Exception) -> Answer:
     """What came of a call that raised this."""
-    if operation.connector.startswith(MODULES) and getattr(error, "code", "") in NOT_THERE:
-        error = refusal(operation.name) or error
+    if operation.connector.startswith(MODULES):
+        from ..flows.unsupported_actions import NOT_THERE, refusal
+
+        if getattr(error, "code", "") in NOT_THERE:
+            error = refusal(operation.name) or error
     if isinstance(error, ConnectorError):
         return _failed(error.code, error, error.outputs)
     if isinstance(error, SealflowError):

@@ -34,7 +34,6 @@ from ..runs.desktop_limits import limit
 from ..workers.requests import CANCEL
 from .machine_groups import MachineGroup, group_for
 from .run_queue import priority_of
-from .targets import RUN_MODES, connection_names, target_names
 
 if TYPE_CHECKING:
     from ...kernel.desktop.plan import ScriptPlan
@@ -157,6 +156,8 @@ class DesktopCalls:
         if not executor.queue.groups or not asked.mode or parent.simulation is not None:
             return None
         document = await executor.library.document(parent.log.flow_id, parent.log.version)
+        from .targets import target_names
+
         names = [*asked.connection, *await target_names(executor.vault, document.get("connections"), asked.connection)]
         return group_for(executor.queue.groups, names)
 
@@ -193,6 +194,8 @@ def _asked(command: Invoke) -> _Asked:
         own = {name.lower(): value for name, value in inputs.items() if name.lower() in _OWN}
         given = {name: plain(restored(value)) for name, value in inputs.items() if name.lower() not in _OWN}
         return _Asked(str(own.get("flowid") or ""), given, waits=own.get("waittocomplete") is not False)
+    from .targets import RUN_MODES, connection_names
+
     found = inputs.get("parameters")
     parameters: Mapping[str, Any] = found if isinstance(found, dict) else {}
     item = parameters.get("item")

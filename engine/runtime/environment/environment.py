@@ -14,7 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ....storage import CorruptRecord, EnvironmentLocked, Vault, ensure_storable, open_bundle
+from .... import storage
+from ....storage import CorruptRecord, EnvironmentLocked, Vault, ensure_storable
 from ...cloud import Source, read_object
 from ...cloud.artifacts import Artifacts, read_artifacts
 from ...kernel import Entry, Plan
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from ..desktop.machine_groups import Serving
     from ..desktop.machine_queues import MachineQueues
     from ..desktop.work_queues import WorkQueues
-
 
 MOST_PENDING: Final = 8 << 20
 """Bytes that may wait for their commit while many runs are started at once."""
@@ -427,7 +427,7 @@ class Environment:
     @keyed
     async def open_bundle(self, data: bytes) -> Any:
         """The content of a bundle that was sealed to this environment. Raises WrongKey for another one's."""
-        return await open_bundle(self._vault, data)
+        return await storage.open_bundle(self._vault, data)
 
     async def close(self) -> None:
         """Stop driving runs and close the store. Whoever waits for a run here gets an EngineClosed error."""

@@ -25,7 +25,6 @@ from ..flows.library import Library
 from ..flows.start import run_name
 from ..history.external_payloads import folding_pages, whole_of
 from ..history.reading import head_of, run_info, shown_head
-from .streaming import json_pieces
 
 RESIDENT: Final = 16 << 20
 """Bytes of large values that a reading holds."""
@@ -139,6 +138,11 @@ def report_of(
         known = history.long | {entry.number: entry for entry in under_way}
         return _read(vault, state.plan, info.run_id, known, state.seq, offset, limit, wanted)
 
+    def pieces(value: Any, encode: Callable[[Any], str]) -> AsyncIterator[str]:
+        from .streaming import json_pieces
+
+        return json_pieces(vault, info.run_id, value, encode)
+
     return RunReport(
         **head,
         counts=_counts(tally, under_way),
@@ -149,7 +153,7 @@ def report_of(
         failed_paths=tuple(tally.failed_paths),
         _source=source,
         _whole=partial(_whole, vault, info.run_id),
-        _pieces=partial(json_pieces, vault, info.run_id),
+        _pieces=pieces,
         _stream=stream,
     )
 

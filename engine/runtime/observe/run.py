@@ -20,7 +20,6 @@ from ...kernel.contract.status import NAMES
 from ...kernel.machines import machine_of
 from ...revocable import Revocable
 from ..calls.callbacks import addresses
-from ..calls.screenshots import screenshot
 from ..flows.start import Start, run_name
 from ..history.external_payloads import whole_of
 from ..history.reading import RunResult, read_state, result_of, run_info
@@ -30,14 +29,13 @@ from ..keys.scopes import keyed
 from ..runs.claims import Claims, Pins, RunElsewhereError
 from ..runs.live_run import LiveRun
 from ..workers.requests import CANCEL, RESUME
-from . import bundles
 from .report import RESIDENT, RunReport, find_action, read_report, report_of
-from .streaming import Part, as_bytes, part_of
 from .streams import Stream
-from .tracing import Trace, trace
 
 if TYPE_CHECKING:
     from ....storage import Administration
+    from .streaming import Part
+    from .tracing import Trace
 
 R = TypeVar("R", bound=Revocable)
 
@@ -246,6 +244,8 @@ class Run:
         return Stream(self._access, self._output(action, part, at))
 
     async def _output(self, action: str, part: Part, at: str | None) -> AsyncGenerator[bytes, None]:
+        from .streaming import as_bytes, part_of
+
         _, entry = await find_action(self._access.vault, self._access.library, self._id, action)
         async for piece in as_bytes(self._access.vault, self._id, part_of(entry, part, at)):
             yield piece
@@ -337,11 +337,15 @@ class Run:
 
         Evaluated again from the stored history, whoever executes the run. Raises NotFound, AmbiguousActionError.
         """
+        from .tracing import trace
+
         return self._access.given(await trace(self._access.vault, self._access.library, self._id, action))
 
     @keyed
     async def screenshot(self) -> bytes | None:
         """Of a desktop flow's run that failed with a browser open: the page as PNG. None where there is none."""
+        from ..calls.screenshots import screenshot
+
         return await screenshot(self._access.vault, self._id)
 
     @keyed
@@ -399,7 +403,9 @@ class Run:
     async def _exported(self, *, plaintext: bool = False) -> bytes:
         info = await run_info(self._access.vault, self._id)
         document = await self._access.library.document(info.flow_id, info.version, info.definition_digest)
-        return await bundles.export(self._access.vault, info, await self.flow(), document, plaintext=plaintext)
+        from .bundles import export
+
+        return await export(self._access.vault, info, await self.flow(), document, plaintext=plaintext)
 
     async def _adopt(self) -> None:
         """A run that nobody executes is taken up: by whoever asked for it, and where the engine resumes runs anyway.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ....errors import SealflowError
@@ -17,11 +18,11 @@ from ....kernel.cloud.action_views import CONDITION
 from ....kernel.cloud.plan.plan import FOREACH, IF, SCOPE, SWITCH, UNTIL, WAIT
 from ....kernel.contract.status import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, WAITING
 from ....kernel.contract.timing import SECOND, from_iso, later
-from .script_progress import ScriptLines
 from .writing import one_line
 
 if TYPE_CHECKING:
     from ....kernel.desktop.history import LogRow
+    from .script_progress import ScriptLines
 
 SHOWN_FAILURES: Final = 5
 """Failures inside of one loop that get their own line."""
@@ -86,9 +87,15 @@ class Progress:
         self._skipped: set[str] = set()
         self._retries: dict[str, int] = {}
         self._loops: dict[tuple[int, Any], _Loop] = {}
-        self._rows = ScriptLines(full=full)
+        self._full = full
         self._row: LogRow | None = None
         self._row_ended = -1
+
+    @cached_property
+    def _rows(self) -> ScriptLines:
+        from .script_progress import ScriptLines
+
+        return ScriptLines(full=self._full)
 
     def take(self, entry: Entry | LogRow) -> list[Line]:
         """The lines that this change of an action is worth."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import ExpressionError
 from ....values import Value
-from .schema_errors import described
 
 if TYPE_CHECKING:
     from ..state import Frame
@@ -64,6 +63,8 @@ def _why(error: Exception) -> str:
 
 
 def _said(fault: Any) -> str:
+    from .schema_errors import described
+
     return described(fault.kind.name, fault.kind.as_dict(), fault.instance)
 
 

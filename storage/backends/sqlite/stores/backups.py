@@ -9,7 +9,6 @@ from pathlib import Path
 from ....format.purposes import Kind
 from ....port import BackupChanges
 from ...reading.backups import BackupReads
-from ..copies import copy_from, copy_to
 from ..database import Database
 from ..statements import SQL, remove_keys, removed_one
 
@@ -23,9 +22,13 @@ class SQLiteBackups(BackupReads):
         self._replaced = replaced
 
     async def copy_to(self, path: Path, *, with_keys: Path) -> None:
+        from ..copies import copy_to
+
         await self._database.in_reader(copy_to, path, with_keys)
 
     async def copy_from(self, path: Path, *, with_keys: Path) -> None:
+        from ..copies import copy_from
+
         await self._database.in_writer(copy_from, path, with_keys)
         self._replaced()
 
