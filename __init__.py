@@ -13,10 +13,9 @@ Names are loaded when they are first used, so that importing the package costs n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .engine import lazy
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .connectors import Call, Connector, ConnectorError, ConnectorResponse, Registry, Subscribed
     from .engine.errors import (

@@ -6,9 +6,12 @@ a module now and then imports it by itself, so that type checkers and import-lin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+
+TYPE_CHECKING = False  # importing typing would cost ten times as much as this module
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 
 def load(place: str, package: str) -> Any:
