@@ -13,10 +13,10 @@ from .built_in_operations import is_queue_action, may_be_desktop_flow
 from .dispatch import Answer
 
 if TYPE_CHECKING:
-    from ..runs.live_run import LiveRun
+    from .protocols import CallingRun
 
 
-def goes_outside(run: LiveRun, command: Invoke) -> bool:
+def goes_outside(run: CallingRun, command: Invoke) -> bool:
     """Whether it is a call to a connector, which goes on by itself when the environment is locked."""
     if run.simulation is not None:
         return False
@@ -25,7 +25,7 @@ def goes_outside(run: LiveRun, command: Invoke) -> bool:
         return True
     if operation.kind in (BATCH, INLINE, "workflow"):
         return False
-    return not run.executor.desktop_calls.covers(operation) and not is_queue_action(operation)
+    return not run.routes.desktop_calls.covers(operation) and not is_queue_action(operation)
 
 
 @lru_cache(maxsize=1_024)  # asked for with every call
@@ -36,27 +36,27 @@ def _is_plain(kind: str, connector: str, name: str) -> bool:
     )
 
 
-async def answer_of_call(run: LiveRun, command: Invoke) -> Answer:
+async def answer_of_call(run: CallingRun, command: Invoke) -> Answer:
     """The outcome of a call that a run makes, simulated where the run is. Raises CancelledError only."""
     simulation, kind = run.simulation, command.operation.kind
     if kind == BATCH and not (simulation and simulation.covers(command)):
-        return await run.executor.batches.send(run, command)
+        return await run.routes.batches.send(run, command)
     if kind == "workflow" and not (simulation and simulation.covers(command)):
-        answer = await run.executor.children.call(run, command)
+        answer = await run.routes.children.call(run, command)
         if answer is not None:
             return answer
-    if run.executor.desktop_calls.covers(command.operation) and not (simulation and simulation.covers(command)):
-        answer = await run.executor.desktop_calls.call(run, command)
+    if run.routes.desktop_calls.covers(command.operation) and not (simulation and simulation.covers(command)):
+        answer = await run.routes.desktop_calls.call(run, command)
         if answer is not None:
             return answer
     if simulation is None and is_queue_action(command.operation):
-        return await run.executor.queue_actions.answer(run, command)
+        return await run.routes.queue_actions.answer(run, command)
     if simulation is not None and (kind != INLINE or simulation.covers(command) or _lacks_artifact(command)):
         key = command.node.key
         earlier = run.simulated.get(key, 0)
         run.simulated[key] = earlier + 1
         return simulation.answer(command, earlier, run.state.root)
-    return await run.executor.performer.perform(command)
+    return await run.routes.performer.perform(command)
 
 
 def _lacks_artifact(command: Invoke) -> bool:

@@ -1,4 +1,4 @@
-"""The callbacks of one executor's runs: accepted, given to the run, closed when the action's limit lapses.
+"""The callbacks of a worker's runs: accepted, given to the run, closed when the action's limit lapses.
 
 Every callback is stored in the inbox before it is acknowledged, also where the run is in this process: the commit that
 stores it claims the token, so of several processes only one accepts a callback. It leaves the inbox when its record is
@@ -19,8 +19,7 @@ from .callbacks import ACCEPTED, GONE, RECORDED, UNKNOWN, Address, Delivery, fin
 from .dispatch import Answer
 
 if TYPE_CHECKING:
-    from ..environment.executor import Executor
-    from ..runs.live_run import LiveRun
+    from .protocols import CallingRun, RunsAtHand
 
 log = logging.getLogger("sealflow")
 
@@ -29,10 +28,10 @@ _AGAIN_SECONDS: Final = 0.2
 
 
 class Deliveries:
-    """Gives callbacks to the runs of one executor."""
+    """Gives callbacks to the runs of a worker."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, runs: RunsAtHand) -> None:
+        self._runs = runs
         # How many tasks are about to store a callback and give it to its run: it is not taken from the inbox meanwhile.
         self._under_way: Counter[tuple[bytes, str]] = Counter()
 
@@ -43,12 +42,12 @@ class Deliveries:
     async def deliver(self, address: Address, answer: Answer) -> Delivery:
         """Give a callback to the run that waits for it, which is brought back for that: 200, 202, 404 or 410.
 
-        What is accepted is durable when this returns. Raises as `Executor.resume` before it is accepted.
+        What is accepted is durable when this returns. Raises as `RunsAtHand.at_hand` before it is accepted.
         """
-        vault, library = self._executor.vault, self._executor.library
+        vault, library = self._runs.vault, self._runs.library
         name = (address.run_id, address.token)
         try:
-            async with self._executor.at_hand(address.run_id) as run:
+            async with self._runs.at_hand(address.run_id) as run:
                 entry = _entry(run, address)
                 if run is not None and entry is not None:
                     path = run.plan.path(entry.node, entry.frame.it)
@@ -65,8 +64,8 @@ class Deliveries:
         found = await look_up(vault, library, address)
         return Delivery(GONE, found.run, found.path) if found.accepted else found
 
-    async def _first(self, run: LiveRun, address: Address, answer: Answer) -> int:
-        vault = self._executor.vault
+    async def _first(self, run: CallingRun, address: Address, answer: Answer) -> int:
+        vault = self._runs.vault
         number = await store(vault, address, answer)
         if number is None:
             return GONE
@@ -90,27 +89,27 @@ class Deliveries:
 
     async def carry_out(self, address: Address, answer: Answer) -> None:
         """Give a callback that was accepted before to its run, unless the action is over. When this returns, its record
-        is queued. Raises as `Executor.resume`, and the failure of a run that cannot go on.
+        is queued. Raises as `RunsAtHand.at_hand`, and the failure of a run that cannot go on.
         """
-        async with self._executor.at_hand(address.run_id) as run:
+        async with self._runs.at_hand(address.run_id) as run:
             entry = _entry(run, address)
             if run is not None and entry is not None:
                 await self._give(run, entry, answer)
 
-    async def _give(self, run: LiveRun, entry: Open, answer: Answer) -> None:
+    async def _give(self, run: CallingRun, entry: Open, answer: Answer) -> None:
         run.call_back(entry, answer)
         await run.settled()
         if run.failure is not None:
             raise run.failure
 
-    async def close(self, run: LiveRun, entry: Open) -> bool:
+    async def close(self, run: CallingRun, entry: Open) -> bool:
         """The action's limit has lapsed: whether it ends by that. Otherwise a callback was accepted before, and counts.
 
         After that no callback is accepted for it.
         """
         address = Address.read(run.state.callback_url(run.plan.path(entry.node, entry.frame.it)))
         assert address is not None  # noqa: S101
-        callbacks = self._executor.vault.callbacks
+        callbacks = self._runs.vault.callbacks
         while True:
             try:
                 if await callbacks.close(address.run_id, bytes.fromhex(address.token)):
@@ -132,5 +131,5 @@ def _answer(item: InboxItem) -> Answer:
     return Answer(*item.value["answer"])
 
 
-def _entry(run: LiveRun | None, address: Address) -> Open | None:
+def _entry(run: CallingRun | None, address: Address) -> Open | None:
     return find(run.state, address.token) if run is not None and run.state.end is None else None

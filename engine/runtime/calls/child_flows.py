@@ -15,16 +15,15 @@ from ...cloud import key_of
 from ...errors import NotFound, SealflowError
 from ...kernel import Entry, Invoke, Plan, State
 from ...kernel.contract.status import FAILED, SUCCEEDED
+from ..flows.concurrency import is_led
 from ..flows.library import Flow, flow_name
 from ..flows.start import UNSET, Start, plan_starts
 from ..history.reading import read_state
-from ..runs.claims import is_led
 from ..workers.requests import START
 from .dispatch import Answer
 
 if TYPE_CHECKING:
-    from ..environment.executor import Executor
-    from ..runs.live_run import LiveRun
+    from .protocols import CallingRun, ChildRuns
 
 MOST_NESTED: Final = 50
 """How deep flows may call one another. A flow that calls itself without end would start runs until the store is full;
@@ -34,17 +33,17 @@ TOO_DEEP: Final = "NestedWorkflowsTooDeep"
 
 
 class Children:
-    """Runs child flows for the runs of one executor."""
+    """Runs child flows for the runs of a worker."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, runs: ChildRuns) -> None:
+        self._runs = runs
 
-    async def call(self, parent: LiveRun, command: Invoke) -> Answer | None:
+    async def call(self, parent: CallingRun, command: Invoke) -> Answer | None:
         """The child's response as the outcome of the parent's action.
 
         None: a simulation has no such flow and answers itself.
         """
-        executor = self._executor
+        runs = self._runs
         inputs = command.inputs if isinstance(command.inputs, dict) else {}
         name = flow_name(inputs)
         try:
@@ -53,7 +52,7 @@ class Children:
             if parent.simulation is not None:
                 return None
             return _failure("WorkflowNotFound", error.message)
-        plan = await executor.library.plan(flow.id, flow.version)
+        plan = await runs.library.plan(flow.id, flow.version)
         trigger = _trigger_name(inputs)
         if trigger and key_of(trigger) not in {each.key for each in plan.definition.triggers}:
             return _failure("TriggerNotFound", f"The flow '{flow.name}' has no trigger '{trigger}'.")
@@ -69,18 +68,18 @@ class Children:
         except SealflowError as error:
             return _failure(error.code, error.message)
         child_id = command.child_id
-        run = executor.live.get(child_id)
-        if run is None and await executor.vault.run_exists(child_id):
-            if not executor.claims.active:  # nobody else brings it back
-                run = await executor.resume(child_id)
+        run = runs.live.get(child_id)
+        if run is None and await runs.vault.run_exists(child_id):
+            if not runs.claims.active:  # nobody else brings it back
+                run = await runs.resume(child_id)
         elif run is None:
             try:
-                await executor.triggers.refuse(flow, plan)
-                document = await executor.library.document(flow.id, flow.version)
+                await runs.triggers.refuse(flow, plan)
+                document = await runs.library.document(flow.id, flow.version)
                 starts = plan_starts(
                     plan,
                     flow,
-                    environment=executor.vault.environment.name,
+                    environment=runs.vault.environment.name,
                     at=parent.now(),
                     body=inputs.get("body", UNSET),
                     headers=inputs.get("headers") if isinstance(inputs.get("headers"), dict) else None,
@@ -99,7 +98,7 @@ class Children:
                 return _failure("TriggerConditionNotMet", f"The trigger of '{flow.name}' did not fire for this input.")
             for start in starts:
                 await self.start(start, plan)
-            run = executor.live.get(child_id)
+            run = runs.live.get(child_id)
             if plan.definition.triggers and plan.definition.triggers[0].split_on is not None:
                 # One run for each element, and nobody to answer: the caller is only told that they were accepted.
                 return Answer(SUCCEEDED, "Accepted", {"statusCode": 202, "headers": {}, "body": None}, None)
@@ -115,7 +114,7 @@ class Children:
             "BadGateway", f"The flow '{flow.name}' ended without a response ({code or 'NoResponse'}).", "NoResponse"
         )
 
-    def level(self, parent: LiveRun, flow: Flow) -> int:
+    def level(self, parent: CallingRun, flow: Flow) -> int:
         """How many flows stand above a child of this run. Raises SealflowError TOO_DEEP where they are too many."""
         nested = int(parent.state.pins.get("nested") or 0) + 1
         if nested > MOST_NESTED:
@@ -125,18 +124,18 @@ class Children:
 
     async def start(self, start: Start, plan: Plan) -> None:
         """Here, or where the runs of its flow have to be."""
-        executor = self._executor
-        if is_led(plan) and not await executor.lead():
-            await executor.vault.inbox_add(START, start.to_json(), run_id=start.run_id, dedupe=start.run_id)
+        runs = self._runs
+        if is_led(plan) and not await runs.lead():
+            await runs.vault.inbox_add(START, start.to_json(), run_id=start.run_id, dedupe=start.run_id)
         else:
-            await executor.start(start)
+            await runs.start(start)
 
-    async def answered_by(self, parent: LiveRun, command: Invoke, child_id: bytes, run: LiveRun | None) -> State:
+    async def answered_by(self, parent: CallingRun, command: Invoke, child_id: bytes, run: CallingRun | None) -> State:
         """The child's state once it has responded, or ended. While it is not in memory here, the parent may sleep.
 
         A desktop flow responds by ending.
         """
-        executor, key = self._executor, (command.node.index, command.it)
+        runs, key = self._runs, (command.node.index, command.it)
         try:
             while True:
                 if run is not None:
@@ -145,17 +144,17 @@ class Children:
                         raise run.failure  # the engine's trouble, not the flow's: the parent stays resumable too
                     if not run.aside:
                         return run.state
-                news = executor.claims.news(parent.log.run_id)
-                if await executor.vault.run_exists(child_id):
-                    state, _ = await read_state(executor.vault, executor.library, child_id, keep=0)
+                news = runs.claims.news(parent.log.run_id)
+                if await runs.vault.run_exists(child_id):
+                    state, _ = await read_state(runs.vault, runs.library, child_id, keep=0)
                     if state.response is not None or state.end is not None:
                         return state
-                run = executor.live.get(child_id)
+                run = runs.live.get(child_id)
                 if run is None and not news.is_set():
                     parent.far.add(key)
                     parent.doze()
                     await news.wait()
-                    run = executor.live.get(child_id)
+                    run = runs.live.get(child_id)
         finally:
             parent.far.discard(key)
 
@@ -167,13 +166,13 @@ class Children:
             if entry.code == TOO_DEEP and not found:
                 found.append(entry)
 
-        await read_state(self._executor.vault, self._executor.library, child_id, changed, keep=0)
+        await read_state(self._runs.vault, self._runs.library, child_id, changed, keep=0)
         return bool(found)
 
     async def _find(self, name: str) -> Flow:
         if not name:
             raise NotFound("The action names no workflow.")
-        return await self._executor.library.find(name)
+        return await self._runs.library.find(name)
 
 
 def _trigger_name(inputs: dict[str, Any]) -> str:

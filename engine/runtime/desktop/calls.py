@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from ...kernel.desktop.plan import ScriptPlan
     from ...kernel.desktop.state import ScriptState
     from ..calls.child_flows import Children
-    from ..environment.executor import Executor
+    from ..calls.protocols import CallingRun
     from ..runs.live_run import LiveRun
+    from .protocols import CalledDesktopRuns
 
 _ITEM: Final = "item/"
 _OWN: Final = frozenset({"flowid", "waittocomplete"})
@@ -67,52 +68,52 @@ class _Asked:
 
 
 class DesktopCalls:
-    """Runs the desktop flows that the runs of one executor call."""
+    """Runs the desktop flows that the runs of one worker call."""
 
-    def __init__(self, executor: Executor, children: Children) -> None:
-        self._executor = executor
+    def __init__(self, runs: CalledDesktopRuns, children: Children) -> None:
+        self._runs = runs
         self._children = children
 
     def covers(self, operation: Operation) -> bool:
         """Whether this is a call of a desktop flow, see `calls_desktop_flow`."""
-        return calls_desktop_flow(operation, self._executor.performer.registry)
+        return calls_desktop_flow(operation, self._runs.performer.registry)
 
-    def watch(self, parent: LiveRun, command: Invoke, task: asyncio.Task[None]) -> None:
+    def watch(self, parent: CallingRun, command: Invoke, task: asyncio.Task[None]) -> None:
         """Have the called run cancelled when the call is given up, even before it began to wait for it."""
         if self.covers(command.operation):
             task.add_done_callback(lambda done: self._given_up(parent, command) if done.cancelled() else None)
 
-    async def call(self, parent: LiveRun, command: Invoke) -> Answer | None:
+    async def call(self, parent: CallingRun, command: Invoke) -> Answer | None:
         """The called flow's outputs, or its failure, as the outcome of the caller's action.
 
         None: a simulation has no such flow and answers itself.
         """
-        executor, asked = self._executor, _asked(command)
+        runs, asked = self._runs, _asked(command)
         try:
             if not asked.flow:
                 raise NotFound("The action names no desktop flow.", hint="Give its id or name as 'uiFlowId'.")
-            flow = await executor.library.find(asked.flow)
+            flow = await runs.library.find(asked.flow)
         except NotFound as error:
             return None if parent.simulation is not None else _failure("FlowNotFound", error)
-        plan: Any = await executor.library.plan(flow.id, flow.version)
+        plan: Any = await runs.library.plan(flow.id, flow.version)
         if machine_of(plan).kind != "desktop":
             what = SealflowError(f"The flow '{flow.name}' is no desktop flow.", hint="Call it with a Workflow action.")
             return _failure("NotADesktopFlow", what)
         child_id = command.child_id
-        run = executor.live.get(child_id)
-        if run is None and await executor.vault.run_exists(child_id):
-            if not executor.claims.active or queue_of(parent.state.pins) is not None:
+        run: CallingRun | None = runs.live.get(child_id)
+        if run is None and await runs.vault.run_exists(child_id):
+            if not runs.claims.active or queue_of(parent.state.pins) is not None:
                 # Nobody else brings it back; or it was on the machine of its caller, whose session it needs.
                 with suppress(RunElsewhereError):
-                    run = await executor.resume(child_id)
+                    run = await runs.resume(child_id)
         elif run is None:
             try:
                 nested = self._children.level(parent, flow)
-                await executor.triggers.refuse(flow, plan)
+                await runs.triggers.refuse(flow, plan)
                 (start,) = plan_starts(
                     plan,
                     flow,
-                    environment=executor.vault.environment.name,
+                    environment=runs.vault.environment.name,
                     at=parent.now(),
                     body=_by_external_names(plan, asked.inputs),
                     simulate=parent.state.pins["simulate"],
@@ -133,11 +134,11 @@ class DesktopCalls:
             if asked.mode:
                 start.pins["runMode"] = asked.mode
             if group is not None:
-                await executor.queue.put(start, plan, group, priority)
+                await runs.queue.put(start, plan, group, priority)
             else:
-                executor.queue.inherit(start, parent)
+                runs.queue.inherit(start, parent)
                 await self._children.start(start, plan)
-            run = executor.live.get(child_id)
+            run = runs.live.get(child_id)
         if not asked.waits:
             return Answer(SUCCEEDED, "Accepted", {"statusCode": 202, "headers": {}, "body": {}}, None)
         try:
@@ -147,45 +148,45 @@ class DesktopCalls:
             raise
         return _outcome(command, state)
 
-    async def _group(self, parent: LiveRun, asked: _Asked) -> MachineGroup | None:
+    async def _group(self, parent: CallingRun, asked: _Asked) -> MachineGroup | None:
         """The group of machines that is to execute the called flow; None where it runs in this process.
 
         What a machine calls itself goes on with that machine.
         """
-        executor = self._executor
-        if not executor.queue.groups or not asked.mode or parent.simulation is not None:
+        runs = self._runs
+        if not runs.queue.groups or not asked.mode or parent.simulation is not None:
             return None
-        document = await executor.library.document(parent.log.flow_id, parent.log.version)
+        document = await runs.library.document(parent.log.flow_id, parent.log.version)
         from .targets import target_names
 
-        names = [*asked.connection, *await target_names(executor.vault, document.get("connections"), asked.connection)]
-        return group_for(executor.queue.groups, names)
+        names = [*asked.connection, *await target_names(runs.vault, document.get("connections"), asked.connection)]
+        return group_for(runs.queue.groups, names)
 
     async def is_orphan(self, parent: bytes | None, state: State) -> bool:
         """Whether nobody waits any more for this run of a called desktop flow: its caller ended in a process that died
         before it could cancel it.
         """
-        if parent is None or not state.pins.get(_AWAITED) or not await self._executor.vault.run_exists(parent):
+        if parent is None or not state.pins.get(_AWAITED) or not await self._runs.vault.run_exists(parent):
             return False
-        return (await self._executor.vault.run(parent)).ended_ms is not None
+        return (await self._runs.vault.run(parent)).ended_ms is not None
 
     def end_orphan(self, run: LiveRun) -> None:
         """Cancel a run that was just brought back, before anything else happens in it."""
         run.feed(event.stop(run.now(), CANCELLED, "Cancelled", GIVEN_UP))
 
-    def _given_up(self, parent: LiveRun, command: Invoke) -> None:
+    def _given_up(self, parent: CallingRun, command: Invoke) -> None:
         """The call is given up. Not by a caller that goes on later, here or elsewhere: it will ask again."""
         if not parent.aside and parent.failure is None and _asked(command).waits:
-            self._executor.beside(self._cancel(command.child_id))
+            self._runs.beside(self._cancel(command.child_id))
 
     async def _cancel(self, run_id: bytes) -> None:
-        executor = self._executor
+        runs = self._runs
         try:
-            await executor.cancel(run_id, GIVEN_UP)
+            await runs.cancel(run_id, GIVEN_UP)
         except NotFound:
             return  # it had not been started
         except RunElsewhereError:
-            await executor.vault.inbox_add(CANCEL, GIVEN_UP, run_id=run_id)
+            await runs.vault.inbox_add(CANCEL, GIVEN_UP, run_id=run_id)
 
 
 def _asked(command: Invoke) -> _Asked:

@@ -27,8 +27,9 @@ from ..runs.claims import RunElsewhereError
 from .machine_groups import MachineGroup, Serving, named
 
 if TYPE_CHECKING:
-    from ..environment.executor import Executor
+    from ..calls.protocols import CallingRun
     from ..runs.live_run import LiveRun
+    from .protocols import QueuedRuns
 
 HIGH: Final = "High"
 NORMAL: Final = "Normal"
@@ -43,10 +44,10 @@ _LISTED: Final = 1_000
 
 
 class DesktopQueue:
-    """The runs of one executor that are put into queues, and those that it takes."""
+    """The runs of one worker that are put into queues, and those that it takes."""
 
-    def __init__(self, executor: Executor, groups: Sequence[MachineGroup], serving: Serving | None) -> None:
-        self._executor = executor
+    def __init__(self, runs: QueuedRuns, groups: Sequence[MachineGroup], serving: Serving | None) -> None:
+        self._runs = runs
         self._serving = serving
         self.groups = tuple(groups)
         self.alone = serving is not None
@@ -64,17 +65,17 @@ class DesktopQueue:
     @property
     def served(self) -> tuple[MachineGroup, ...]:
         """The groups that this process is a machine of."""
-        return self._chosen if self.alone or not self._executor.vault.workers.shared else ()
+        return self._chosen if self.alone or not self._runs.vault.workers.shared else ()
 
     def serves(self, queue: bytes | None) -> bool:
         """Whether runs of this queue go on here; None: those that are in no queue."""
         if queue is None:
             return not self.alone
-        return not self._executor.vault.workers.shared or any(group.id == queue for group in self.served)
+        return not self._runs.vault.workers.shared or any(group.id == queue for group in self.served)
 
     async def may_serve(self, run_id: bytes) -> bool:
         """Whether a run may go on here, as far as the store says."""
-        workers = self._executor.vault.workers
+        workers = self._runs.vault.workers
         if not workers.shared or not (self.groups or self.alone):
             return True
         return self.serves(await workers.queue_of(run_id))
@@ -83,13 +84,13 @@ class DesktopQueue:
 
     async def put(self, start: Start, plan: Plan, group: MachineGroup, priority: str) -> None:
         """Put a run into the queue of a group. Durable on return. Raises storage errors."""
-        executor, vault = self._executor, self._executor.vault
+        runs, vault = self._runs, self._runs.vault
         until = start.at + group.minutes * _MINUTE if group.minutes is not None else None
         kept = {"id": group.id.hex(), "name": group.name, "priority": priority, "until": until}
         record = event.start(start.at, start.trigger, {**start.pins, GROUP: kept, "held": True})
         packed = pack_record(record)
-        digest = await executor.library.digest(start.flow_id, start.version)
-        parent = executor.live.get(start.parent) if start.parent is not None else None
+        digest = await runs.library.digest(start.flow_id, start.version)
+        parent = runs.live.get(start.parent) if start.parent is not None else None
         run = vault.create_run(
             start.run_id,
             start.flow_id,
@@ -109,12 +110,12 @@ class DesktopQueue:
         )
         await vault.flush()
         if vault.workers.shared:
-            executor.hint()
+            runs.hint()
         else:
             self._own.append(start.run_id)
             self.look_soon()
 
-    def inherit(self, start: Start, parent: LiveRun) -> None:
+    def inherit(self, start: Start, parent: CallingRun) -> None:
         """What a run of a machine calls runs on that machine, and goes on with its group if the machine dies."""
         kept = parent.state.pins.get(GROUP)
         if kept is not None:
@@ -124,22 +125,22 @@ class DesktopQueue:
         """With the current commit: a run that begins here is for a group, where its pins say so."""
         queue = queue_of(pins)
         if queue is not None:
-            self._executor.vault.workers.set_queue(run_id, queue)
+            self._runs.vault.workers.set_queue(run_id, queue)
 
     # ---- out
 
     def look_soon(self) -> None:
         """Take what may begin, as soon as can be."""
         self.wanted = True
-        claims = self._executor.claims
+        claims = self._runs.claims
         if claims.active:
             claims.look_soon()
         elif self._own:
-            self._executor.beside(self._take_own())
+            self._runs.beside(self._take_own())
 
     async def take(self) -> bool:
         """Take what may begin, as far as there are sessions, and bring it back; whether there was a reason to look."""
-        if not self.served or not (self.wanted or self._executor.vault.workers.shared):
+        if not self.served or not (self.wanted or self._runs.vault.workers.shared):
             return False
         self.wanted = False
         serving = self._serving
@@ -162,7 +163,7 @@ class DesktopQueue:
         self._full.update(queues)  # before anything is waited for: whoever leaves meanwhile has another look taken
         tried: list[bytes] = []
         while (room := sessions - self._used(queues)) > 0:  # again, where one has not begun: it takes no session
-            found = await self._next(queues, room, [*self._executor.live, *tried])
+            found = await self._next(queues, room, [*self._runs.live, *tried])
             for run_id in found:
                 await self._begin(run_id)
             if len(found) < room:
@@ -171,20 +172,20 @@ class DesktopQueue:
             tried += found
 
     async def _next(self, queues: list[bytes], room: int, here: list[bytes]) -> list[bytes]:
-        executor = self._executor
-        if executor.claims.active:
-            now_ms = executor.clock.now() // _TICKS_PER_MS
-            return await executor.vault.workers.claim_queued(queues, room, now_ms, here)
-        rows = await executor.vault.workers.queued(queues, _LISTED)
+        runs = self._runs
+        if runs.claims.active:
+            now_ms = runs.clock.now() // _TICKS_PER_MS
+            return await runs.vault.workers.claim_queued(queues, room, now_ms, here)
+        rows = await runs.vault.workers.queued(queues, _LISTED)
         return [row.run_id for row in rows if row.run_id in self._own and row.run_id not in here][:room]
 
     async def _begin(self, run_id: bytes) -> None:
         try:
-            await self._executor.resume(run_id)
+            await self._runs.resume(run_id)
         except RunElsewhereError:
             return
         except Exception as error:
-            await self._executor.claims.later(run_id, error)
+            await self._runs.claims.later(run_id, error)
             return
         if run_id in self._own:
             self._own.remove(run_id)
@@ -193,7 +194,7 @@ class DesktopQueue:
         """How many sessions are taken: what a run calls on the same machine takes none."""
         return sum(
             run.state.pins.get("held") is True and queue_of(run.state.pins) in queues
-            for run in self._executor.live.values()
+            for run in self._runs.live.values()
         )
 
     def left(self, run: LiveRun) -> None:
@@ -219,7 +220,7 @@ class DesktopQueue:
 
     async def put_back(self, run_id: bytes, pins: Mapping[str, Any], *, begun: bool) -> None:
         """Give a run to whoever serves its group; it was taken here although this process does not."""
-        vault, kept = self._executor.vault, pins[GROUP]
+        vault, kept = self._runs.vault, pins[GROUP]
         if begun:
             vault.workers.set_queue(run_id, bytes.fromhex(kept["id"]))
             vault.workers.set_wait(run_id, 0, release=True)

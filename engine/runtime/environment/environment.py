@@ -25,6 +25,7 @@ from ...kernel.machines import machine_of
 from ..calls.callbacks import UNKNOWN, Address, Delivery, accept, answer_to
 from ..calls.dispatch import Answer
 from ..calls.simulation import Simulation
+from ..flows.concurrency import is_led
 from ..flows.flow_file import read_flow_file
 from ..flows.library import Flow, Library
 from ..flows.script_files import FlowSource, ScriptSource
@@ -39,7 +40,7 @@ from ..observe.lookup import find_run
 from ..observe.run import Run, Started
 from ..observe.summaries import FlowDetail, FlowSummary, RunSummary
 from ..observe.trigger_info import TriggerInfo, called_back, info_of, switch_elsewhere
-from ..runs.claims import CONCURRENCY, RunElsewhereError, is_led
+from ..runs.claims import CONCURRENCY, RunElsewhereError
 from ..runs.expiry import in_ticks
 from ..triggers.registration import Registration
 from ..triggers.triggers import TriggerFiring, disabled

@@ -31,13 +31,13 @@ from ..flows.library import Library
 from ..flows.start import Start, run_name
 from ..keys.operations import KeyWork
 from ..runs import desktop_limits as desktop_limits
+from ..runs.admission import Admission
 from ..runs.claims import CONCURRENCY, Claims, Pins, RunElsewhereError
 from ..runs.expiry import RUN_DURATION, Expiry
 from ..runs.large_writes import prepared
 from ..runs.live_run import LiveRun
 from ..runs.recovery import Reviving
 from ..runs.turn_pace import TurnPace
-from ..triggers.admission import Admission
 from ..triggers.batches import Batches
 from ..triggers.scheduler import Scheduler
 from ..triggers.triggers import Triggers
@@ -107,7 +107,7 @@ class Executor:
         self.put_off = PutOff(clock)
         self.desktop_calls = DesktopCalls(self, self.children)
         self._queue_actions: QueueActions | None = None
-        self.batches = Batches(self)
+        self.batches = Batches(vault, library, clock)
         self.key_work = KeyWork(vault, clock)
         self.upkeep = Upkeep(vault, clock)
         self.live: dict[bytes, LiveRun] = {}
@@ -482,7 +482,7 @@ class Executor:
                 await self.vault.workers.lead()
         async with self._beginning:
             if self.scheduler is None and self.leads:
-                scheduler = Scheduler(self)
+                scheduler = Scheduler(self.vault, self.clock, self.triggers, self.batches, self.admission)
                 await scheduler.start()  # what fails here is tried again by the next look
                 self.scheduler = scheduler
 
@@ -498,7 +498,7 @@ class Executor:
         if self.scheduler is not None:
             raise SealflowError("The triggers of this environment are watched already.", code="TriggersWatched")
         await self.take_inbox()
-        scheduler = Scheduler(self)
+        scheduler = Scheduler(self.vault, self.clock, self.triggers, self.batches, self.admission)
         try:
             await scheduler.once()
         finally:

@@ -17,15 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ....storage import EnvironmentLocked, ExecutorLost, RunNotOwned, StoreClosed
 from ...errors import SealflowError
-from ...kernel import Plan
-from ...kernel.cloud.triggers.trigger import concurrency_of, is_single
 from ..flows.start import run_name
 from ..history.queue_context import queue_of
 from .retry_backoff import Retries
 
 if TYPE_CHECKING:
-    from ..environment.executor import Executor
     from .live_run import LiveRun
+    from .protocols import ClaimsHost
 
 log = logging.getLogger("sealflow")
 
@@ -51,11 +49,6 @@ class RunElsewhereError(SealflowError):
     """Another worker has the run: what it is to be told goes through the inbox."""
 
     code = "RunElsewhere"
-
-
-def is_led(plan: Plan) -> bool:
-    """Whether the runs of this flow limit each other: all of them go on with the worker that leads."""
-    return concurrency_of(plan) is not None or is_single(plan)
 
 
 class Pins:
@@ -84,14 +77,14 @@ class Pins:
 
 
 class Claims:
-    """The runs of one executor. `active`: it takes what is ready by itself, unless it has stopped `taking`, and lets go
+    """The runs of one worker. `active`: it takes what is ready by itself, unless it has stopped `taking`, and lets go
     what sleeps.
 
     `staying` counts who wants all runs to stay in memory while they sleep, `pins` who waits for one of them here.
     """
 
-    def __init__(self, executor: Executor, most: int, pins: Pins) -> None:
-        self._executor = executor
+    def __init__(self, host: ClaimsHost, most: int, pins: Pins) -> None:
+        self._host = host
         self._most = most
         self.pins = pins
         pins.released = self._doze
@@ -115,11 +108,11 @@ class Claims:
     @property
     def without(self) -> list[bytes]:
         """Flows whose runs are left to the worker that leads."""
-        return [] if self._executor.vault.workers.leads else list(self._without)
+        return [] if self._host.vault.workers.leads else list(self._without)
 
     async def own(self, run_id: bytes) -> int:
         """Claim this run: the ownership epoch under which it is written. Raises RunElsewhereError."""
-        epoch = await self._executor.vault.workers.claim_run(run_id)
+        epoch = await self._host.vault.workers.claim_run(run_id)
         if not epoch:
             raise elsewhere(run_id)
         return epoch
@@ -127,7 +120,7 @@ class Claims:
     async def leave(self, run_id: bytes, flow_id: bytes) -> RunElsewhereError:
         """Give back a run whose flow is for the worker that leads, and take no more of these; the error to raise."""
         self._without.add(flow_id)
-        await self._executor.vault.workers.release([run_id])
+        await self._host.vault.workers.release([run_id])
         return elsewhere(run_id)
 
     async def begin(self) -> None:
@@ -139,14 +132,14 @@ class Claims:
 
     async def look(self) -> None:
         """Take what is ready now, as far as there is room."""
-        workers = self._executor.vault.workers
+        workers = self._host.vault.workers
         async with self._turn:
             if workers.shared:
                 for run_id in await workers.signalled():
                     self._tell(run_id)
             if not self.active or not self.taking:
                 return
-            queue = self._executor.queue
+            queue = self._host.queue
             looked = False if queue.alone else await self._take_ready()
             looked = await queue.take() or looked
             if workers.paused:
@@ -156,14 +149,14 @@ class Claims:
                 self._meanwhile = None
                 due = _sooner(await self._next_due(), self._meanwhile)
                 if due is not None and workers.shared:  # what is due already is another worker's to take
-                    due = max(due, self._executor.clock.now() // _TICKS_PER_MS + _AGAIN_MS)
+                    due = max(due, self._host.clock.now() // _TICKS_PER_MS + _AGAIN_MS)
                 self._set(due)
 
     async def _take_ready(self) -> bool:
         """Take what any worker may have; whether the store was asked for it."""
-        workers = self._executor.vault.workers
+        workers = self._host.vault.workers
         while True:
-            now_ms = self._executor.clock.now() // _TICKS_PER_MS
+            now_ms = self._host.clock.now() // _TICKS_PER_MS
             room = self._room
             if not workers.shared and not (room and (self._more or self._is_due(now_ms))):
                 return False
@@ -178,11 +171,11 @@ class Claims:
 
     @property
     def _room(self) -> int:
-        return max(0, self._most - len(self._executor.live))
+        return max(0, self._most - len(self._host.live))
 
     async def _next_due(self) -> int | None:
         """When something that could be taken now is due. For what could not, there is a look when a run has left."""
-        workers, queue = self._executor.vault.workers, self._executor.queue
+        workers, queue = self._host.vault.workers, self._host.queue
         queues = queue.with_room()
         if queue.alone or not self._room:
             return await workers.next_wake(queues, alone=True) if queues else None
@@ -192,8 +185,8 @@ class Claims:
         # Whoever asks for a look during this one, asks for another: what he has to tell may be too late for this one.
         self._more = False
         try:
-            executor = self._executor
-            claimed = await executor.vault.workers.claim(limit, now_ms, self.without, here=list(executor.live))
+            host = self._host
+            claimed = await host.vault.workers.claim(limit, now_ms, self.without, here=list(host.live))
         except BaseException:
             self._more = True
             raise
@@ -204,17 +197,17 @@ class Claims:
         return self._next is not None and self._next <= now_ms
 
     async def _bring_back(self, run_id: bytes) -> None:
-        live = self._executor.live.get(run_id)
+        live = self._host.live.get(run_id)
         if live is not None:
             self._tell(run_id)
             return
-        executor = self._executor
+        host = self._host
         try:
-            run = await executor.resume(run_id, ending=True)
+            run = await host.resume(run_id, ending=True)
             self._retries.over(run_id)
-            if run is not None and run.state.end is None and not executor.queue.serves(queue_of(run.state.pins)):
-                executor.put_aside(run)  # it waits for a machine, and has not waited too long
-                await executor.queue.put_back(run_id, run.state.pins, begun=False)
+            if run is not None and run.state.end is None and not host.queue.serves(queue_of(run.state.pins)):
+                host.put_aside(run)  # it waits for a machine, and has not waited too long
+                await host.queue.put_back(run_id, run.state.pins, begun=False)
         except (RunElsewhereError, RunNotOwned):
             return
         except Exception as error:
@@ -224,33 +217,33 @@ class Claims:
         """A run could not be brought back: it is tried again after a while, by whichever worker comes first then."""
         log.warning("run %s cannot be resumed: %s", run_name(run_id), type(error).__name__)
         over = isinstance(error, (EnvironmentLocked, ExecutorLost, StoreClosed))
-        if self.active and not over and run_id not in self._executor.live:
-            due = self._executor.clock.now() + self._retries.after(run_id)
-            self._executor.vault.workers.set_wait(run_id, -(-due // _TICKS_PER_MS), release=True)
-            await self._executor.vault.flush()  # the store is about to be asked for the next that is due
+        if self.active and not over and run_id not in self._host.live:
+            due = self._host.clock.now() + self._retries.after(run_id)
+            self._host.vault.workers.set_wait(run_id, -(-due // _TICKS_PER_MS), release=True)
+            await self._host.vault.flush()  # the store is about to be asked for the next that is due
             self.asleep(due)
 
     async def _hand_over(self) -> None:
         """Work on the environment's keys goes on: whoever leads has all the runs until it is done."""
-        executor = self._executor
-        if not executor.live:
+        host = self._host
+        if not host.live:
             return
-        await executor.answered()  # nothing is called twice because a run changes hands
-        aside = list(executor.live.values())
+        await host.answered()  # nothing is called twice because a run changes hands
+        aside = list(host.live.values())
         for run in aside:
-            executor.put_aside(run)
-        executor.parting = False
+            host.put_aside(run)
+        host.parting = False
         if aside:  # with their heads: the new owner continues from what is durable
-            await executor.vault.workers.release([run.log.run_id for run in aside])
+            await host.vault.workers.release([run.log.run_id for run in aside])
 
     def made_room(self) -> None:
         """A run has ended, or sleeps: there may be room for one that is ready."""
-        if self.active and self._more and len(self._executor.live) == self._most - 1:
+        if self.active and self._more and len(self._host.live) == self._most - 1:
             self.look_soon()
 
     def look_soon(self) -> None:
         """Have a look taken: something may be ready."""
-        self._more = self._executor.queue.wanted = True
+        self._more = self._host.queue.wanted = True
         task = asyncio.get_running_loop().create_task(self._quietly())
         self._looks.add(task)
         task.add_done_callback(self._looks.discard)
@@ -272,14 +265,14 @@ class Claims:
 
         A desktop flow stays while it has something open, e.g. a browser or a workbook: that lives in this process only.
         """
-        if not self.active or self.staying or self._executor.performer.sessions.holds(run.log.run_id):
+        if not self.active or self.staying or self._host.performer.sessions.holds(run.log.run_id):
             return False
         return run.log.run_id not in self.pins and run.state.watch is None
 
     def sleep(self, run: LiveRun, due: int, *, leaves: bool) -> None:
         """With the current commit: the run is looked at again at `due` (ticks)."""
         due_ms = -(-due // _TICKS_PER_MS)
-        self._executor.vault.workers.set_wait(run.log.run_id, due_ms, release=leaves)
+        self._host.vault.workers.set_wait(run.log.run_id, due_ms, release=leaves)
 
     def asleep(self, due: int) -> None:
         """A run that left memory is durable as one that sleeps until `due`."""
@@ -289,20 +282,20 @@ class Claims:
             self._set(due_ms)
 
     def _doze(self, run_id: bytes) -> None:
-        live = self._executor.live.get(run_id)
+        live = self._host.live.get(run_id)
         if live is not None:
             live.doze()
 
     def awake(self, run: LiveRun) -> None:
         """With the current commit: the run goes on."""
-        self._executor.vault.workers.set_wait(run.log.run_id, 0, release=False)
+        self._host.vault.workers.set_wait(run.log.run_id, 0, release=False)
 
     def _set(self, due_ms: int | None) -> None:
         self._next = due_ms
         self._changed.set()
 
     async def _wake(self) -> None:
-        clock = self._executor.clock
+        clock = self._host.clock
         while True:
             self._changed.clear()
             work: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._changed.wait())]
@@ -316,7 +309,7 @@ class Claims:
             if self._is_due(clock.now() // _TICKS_PER_MS):
                 # Until the look says more: a store that cannot be read is not asked again and again.
                 self._next, self._more = None, True
-                self._executor.queue.wanted = True
+                self._host.queue.wanted = True
                 await self._quietly()
 
     # ---- being told
@@ -332,20 +325,20 @@ class Claims:
 
     def tell(self, run_id: bytes) -> None:
         """With the current commit: tell a run something, wherever it is."""
-        live = self._executor.live.get(run_id)
+        live = self._host.live.get(run_id)
         # Otherwise it waits in this process, for what tells it.
         if live is None or live.far or run_id in self._told:
-            self._executor.vault.workers.wake(run_id, lambda: self._after_telling(run_id))
+            self._host.vault.workers.wake(run_id, lambda: self._after_telling(run_id))
 
     def _after_telling(self, run_id: bytes) -> None:
         self._tell(run_id)
-        if run_id not in self._executor.live:
+        if run_id not in self._host.live:
             self.look_soon()
-            if self._executor.vault.workers.shared:
-                self._executor.hint()
+            if self._host.vault.workers.shared:
+                self._host.hint()
 
     def _tell(self, run_id: bytes) -> None:
-        live = self._executor.live.get(run_id)
+        live = self._host.live.get(run_id)
         if live is not None:
             live.told = True
             live.far.clear()  # it stays awake until who waits for news has looked

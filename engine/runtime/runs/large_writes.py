@@ -13,8 +13,8 @@ from ...kernel.contract.large_values import rough_size
 
 if TYPE_CHECKING:
     from ....storage.stores.runs.runs import Prepared
-    from ..environment.executor import Executor
     from ..flows.start import Start
+    from .protocols import RunsInMemory
 
 
 def is_heavy(state: State, records: Sequence[Record], packed: bytes | None) -> bool:
@@ -38,12 +38,12 @@ def told_of(state: Any, seq: int, records: Sequence[Sequence[Any]]) -> None:
             name_parts(state, number, record)
 
 
-async def prepared(executor: Executor, start: Start, plan: Plan) -> Prepared | None:
+async def prepared(runs: RunsInMemory, start: Start, plan: Plan) -> Prepared | None:
     """What is large of a run's trigger, stored before the run is made; None where nothing is. Raises NotStorable."""
     if rough_size([start.trigger], CHUNK_BYTES) <= CHUNK_BYTES:
         return None
-    parent = executor.live.get(start.parent) if start.parent is not None else None
-    return await executor.vault.prepare_run(
+    parent = runs.live.get(start.parent) if start.parent is not None else None
+    return await runs.vault.prepare_run(
         start.run_id,
         start.flow_id,
         start.trigger,

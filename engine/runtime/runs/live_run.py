@@ -47,7 +47,7 @@ from .tasks import RunTasks
 from .timers import Timers, due_of
 
 if TYPE_CHECKING:
-    from ..environment.executor import Executor
+    from .protocols import RunHost
 
 log = logging.getLogger("sealflow")
 
@@ -63,7 +63,7 @@ LONG_SLEEP: Final = 30 * 10_000_000
 
 
 class LiveRun:
-    """A run that this process drives. Made by the executor.
+    """A run that this process drives. Made by its worker.
 
     `ended` is set when its last page is durable, `responded` when its response is; both are set as well when the run
     cannot go on here, and then `failure` says why. It stays resumable from what is durable.
@@ -71,7 +71,7 @@ class LiveRun:
 
     def __init__(
         self,
-        executor: Executor,
+        executor: RunHost,
         plan: Plan,
         state: State,
         log: RunLog,
@@ -82,7 +82,7 @@ class LiveRun:
         held: bool = False,
         status: int = RUNNING,
     ) -> None:
-        self.executor = executor
+        self.executor = self.routes = executor
         self.plan = plan
         self.machine = machine_of(plan)
         self.state = state

@@ -14,27 +14,28 @@ from ...kernel import History, Plan
 from ...kernel.cloud.triggers.trigger import concurrency_of
 from ...kernel.machines import machine_of
 from ..calls.simulation import simulation_of
+from ..flows.concurrency import is_led
 from ..flows.start import run_name
 from ..history.external_payloads import folding_pages
 from ..history.queue_context import queue_of
 from ..history.reading import is_held, load, row_put_back
 from ..history.state_loading import Refolding
 from . import desktop_limits as desktop_limits
-from .claims import RunElsewhereError, elsewhere, is_led
+from .claims import RunElsewhereError, elsewhere
 from .live_run import LiveRun
 
 if TYPE_CHECKING:
-    from ..environment.executor import Executor
+    from .protocols import RecoveryHost
 
 _PAUSE: Final = 0.2
 """Seconds between two looks whether another worker has given a run back."""
 
 
 class Reviving:
-    """Brings the runs of one executor back."""
+    """Brings the runs of one worker back."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, host: RecoveryHost) -> None:
+        self._host = host
         self._resuming: dict[bytes, asyncio.Event] = {}
         # Flows whose runs limit each other, and of which all that have not ended are known to `admission`.
         self._gathered: dict[bytes, asyncio.Task[None]] = {}
@@ -50,22 +51,22 @@ class Reviving:
         await asyncio.gather(*self._gathered.values(), return_exceptions=True)
 
     async def resume(self, run_id: bytes, history: History | None, *, ending: bool = False) -> LiveRun | None:
-        """See `Executor.resume`."""
-        executor = self._executor
-        known = executor.live.get(run_id)
+        """Bring an unfinished run into memory, with this `history`; None where it has ended."""
+        host = self._host
+        known = host.live.get(run_id)
         if known is not None:
             return known
         try:
-            info = await executor.vault.run(run_id)
+            info = await host.vault.run(run_id)
         except RecordNotFound:
             raise NotFound(
                 f"There is no run {run_name(run_id)}.", hint="`sealflow runs list` shows the runs."
             ) from None
         if info.ended_ms is not None:
             return None
-        if not ending and not await executor.queue.may_serve(run_id):
+        if not ending and not await host.queue.may_serve(run_id):
             raise elsewhere(run_id)
-        plan = await executor.library.plan(info.flow_id, info.version, info.definition_digest)
+        plan = await host.library.plan(info.flow_id, info.version, info.definition_digest)
         if is_led(plan) and history is None:
             await self.gather(info.flow_id, plan)
         return await self._resume_once(info, plan, history, ending=ending)
@@ -73,11 +74,11 @@ class Reviving:
     async def _resume_once(
         self, info: RunInfo, plan: Plan, history: History | None, *, ending: bool = False
     ) -> LiveRun | None:
-        executor = self._executor
+        host = self._host
         run_id = info.run_id
         while (under_way := self._resuming.get(run_id)) is not None:
             await under_way.wait()
-        known = executor.live.get(run_id)
+        known = host.live.get(run_id)
         if known is not None:
             return known
         self._resuming[run_id] = resumed = asyncio.Event()
@@ -91,7 +92,7 @@ class Reviving:
         """Bring all unfinished runs of a flow back whose runs limit each other, once, the oldest first: so `admission`
         knows of all of them before another one begins. Raises RunElsewhereError where this worker does not lead.
         """
-        if not is_led(plan) or not self._executor.vault.workers.leads:
+        if not is_led(plan) or not self._host.vault.workers.leads:
             return
         task = self._gathered.get(flow_id)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
@@ -99,10 +100,10 @@ class Reviving:
         await asyncio.shield(task)
 
     async def _gather(self, flow_id: bytes) -> None:
-        executor = self._executor
-        for run_id in await executor.vault.workers.unfinished_of(flow_id):
-            info = await executor.vault.run(run_id)
-            plan = await executor.library.plan(info.flow_id, info.version, info.definition_digest)
+        host = self._host
+        for run_id in await host.vault.workers.unfinished_of(flow_id):
+            info = await host.vault.run(run_id)
+            plan = await host.library.plan(info.flow_id, info.version, info.definition_digest)
             while info.ended_ms is None:
                 try:
                     await self._resume_once(info, plan, None)
@@ -111,34 +112,34 @@ class Reviving:
                     if not is_led(plan):
                         break  # it was started before the limit came, and counts where it goes on
                     await asyncio.sleep(_PAUSE)  # a worker that gives it back, or ends
-                    info = await executor.vault.run(run_id)
+                    info = await host.vault.run(run_id)
 
     async def _resume(self, info: RunInfo, plan: Plan, history: History | None, ending: bool) -> LiveRun | None:
-        executor = self._executor
+        host = self._host
         run_id = info.run_id
-        epoch = await executor.claims.own(run_id)
-        if is_led(plan) and not executor.vault.workers.leads:
-            raise await executor.claims.leave(run_id, info.flow_id)
+        epoch = await host.claims.own(run_id)
+        if is_led(plan) and not host.vault.workers.leads:
+            raise await host.claims.leave(run_id, info.flow_id)
         try:
             return await self._fold(info, plan, history, ending, epoch)
         except RunNotOwned:
             raise elsewhere(run_id) from None
         except IntegrityError:  # what is read while another worker writes it fits nothing: that is no tampering
-            if await executor.vault.workers.owns(run_id, epoch):
+            if await host.vault.workers.owns(run_id, epoch):
                 raise
             raise elsewhere(run_id) from None
 
     async def _fold(
         self, info: RunInfo, plan: Plan, history: History | None, ending: bool, epoch: int
     ) -> LiveRun | None:
-        executor, run_id = self._executor, info.run_id
+        host, run_id = self._host, info.run_id
         # Waking a run costs its snapshot, not its history, and that is read once; twice where somebody is told of it.
-        made = Refolding(plan, executor.room)
+        made = Refolding(plan, host.room)
         folding = made if history is None else None
-        runlog = await executor.vault.open_run(run_id, from_snapshot=history is None, folding=folding, epoch=epoch)
+        runlog = await host.vault.open_run(run_id, from_snapshot=history is None, folding=folding, epoch=epoch)
         if runlog.ended:
             return None
-        await executor.vault.sweep_values(run_id=run_id)  # what a call had brought that was cut off by a crash
+        await host.vault.sweep_values(run_id=run_id)  # what a call had brought that was cut off by a crash
         machine = machine_of(plan)
         if history is not None:
             made.state = machine.state(plan, history)
@@ -146,7 +147,7 @@ class Reviving:
             machine.supply(made.state, await load(runlog, made.state.need))
         state = made.state
         if state.seq + 1 < runlog.seq:  # it counts from 1
-            async for page in folding_pages(executor.vault, plan, run_id, after_seq=state.seq):
+            async for page in folding_pages(host.vault, plan, run_id, after_seq=state.seq):
                 made.apply(page)
         state.response = await runlog.whole(state.response)
         if state.seq == 0:
@@ -157,31 +158,29 @@ class Reviving:
                 code="RevisionMismatch",
                 hint="Resume it with the release that started it.",
             )
-        here, late = executor.queue.serves(queue_of(state.pins)), executor.queue.late(state, executor.clock.now())
+        here, late = host.queue.serves(queue_of(state.pins)), host.queue.late(state, host.clock.now())
         if not here and late is None and not (ending and is_held(state)):
-            await executor.queue.put_back(run_id, state.pins, begun=not is_held(state))
+            await host.queue.put_back(run_id, state.pins, begun=not is_held(state))
             raise elsewhere(run_id)
         if state.end is not None:
             raise row_put_back(run_id)
-        orphan = await executor.desktop_calls.is_orphan(info.parent, state)
-        known = executor.live.get(run_id)
+        orphan = await host.desktop_calls.is_orphan(info.parent, state)
+        known = host.live.get(run_id)
         if known is not None:
             return known
         limit = concurrency_of(plan)
-        held = is_held(state) and executor.admission.holds(info.flow_id, limit)
+        held = is_held(state) and host.admission.holds(info.flow_id, limit)
         flow, simulation = str(info.summary.get("flow", "")), simulation_of(state.pins)
-        run = LiveRun(
-            executor, plan, state, runlog, flow, simulation, started=state.started, held=held, status=info.status
-        )
+        run = LiveRun(host, plan, state, runlog, flow, simulation, started=state.started, held=held, status=info.status)
         run.parent = info.parent
         if machine.kind == "desktop":
             desktop_limits.apply(run, state.pins)
-        executor.adopt(run)
-        executor.admission.enter(info.flow_id, run, limit)
+        host.adopt(run)
+        host.admission.enter(info.flow_id, run, limit)
         if late is not None:
             run.feed(late)
         elif here:
             run.recover(machine.pending(state), machine.needs_tick(state) and not held, made.calls)
         if orphan:
-            executor.desktop_calls.end_orphan(run)
+            host.desktop_calls.end_orphan(run)
         return run

@@ -11,19 +11,19 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ....storage import Message, NotStorable, StorageError, ensure_storable
+from ....storage import Message, NotStorable, StorageError, Vault, ensure_storable
 from ...errors import NotFound, SealflowError
 from ...kernel import Invoke
 from ...kernel.cloud.triggers.batch import Batch, Sent, batches_of, of_queue, queue_of, released, sent, trigger_named
 from ...kernel.cloud.triggers.trigger import trigger_of
 from ...kernel.contract.status import FAILED, SUCCEEDED
 from ..calls.dispatch import Answer
-from ..flows.library import Flow, flow_name
+from ..flows.library import Flow, Library, flow_name
 from ..flows.start import declared, trigger_pins
 
 if TYPE_CHECKING:
-    from ..environment.executor import Executor
-    from ..runs.live_run import LiveRun
+    from ..calls.protocols import CallingRun
+    from ..workers.clock import Clock
 
 _PAGE = 500
 """Messages that are read at a time."""
@@ -44,13 +44,15 @@ class Ready:
 
 
 class Batches:
-    """Sends the messages of one executor's environment, and finds those that are to be released.
+    """Sends the messages of one environment, and finds those that are to be released.
 
     `arrived` is called with the id of a flow that has to be looked at.
     """
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, vault: Vault, library: Library, clock: Clock) -> None:
+        self._vault = vault
+        self._library = library
+        self._clock = clock
         self.arrived: Callable[[bytes], None] | None = None
 
     def tell(self, flow_id: bytes) -> None:
@@ -60,7 +62,7 @@ class Batches:
 
     # ---- SendToBatch
 
-    async def send(self, run: LiveRun, command: Invoke) -> Answer:
+    async def send(self, run: CallingRun, command: Invoke) -> Answer:
         """The outcome of the action that sends a message, which itself goes with the commit of this outcome.
 
         A simulation sends nothing.
@@ -71,7 +73,7 @@ class Batches:
             ensure_storable({"trigger": {"outputs": {"body": {"items": [message.item()]}}}})
             if run.simulation is None:
                 flow = await self._receiver(command, message)
-                domain = max((await self._executor.vault.flow(flow.id)).domain, run.log.domain)
+                domain = max((await self._vault.flow(flow.id)).domain, run.log.domain)
                 run.with_result(command, lambda: self._queue(flow, message, domain, run.log.run_id))
         except SealflowError as error:
             if isinstance(error, StorageError) and not isinstance(error, NotStorable):
@@ -81,7 +83,7 @@ class Batches:
 
     async def _receiver(self, command: Invoke, message: Sent) -> Flow:
         """The flow that collects this message. Raises NotFound."""
-        library = self._executor.library
+        library = self._library
         name = flow_name(command.inputs)
         if not name:
             raise NotFound("SendToBatch names no workflow.", code="WorkflowNotFound")
@@ -93,15 +95,15 @@ class Batches:
         trigger, addressed = trigger_of(plan), trigger_named(command.inputs)
         if trigger is None or trigger.type != "batch" or (addressed and addressed != trigger.name.lower()):
             raise NotFound(f"The flow '{flow.name}' has no such batch trigger.", code="TriggerNotFound")
-        document, now = await library.document(flow.id, flow.version), self._executor.clock.now()
-        pins = trigger_pins(plan, flow, self._executor.vault.environment.name, now, declared(document, plan))
+        document, now = await library.document(flow.id, flow.version), self._clock.now()
+        pins = trigger_pins(plan, flow, self._vault.environment.name, now, declared(document, plan))
         if message.batch.lower() not in batches_of(plan, pins, now):
             raise NotFound(f"The flow '{flow.name}' collects no batch '{message.batch}'.", code="BatchNotFound")
         return flow
 
     def _queue(self, flow: Flow, message: Sent, domain: int, sender: bytes) -> None:
         queue = queue_of(message.batch, message.partition)
-        self._executor.vault.queue_message(flow.id, queue, message.item(), domain=domain, sender=sender)
+        self._vault.queue_message(flow.id, queue, message.item(), domain=domain, sender=sender)
         self.tell(flow.id)
 
     # ---- releasing
@@ -115,8 +117,8 @@ class Batches:
         `batches` are the flow's by name, `is_due` says whether a recurrence releases whatever waits at this time.
         Messages of a batch that the definition has lost go on waiting.
         """
-        await self._executor.vault.flush()  # what was sent has to be durable to be seen
-        for queue, waiting in (await self._executor.vault.message_counts(flow_id)).items():
+        await self._vault.flush()  # what was sent has to be durable to be seen
+        for queue, waiting in (await self._vault.message_counts(flow_id)).items():
             name, partition = of_queue(queue)
             batch = batches.get(name)
             if batch is None:
@@ -136,7 +138,7 @@ class Batches:
         while len(found) < most and not batch.take([each.size for each in found], due=False):
             after = found[-1].number if found else 0
             limit = min(_PAGE, most - len(found))
-            page = await self._executor.vault.messages(flow_id, partition=queue, limit=limit, after=after)
+            page = await self._vault.messages(flow_id, partition=queue, limit=limit, after=after)
             if not page:
                 break
             found += page
@@ -145,7 +147,7 @@ class Batches:
     def consume(self, flow_id: bytes, ready: Ready) -> None:
         """Take the messages out with the current commit."""
         for message in ready.messages:
-            self._executor.vault.consume_message(flow_id, message.number)
+            self._vault.consume_message(flow_id, message.number)
 
 
 def _failure(code: str, message: str) -> Answer:

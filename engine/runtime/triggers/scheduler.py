@@ -17,7 +17,11 @@ from ...kernel.contract.timing import SECOND
 from .registration import Registration
 
 if TYPE_CHECKING:
-    from ..environment.executor import Executor
+    from ....storage import Vault
+    from ..runs.admission import Admission
+    from ..workers.clock import Clock
+    from .batches import Batches
+    from .triggers import Triggers
 
 log = logging.getLogger("sealflow")
 
@@ -35,10 +39,14 @@ _TRY_AGAIN: Final = 5 * SECOND
 
 
 class Scheduler:
-    """Watches the triggers of one executor, from `start` to `close`."""
+    """Watches the triggers of one worker, from `start` to `close`."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, vault: Vault, clock: Clock, triggers: Triggers, batches: Batches, admission: Admission) -> None:
+        self._vault = vault
+        self._clock = clock
+        self._triggers = triggers
+        self._batches = batches
+        self._admission = admission
         self._heap: list[tuple[int, bytes]] = []
         self._due: dict[bytes, int] = {}
         self._busy: dict[bytes, asyncio.Task[None]] = {}
@@ -61,7 +69,7 @@ class Scheduler:
         What a sliding window has missed is done as its runs make room.
         """
         await self._register_all()
-        until = self._executor.clock.now()
+        until = self._clock.now()
         while True:
             self._wake.clear()
             self._begin_due(until, owed=True)
@@ -71,9 +79,9 @@ class Scheduler:
 
     async def close(self, patience: float = PATIENCE) -> None:
         """Fire nothing more; what is under way is finished, but for calls that take longer: they are made again."""
-        self._executor.triggers.changed = None
-        self._executor.admission.left = None
-        self._executor.batches.arrived = None
+        self._triggers.changed = None
+        self._admission.left = None
+        self._batches.arrived = None
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -86,13 +94,12 @@ class Scheduler:
     # ---- what changes
 
     async def _register_all(self) -> None:
-        executor = self._executor
-        executor.triggers.changed = self._changed
-        executor.admission.left = self._room
-        executor.batches.arrived = self._look
-        known = {state.flow_id: Registration.of(state.flow_id, state) for state in await executor.vault.triggers()}
+        self._triggers.changed = self._changed
+        self._admission.left = self._room
+        self._batches.arrived = self._look
+        known = {state.flow_id: Registration.of(state.flow_id, state) for state in await self._vault.triggers()}
         unknown = []
-        for flow in await executor.vault.flows():
+        for flow in await self._vault.flows():
             registration = known.get(flow.flow_id)
             if registration is not None and registration.version == flow.version:
                 self._changed(registration)
@@ -105,11 +112,11 @@ class Scheduler:
     async def _register(self, flow_id: bytes) -> None:
         async with self._places:
             try:
-                await self._executor.triggers.register(flow_id)
+                await self._triggers.register(flow_id)
             except Exception as error:
                 log.warning("the trigger of flow %s cannot be registered: %s", flow_id.hex(), type(error).__name__)
                 self._unregistered.add(flow_id)
-                self._put(flow_id, self._executor.clock.now() + _TRY_AGAIN)
+                self._put(flow_id, self._clock.now() + _TRY_AGAIN)
                 self._wake.set()
 
     def _changed(self, registration: Registration) -> None:
@@ -140,7 +147,7 @@ class Scheduler:
     # ---- what is due
 
     async def _watch(self) -> None:
-        clock = self._executor.clock
+        clock = self._clock
         while True:
             self._wake.clear()
             self._begin_due(clock.now())
@@ -167,16 +174,16 @@ class Scheduler:
             async with self._places:
                 self._looks.discard(flow_id)
                 if flow_id in self._unregistered:
-                    await self._executor.triggers.register(flow_id)
+                    await self._triggers.register(flow_id)
                     self._unregistered.discard(flow_id)
-                elif not await self._executor.triggers.fire(flow_id, owed=owed):
+                elif not await self._triggers.fire(flow_id, owed=owed):
                     self._full.add(flow_id)
             self._owed.discard(flow_id)
         except Exception as error:
             log.warning("the trigger of flow %s could not fire: %s", flow_id.hex(), type(error).__name__)
             # It was on time; that it could not be kept must not make it count as missed.
             self._owed.add(flow_id)
-            self._due[flow_id] = self._executor.clock.now() + _TRY_AGAIN
+            self._due[flow_id] = self._clock.now() + _TRY_AGAIN
         finally:
             del self._busy[flow_id]
             if flow_id in self._looks and flow_id not in self._full:

@@ -1,4 +1,4 @@
-"""The triggers of one executor's flows: registered, enabled and disabled, and fired when they are due.
+"""The triggers of a worker's flows: registered, enabled and disabled, and fired when they are due.
 
 What a trigger decided, and the runs that came of it, are one commit; so whatever happens in between, an occurrence is
 neither lost nor does it count twice. What is due is looked at one by one for each flow. When to look is the
@@ -46,7 +46,7 @@ from .registration import Registration
 from .subscriptions import belongs, is_stray, subscribe, unsubscribe
 
 if TYPE_CHECKING:
-    from ..environment.executor import Executor
+    from .protocols import TriggerRuns
 
 GRACE: Final = 60 * SECOND
 """How late an occurrence of a Recurrence may be noticed and still fires; the documents speak of up to a minute.
@@ -87,8 +87,8 @@ class _Deployed:
 class Triggers:
     """`changed` is called with every registration that is durable, `fired` with every firing."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, runs: TriggerRuns) -> None:
+        self._runs = runs
         self._locks: dict[bytes, asyncio.Lock] = {}
         self._enabled: dict[bytes, bool] = {}
         self._stored = SharedLooks(self._is_enabled)
@@ -99,7 +99,7 @@ class Triggers:
 
     async def refuse(self, flow: Flow, plan: Plan) -> None:
         """Raises Denied `FlowDisabled`, and `TooManyWaitingRuns` where the trigger's concurrency leaves no room."""
-        leads = self._executor.leads
+        leads = self._runs.leads
         enabled = self._enabled.get(flow.id) if leads else None  # another worker may have switched it meanwhile
         if enabled is None:
             enabled = await self._stored.at(flow.id)
@@ -107,8 +107,8 @@ class Triggers:
                 enabled = self._enabled.setdefault(flow.id, enabled)
         if not enabled:
             raise disabled(flow.name)
-        await self._executor.gather(flow.id, plan)
-        if self._executor.admission.full(flow.id, concurrency_of(plan)):
+        await self._runs.gather(flow.id, plan)
+        if self._runs.admission.full(flow.id, concurrency_of(plan)):
             raise SealflowError(
                 f"As many runs of the flow '{flow.name}' wait for others to end as its trigger allows.",
                 code="TooManyWaitingRuns",
@@ -116,7 +116,7 @@ class Triggers:
             )
 
     async def _is_enabled(self, flow_id: bytes) -> bool:
-        return Registration.of(flow_id, await self._executor.vault.trigger(flow_id)).enabled
+        return Registration.of(flow_id, await self._runs.vault.trigger(flow_id)).enabled
 
     async def switch(self, flow_id: bytes, enabled: bool) -> None:
         """Enable or disable a flow; durable on return.
@@ -127,14 +127,14 @@ class Triggers:
             if registration.enabled == enabled:
                 return
             registration.enabled = enabled
-            now = self._executor.clock.now()
+            now = self._runs.clock.now()
             rule = registration.rule if registration.problem is None else None
             if enabled and rule is not None and registration.kind != WINDOW:
                 registration.scheduled = rule.after(now)
             _settle(registration, now)
             await self._write(registration)
         if registration.kind == BATCH:
-            self._executor.batches.tell(flow_id)
+            self._runs.batches.tell(flow_id)
 
     async def called(
         self, flow_id: bytes, token: bytes, body: Any, headers: dict[str, Any] | None, run_id: bytes
@@ -142,7 +142,7 @@ class Triggers:
         """Start what a webhook trigger was called back for: queued when this returns, unless the address is an earlier
         one. Raises as `refuse` and `plan_starts`.
         """
-        if not belongs(Registration.of(flow_id, await self._executor.vault.trigger(flow_id)), token):
+        if not belongs(Registration.of(flow_id, await self._runs.vault.trigger(flow_id)), token):
             return
         await self.started(flow_id, {"body": body, "headers": headers}, run_id)
 
@@ -154,9 +154,9 @@ class Triggers:
         """
         deployed = await self._deployed(flow_id)
         await self.refuse(deployed.flow, deployed.plan)
-        for start in self._starts(deployed, self._executor.clock.now(), **given, run_id=run_id):
-            if not await self._executor.vault.run_exists(start.run_id):
-                self._executor.begin(start, deployed.plan, deployed.digest)
+        for start in self._starts(deployed, self._runs.clock.now(), **given, run_id=run_id):
+            if not await self._runs.vault.run_exists(start.run_id):
+                self._runs.begin(start, deployed.plan, deployed.digest)
 
     # ---- registered
 
@@ -167,7 +167,7 @@ class Triggers:
             if registration.version == deployed.flow.version:
                 self._tell(registration)
                 return
-            now = self._executor.clock.now()
+            now = self._runs.clock.now()
             registration.version = deployed.flow.version
             registration.problem = None
             registration.with_token()
@@ -181,7 +181,7 @@ class Triggers:
             _settle(registration, now)
             await self._write(registration)
         if registration.kind == BATCH:
-            self._executor.batches.tell(flow_id)
+            self._runs.batches.tell(flow_id)
 
     def _read(self, registration: Registration, deployed: _Deployed, now: int) -> None:
         plan = deployed.plan
@@ -220,18 +220,18 @@ class Triggers:
         that fails; nothing happened then, and it is still due.
         """
         async with self._registration(flow_id) as registration:
-            now = self._executor.clock.now()
+            now = self._runs.clock.now()
             collects = registration.kind == BATCH and registration.enabled
             if not collects and (registration.due is None or registration.due > now):
                 self._tell(registration)
                 return True
             if is_stray(registration):
-                await unsubscribe(registration, self._executor.performer, now)
+                await unsubscribe(registration, self._runs.performer, now)
                 _settle(registration, now)
                 await self._write(registration)
                 return True
             deployed = await self._deployed(flow_id, registration.version)
-            await self._executor.gather(flow_id, deployed.plan)
+            await self._runs.gather(flow_id, deployed.plan)
             if registration.kind == BATCH:
                 return await self._collect(registration, deployed, now)
             if registration.kind == WINDOW:
@@ -242,7 +242,7 @@ class Triggers:
                 await self._poll(registration, deployed, now)
             elif registration.kind == WEBHOOK:
                 pins = self._pins(deployed, now)
-                told = await subscribe(registration, deployed.plan, pins, self._executor.performer, now)
+                told = await subscribe(registration, deployed.plan, pins, self._runs.performer, now)
                 await self._write(registration)
                 self._report(deployed, told)
             return True
@@ -280,7 +280,7 @@ class Triggers:
     async def _collect(self, registration: Registration, deployed: _Deployed, now: int) -> bool:
         """Release what was sent: a run for each batch. False: it waits until other runs have ended."""
         batches = batches_of(deployed.plan, self._pins(deployed, now), now)
-        registered, last, sent = registration.registered, registration.last, self._executor.batches
+        registered, last, sent = registration.registered, registration.last, self._runs.batches
         found = sent.ready(deployed.flow.id, batches, lambda batch: batch.is_due(registered, last, now))
         async with aclosing(found):
             async for ready in found:
@@ -318,10 +318,10 @@ class Triggers:
             await self._nothing(registration, deployed, now, rule.after(now), "Failed", error.code, error.message)
             return
         trigger = trigger_of(plan)
-        answer = await self._executor.performer.ask(
+        answer = await self._runs.performer.ask(
             request, key=registration.key("poll"), trigger=trigger.name if trigger is not None else ""
         )
-        at = max(self._executor.clock.now(), now)
+        at = max(self._runs.clock.now(), now)
         found = polled(plan, answer.outputs, at)
         following = rule.after(max(at, scheduled))
         if found.wait and found.prompt:
@@ -345,7 +345,7 @@ class Triggers:
 
     def _skips(self, deployed: _Deployed) -> bool:
         """Whether runs that go on keep the trigger from firing."""
-        admission, flow_id = self._executor.admission, deployed.flow.id
+        admission, flow_id = self._runs.admission, deployed.flow.id
         if is_single(deployed.plan) and not admission.idle(flow_id):
             return True
         return admission.full(flow_id, concurrency_of(deployed.plan))
@@ -380,10 +380,10 @@ class Triggers:
         told = registration.note(now, "Succeeded", firing.code, runs=[run_name(start.run_id) for start in starts])
         registration.scheduled = following
         _settle(registration, now)
-        registration.write(self._executor.vault)
+        registration.write(self._runs.vault)
         for start in starts:
-            self._executor.begin(start, deployed.plan, deployed.digest)
-        await self._executor.vault.flush()
+            self._runs.begin(start, deployed.plan, deployed.digest)
+        await self._runs.vault.flush()
         self._tell(registration)
         self._report(deployed, told)
         return True
@@ -399,7 +399,7 @@ class Triggers:
         starts = plan_starts(
             deployed.plan,
             deployed.flow,
-            environment=self._executor.vault.environment.name,
+            environment=self._runs.vault.environment.name,
             at=now,
             parameters={**declared(deployed.document, deployed.plan), **(parameters or {})},
             **given,
@@ -431,11 +431,11 @@ class Triggers:
     async def _registration(self, flow_id: bytes) -> AsyncIterator[Registration]:
         """What is stored of a flow's trigger, for one at a time."""
         async with self._locks.setdefault(flow_id, asyncio.Lock()):
-            yield Registration.of(flow_id, await self._executor.vault.trigger(flow_id))
+            yield Registration.of(flow_id, await self._runs.vault.trigger(flow_id))
 
     async def _write(self, registration: Registration) -> None:
-        registration.write(self._executor.vault)
-        await self._executor.vault.flush()
+        registration.write(self._runs.vault)
+        await self._runs.vault.flush()
         self._tell(registration)
 
     def _tell(self, registration: Registration) -> None:
@@ -448,8 +448,8 @@ class Triggers:
             self.fired(TriggerFiring(deployed.flow.name, deployed.flow.version, told))
 
     async def _deployed(self, flow_id: bytes, version: int | None = None) -> _Deployed:
-        library = self._executor.library
-        info = await self._executor.vault.flow(flow_id)
+        library = self._runs.library
+        info = await self._runs.vault.flow(flow_id)
         number = version or info.version
         document = await library.document(flow_id, number)
         flow = Flow(flow_id, info.name, number, False, document["dialect"], document["kind"])
@@ -457,7 +457,7 @@ class Triggers:
         return _Deployed(flow, plan, document, await library.digest(flow_id, number), info.updated_ms * _TICKS_PER_MS)
 
     def _pins(self, deployed: _Deployed, now: int) -> dict[str, Any]:
-        environment = self._executor.vault.environment.name
+        environment = self._runs.vault.environment.name
         return trigger_pins(deployed.plan, deployed.flow, environment, now, declared(deployed.document, deployed.plan))
 
 

@@ -63,7 +63,8 @@ def check(
 
 
 def _sarif(reports: list[dict[str, Any]], texts: list[str]) -> dict[str, Any]:
-    from ...... import __version__
+    from importlib.metadata import version
+
     from .....cloud import sarif
     from .....cloud.report.explanations import explanations
 
@@ -71,7 +72,7 @@ def _sarif(reports: list[dict[str, Any]], texts: list[str]) -> dict[str, Any]:
     cloud, desktop = explanations(), explanations("sealflow.engine.desktop")
     scripts = sum(each["kind"] == "desktop" for each in reports)
     explained = {**cloud, **desktop} if 2 * scripts > len(reports) else {**desktop, **cloud}
-    return sarif(zip(reports, texts, strict=True), __version__, explained)
+    return sarif(zip(reports, texts, strict=True), version("sealflow"), explained)
 
 
 def _report(file: str, allow_unsupported: bool) -> tuple[dict[str, Any], str]:

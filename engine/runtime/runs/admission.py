@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ...kernel.cloud.triggers.trigger import Concurrency
 
 if TYPE_CHECKING:
-    from ..runs.live_run import LiveRun
+    from .live_run import LiveRun
 
 
 @dataclass(slots=True)
