@@ -465,7 +465,7 @@ def test_conversion_errors() -> None:
         "binary(null)",
         "uriHost('example.com/a')",
         "uriPort('https://example.com:99999')",
-        "uriComponent(5)",
+        "uriComponent(createArray(5))",
         "dataUriToString('text')",
         "dataUriToString('data:x')",
         "addProperty(json('{\"A\":1}'), 'a', 2)",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from codecs import getincrementaldecoder
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -110,8 +111,16 @@ def uri_path_and_query(value: Value) -> str:
 
 @FAMILY.function("uriComponent", 1, aliases=("encodeUriComponent",), source=_CONVERSION)
 def uri_component(value: Value) -> str:
-    """The text with everything but letters, digits and `-_.~` percent-encoded in UTF-8, as `Uri.EscapeDataString`."""
-    return component(text(value, "uriComponent"), "uriComponent")
+    """The text with everything but letters, digits and `-_.~` percent-encoded in UTF-8, as `Uri.EscapeDataString`.
+
+    Numbers and booleans are taken as their text: paths that the designer writes encode integer IDs.
+    """
+    return component(_plain(value, "uriComponent"), "uriComponent")
+
+
+def _plain(value: Value, fn: str) -> str:
+    """The text of a text, number or boolean."""
+    return to_text(value) if isinstance(value, (bool, int, float, Decimal)) else text(value, fn)
 
 
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
@@ -167,13 +176,13 @@ def unescape(value: str) -> str:
 @FAMILY.function("uriComponentToString", 1, aliases=("decodeUriComponent",), source=_CONVERSION)
 def uri_component_to_string(value: Value) -> str:
     """The text with percent-encoded characters decoded."""
-    return unescape(text(value, "uriComponentToString"))
+    return unescape(_plain(value, "uriComponentToString"))
 
 
 @FAMILY.function("uriComponentToBinary", 1, source=_CONVERSION)
 def uri_component_to_binary(value: Value) -> dict[str, Any]:
     """The content object of a URI component, decoded."""
-    data = unescape(text(value, "uriComponentToBinary")).encode("utf-8", "replace")
+    data = unescape(_plain(value, "uriComponentToBinary")).encode("utf-8", "replace")
     return make_content("application/octet-stream", data)
 
 
@@ -222,20 +231,47 @@ def data_uri(value: Value) -> str:
 def data_uri_to_binary(value: Value) -> dict[str, Any]:
     """The content object that a data URI holds. Base64 is kept as it is and decoded only when it is used."""
     media, is_base64, data = _data_uri(value, "dataUriToBinary")
-    media = media or "application/octet-stream"
+    media = media or "text/plain"
     if is_base64:
         return {"$content-type": media, "$content": data}
-    return make_content(media, unescape(data).encode("utf-8", "replace"))
+    return make_content(media, _octets(data))
 
 
 @FAMILY.function("dataUriToString", 1, source=_CONVERSION)
 def data_uri_to_string(value: Value) -> str:
-    """The text that a data URI holds. A character set other than UTF-8 is an error."""
-    media, is_base64, data = _data_uri(value, "dataUriToString")
-    for parameter in media.lower().split(";")[1:]:
+    """The text that a data URI holds, in its character set or else in UTF-8. An unknown character set is an error."""
+    fn = "dataUriToString"
+    media, is_base64, data = _data_uri(value, fn)
+    codec = "utf-8"
+    for parameter in media.split(";")[1:]:
         name, _, charset = parameter.partition("=")
-        if name == "charset" and charset.strip('"') not in ("utf-8", "utf8"):
-            raise fault("dataUriToString", f"reads only data in UTF-8: got '{charset[:40]}'.")
-    if not is_base64:
-        return unescape(data)
-    return decoded(data, "dataUriToString").decode("utf-8", "replace")
+        if name.lower() == "charset":
+            charset = charset.strip('"')
+            codec = _CODECS.get(charset.lower(), "")
+            if not codec:
+                raise fault(fn, f"does not know the character set '{charset[:40]}'. It knows {', '.join(_CODECS)}.")
+    return (decoded(data, fn) if is_base64 else _octets(data)).decode(codec, "replace")
+
+
+_CODECS = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "ascii",
+    "iso-8859-1": "latin-1",
+    "windows-1252": "cp1252",
+    "utf-16": "utf-16-le",
+    "utf-16be": "utf-16-be",
+    "utf-32": "utf-32-le",
+}
+"""The codecs of the character sets that a data URI may name; .NET reads UTF-16 and UTF-32 as little-endian."""
+
+
+def _octets(data: str) -> bytes:
+    """Data that are not base64: percent-encoded, with a plus sign for a blank."""
+    return _ESCAPED_OCTETS.sub(
+        lambda found: bytes.fromhex(found[0].replace(b"%", b"").decode()),
+        data.replace("+", " ").encode("utf-8", "replace"),
+    )
+
+
+_ESCAPED_OCTETS = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
