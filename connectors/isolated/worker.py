@@ -7,13 +7,13 @@ sockets are closed off before the input is read: whatever a job may be tricked i
 
 from __future__ import annotations
 
+import importlib
 import json
 import resource
 import sys
-from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final
 
-from ...engine import lazy
 from .fault import Fault
 
 JOBS: Final = ("javascript", "xslt", "xml_schema", "liquid_template", "flat_file")
@@ -24,23 +24,23 @@ def main(job: str) -> None:
     if job not in JOBS:
         raise SystemExit(f"there is no job {job!r}")
     try:
-        perform = lazy.load(f".{job}:perform", __package__)
+        module = importlib.import_module(f".{job}", __package__)
     except ImportError as missing:
         # What a job needs may be an extra that is not installed; the library's name is all that is told.
         answer: dict[str, Any] = {"code": "LibraryMissing", "message": str(missing.name), "hint": None}
         sys.stdin.buffer.read()
     else:
-        answer = _answer(perform, sys.argv[1:])
+        answer = _answer(module, sys.argv[1:])
     sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     sys.stdout.buffer.flush()
 
 
-def _answer(perform: Callable[[Any], Any], limits: list[str]) -> dict[str, Any]:
+def _answer(module: ModuleType, limits: list[str]) -> dict[str, Any]:
     seconds, memory = (int(each) for each in limits)
     _confine(seconds, memory)
     try:
         inputs = json.loads(sys.stdin.buffer.read())
-        return {"value": perform(inputs)}
+        return {"value": module.perform(inputs)}
     except Fault as fault:
         return {"code": fault.code, "message": fault.message, "hint": fault.hint}
     except MemoryError:

@@ -126,7 +126,7 @@ def test_modules_are_loaded_by_name_in_one_place_only() -> None:
         for file in (ROOT / "__init__.py", *folder.rglob("*.py"))
         if "import_module" in (text := file.read_text("utf-8")) or "\ndef __getattr__" in text
     }
-    assert found == {"engine/lazy.py"}
+    assert found == {"engine/lazy.py", "connectors/isolated/worker.py"}  # that process has no package sealflow
 
 
 def test_importing_the_package_loads_nothing_but_its_face() -> None:
