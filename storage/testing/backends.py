@@ -14,6 +14,7 @@ from .control import ControlConformance
 from .flows import FlowConformance
 from .inbox import CallbackConformance, InboxConformance, SealedInboxConformance
 from .keys import KeyConformance
+from .orders import OrderConformance
 from .runs import RunConformance
 from .transactions import TransactionConformance
 from .triggers import MessageConformance, TriggerConformance
@@ -23,6 +24,7 @@ from .workers import ClaimConformance, WorkerConformance
 
 class BackendConformance(
     TransactionConformance,
+    OrderConformance,
     BackupConformance,
     KeyConformance,
     ControlConformance,
