@@ -13,7 +13,7 @@ import pytest
 from chaos_flows import KINDS
 from chaos_harness import Chaos, Plan, Report
 from chaos_keys import BACKUP, MIGRATE, MOVE, ROTATE
-from chaos_oracle import Memory, Seen, late_calls, problems
+from chaos_oracle import EVERY, Memory, Seen, late_calls, lost_occurrences, missed_occurrences, problems
 from postgres_server import shared_server
 from thorough import LONG
 
@@ -93,6 +93,24 @@ def test_the_oracle_is_content_with_what_should_be() -> None:
 )
 def test_the_oracle_notices_what_was_told(told: list[dict[str, object]], problem: str) -> None:
     assert any(problem in each for each in problems(Memory(told), [good()]))
+
+
+def tick(minute: int, *, late: int = 0) -> Seen:
+    """A run of the recurrence, of an occurrence that fired so many minutes late."""
+    given = {"n": f"2026-03-28T12:{minute:02}:00Z", "fired": f"2026-03-28T12:{minute + late:02}:00Z"}
+    return Seen(f"r{minute}", "tick", "Succeeded", [{"path": "/id", "outputs": given}])
+
+
+@pytest.mark.parametrize(
+    ("fired", "lost", "missed"),
+    [
+        ([tick(1), tick(2), tick(3, late=5)], 0, 0),
+        ([tick(1), tick(2), tick(5, late=4)], 1, 2),
+        ([tick(1), tick(2), tick(5, late=5)], 0, 2),  # the one before it was later than the grace
+    ],
+)
+def test_the_oracle_notices_a_lost_occurrence(fired: list[Seen], lost: int, missed: int) -> None:
+    assert (len(lost_occurrences(fired, 5 * EVERY)), missed_occurrences(fired)) == (lost, missed)
 
 
 def test_the_oracle_notices_a_repeated_action() -> None:

@@ -125,7 +125,7 @@ async def test_a_clock_that_jumps_forwards_and_back(tmp_path: Path, store: str) 
         await env.disable("tick")
         await load.finish(env)
         assert (
-            await load.problems(env, steady=False) == []
+            await load.problems(env, grace=None) == []
         )  # an occurrence is not fired twice either: it would be a number twice
         for run in await env.runs(limit=1_000):
             assert (times := await _times(env, run.id)) == sorted(times)

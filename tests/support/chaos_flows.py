@@ -274,7 +274,7 @@ def _cancelled(number: int) -> Expected:
 TICK: Final = {
     "triggers": {"every": {"type": "Recurrence", "recurrence": {"frequency": "Minute", "interval": 1}}},
     "actions": {
-        "id": compose({"n": "@trigger()?['scheduledTime']"}),
+        "id": compose({"n": "@trigger()?['scheduledTime']", "fired": "@trigger()?['startTime']"}),
         "work": call("echo", "id", n="@trigger()?['scheduledTime']"),
     },
 }

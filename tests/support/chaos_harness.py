@@ -28,7 +28,7 @@ import sealflow
 from chaos_flows import KINDS, STARTED, decision_of
 from chaos_keys import MOVE
 from chaos_observer import Observer, another_database
-from chaos_oracle import FINAL, Memory, Seen, late_calls, problems
+from chaos_oracle import FINAL, GRACE, Memory, Seen, late_calls, missed_occurrences, problems
 from chaos_reading import everything, unfinished
 from chaos_worker import ENVIRONMENT, Fast, Life
 
@@ -74,7 +74,9 @@ class Plan:
 
 @dataclass
 class Report:
-    """What came of it. `problems` is empty where everything holds."""
+    """What came of it. `problems` is empty where everything holds. `missed` counts occurrences of the recurrence that
+    nobody executed for, until they were later than the grace.
+    """
 
     kills: Counter[str] = field(default_factory=Counter)
     stops: int = 0
@@ -85,6 +87,9 @@ class Report:
     repeated: int = 0
     lost: int = 0
     actions: int = 0
+    callbacks: int = 0
+    occurrences: int = 0
+    missed: int = 0
     late: int = 0
     works: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -483,7 +488,9 @@ class Chaos:
                 self.report.refused[f"{line['act']}: {line['code']}"] += 1
         self.report.late = len(late_calls(self.memory))
         report, effects = self.report, self.memory.effects
-        report.problems += problems(self.memory, runs)
+        report.problems += problems(self.memory, runs, grace=GRACE * RATE)
+        report.callbacks = len(self.memory.acks("callback"))
+        report.occurrences, report.missed = sum(run.flow == "tick" for run in runs), missed_occurrences(runs)
         lost = {line["life"] for line in self.memory.told if line["what"] == "lost"}
         report.problems += self._given_up(lost)
         report.runs, report.effects = len(runs), len(effects)

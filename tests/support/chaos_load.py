@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import sealflow
 from chaos_flows import KINDS, STARTED, body_of, decision_of
-from chaos_oracle import Memory, problems
+from chaos_oracle import GRACE, Memory, problems
 from chaos_reading import everything, unfinished
 from chaos_worker import ENVIRONMENT, Fast, Life, Outside
 from sealflow.engine.errors import SealflowError
@@ -102,9 +103,9 @@ class Load:
                         self.told.tell("ack", act="cancel", run=run.run, done=True)
                 await asyncio.sleep(0.01)
 
-    async def problems(self, env: sealflow.Environment, *, steady: bool = True) -> list[str]:
+    async def problems(self, env: sealflow.Environment, *, grace: timedelta | None = GRACE) -> list[str]:
         """What does not hold of what is there now, see `chaos_oracle.problems`."""
-        return problems(self.memory, await everything(env), steady=steady)
+        return problems(self.memory, await everything(env), grace=grace)
 
     async def start_until_refused(self, env: sealflow.Environment) -> SealflowError | StorageError:
         """Start runs until that is refused; why. What is under way meanwhile goes on as far as it can."""

@@ -23,6 +23,9 @@ CAUSED: Final = frozenset({records.RESULT, records.CALLBACK, records.DONE})
 
 EVERY: Final = timedelta(minutes=1)
 """The interval of the recurrence."""
+ZERO: Final = timedelta()
+GRACE: Final = timedelta(minutes=1)
+"""So late an occurrence fires, in the time of the flows."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,17 @@ class Seen:
     @property
     def number(self) -> Any:
         """Whose run it is: what its trigger gave, None as long as that is not recorded."""
+        return self._kept("n")
+
+    @property
+    def fired(self) -> Any:
+        """When the trigger of a run of `tick` fired."""
+        return self._kept("fired")
+
+    def _kept(self, name: str) -> Any:
         first = self.actions[0] if self.actions else {}
         outputs = first.get("outputs") if first.get("path") == "/id" else None
-        return outputs["n"] if isinstance(outputs, dict) else None
+        return outputs.get(name) if isinstance(outputs, dict) else None
 
 
 @dataclass
@@ -68,12 +79,12 @@ class Memory:
         return [line for line in self.told if line["what"] == "ack" and line["act"] == act]
 
 
-def problems(memory: Memory, runs: list[Seen], *, steady: bool = True) -> list[str]:
-    """Everything that does not hold. Not `steady`: the clock jumped, and occurrences that it jumped over are missed."""
+def problems(memory: Memory, runs: list[Seen], *, grace: timedelta | None = GRACE) -> list[str]:
+    """Everything that does not hold. An occurrence that is at most `grace` late fires; None where the clock jumps."""
     return [
         *_acknowledged(memory, runs),
         *_numbers(runs),
-        *(_occurrences(runs) if steady else ()),
+        *(lost_occurrences(runs, grace) if grace is not None else ()),
         *(problem for run in runs for problem in _run(run)),
         *_effects(memory, runs),
         *_repeated(memory),
@@ -111,12 +122,30 @@ def _numbers(runs: list[Seen]) -> Iterable[str]:
                     yield f"the parent {run.number} has no child {child}"
 
 
-def _occurrences(runs: list[Seen]) -> Iterable[str]:
-    """Every occurrence between the first and the last that fired has fired: all are within the grace."""
-    times = sorted(datetime.fromisoformat(run.number) for run in runs if run.flow == "tick" and run.number is not None)
-    for one, other in pairwise(times):
-        if one != other and other - one != EVERY:
-            yield f"the recurrence fired at {one:%H:%M:%S} and next at {other:%H:%M:%S}"
+def lost_occurrences(runs: list[Seen], grace: timedelta) -> list[str]:
+    """Gaps in the recurrence whose last occurrence was at most `grace` late when the next one fired. An earlier one is
+    missed where nobody executed for longer than that, as on a machine with too much to do.
+    """
+    return [
+        f"the recurrence fired at {one:%H:%M:%S} and at {fired:%H:%M:%S} for {other:%H:%M:%S}"
+        for one, other, fired in _gaps(runs)
+        if fired - (other - EVERY) <= grace
+    ]
+
+
+def missed_occurrences(runs: list[Seen]) -> int:
+    """How many have not fired, between the first and the last that have."""
+    return sum(round((other - one) / EVERY) - 1 for one, other, _ in _gaps(runs))
+
+
+def _gaps(runs: list[Seen]) -> Iterable[tuple[datetime, datetime, datetime]]:
+    """The occurrences before and after each gap, and when the latter fired."""
+    times = sorted(
+        (datetime.fromisoformat(run.number), datetime.fromisoformat(run.fired))
+        for run in runs
+        if run.flow == "tick" and run.number is not None
+    )
+    return ((one, other, fired) for (one, _), (other, fired) in pairwise(times) if other - one not in (ZERO, EVERY))
 
 
 def _run(run: Seen) -> Iterable[str]:
