@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ..errors import Conflict, IntegrityError, RecordNotFound, StorageError
+from ..errors import Conflict, IntegrityError, RecordNotFound, StorageError, taken_over
 from ..format.purposes import Domain, Kind
 from ..keys.closing import close
 from ..keys.key_source import KeySource
@@ -221,6 +221,8 @@ class Migration:
         return 1
 
     def _skip(self, scope: bytes, what: str, error: IntegrityError) -> None:
+        if self._backend.workers.executor_lost:  # who has taken over may have changed it between two looks
+            raise taken_over() from error
         self._damaged.add(scope)
         log.error("%s %s was changed outside of Sealflow and is left where it is: %s", what, scope.hex(), error.message)
 

@@ -11,7 +11,7 @@ import pytest
 from customer_keys import Customer, copied_customer
 from key_changes import change, content, fill, migrated, stray
 from refusals import REFUSED_ROW
-from sealflow.storage import Batch, IntegrityError, StoreFull, TamperedHistory
+from sealflow.storage import Batch, ExecutorLost, IntegrityError, StoreFull, TamperedHistory
 from sealflow.storage.format.purposes import Kind
 from sealflow.storage.keys.providers.file import disable_key
 from sealflow.storage.stores import reencryption as migration_module
@@ -103,6 +103,25 @@ async def test_what_was_damaged_is_named_and_stops_nothing_else(
         )
         with pytest.raises((IntegrityError, TamperedHistory), match=REFUSED_ROW):
             await content(vault)
+
+
+async def test_who_is_no_executor_any_more_calls_nothing_damaged(
+    place: Customer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another process changes rows between two looks of the former executor: the next one goes on."""
+    async with place.vault() as vault:
+        assert await vault.try_become_executor()
+        await fill(vault)
+        await change(place, "data keys")
+        with closing(sqlite3.connect(place.database())) as connection, connection:
+            connection.execute(DAMAGE["a message"])
+        with monkeypatch.context() as patch:
+            patch.setattr(vault._backend.workers, "executor_lost", True)
+            with pytest.raises(ExecutorLost):
+                await migrated(vault)
+        assert "was changed outside of Sealflow" not in caplog.text
+        (operation,) = await vault.operations()
+        assert operation.status == RUNNING
 
 
 async def test_another_fault_ends_the_operation_and_the_next_one_goes_on(
