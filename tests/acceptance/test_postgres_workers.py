@@ -101,7 +101,7 @@ async def test_a_trigger_fires_once_however_many_watch(fleet: Fleet) -> None:
         await fleet.until(_all_succeeded(envs[0], hour))
     await fleet.kill(envs[0])
     executors = [await env._execute() for env in envs[1:]]
-    await fleet.until(_are(lambda: any(each is not None and each.scheduler is not None for each in executors)))
+    await fleet.until(_are(lambda: any(each is not None and each.watching.scheduler is not None for each in executors)))
     fleet.clock.advance(HOUR)
     await fleet.until(_all_succeeded(envs[1], 3))
     history = (await envs[2].trigger("hourly")).history

@@ -15,7 +15,7 @@ import sealflow
 from postgres_server import shared_server
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel.contract.timing import SECOND, from_iso, iso
-from sealflow.engine.runtime.environment import executor as executor_module
+from sealflow.engine.runtime.environment import inbox_polling
 from sealflow.engine.runtime.environment.environment import Environment
 
 START = from_iso("2026-03-28T12:00:00Z")
@@ -76,7 +76,7 @@ class Place:
 async def place(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Place]:
-    monkeypatch.setattr(executor_module, "INBOX_PERIOD", 0.01)
+    monkeypatch.setattr(inbox_polling, "INBOX_PERIOD", 0.01)
     async with AsyncExitStack() as stack:
         yield Place(tmp_path, None if request.param == "sqlite" else shared_server().url, stack)
 
@@ -106,7 +106,7 @@ async def test_a_command_that_executes_hands_the_role_to_a_worker(place: Place) 
     assert (await run.result(60)).status == "Succeeded"
     assert place.service.calls == 2
     assert list(worker._executor.live) == []  # type: ignore[union-attr]
-    await until(lambda: worker._executor is not None and worker._executor.scheduler is not None)
+    await until(lambda: worker._executor is not None and worker._executor.watching.scheduler is not None)
     place.clock.advance_to(START + 3 * SECOND)
     await until(lambda: len(fired) == 3)
     assert [each[17:19] for each in fired] == ["01", "02", "03"]
@@ -190,7 +190,7 @@ async def test_a_registration_that_fails_is_tried_again(place: Place, monkeypatc
     executor = worker._executor
     assert executor is not None
     executor.triggers.fired = lambda each: fired.append(each.flow)
-    await until(lambda: executor.scheduler is not None)
+    await until(lambda: executor.watching.scheduler is not None)
     place.clock.advance(3 * SECOND)
     await until(lambda: len(fired) == 3)
 

@@ -12,7 +12,7 @@ import pytest
 import sealflow
 from postgres_server import shared_server
 from sealflow.engine.kernel.contract.timing import from_iso
-from sealflow.engine.runtime.environment import executor as executor_module
+from sealflow.engine.runtime.environment import inbox_polling
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.engine.runtime.environment.executor import Executor
 
@@ -49,7 +49,7 @@ class Workers:
 
 @pytest.fixture
 async def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Workers]:
-    monkeypatch.setattr(executor_module, "INBOX_PERIOD", 0.01)
+    monkeypatch.setattr(inbox_polling, "INBOX_PERIOD", 0.01)
     async with AsyncExitStack() as stack:
         yield Workers(tmp_path, stack)
 

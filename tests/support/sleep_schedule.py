@@ -133,7 +133,7 @@ async def settled(env: Environment, clock: sealflow.VirtualClock) -> None:
         work = executor.key_work._task
         busy = (
             (work is not None and not work.done())
-            or executor._hints
+            or executor.background.busy
             or executor.claims._looks
             or executor.claims._turn.locked()
             or executor._reviving._resuming

@@ -56,7 +56,7 @@ class World:
         """Until the scheduler has nothing to do but to wait."""
         executor = self.env._executor
         assert executor is not None
-        scheduler = executor.scheduler
+        scheduler = executor.watching.scheduler
         assert scheduler is not None
         await self.until(lambda: not scheduler._busy and not scheduler._wake.is_set())
 

@@ -28,7 +28,6 @@ LARGE_FOLDERS: Final = {
 
 LONG_FILES: Final = {
     "engine/runtime/environment/environment.py": 517,
-    "engine/runtime/environment/executor.py": 557,
     "engine/runtime/runs/live_run.py": 633,
     "engine/values.py": 532,
     "tests/acceptance/test_bad_input.py": 543,

@@ -24,7 +24,7 @@ async def refused(
 ) -> tuple[Any, list[str]]:
     """The executor, which meets this error with the second run, once, and whom it was asked to cancel."""
     executor = await env._execute()
-    executor._inbox_task.cancel()  # it looks when it is told to
+    executor.polling._task.cancel()  # it looks when it is told to
     cancel, asked = executor.cancel, list[str]()
 
     async def meets(run_id: bytes, reason: str) -> bool:

@@ -13,7 +13,7 @@ import sealflow
 from revocable import GRACE, NAME, PROBE, HandClock, Revocable, revocable
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel import Plan, State
-from sealflow.engine.runtime.environment import executor as executor_module
+from sealflow.engine.runtime.environment import inbox_polling
 from sealflow.engine.runtime.runs.live_run import LiveRun
 from sealflow.storage import EnvironmentLocked, EnvironmentSuspended, StoreClosed
 from sealflow.storage.format.envelope import EnvironmentKey, ScopeKey
@@ -426,7 +426,7 @@ def _uri(world: Revocable) -> str:
 async def test_the_inbox_of_a_closed_store_is_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(executor_module, "INBOX_PERIOD", 0)
+    monkeypatch.setattr(inbox_polling, "INBOX_PERIOD", 0)
     service = Service()
     async with revocable(tmp_path, {"http": service}) as world:
         await begun(world, service)

@@ -145,8 +145,8 @@ async def test_whoever_asked_takes_over_from_a_worker_that_ended(tmp_path: Path)
             await other.env.deploy("f", recurring(HOURLY))
             executor = world.env._executor
             assert executor is not None
-            assert executor._inbox_task is not None
-            executor._inbox_task.cancel()
+            assert executor.polling._task is not None
+            executor.polling._task.cancel()
             asking = asyncio.ensure_future(other.env.disable("f"))
             await asyncio.sleep(0)
         await asking

@@ -177,7 +177,7 @@ class DesktopCalls:
     def _given_up(self, parent: CallingRun, command: Invoke) -> None:
         """The call is given up. Not by a caller that goes on later, here or elsewhere: it will ask again."""
         if not parent.aside and parent.failure is None and _asked(command).waits:
-            self._runs.beside(self._cancel(command.child_id))
+            self._runs.background.run(self._cancel(command.child_id))
 
     async def _cancel(self, run_id: bytes) -> None:
         runs = self._runs

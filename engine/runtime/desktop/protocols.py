@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from ....storage import Vault
 from ..calls.dispatch import Performer
 from ..calls.protocols import StartGuard
 from ..flows.library import Library
+from ..runs.background import BackgroundTasks
 from ..runs.claims import Claims
 from ..runs.live_run import LiveRun
 from ..workers.clock import Clock
@@ -44,8 +45,9 @@ class DesktopRuns(Protocol):
         """Bring an unfinished run into memory; None where it has ended."""
         ...
 
-    def beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do this soon. It is lost when the worker closes."""
+    @property
+    def background(self) -> BackgroundTasks:
+        """What is done while nobody waits for it."""
         ...
 
 
@@ -55,10 +57,6 @@ class QueuedRuns(DesktopRuns, Protocol):
     @property
     def clock(self) -> Clock:
         """The worker's clock."""
-        ...
-
-    def hint(self) -> None:
-        """Let the other workers look for work."""
         ...
 
 

@@ -110,7 +110,7 @@ class DesktopQueue:
         )
         await vault.flush()
         if vault.workers.shared:
-            runs.hint()
+            runs.background.hint()
         else:
             self._own.append(start.run_id)
             self.look_soon()
@@ -136,7 +136,7 @@ class DesktopQueue:
         if claims.active:
             claims.look_soon()
         elif self._own:
-            self._runs.beside(self._take_own())
+            self._runs.background.run(self._take_own())
 
     async def take(self) -> bool:
         """Take what may begin, as far as there are sessions, and bring it back; whether there was a reason to look."""

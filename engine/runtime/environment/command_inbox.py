@@ -131,7 +131,7 @@ async def _carry_out(executor: Executor, item: InboxItem) -> None:
     elif item.kind == RESUME and item.run_id is not None:
         await executor.resume(item.run_id)
     elif item.kind == DEPLOYED:
-        await executor.deployed(item.value)
+        await executor.watching.deployed(item.value)
     elif item.kind == SWITCH:
         await executor.triggers.switch(item.value["flow"], item.value["enabled"])
     elif item.kind == MIGRATE:

@@ -227,7 +227,7 @@ class Environment:
         `fired` is called with every firing, `ended` with the id, flow and status of every run that ends here. Raises
         Denied `ExecutedElsewhere` where another process executes this environment.
         """
-        await (await self._access.executing(fired, ended)).watch_triggers()
+        await (await self._access.executing(fired, ended)).watching.begin()
         self._access.watching = True
 
     @keyed
@@ -264,7 +264,7 @@ class Environment:
         """Fire nothing more, and take no more runs that are ready; what is being fired is finished first."""
         self._access.watching = False
         if self._executor is not None:
-            await self._executor.stop_triggers()
+            await self._executor.watching.stop()
 
     async def trigger_callback(
         self, address: str, *, body: Any = UNSET, headers: Mapping[str, Any] | None = None
@@ -484,7 +484,7 @@ class Environment:
 
     async def _deployed(self, flow_id: bytes) -> None:
         if self._executor is not None and self._executor.leads:
-            await self._executor.deployed(flow_id)
+            await self._executor.watching.deployed(flow_id)
         elif await self._vault.executor_pid() is not None:
             await self._vault.inbox_add(DEPLOYED, flow_id)
 

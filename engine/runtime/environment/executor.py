@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from ....storage import StorageError, StoreClosed, ValueTooLarge, Vault, pack_record
+from ....storage import ValueTooLarge, Vault, pack_record
 from ...errors import SealflowError
-from ...kernel import History, Invoke, Plan, Record
+from ...kernel import History, Plan, Record
 from ...kernel.cloud.triggers.trigger import concurrency_of
 from ...kernel.contract import records as event
 from ...kernel.contract.status import CANCELLED, RUNNING, WAITING
@@ -32,6 +32,7 @@ from ..flows.start import Start, run_name
 from ..keys.operations import KeyWork
 from ..runs import desktop_limits as desktop_limits
 from ..runs.admission import Admission
+from ..runs.background import BackgroundTasks
 from ..runs.claims import CONCURRENCY, Claims, Pins, RunElsewhereError
 from ..runs.expiry import RUN_DURATION, Expiry
 from ..runs.large_writes import prepared
@@ -41,11 +42,13 @@ from ..runs.turn_pace import TurnPace
 from ..triggers.batches import Batches
 from ..triggers.scheduler import Scheduler
 from ..triggers.triggers import Triggers
+from ..triggers.watching import TriggerWatching
 from ..workers.clock import Clock
 from ..workers.garbage_collection import COLLECTING
-from ..workers.polling import Looking
 from .command_inbox import PutOff, take_inbox
+from .inbox_polling import InboxPolling
 from .retention import Upkeep
+from .role import Role
 
 if TYPE_CHECKING:
     from ....storage.stores.runs.runs import Prepared
@@ -60,10 +63,6 @@ RESIDENT: Final = 16 << 20
 
 LEAST_ROOM: Final = 1 << 20
 """What a single run may keep of them, however many there are."""
-
-INBOX_PERIOD: Final = 0.2
-"""Seconds between two looks at the inbox: of the machine's time, since other processes live in it."""
-
 
 PARTING_PATIENCE: Final = 5.0
 """Seconds that closing waits for triggers' calls and for the unsubscribe requests of runs that are over."""
@@ -102,6 +101,7 @@ class Executor:
         self.performer = performer
         self.underway = underway
         self.callers = Callers()
+        self.background = BackgroundTasks(vault, performer)
         self.children = Children(self)
         self.callbacks = Deliveries(self)
         self.put_off = PutOff(clock)
@@ -120,22 +120,15 @@ class Executor:
         self.queue = DesktopQueue(self, groups, serving)
         self._reviving = Reviving(self)
         self.triggers = Triggers(self)
-        self.scheduler: Scheduler | None = None
-        self._beginning = asyncio.Lock()
-        self._watching = False
-        self._leads = False
+        self.watching = TriggerWatching(vault, self.triggers, self.claims, self.queue, self._scheduler)
+        self.role = Role(vault, self.key_work, self.upkeep, self.watching, self._stays)
+        self.polling = InboxPolling(vault, self._look, lambda: bool(self.live))
         self.parting = False
         """Whether the role is being handed over: nothing that is decided is done here any more."""
-        self.wanted: Callable[[], None] | None = None
-        """Called when another process wants to fire the triggers and this one does not."""
-        self._hinted = asyncio.Event()
-        self._hints: set[asyncio.Task[None]] = set()
         self.ended: Callable[[LiveRun], object] | None = None
-        self._inbox_task: asyncio.Task[None] | None = None
         self.draining = asyncio.Lock()
         self._broken: set[bytes] = set()
         self._ending: list[asyncio.Task[None]] = []
-        self._partings: set[asyncio.Task[None]] = set()
         self._collecting = True
         COLLECTING.begin()
 
@@ -310,20 +303,6 @@ class Executor:
                 if run.failure is not None:
                     raise run.failure
 
-    def part(self, command: Invoke) -> None:
-        """Make the unsubscribe request of a run that is over: once, and nobody waits for what comes of it."""
-        task = asyncio.get_running_loop().create_task(self._part(command))
-        self._partings.add(task)
-        task.add_done_callback(self._partings.discard)
-
-    async def _part(self, command: Invoke) -> None:
-        with suppress(StorageError):  # this process was taken over, and whoever has the run makes the request
-            await self.performer.perform(command)
-
-    def beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do this soon; nobody waits for it. Lost when the executor closes."""
-        self._hint_task(work)
-
     def put_aside(self, run: LiveRun) -> None:
         """Drive a run no more that has not ended: what is appended to it is durable, or on its way."""
         self.live.pop(run.log.run_id, None)
@@ -353,7 +332,7 @@ class Executor:
         """What was queued of the run is not written: bring it back from what is durable."""
         self.put_aside(run)
         self.queue.left(run)
-        self._hint_task(self.claims.later(run.log.run_id, error))
+        self.background.run(self.claims.later(run.log.run_id, error))
 
     def fell_asleep(self, run: LiveRun, missed: list[Record], *, told: bool) -> None:
         """The run is durable as one that sleeps: it leaves memory. It comes back at once with the events that it
@@ -364,7 +343,7 @@ class Executor:
         self.queue.left(run)
         self.claims.asleep(run.sleeps_until)
         if missed or told:
-            self._hint_task(self._wake_up(run.log.run_id, missed))
+            self.background.run(self._wake_up(run.log.run_id, missed))
         self.claims.made_room()
         COLLECTING.left()
 
@@ -395,38 +374,12 @@ class Executor:
 
     # ---- requests of other processes
 
-    def watch_inbox(self) -> None:
-        """Look into the inbox from now on, until `close`."""
-        if self._inbox_task is None:
-            self.vault.workers.on_hint(self._hinted.set)
-            self._inbox_task = asyncio.get_running_loop().create_task(self._watch_inbox())
-
-    async def _watch_inbox(self) -> None:
-        looking = Looking()
-        while True:
-            self._hinted.clear()
-            try:
-                self.expire()
-                await self.claims.look()
-                await self.look_after()
-                await self.take_inbox()
-            except StoreClosed:
-                return
-            except Exception as error:
-                log.warning("the inbox could not be read: %s", type(error).__name__)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(looking.pause(INBOX_PERIOD, hinted=self.vault.workers.shared)):
-                    await self._hinted.wait()
-            looking.looked(busy=bool(self.live) or self._hinted.is_set())
-
-    def hint(self) -> None:
-        """Let the other workers look."""
-        self._hint_task(self.vault.workers.hint())
-
-    def _hint_task(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._hints.add(task)
-        task.add_done_callback(self._hints.discard)
+    async def _look(self) -> None:
+        """Do what is due: the end of runs, claims, what is done once, and the requests of other processes."""
+        self.expire()
+        await self.claims.look()
+        await self.role.look_after()
+        await self.take_inbox()
 
     async def take_inbox(self) -> int:
         """Carry out what other processes asked for, and what came while the environment was locked; returns how many
@@ -439,75 +392,24 @@ class Executor:
     @property
     def leads(self) -> bool:
         """Whether this is the worker that fires triggers and does all else that is to be done once."""
-        return self.vault.workers.leads
+        return self.role.leads
 
     async def lead(self) -> bool:
-        """Lead from now on, unless another worker does, or wants to, which fires triggers where this one does not.
-        Whether this one leads.
-        """
-        if not self.leads and self.wanted is not None and await self.vault.workers.role_wanted():
-            return False
-        if await self.vault.workers.lead():
-            await self.look_after()
-        return self.leads
-
-    async def look_after(self) -> None:
-        """Do what is to be done once, where this worker leads."""
-        if not self.leads:
-            return
-        if not self._leads:
-            await self.key_work.resume()
-            self._leads = True
-        if self._watching and self.scheduler is None:
-            await self.watch_triggers()
-        if self.wanted is not None and await self._is_wanted():
-            self.wanted()
-            return
-        self.key_work.look()
-        await self.upkeep.look()
-
-    async def _is_wanted(self) -> bool:
-        """Whether another process is to execute in place of this one: it would fire triggers, which this one does not.
-        A browser or a workbook that is open here stays here.
-        """
-        busy = self._watching or self.parting or len(self.performer.sessions) > 0
-        return not busy and await self.vault.workers.role_wanted()
-
-    async def watch_triggers(self) -> None:
-        """Fire triggers from now on, until `close`: as soon as this worker leads."""
-        self._watching = self.claims.taking = True
-        if self.vault.workers.shared:
-            await self.vault.workers.ask_for_role(True)
-            if not self.queue.alone:  # it may have joined as one that leaves the lead to others
-                await self.vault.workers.lead()
-        async with self._beginning:
-            if self.scheduler is None and self.leads:
-                scheduler = Scheduler(self.vault, self.clock, self.triggers, self.batches, self.admission)
-                await scheduler.start()  # what fails here is tried again by the next look
-                self.scheduler = scheduler
-
-    async def stop_triggers(self) -> None:
-        """Fire nothing more, and leave to others what is ready."""
-        self._watching = self.claims.taking = False
-        if self.scheduler is not None:
-            await self.scheduler.close()
-            self.scheduler = None
+        """See `Role.lead`."""
+        return await self.role.lead()
 
     async def fire_due(self) -> None:
         """Fire once what is due now. Raises SealflowError while triggers are watched."""
-        if self.scheduler is not None:
-            raise SealflowError("The triggers of this environment are watched already.", code="TriggersWatched")
+        self.watching.refuse_twice()
         await self.take_inbox()
-        scheduler = Scheduler(self.vault, self.clock, self.triggers, self.batches, self.admission)
-        try:
-            await scheduler.once()
-        finally:
-            await scheduler.close()
+        await self.watching.fire_due()
 
-    async def deployed(self, flow_id: bytes) -> None:
-        """A flow has a new version: where triggers are watched, its own is registered anew."""
-        if self.scheduler is not None:
-            await self.triggers.register(flow_id)
+    def _scheduler(self) -> Scheduler:
+        return Scheduler(self.vault, self.clock, self.triggers, self.batches, self.admission)
+
+    def _stays(self) -> bool:
+        """Whether this process has to stay the worker: a browser or a workbook that is open here stays here."""
+        return self.parting or len(self.performer.sessions) > 0
 
     def interrupt(self, error: Exception) -> set[bytes]:
         """Stop every run at once, and tell whoever waits for it why; the runs that have not ended here."""
@@ -527,13 +429,8 @@ class Executor:
         if self._collecting:  # first: closing may be cut short
             self._collecting = False
             COLLECTING.end()
-        if self.scheduler is not None:
-            await self.scheduler.close(patience)
-            self.scheduler = None
-        if self._inbox_task is not None:
-            self._inbox_task.cancel()
-            await asyncio.gather(self._inbox_task, return_exceptions=True)
-            self._inbox_task = None
+        await self.watching.close(patience)
+        await self.polling.close()
         await self.claims.close()
         await self.key_work.close()
         await self._reviving.close()
@@ -544,14 +441,9 @@ class Executor:
                 hint="Open the engine again; the run goes on where it stood.",
             )
         )
-        for each in self._hints:
-            each.cancel()
-        await asyncio.gather(*self._hints, return_exceptions=True)
+        await self.background.cancel()
         if self._ending:
             await asyncio.wait(self._ending, timeout=max(patience, LEAST_PATIENCE))
             self._ending.clear()
-        if self._partings:
-            await asyncio.wait(self._partings, timeout=patience)
-            for task in self._partings:
-                task.cancel()
+        await self.background.finish(patience)
         await self.performer.sessions.aclose()

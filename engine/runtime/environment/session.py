@@ -213,16 +213,16 @@ class Access:
                     self._concurrency, self.pins, self.groups, self._serving,
                 )  # fmt: skip
                 if not self.resume or opened.vault.workers.shared:
-                    executor.wanted = self._hand_over_soon
+                    executor.role.wanted = self._hand_over_soon
                 opened.executor = executor
                 self._executes = True
                 self._tell(executor)
-                await executor.look_after()
+                await executor.role.look_after()
                 if self.resume:
                     await executor.claims.begin()
                 await self._go_on(executor)
                 self._still(opened)
-                executor.watch_inbox()  # last: whoever asked for the executor has the first turn with it
+                executor.polling.begin()  # last: whoever asked for the executor has the first turn with it
             self._still(opened)
             return opened.executor
 
@@ -353,7 +353,7 @@ class Access:
             except Exception as error:
                 await executor.claims.later(run_id, error)
         if self.watching:
-            await executor.watch_triggers()
+            await executor.watching.begin()
 
     async def close(self) -> None:
         """Stop driving runs and close the store."""

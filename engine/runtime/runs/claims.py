@@ -335,7 +335,7 @@ class Claims:
         if run_id not in self._host.live:
             self.look_soon()
             if self._host.vault.workers.shared:
-                self._host.hint()
+                self._host.background.hint()
 
     def _tell(self, run_id: bytes) -> None:
         live = self._host.live.get(run_id)

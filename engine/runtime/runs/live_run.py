@@ -381,7 +381,7 @@ class LiveRun:
             # What an owner reads of a run that is another worker's by now fits nothing: that is no tampering.
             self._doubted = True
             self._hold()
-            self.executor.beside(self._judge(error))
+            self.executor.background.run(self._judge(error))
             return
         self.failure = error
         self._quiet.set()
@@ -464,7 +464,7 @@ class LiveRun:
             else:
                 self.executor.desktop_calls.watch(self, command, self._tasks.spawn(self._invoke(command), key))
         elif command.unsubscribes and self.simulation is None:
-            self.executor.part(command)
+            self.executor.background.unsubscribe(command)
 
     def call_back(self, entry: Open, answer: Answer) -> None:
         """Take the callback of an open action in."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ....storage import Vault
-from ...kernel import Invoke, Plan, Record, State
+from ...kernel import Plan, Record, State
 from ..calls.callers import Callers
 from ..calls.dispatch import Performer
 from ..calls.outgoing import Underway
@@ -14,6 +14,7 @@ from ..calls.protocols import DesktopFlowCalls, Routes
 from ..flows.library import Library
 from ..workers.clock import Clock
 from .admission import Admission
+from .background import BackgroundTasks
 from .turn_pace import TurnPace
 
 if TYPE_CHECKING:
@@ -109,19 +110,7 @@ class LeavingMemory(Protocol):
         ...
 
 
-class Background(Protocol):
-    """Does what nobody waits for."""
-
-    def beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do this soon. It is lost when the worker closes."""
-        ...
-
-    def part(self, command: Invoke) -> None:
-        """Make the unsubscribe request of a run that has ended."""
-        ...
-
-
-class RunHost(Routes, TurnSettings, LeavingMemory, Background, Protocol):
+class RunHost(Routes, TurnSettings, LeavingMemory, Protocol):
     """What a run in memory needs of its worker."""
 
     @property
@@ -137,6 +126,11 @@ class RunHost(Routes, TurnSettings, LeavingMemory, Background, Protocol):
     @property
     def claims(self) -> Claims:
         """Which runs the worker owns, and signals to them."""
+        ...
+
+    @property
+    def background(self) -> BackgroundTasks:
+        """What is done while nobody waits for it."""
         ...
 
     @property
@@ -238,6 +232,7 @@ class ClaimsHost(RunsInMemory, Protocol):
         """Decide nothing more, and return when the calls under way are answered."""
         ...
 
-    def hint(self) -> None:
-        """Let the other workers look for work."""
+    @property
+    def background(self) -> BackgroundTasks:
+        """What is done while nobody waits for it."""
         ...

@@ -47,11 +47,6 @@ class TriggerRuns(Protocol):
         """The messages that wait for batch triggers."""
         ...
 
-    @property
-    def leads(self) -> bool:
-        """Whether this worker fires triggers."""
-        ...
-
     def begin(self, start: Start, plan: Plan, digest: bytes) -> object:
         """Start a run with the current commit."""
         ...

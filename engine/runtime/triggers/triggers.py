@@ -99,7 +99,7 @@ class Triggers:
 
     async def refuse(self, flow: Flow, plan: Plan) -> None:
         """Raises Denied `FlowDisabled`, and `TooManyWaitingRuns` where the trigger's concurrency leaves no room."""
-        leads = self._runs.leads
+        leads = self._runs.vault.workers.leads
         enabled = self._enabled.get(flow.id) if leads else None  # another worker may have switched it meanwhile
         if enabled is None:
             enabled = await self._stored.at(flow.id)
