@@ -288,12 +288,10 @@ class StoreOrderConformance:
             key_row(backup.backup_id, kind=Kind.BACKUP),
         ]
         async with initialised(open_backend) as backend:
-            control = ControlChanges(environments=[row], changed_environments=[changed])
-            await backend.commit(Batch(control=control))
-            assert await backend.control.environments() == [changed]
-            gone = ControlChanges(assignments=[assignment], removed_environments=[row.environment_id])
+            control = ControlChanges(environments=[row], changed_environments=[changed], assignments=[assignment])
+            control.removed_environments = [row.environment_id]
             backups = BackupChanges(inserts=[backup], removed=[backup.backup_id])
-            await backend.commit(Batch(keys=KeyChanges(inserts=keys), control=gone, backups=backups))
+            await backend.commit(Batch(keys=KeyChanges(inserts=keys), control=control, backups=backups))
             assert await backend.control.environments() == []
             assert await backend.backups.all() == []
             assert await backend.control.assignments() == [assignment]
