@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from .concurrency import before, beside
 from .ending import ended
 from .port import SECOND, ConnectorError, Services
 
@@ -88,19 +89,13 @@ class Isolation:
             env={},
             cwd="/",
         )
-        talk = asyncio.ensure_future(_talk(process, data, limits.data))
         due = services.clock.now() + (limits.seconds + _STARTING) * SECOND
-        lapse = asyncio.ensure_future(services.clock.sleep_until(due))
         try:
-            await asyncio.wait({talk, lapse}, return_when=asyncio.FIRST_COMPLETED)
-            output = talk.result() if talk.done() else None
+            output = await before(services.clock.sleep_until(due), _talk(process, data, limits.data))
         finally:
             if process.returncode is None:
                 process.kill()
-            talk.cancel()
-            lapse.cancel()
             await ended(process)
-            await asyncio.gather(talk, lapse, return_exceptions=True)
         if output is None:
             raise self._too_slow(what)
         if len(output) > limits.data:
@@ -143,8 +138,7 @@ _CPU_SIGNALS: Final = frozenset({24, 9})
 async def _talk(process: asyncio.subprocess.Process, data: bytes, most: int) -> bytes:
     """Give the process its input and take its output, up to a byte more than `most`."""
     assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018
-    feed = asyncio.ensure_future(_feed(process.stdin, data))
-    try:
+    async with beside(_feed(process.stdin, data)):
         parts: list[bytes] = []
         length = 0
         while length <= most and (part := await process.stdout.read(1 << 16)):
@@ -153,9 +147,6 @@ async def _talk(process: asyncio.subprocess.Process, data: bytes, most: int) -> 
         if length <= most:
             await process.wait()
         return b"".join(parts)
-    finally:
-        feed.cancel()
-        await asyncio.gather(feed, return_exceptions=True)
 
 
 async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ....engine.patterns import PatternError, compiled, matches
+from ...concurrency import before
 from ...ending import ended
 from ...port import SECOND
 from ..arguments import Arguments
@@ -205,25 +206,16 @@ def _matcher(wanted: str, shell: Shell, is_pattern: bool, ignore_case: bool) -> 
 
 async def _until(met: Callable[[], bool], shell: Shell, session: Session, seconds: int) -> bool:
     """Whether it is `met` before the shell ends and the time is over; 0 seconds are no limit."""
-    due = session.clock.now() + seconds * SECOND
-    over = asyncio.ensure_future(session.clock.sleep_until(due)) if seconds > 0 else None
-    try:
-        while not met():
-            if not shell.alive:
-                return met()
-            news = asyncio.ensure_future(shell.news())
-            try:
-                await asyncio.wait([news, over] if over is not None else [news], return_when=asyncio.FIRST_COMPLETED)
-                if not news.done():
-                    return met()
-                news.result()
-            finally:
-                news.cancel()
-        return True
-    finally:
-        if over is not None:
-            over.cancel()
-            await asyncio.gather(over, return_exceptions=True)
+
+    async def look() -> None:
+        while not met() and shell.alive:
+            await shell.news()
+
+    if seconds > 0:
+        await before(session.clock.sleep_until(session.clock.now() + seconds * SECOND), look())
+    else:
+        await look()
+    return met()
 
 
 async def close(arguments: Arguments, session: Session) -> Outputs:

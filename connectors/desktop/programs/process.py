@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ...concurrency import before, beside
 from ...ending import ended
 from ...port import SECOND
 from ..fault import Fault
@@ -61,22 +62,19 @@ async def run(
         cwd=folder or session.folders.working or "/",
         start_new_session=True,
     )
-    talk = asyncio.ensure_future(_talk(process, stdin.encode(encoding, "replace")))
-    waits = [talk]
-    if seconds is not None:
-        due = session.clock.now() + round(seconds * SECOND)
-        waits.append(asyncio.ensure_future(session.clock.sleep_until(due)))  # type: ignore[arg-type]
+    talk = _talk(process, stdin.encode(encoding, "replace"))
     try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if not talk.done():
-            raise TimeoutError
-        output, error = talk.result()
+        if seconds is None:
+            both: tuple[bytes, bytes] | None = await talk
+        else:
+            due = session.clock.now() + round(seconds * SECOND)
+            both = await before(session.clock.sleep_until(due), talk)
     finally:
         _kill(process)
-        for each in waits:
-            each.cancel()
         await ended(process)
-        await asyncio.gather(*waits, return_exceptions=True)
+    if both is None:
+        raise TimeoutError
+    output, error = both
     return Finished(process.returncode or 0, output.decode(encoding, "replace"), error.decode(encoding, "replace"))
 
 
@@ -91,14 +89,10 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 async def _talk(process: asyncio.subprocess.Process, data: bytes) -> tuple[bytes, bytes]:
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None  # noqa: S101, PT018
-    feed = asyncio.ensure_future(_feed(process.stdin, data))
-    try:
+    async with beside(_feed(process.stdin, data)):
         both = await asyncio.gather(_read(process.stdout), _read(process.stderr))
         await process.wait()
         return both
-    finally:
-        feed.cancel()
-        await asyncio.gather(feed, return_exceptions=True)
 
 
 async def _read(stream: asyncio.StreamReader) -> bytes:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
+from ...concurrency import before
 from ...egress.connect import resolved
 from ...egress.policy import Egress, EgressRefused
 
@@ -133,14 +134,8 @@ async def _both_ways(
     plain: bool,
 ) -> None:
     """Until the server has said everything, or either side breaks off. Browsers end connections whole."""
-    up = asyncio.ensure_future(_pass_on(reader, far_writer))
-    down = asyncio.ensure_future(_answer(far_reader, writer) if plain else _pass_on(far_reader, writer))
-    try:
-        await asyncio.wait([up, down], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in (up, down):
-            each.cancel()
-        await asyncio.gather(up, down, return_exceptions=True)
+    down = _answer(far_reader, writer) if plain else _pass_on(far_reader, writer)
+    await before(_pass_on(reader, far_writer), down)
 
 
 async def _answer(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
