@@ -246,10 +246,6 @@ class Keyring:
         keyring._certify([at for at in keyring._rows if at == (domain, version + 1)])
         return keyring
 
-    def for_new_flows(self, domain: int) -> Keyring:
-        """The same keys, where new flows belong to `domain`."""
-        return Keyring(self.environment, self.role, self._keys.values(), self._rows.values(), domain=domain)
-
     def _certify(self, places: Iterable[tuple[int, int]]) -> None:
         service = self._live_key(Domain.SERVICE)
         for place in places:

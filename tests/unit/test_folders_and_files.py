@@ -24,6 +24,7 @@ LARGE_FOLDERS: Final = {
     "engine/cloud/checks": (20, "a table of rules: one module for each kind of rule"),
     "engine/desktop/actions": (16, "a table of actions: one module for each group of the designer"),
     "engine/expressions/functions": (16, "a table of functions: one module for each family"),
+    "storage/testing": (16, "a suite: one module for each store protocol"),
 }
 
 LONG_FILES: Final = {

@@ -92,10 +92,6 @@ class Given:
     def table(self, name: str, default: Any = _MISSING) -> DataTable:
         return conversions.to_table(self.value(name, default))
 
-    def object(self, name: str, default: Any = _MISSING) -> dict[str, Any]:
-        """A custom object; not to be changed."""
-        return conversions.to_object(self.value(name, default), self.culture)
-
     def moment(self, name: str, default: Any = _MISSING) -> datetime:
         return conversions.to_datetime(self.value(name, default), self.culture)
 

@@ -60,8 +60,7 @@ if TYPE_CHECKING:
     from ..desktop.machine_queues import MachineQueues
     from ..desktop.work_queues import WorkQueues
 
-MOST_PENDING: Final = 8 << 20
-"""Bytes that may wait for their commit while many runs are started at once."""
+MOST_PENDING: Final = 8 << 20  # bytes that may wait for their commit while many runs are started at once
 
 
 class Environment:
