@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..expressions.dotnet.faults import FormatError
 from .arm.deployment import is_template_string
 
 _EXAMPLES: Final[Mapping[str, str]] = {
@@ -41,6 +40,7 @@ def is_instant(value: Any) -> bool:
         return False
     from ..expressions.dotnet.cultures import INVARIANT
     from ..expressions.dotnet.date_parse import parse_moment
+    from ..expressions.dotnet.faults import FormatError
 
     try:
         parse_moment(value, INVARIANT)

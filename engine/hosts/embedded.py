@@ -25,7 +25,6 @@ from ...storage.format.stored_values import CHUNK_BYTES, MOST_BYTES
 from ..errors import NotFound, SealflowError
 from ..runtime.desktop.machine_groups import Serving, groups_of
 from ..runtime.environment.environment import Environment
-from ..runtime.environment.locked_inbox import LockedInbox
 from ..runtime.flows.start import UNSET, Unset
 from ..runtime.keys.opening import Opening
 from ..runtime.runs.expiry import in_ticks
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
         Keystore,
         Store,
     )
+    from ..runtime.environment.locked_inbox import LockedInbox
     from ..runtime.workers.clock import Clock
 
 __all__ = ["UNSET", "Engine", "Environment", "Unset", "open"]
@@ -358,6 +358,8 @@ class Engine:
             info = await self.store.environment(name)
         except RecordNotFound:
             raise _no_environment(name) from None
+        from ..runtime.environment.locked_inbox import LockedInbox
+
         return LockedInbox(Opening(self.store, info.name, self.boot_clock))
 
     @property

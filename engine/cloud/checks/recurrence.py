@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...expressions.dotnet.faults import FormatError
 from ..catalog import LONGEST_INTERVALS
 from ..literal import integer, is_computed, is_dynamic, is_instant, shown
 from ..report.problem import Problems
@@ -109,6 +108,7 @@ def _times(trigger: Trigger, recurrence: JsonObject, problems: Problems) -> None
 
 
 def _is_zone(name: str) -> bool:
+    from ...expressions.dotnet.faults import FormatError
     from ...expressions.dotnet.zones import zone
 
     try:

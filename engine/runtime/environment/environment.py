@@ -35,8 +35,7 @@ from ..keys.opening import Opening
 from ..keys.operations import Keys
 from ..keys.scopes import keyed
 from ..keys.watch import KeyWatch
-from ..observe.lists import list_flows, list_runs
-from ..observe.lookup import find_run
+from ..observe.lists import find_run, list_flows, list_runs
 from ..observe.run import Run, Started
 from ..observe.summaries import FlowDetail, FlowSummary, RunSummary
 from ..observe.trigger_info import TriggerInfo, called_back, info_of, switch_elsewhere

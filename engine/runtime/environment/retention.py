@@ -13,7 +13,7 @@ from ....storage import Conflict, Retention, Shredded, StorageError, Vault
 from ...errors import SealflowError
 from ...kernel.contract.timing import SECOND
 from ..keys.scopes import keyed
-from ..observe.lookup import find_run
+from ..observe.lists import find_run
 from ..triggers.registration import Registration
 
 if TYPE_CHECKING:

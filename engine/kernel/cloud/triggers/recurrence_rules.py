@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from ....cloud.catalog import LONGEST_INTERVALS
 from ....errors import DefinitionError, ExpressionError
-from ....expressions.dotnet.faults import FormatError
 from ...contract.timing import SECOND, from_iso, whole
 from .wall_clock import instant_of, local
 
@@ -129,6 +128,7 @@ def _occurrence(given: Any) -> tuple[int, int]:
 def _zone(given: Any) -> tzinfo:
     if given is None or given == "":
         return UTC
+    from ....expressions.dotnet.faults import FormatError
     from ....expressions.dotnet.zones import zone
 
     try:
