@@ -136,7 +136,7 @@ async def settled(env: Environment, clock: sealflow.VirtualClock) -> None:
             or executor.background.busy
             or executor.claims._looks
             or executor.claims._turn.locked()
-            or executor._reviving._resuming
+            or executor.recovery._resuming
         )
         still = over and not busy and env._vault.commits == commits
         quiet = quiet + 1 if still else 0

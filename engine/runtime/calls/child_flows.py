@@ -128,7 +128,7 @@ class Children:
         if is_led(plan) and not await runs.lead():
             await runs.vault.inbox_add(START, start.to_json(), run_id=start.run_id, dedupe=start.run_id)
         else:
-            await runs.start(start)
+            await runs.starter.start(start)
 
     async def answered_by(self, parent: CallingRun, command: Invoke, child_id: bytes, run: CallingRun | None) -> State:
         """The child's state once it has responded, or ended. While it is not in memory here, the parent may sleep.

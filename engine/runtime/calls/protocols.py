@@ -214,6 +214,14 @@ class StartGuard(Protocol):
         ...
 
 
+class Starting(Protocol):
+    """Starts runs."""
+
+    async def start(self, start: Start) -> CallingRun:
+        """Start a run, or return the one that has this id."""
+        ...
+
+
 class ChildRuns(Protocol):
     """Starts the runs of child flows, and finds them. `live` are the runs in memory."""
 
@@ -242,8 +250,9 @@ class ChildRuns(Protocol):
         """Which flows must not start."""
         ...
 
-    async def start(self, start: Start) -> CallingRun:
-        """Start a run, or return the one that has this id."""
+    @property
+    def starter(self) -> Starting:
+        """What starts runs."""
         ...
 
     async def resume(self, run_id: bytes) -> CallingRun | None:

@@ -125,7 +125,7 @@ async def _carry_out(executor: Executor, item: InboxItem) -> None:
     if item.kind == START:
         start = Start.from_json(item.value)
         if not await executor.vault.run_exists(start.run_id):
-            await executor.start(start)
+            await executor.starter.start(start)
     elif item.kind == CANCEL and item.run_id is not None:
         await executor.cancel(item.run_id, str(item.value))
     elif item.kind == RESUME and item.run_id is not None:

@@ -345,7 +345,7 @@ class Environment:
                 runs.append(Run(self._access, self._opening, start, None, None))
                 continue
             history = machine_of(plan).history(plan, on_change, keep=KEPT) if on_change is not None else None
-            live = await executor.start(start, history=history)
+            live = await executor.starter.start(start, history=history)
             runs.append(Run(self._access, self._opening, start, live, history))
             if self._vault.pending_bytes > MOST_PENDING:
                 await self._vault.flush()  # a large splitOn must not fill the memory

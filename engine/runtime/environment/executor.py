@@ -8,36 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from ....storage import ValueTooLarge, Vault, pack_record
+from ....storage import Vault
 from ...errors import SealflowError
-from ...kernel import History, Plan, Record
-from ...kernel.cloud.triggers.trigger import concurrency_of
+from ...kernel import History, Plan
 from ...kernel.contract import records as event
-from ...kernel.contract.status import CANCELLED, RUNNING, WAITING
-from ...kernel.machines import machine_of
+from ...kernel.contract.status import CANCELLED
 from ..calls.callback_deliveries import Deliveries
 from ..calls.callers import Callers
 from ..calls.child_flows import Children
 from ..calls.dispatch import Performer
 from ..calls.outgoing import Underway
-from ..calls.simulation import simulation_of
 from ..desktop.calls import DesktopCalls
 from ..desktop.run_queue import DesktopQueue
 from ..flows.library import Library
-from ..flows.start import Start, run_name
+from ..flows.start import run_name
 from ..keys.operations import KeyWork
 from ..runs import desktop_limits as desktop_limits
 from ..runs.admission import Admission
 from ..runs.background import BackgroundTasks
 from ..runs.claims import CONCURRENCY, Claims, Pins, RunElsewhereError
+from ..runs.eviction import Eviction
 from ..runs.expiry import RUN_DURATION, Expiry
-from ..runs.large_writes import prepared
 from ..runs.live_run import LiveRun
 from ..runs.recovery import Reviving
+from ..runs.starter import Starter
 from ..runs.turn_pace import TurnPace
 from ..triggers.batches import Batches
 from ..triggers.scheduler import Scheduler
@@ -51,7 +49,6 @@ from .retention import Upkeep
 from .role import Role
 
 if TYPE_CHECKING:
-    from ....storage.stores.runs.runs import Prepared
     from ..desktop.machine_groups import MachineGroup, Serving
     from ..desktop.work_queues import QueueActions
     from ..workers.evaluations import Evaluations
@@ -74,9 +71,6 @@ same key.
 """
 
 _LOOK_SECONDS: Final = 0.02
-
-LEAST_PATIENCE: Final = 1.0
-"""Seconds that the calls of interrupted runs have at least to notice that they are given up."""
 
 
 class Executor:
@@ -118,17 +112,16 @@ class Executor:
         self.admission = Admission()
         self.claims = Claims(self, concurrency, pins if pins is not None else Pins())
         self.queue = DesktopQueue(self, groups, serving)
-        self._reviving = Reviving(self)
+        self.recovery = Reviving(self)
+        self.starter = Starter(self)
+        self.eviction = Eviction(self, COLLECTING)
         self.triggers = Triggers(self)
         self.watching = TriggerWatching(vault, self.triggers, self.claims, self.queue, self._scheduler)
         self.role = Role(vault, self.key_work, self.upkeep, self.watching, self._stays)
         self.polling = InboxPolling(vault, self._look, lambda: bool(self.live))
         self.parting = False
         """Whether the role is being handed over: nothing that is decided is done here any more."""
-        self.ended: Callable[[LiveRun], object] | None = None
         self.draining = asyncio.Lock()
-        self._broken: set[bytes] = set()
-        self._ending: list[asyncio.Task[None]] = []
         self._collecting = True
         COLLECTING.begin()
 
@@ -158,69 +151,6 @@ class Executor:
 
     # ---- runs
 
-    async def start(self, start: Start, *, history: History | None = None) -> LiveRun:
-        """Start a run, or give the one that has this id already.
-
-        Raises NotStorable for a trigger that cannot be kept.
-        """
-        known = self.live.get(start.run_id)
-        if known is not None:
-            return known
-        plan = await self.library.plan(start.flow_id, start.version)
-        digest = await self.library.digest(start.flow_id, start.version)
-        await self.gather(start.flow_id, plan)
-        ready = await prepared(self, start, plan)
-        return self.begin(start, plan, digest, history=history, ready=ready)
-
-    def begin(
-        self,
-        start: Start,
-        plan: Plan,
-        digest: bytes,
-        *,
-        history: History | None = None,
-        ready: Prepared | None = None,
-    ) -> LiveRun:
-        """As `start`, in one go: the run's first page is in the same commit as whatever is queued with it. `ready`:
-        what is large of the trigger is stored already.
-        """
-        known = self.live.get(start.run_id)
-        if known is not None:
-            return known
-        limit = concurrency_of(plan)
-        held = self.admission.holds(start.flow_id, limit)
-        record = event.start(start.at, start.trigger, {**start.pins, "held": True} if held else start.pins)
-        packed = pack_record(record)  # before anything is made: what cannot be stored starts nothing
-        if len(packed) > self.vault.max_value_bytes and ready is None:
-            most = self.vault.max_value_bytes
-            raise ValueTooLarge(f"What starts the run is larger than {most:,} bytes, which is what one value may have.")
-        parent = self.live.get(start.parent) if start.parent is not None else None
-        runlog = self.vault.create_run(
-            start.run_id,
-            start.flow_id,
-            start.version,
-            start.at // 10_000,
-            {"flow": start.flow},
-            status=WAITING if held else RUNNING,
-            parent=start.parent,
-            parent_domain=parent.log.domain if parent is not None else None,
-            definition_digest=digest,
-            prepared=ready,
-        )
-        simulation = simulation_of(start.pins)
-        state = machine_of(plan).state(plan, history)
-        run = LiveRun(self, plan, state, runlog, start.flow, simulation, started=start.at, held=held)
-        run.parent = start.parent
-        if ready is not None and runlog.names_values:
-            run.light = (*record[:3], ready.value, *record[4:])
-        self.queue.adopted(start.run_id, start.pins)
-        if run.machine.kind == "desktop":
-            desktop_limits.apply(run, start.pins)
-        self.adopt(run)
-        self.admission.enter(start.flow_id, run, limit)
-        run.feed(record, packed)
-        return run
-
     async def resume(self, run_id: bytes, *, history: History | None = None, ending: bool = False) -> LiveRun | None:
         """Bring an unfinished run back: fold its records, repeat what was under way. None when it had ended.
 
@@ -228,11 +158,7 @@ class Executor:
         to be ended, which anybody may do with one that waits for a machine. Raises NotFound, RunElsewhereError, and
         storage errors where the history does not verify.
         """
-        return await self._reviving.resume(run_id, history, ending=ending)
-
-    async def gather(self, flow_id: bytes, plan: Plan) -> None:
-        """Bring all unfinished runs of a flow back whose runs limit each other, see `reviving`."""
-        await self._reviving.gather(flow_id, plan)
+        return await self.recovery.resume(run_id, history, ending=ending)
 
     def adopt(self, run: LiveRun) -> None:
         """Drive a run from now on."""
@@ -303,13 +229,6 @@ class Executor:
                 if run.failure is not None:
                     raise run.failure
 
-    def put_aside(self, run: LiveRun) -> None:
-        """Drive a run no more that has not ended: what is appended to it is durable, or on its way."""
-        self.live.pop(run.log.run_id, None)
-        self.admission.sleep(run, known=self._reviving.knows(run.log.flow_id))
-        self.claims.forget(run.log.run_id)
-        self._ending = [task for task in self._ending if not task.done()] + run.put_aside()
-
     async def answered(self) -> None:
         """Decide nothing more, and return when the calls under way are answered and their answers recorded, or after
         CALLS_SECONDS: another process is to have the runs.
@@ -320,57 +239,6 @@ class Executor:
         while any(run.calling for run in self.live.values()) and loop.time() < end:  # noqa: ASYNC110 (many places)
             await asyncio.sleep(_LOOK_SECONDS)
         await self.vault.flush()
-
-    def lost(self, run: LiveRun) -> None:
-        """Another worker owns the run: it continues there, or here once it is claimed again."""
-        log.info("run %s continues in another worker", run.id)
-        self.put_aside(run)
-        self.queue.left(run)
-        self.claims.look_soon()
-
-    def retry(self, run: LiveRun, error: Exception) -> None:
-        """What was queued of the run is not written: bring it back from what is durable."""
-        self.put_aside(run)
-        self.queue.left(run)
-        self.background.run(self.claims.later(run.log.run_id, error))
-
-    def fell_asleep(self, run: LiveRun, missed: list[Record], *, told: bool) -> None:
-        """The run is durable as one that sleeps: it leaves memory. It comes back at once with the events that it
-        missed, or where it was told something meanwhile.
-        """
-        self.put_aside(run)
-        self.performer.sessions.end(run.log.run_id)
-        self.queue.left(run)
-        self.claims.asleep(run.sleeps_until)
-        if missed or told:
-            self.background.run(self._wake_up(run.log.run_id, missed))
-        self.claims.made_room()
-        COLLECTING.left()
-
-    async def _wake_up(self, run_id: bytes, missed: list[Record]) -> None:
-        try:
-            async with self.at_hand(run_id) as run:
-                for record in missed if run is not None else []:
-                    run.feed(record)  # type: ignore[union-attr]
-        except RunElsewhereError:
-            return  # who has it finds out by himself
-        except Exception as error:
-            await self.claims.later(run_id, error)
-
-    def forget(self, run: LiveRun) -> None:
-        """The run has ended, or its store is gone."""
-        self.live.pop(run.log.run_id, None)
-        self.claims.forget(run.log.run_id)
-        self.claims.made_room()
-        COLLECTING.left()
-        self.queue.left(run)
-        self.admission.leave(run)
-        if run.failure is not None:
-            self._broken.add(run.log.run_id)
-        else:
-            self.performer.sessions.end(run.log.run_id)
-        if self.ended is not None:
-            self.ended(run)
 
     # ---- requests of other processes
 
@@ -412,14 +280,10 @@ class Executor:
         return self.parting or len(self.performer.sessions) > 0
 
     def interrupt(self, error: Exception) -> set[bytes]:
-        """Stop every run at once, and tell whoever waits for it why; the runs that have not ended here."""
-        runs = list(self.live.values())
-        self.live.clear()
+        """Stop every run at once, for this reason. Return the runs that have not ended here."""
         if self._evaluations is not None:
             self._evaluations.close()
-        for run in runs:
-            self._ending += run.interrupt(error)
-        return {run.log.run_id for run in runs} | self._broken
+        return self.eviction.interrupt(error)
 
     async def close(self, patience: float = PARTING_PATIENCE) -> None:
         """Stop driving. Runs in flight stay resumable; their calls are given up.
@@ -433,7 +297,7 @@ class Executor:
         await self.polling.close()
         await self.claims.close()
         await self.key_work.close()
-        await self._reviving.close()
+        await self.recovery.close()
         self.interrupt(
             SealflowError(
                 "The engine was closed while the run was going on.",
@@ -442,8 +306,6 @@ class Executor:
             )
         )
         await self.background.cancel()
-        if self._ending:
-            await asyncio.wait(self._ending, timeout=max(patience, LEAST_PATIENCE))
-            self._ending.clear()
+        await self.eviction.close(patience)
         await self.background.finish(patience)
         await self.performer.sessions.aclose()

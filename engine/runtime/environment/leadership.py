@@ -29,7 +29,7 @@ async def hand_over(executor: Executor) -> None:
     await executor.answered()
     aside = list(executor.live.values())
     for run in aside:
-        executor.put_aside(run)
+        executor.eviction.put_aside(run)
     await executor.vault.workers.release([run.log.run_id for run in aside])
     await executor.vault.flush()
     await executor.close(patience=0)

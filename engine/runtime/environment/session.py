@@ -293,7 +293,7 @@ class Access:
         if ended is not None:
             loop = asyncio.get_running_loop()
             # Two turns later, so that whoever waits for the same commit is told first: a firing comes before its runs.
-            executor.ended = lambda run: loop.call_soon(loop.call_soon, ended, run.id, run.flow, run.outcome)
+            executor.eviction.ended = lambda run: loop.call_soon(loop.call_soon, ended, run.id, run.flow, run.outcome)
 
     # ---- dropped, and back
 

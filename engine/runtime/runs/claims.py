@@ -206,7 +206,7 @@ class Claims:
             run = await host.resume(run_id, ending=True)
             self._retries.over(run_id)
             if run is not None and run.state.end is None and not host.queue.serves(queue_of(run.state.pins)):
-                host.put_aside(run)  # it waits for a machine, and has not waited too long
+                host.eviction.put_aside(run)  # it waits for a machine, and has not waited too long
                 await host.queue.put_back(run_id, run.state.pins, begun=False)
         except (RunElsewhereError, RunNotOwned):
             return
@@ -231,7 +231,7 @@ class Claims:
         await host.answered()  # nothing is called twice because a run changes hands
         aside = list(host.live.values())
         for run in aside:
-            host.put_aside(run)
+            host.eviction.put_aside(run)
         host.parting = False
         if aside:  # with their heads: the new owner continues from what is durable
             await host.vault.workers.release([run.log.run_id for run in aside])

@@ -346,7 +346,7 @@ class LiveRun:
         async for stored in stored_records(self.executor.vault, self.log.run_id):
             self.machine.apply(self.plan, state, stored)
         if state.seq == 0:
-            self.machine.apply(self.plan, state, record)  # the start itself could be stored, see Executor.start
+            self.machine.apply(self.plan, state, record)  # the start itself could be stored, see `Starter`
             records.append(record)
         self.state = state
         code = error.code if isinstance(error, ValueTooLarge) else "ValueNotStorable"
@@ -372,10 +372,12 @@ class LiveRun:
         if self.failure is not None or self.ended.is_set():
             return
         if isinstance(error, RunNotOwned):
-            self.executor.lost(self)
+            self.executor.eviction.lost(self)
             return
         if isinstance(error, Conflict) and self.executor.claims.active and self.log.durable_seq > 1:
-            self.executor.retry(self, error)  # a row of something else was in the way of the commit they shared
+            self.executor.eviction.retry(
+                self, error
+            )  # a row of something else was in the way of the commit they shared
             return
         if isinstance(error, IntegrityError) and self.executor.vault.workers.shared and not self._doubted:
             # What an owner reads of a run that is another worker's by now fits nothing: that is no tampering.
@@ -387,7 +389,7 @@ class LiveRun:
         self._quiet.set()
         log.warning("run %s cannot go on: %s", self.id, type(error).__name__)
         self._let_go(error)
-        self.executor.forget(self)
+        self.executor.eviction.forget(self)
         self.responded.set()
         self.ended.set()
 
@@ -545,7 +547,7 @@ class LiveRun:
     def _asleep(self) -> None:
         """It is durable that the run sleeps, and that nobody has it."""
         if self.failure is None and not self.aside:
-            self.executor.fell_asleep(self, [*self._held], told=self.told)
+            self.executor.eviction.fell_asleep(self, [*self._held], told=self.told)
 
     def put_aside(self) -> list[asyncio.Task[None]]:
         """Drive the run no more here: it goes on from what is durable. Gives the tasks that are ending."""
@@ -597,7 +599,7 @@ class LiveRun:
 
     def _finished(self) -> None:
         self._tasks.give_up_all()
-        self.executor.forget(self)
+        self.executor.eviction.forget(self)
         self.responded.set()
         self.ended.set()
         self.log.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ....storage import Vault
@@ -20,7 +21,9 @@ from .turn_pace import TurnPace
 if TYPE_CHECKING:
     from ..workers.evaluations import Evaluations
     from .claims import Claims
+    from .eviction import Eviction
     from .live_run import LiveRun
+    from .recovery import Reviving
 
 
 class RunQueue(Protocol):
@@ -40,6 +43,14 @@ class RunQueue(Protocol):
 
     async def may_serve(self, run_id: bytes) -> bool:
         """Return whether a run may execute here, as far as the store says."""
+        ...
+
+    def adopted(self, run_id: bytes, pins: Mapping[str, Any]) -> None:
+        """Note with the current commit that a run that begins here is for a queue, where its pins say so."""
+        ...
+
+    def left(self, run: LiveRun) -> None:
+        """Note that a run has left memory: another one may begin."""
         ...
 
     def late(self, state: State, now: int) -> Record | None:
@@ -90,27 +101,7 @@ class TurnSettings(Protocol):
         ...
 
 
-class LeavingMemory(Protocol):
-    """Drops runs from memory, by why they leave."""
-
-    def lost(self, run: LiveRun) -> None:
-        """Drop a run that another worker owns."""
-        ...
-
-    def retry(self, run: LiveRun, error: Exception) -> None:
-        """Drop a run whose commit failed, and bring it back from what is durable."""
-        ...
-
-    def fell_asleep(self, run: LiveRun, missed: list[Record], *, told: bool) -> None:
-        """Drop a run that is durable as a sleeping one. It comes back for the events that it missed."""
-        ...
-
-    def forget(self, run: LiveRun) -> None:
-        """Drop a run that has ended, or whose store is gone."""
-        ...
-
-
-class RunHost(Routes, TurnSettings, LeavingMemory, Protocol):
+class RunHost(Routes, TurnSettings, Protocol):
     """What a run in memory needs of its worker."""
 
     @property
@@ -131,6 +122,11 @@ class RunHost(Routes, TurnSettings, LeavingMemory, Protocol):
     @property
     def background(self) -> BackgroundTasks:
         """What is done while nobody waits for it."""
+        ...
+
+    @property
+    def eviction(self) -> Eviction:
+        """How runs leave memory."""
         ...
 
     @property
@@ -200,6 +196,79 @@ class RecoveryHost(RunHost, RunsInMemory, Protocol):
         ...
 
 
+class StarterHost(RunHost, RunsInMemory, Protocol):
+    """What the start of runs needs of the worker."""
+
+    @property
+    def library(self) -> Library:
+        """The environment's flows."""
+        ...
+
+    @property
+    def vault(self) -> Vault:
+        """The environment's store."""
+        ...
+
+    @property
+    def admission(self) -> Admission:
+        """The limits of how many runs of a flow there are."""
+        ...
+
+    @property
+    def queue(self) -> RunQueue:
+        """The queues in which runs wait for machines."""
+        ...
+
+    @property
+    def recovery(self) -> Reviving:
+        """How runs are brought back."""
+        ...
+
+    def adopt(self, run: LiveRun) -> None:
+        """Drive a run from now on."""
+        ...
+
+
+class EvictionHost(Protocol):
+    """What eviction needs of the worker. It removes runs from `live`."""
+
+    live: dict[bytes, LiveRun]
+
+    @property
+    def admission(self) -> Admission:
+        """The limits of how many runs of a flow there are."""
+        ...
+
+    @property
+    def background(self) -> BackgroundTasks:
+        """What is done while nobody waits for it."""
+        ...
+
+    @property
+    def claims(self) -> Claims:
+        """Which runs the worker owns, and signals to them."""
+        ...
+
+    @property
+    def performer(self) -> Performer:
+        """What makes calls, and holds the sessions of desktop flows."""
+        ...
+
+    @property
+    def queue(self) -> RunQueue:
+        """The queues in which runs wait for machines."""
+        ...
+
+    @property
+    def recovery(self) -> Reviving:
+        """How runs are brought back."""
+        ...
+
+    def at_hand(self, run_id: bytes) -> AbstractAsyncContextManager[LiveRun | None]:
+        """Return a run that takes in at once what it is given; None where it has ended."""
+        ...
+
+
 class ClaimsHost(RunsInMemory, Protocol):
     """What claims need of the worker. `parting`: nothing more is done here until the runs are handed over."""
 
@@ -224,8 +293,9 @@ class ClaimsHost(RunsInMemory, Protocol):
         """Bring an unfinished run into memory; None where it has ended."""
         ...
 
-    def put_aside(self, run: LiveRun) -> None:
-        """Drop a run that is durable from memory."""
+    @property
+    def eviction(self) -> Eviction:
+        """How runs leave memory."""
         ...
 
     async def answered(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from ....storage import Vault
-from ...kernel import Plan
 from ..calls.dispatch import Performer
 from ..flows.library import Library
-from ..flows.start import Start
 from ..runs.admission import Admission
+from ..runs.recovery import Reviving
+from ..runs.starter import Starter
 from ..workers.clock import Clock
 from .batches import Batches
 
@@ -47,10 +47,12 @@ class TriggerRuns(Protocol):
         """The messages that wait for batch triggers."""
         ...
 
-    def begin(self, start: Start, plan: Plan, digest: bytes) -> object:
-        """Start a run with the current commit."""
+    @property
+    def starter(self) -> Starter:
+        """What starts runs."""
         ...
 
-    async def gather(self, flow_id: bytes, plan: Plan) -> None:
-        """Bring back all runs of a flow whose runs limit each other."""
+    @property
+    def recovery(self) -> Reviving:
+        """How runs are brought back."""
         ...

@@ -107,7 +107,7 @@ class Triggers:
                 enabled = self._enabled.setdefault(flow.id, enabled)
         if not enabled:
             raise disabled(flow.name)
-        await self._runs.gather(flow.id, plan)
+        await self._runs.recovery.gather(flow.id, plan)
         if self._runs.admission.full(flow.id, concurrency_of(plan)):
             raise SealflowError(
                 f"As many runs of the flow '{flow.name}' wait for others to end as its trigger allows.",
@@ -156,7 +156,7 @@ class Triggers:
         await self.refuse(deployed.flow, deployed.plan)
         for start in self._starts(deployed, self._runs.clock.now(), **given, run_id=run_id):
             if not await self._runs.vault.run_exists(start.run_id):
-                self._runs.begin(start, deployed.plan, deployed.digest)
+                self._runs.starter.begin(start, deployed.plan, deployed.digest)
 
     # ---- registered
 
@@ -231,7 +231,7 @@ class Triggers:
                 await self._write(registration)
                 return True
             deployed = await self._deployed(flow_id, registration.version)
-            await self._runs.gather(flow_id, deployed.plan)
+            await self._runs.recovery.gather(flow_id, deployed.plan)
             if registration.kind == BATCH:
                 return await self._collect(registration, deployed, now)
             if registration.kind == WINDOW:
@@ -382,7 +382,7 @@ class Triggers:
         _settle(registration, now)
         registration.write(self._runs.vault)
         for start in starts:
-            self._runs.begin(start, deployed.plan, deployed.digest)
+            self._runs.starter.begin(start, deployed.plan, deployed.digest)
         await self._runs.vault.flush()
         self._tell(registration)
         self._report(deployed, told)
