@@ -15,8 +15,8 @@ import sealflow
 from postgres_server import shared_server
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel.contract.timing import SECOND, from_iso, iso
-from sealflow.engine.runtime.environment import inbox_polling
 from sealflow.engine.runtime.environment.environment import Environment
+from sealflow.engine.runtime.workers import polling
 
 START = from_iso("2026-03-28T12:00:00Z")
 S = ["Succeeded"]
@@ -76,7 +76,7 @@ class Place:
 async def place(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Place]:
-    monkeypatch.setattr(inbox_polling, "INBOX_PERIOD", 0.01)
+    monkeypatch.setattr(polling, "INBOX_PERIOD", 0.01)
     async with AsyncExitStack() as stack:
         yield Place(tmp_path, None if request.param == "sqlite" else shared_server().url, stack)
 

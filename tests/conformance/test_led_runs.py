@@ -12,9 +12,9 @@ import pytest
 import sealflow
 from postgres_server import shared_server
 from sealflow.engine.kernel.contract.timing import from_iso
-from sealflow.engine.runtime.environment import inbox_polling
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.engine.runtime.environment.executor import Executor
+from sealflow.engine.runtime.workers import polling
 
 WAIT = {"type": "Wait", "inputs": {"interval": {"count": 20, "unit": "Second"}}}
 LIMITS: list[dict[str, Any]] = [
@@ -49,7 +49,7 @@ class Workers:
 
 @pytest.fixture
 async def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Workers]:
-    monkeypatch.setattr(inbox_polling, "INBOX_PERIOD", 0.01)
+    monkeypatch.setattr(polling, "INBOX_PERIOD", 0.01)
     async with AsyncExitStack() as stack:
         yield Workers(tmp_path, stack)
 

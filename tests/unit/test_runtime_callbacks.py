@@ -14,7 +14,7 @@ from sealflow.connectors import ConnectorResponse, Subscribed
 from sealflow.engine.errors import SealflowError
 from sealflow.engine.kernel.contract import records as event
 from sealflow.engine.runtime.calls.callbacks import Address
-from sealflow.engine.runtime.environment import inbox_polling
+from sealflow.engine.runtime.workers import polling
 
 START = 17_000_000_000_000_000
 S = ["Succeeded"]
@@ -182,7 +182,7 @@ async def test_where_runs_are_left_alone_a_callback_is_kept_for_later(tmp_path: 
 
 
 async def test_another_process_hands_a_callback_to_the_executor(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(inbox_polling, "INBOX_PERIOD", 0.01)
+    monkeypatch.setattr(polling, "INBOX_PERIOD", 0.01)
     async with opened(tmp_path, Service()) as here:
         await here.deploy("f", flow(w=hook()))
         (run,) = await here.start("f")

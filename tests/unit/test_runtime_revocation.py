@@ -13,8 +13,8 @@ import sealflow
 from revocable import GRACE, NAME, PROBE, HandClock, Revocable, revocable
 from sealflow.connectors import ConnectorResponse
 from sealflow.engine.kernel import Plan, State
-from sealflow.engine.runtime.environment import inbox_polling
 from sealflow.engine.runtime.runs.live_run import LiveRun
+from sealflow.engine.runtime.workers import polling
 from sealflow.storage import EnvironmentLocked, EnvironmentSuspended, StoreClosed
 from sealflow.storage.format.envelope import EnvironmentKey, ScopeKey
 from sealflow.storage.keys.provider_calls import CALLS
@@ -426,7 +426,7 @@ def _uri(world: Revocable) -> str:
 async def test_the_inbox_of_a_closed_store_is_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(inbox_polling, "INBOX_PERIOD", 0)
+    monkeypatch.setattr(polling, "INBOX_PERIOD", 0)
     service = Service()
     async with revocable(tmp_path, {"http": service}) as world:
         await begun(world, service)

@@ -15,9 +15,8 @@ from ...cloud import key_of
 from ...errors import NotFound, SealflowError
 from ...kernel import Entry, Invoke, Plan, State
 from ...kernel.contract.status import FAILED, SUCCEEDED
-from ..flows.concurrency import is_led
 from ..flows.library import Flow, flow_name
-from ..flows.start import UNSET, Start, plan_starts
+from ..flows.start import UNSET, Start, is_led, plan_starts
 from ..history.reading import read_state
 from ..workers.requests import START
 from .dispatch import Answer

@@ -30,7 +30,6 @@ from ..calls.dispatch import Answer
 from ..flows.start import plan_starts
 from ..history.queue_context import queue_of
 from ..runs.claims import RunElsewhereError
-from ..runs.desktop_limits import limit
 from ..workers.requests import CANCEL
 from .machine_groups import MachineGroup, group_for
 from .run_queue import priority_of
@@ -121,6 +120,8 @@ class DesktopCalls:
                     parent=parent.log.run_id,
                     nested=nested,
                 )
+                from ..runs.desktop_limits import limit
+
                 limit(start, asked.timeout)
                 group, priority = await self._group(parent, asked), priority_of(asked.priority)
             except StorageError:

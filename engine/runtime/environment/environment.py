@@ -25,11 +25,10 @@ from ...kernel.machines import machine_of
 from ..calls.callbacks import UNKNOWN, Address, Delivery, accept, answer_to
 from ..calls.dispatch import Answer
 from ..calls.simulation import Simulation
-from ..flows.concurrency import is_led
 from ..flows.flow_file import read_flow_file
 from ..flows.library import Flow, Library
 from ..flows.script_files import FlowSource, ScriptSource
-from ..flows.start import UNSET, declared, plan_starts, run_name, start_arguments
+from ..flows.start import UNSET, declared, is_led, plan_starts, run_name, start_arguments
 from ..history.reading import run_info
 from ..keys.opening import Opening
 from ..keys.operations import Keys

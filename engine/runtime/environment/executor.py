@@ -27,7 +27,6 @@ from ..desktop.run_queue import DesktopQueue
 from ..flows.library import Library
 from ..flows.start import run_name
 from ..keys.operations import KeyWork
-from ..runs import desktop_limits as desktop_limits
 from ..runs.admission import Admission
 from ..runs.background import BackgroundTasks
 from ..runs.claims import CONCURRENCY, Claims, Pins, RunElsewhereError
@@ -38,19 +37,19 @@ from ..runs.recovery import Reviving
 from ..runs.starter import Starter
 from ..runs.turn_pace import TurnPace
 from ..triggers.batches import Batches
-from ..triggers.scheduler import Scheduler
 from ..triggers.triggers import Triggers
 from ..triggers.watching import TriggerWatching
 from ..workers.clock import Clock
 from ..workers.garbage_collection import COLLECTING
+from ..workers.polling import InboxPolling
 from .command_inbox import PutOff, take_inbox
-from .inbox_polling import InboxPolling
 from .retention import Upkeep
 from .role import Role
 
 if TYPE_CHECKING:
     from ..desktop.machine_groups import MachineGroup, Serving
     from ..desktop.work_queues import QueueActions
+    from ..triggers.scheduler import Scheduler
     from ..workers.evaluations import Evaluations
 
 log = logging.getLogger("sealflow")
@@ -273,6 +272,8 @@ class Executor:
         await self.watching.fire_due()
 
     def _scheduler(self) -> Scheduler:
+        from ..triggers.scheduler import Scheduler
+
         return Scheduler(self.vault, self.clock, self.triggers, self.batches, self.admission)
 
     def _stays(self) -> bool:

@@ -27,11 +27,9 @@ from ..desktop.machine_groups import groups_of
 from ..desktop.settings import settings_of
 from ..flows.library import Library
 from ..keys.access import Dropped, Holder, R
-from ..keys.memory_scrubbing import scrub
 from ..runs.claims import CONCURRENCY, Pins, RunElsewhereError
 from .egress_settings import LOCAL_DEFAULT, egress_of
 from .executor import Executor
-from .leadership import ask_for, hand_over
 
 if TYPE_CHECKING:
     from ....connectors import Registry
@@ -249,6 +247,8 @@ class Access:
             if opened is None or executor is None or self.watching:
                 return
             try:
+                from .leadership import hand_over
+
                 await hand_over(executor)
             except StorageError as error:
                 log.warning("the environment could not be handed to the worker that asks for it: %s", error.code)
@@ -272,6 +272,8 @@ class Access:
         """
         executor = await self.execute()
         if executor is None and self._leads:
+            from .leadership import ask_for
+
             executor = await ask_for(self.vault, self.execute)
         if executor is None:
             raise self.elsewhere()
@@ -322,6 +324,8 @@ class Access:
             await asyncio.sleep(0)
         gc.collect()  # what only cycles keep
         if revoked:
+            from ..keys.memory_scrubbing import scrub
+
             await scrub()
 
     def admit(self, vault: Vault) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...kernel import REVISION, Plan, fire, resolve, waits_for_response
 from ...kernel.cloud.plan.tracking import client_tracking_id
 from ...kernel.cloud.reply import answer_within
-from ...kernel.cloud.triggers.trigger import Firing
+from ...kernel.cloud.triggers.trigger import Firing, concurrency_of, is_single
 from .library import Flow
 
 if TYPE_CHECKING:
@@ -211,3 +211,8 @@ def _pins(
             },
         },
     }
+
+
+def is_led(plan: Plan) -> bool:
+    """Return whether the runs of this flow limit each other: all of them run on the worker that leads."""
+    return concurrency_of(plan) is not None or is_single(plan)

@@ -14,13 +14,11 @@ from ...kernel import History, Plan
 from ...kernel.cloud.triggers.trigger import concurrency_of
 from ...kernel.machines import machine_of
 from ..calls.simulation import simulation_of
-from ..flows.concurrency import is_led
-from ..flows.start import run_name
+from ..flows.start import is_led, run_name
 from ..history.external_payloads import folding_pages
 from ..history.queue_context import queue_of
 from ..history.reading import is_held, load, row_put_back
 from ..history.state_loading import Refolding
-from . import desktop_limits as desktop_limits
 from .claims import RunElsewhereError, elsewhere
 from .live_run import LiveRun
 
@@ -174,6 +172,8 @@ class Reviving:
         run = LiveRun(host, plan, state, runlog, flow, simulation, started=state.started, held=held, status=info.status)
         run.parent = info.parent
         if machine.kind == "desktop":
+            from . import desktop_limits as desktop_limits
+
             desktop_limits.apply(run, state.pins)
         host.adopt(run)
         host.admission.enter(info.flow_id, run, limit)

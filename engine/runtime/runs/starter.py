@@ -11,7 +11,6 @@ from ...kernel.contract import records as event
 from ...kernel.contract.status import RUNNING, WAITING
 from ...kernel.machines import machine_of
 from ..calls.simulation import simulation_of
-from . import desktop_limits as desktop_limits
 from .large_writes import prepared
 from .live_run import LiveRun
 
@@ -86,6 +85,8 @@ class Starter:
             run.light = (*record[:3], ready.value, *record[4:])
         host.queue.adopted(start.run_id, start.pins)
         if run.machine.kind == "desktop":
+            from . import desktop_limits as desktop_limits
+
             desktop_limits.apply(run, start.pins)
         host.adopt(run)
         host.admission.enter(start.flow_id, run, limit)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...errors import SealflowError
-from .scheduler import Scheduler
 
 if TYPE_CHECKING:
     from ....storage import Vault
     from ..runs.claims import Claims
     from ..runs.protocols import RunQueue
+    from .scheduler import Scheduler
     from .triggers import Triggers
 
 
