@@ -102,9 +102,9 @@ class Triggers:
         if due_ms is not None and not 0 <= due_ms <= _LARGEST:
             raise ValueError("A trigger is due at Unix milliseconds.")
         known = self._known.get(flow_id)
-        if known is None:
+        if known is None and not expected:
             raise ValueError("A trigger is read before it is set.")
-        if expected != known.queued:
+        if known is None or expected != known.queued:  # unknown: forgotten since it was read
             raise Conflict(f"The trigger of flow {flow_id.hex()} was changed since it was read.")
         data = pack([due_ms, value])
         self._journal.wake()

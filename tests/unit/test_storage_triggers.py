@@ -200,6 +200,8 @@ async def test_a_state_that_is_set_while_its_trigger_moves_to_another_key(
             patch.setattr(vault._backend, "commit", full)
             with pytest.raises(StoreFull):
                 await moving
+            with pytest.raises(Conflict, match="was changed since it was read"):
+                vault.set_trigger(flow, "later", due_ms=None, expected=1)
         else:
             assert await moving
     expected = TriggerState(flow, None, "before", 1) if fails else TriggerState(flow, None, "after", 2)
