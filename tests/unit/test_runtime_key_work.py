@@ -14,7 +14,7 @@ import pytest
 import sealflow
 from sealflow.engine.hosts.cli.commands.keys.migrating import OperationProgress, progress_text
 from sealflow.engine.runtime.keys.operations import Keys
-from sealflow.engine.runtime.runs.retry_backoff import LAST, Retries
+from sealflow.engine.runtime.workers.retry_backoff import LAST, Retries
 from sealflow.storage import Operation, RecordNotFound, StoreBusy, Vault
 from sealflow.storage.keys.providers.file import create_key
 

@@ -15,7 +15,7 @@ from cli_session import compose, wait
 from sealflow.engine.kernel.contract.timing import SECOND
 from sealflow.engine.runtime.environment.environment import Environment
 from sealflow.engine.runtime.runs.live_run import LiveRun
-from sealflow.engine.runtime.runs.retry_backoff import Retries
+from sealflow.engine.runtime.workers.retry_backoff import Retries
 from sealflow.storage import StoreBusy
 
 START = 17_000_000_000_000_000

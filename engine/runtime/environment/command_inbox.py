@@ -24,8 +24,8 @@ from ..calls.callbacks import Address
 from ..calls.dispatch import Answer
 from ..flows.start import Start, run_name
 from ..runs.claims import RunElsewhereError
-from ..runs.retry_backoff import Retries
 from ..workers.requests import ANSWERED, CALLBACK, CANCEL, DEPLOYED, MIGRATE, RESUME, START, SWITCH
+from ..workers.retry_backoff import Retries
 from .inbox_drain import drain
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ....storage import IntegrityError, Operation, RecordNotFound, StorageError, Vault
 from ....storage.stores.operations import RUNNING
-from ..runs.retry_backoff import Retries
 from ..workers.requests import MIGRATE
+from ..workers.retry_backoff import Retries
 from .access import Explains
 from .scopes import keyed
 

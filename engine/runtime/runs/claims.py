@@ -19,7 +19,7 @@ from ....storage import EnvironmentLocked, ExecutorLost, RunNotOwned, StoreClose
 from ...errors import SealflowError
 from ..flows.start import run_name
 from ..history.queue_context import queue_of
-from .retry_backoff import Retries
+from ..workers.retry_backoff import Retries
 
 if TYPE_CHECKING:
     from .live_run import LiveRun

@@ -25,7 +25,7 @@ from ....storage import (
     pack_record,
 )
 from ....storage.format.stored_values import CHUNK_BYTES
-from ...kernel import Abandon, Command, Expire, Invoke, Large, Listen, Open, Plan, Record, Respond, Sleep, State
+from ...kernel import Abandon, Command, Expire, Invoke, Listen, Open, Plan, Record, Respond, Sleep, State
 from ...kernel.cloud.external_evaluation import Missing, ask_for
 from ...kernel.cloud.pacing import OneRow
 from ...kernel.cloud.state import CALLING
@@ -33,16 +33,16 @@ from ...kernel.contract import records as event
 from ...kernel.contract.large_values import LARGE
 from ...kernel.contract.status import FAILED, NAMES, RUNNING, TIMED_OUT, WAITING
 from ...kernel.machines import CLOUD, machine_of
-from ..calls.answering import answer_of_call, goes_outside
 from ..calls.callbacks import expect_callbacks
 from ..calls.contents import RunContent
 from ..calls.dispatch import Answer
-from ..calls.outgoing import ActionKey, Outgoing, answer_in, before
+from ..calls.outgoing import ActionKey, answer_in
 from ..calls.simulation import Simulation
 from ..flows.start import run_name
-from ..history.reading import load, load_part, stored_records
+from ..history.reading import load, stored_records
 from . import expiry
 from .large_writes import is_heavy, told_of
+from .run_calls import RunCalls
 from .tasks import RunTasks
 from .timers import Timers, due_of
 
@@ -106,6 +106,7 @@ class LiveRun:
         self._status = WAITING if held else status
         self._listens = plan.listens and simulation is None
         self._tasks = RunTasks(self._task_ended, executor.callers)
+        self._calls = RunCalls(self._tasks)
         self._timers = Timers(self._tasks)
         self.simulated: dict[str, int] = {}  # how often each action was answered, for lists of mocks
         self._effects: dict[ActionKey, Callable[[], None]] = {}
@@ -427,7 +428,7 @@ class LiveRun:
         """Carry out commands whose page is durable, and go on."""
         for command in commands:
             if command.__class__ is Invoke:
-                self._call(command)
+                self._calls.make(self, command)
             else:
                 self.act(command)
         if self.state.end is not None:
@@ -443,7 +444,7 @@ class LiveRun:
     def act(self, command: Command) -> None:
         """Carry out a command whose page is durable."""
         if isinstance(command, Invoke):
-            self._call(command)
+            self._calls.make(self, command)
         elif isinstance(command, Respond):
             self.responded.set()
         elif isinstance(command, Sleep):
@@ -455,58 +456,12 @@ class LiveRun:
         elif isinstance(command, Abandon):
             self._tasks.give_up((command.node.index, command.it))
 
-    def _call(self, command: Invoke) -> None:
-        key = (command.node.index, command.it)
-        if self.state.end is None:
-            if command.unsubscribes:
-                self._tasks.give_up(key)  # a timer of the time before
-            elsewhere = isinstance(command.inputs, Large) or self.state.apart
-            if goes_outside(self, command) and not elsewhere:
-                self._make(command)
-            else:
-                self.executor.desktop_calls.watch(self, command, self._tasks.spawn(self._invoke(command), key))
-        elif command.unsubscribes and self.simulation is None:
-            self.executor.background.unsubscribe(command)
-
     def call_back(self, entry: Open, answer: Answer) -> None:
         """Take the callback of an open action in."""
         node, it = key = (entry.node.index, entry.frame.it)
         self.feed(event.callback(node, it, entry.attempt, self.now(), *answer))
         if key not in self.state.open:
             self._tasks.give_up(key)  # the timer of its limit
-
-    async def _invoke(self, command: Invoke) -> None:
-        node, it, attempt = command.node.index, command.it, command.attempt
-        if isinstance(command.inputs, Large):
-            command.inputs = await load_part(self.log, command.inputs)
-        if self.state.apart and (self.simulation is not None or not self.executor.performer.streams(command)):
-            command.inputs = await self.log.whole(command.inputs)
-        if goes_outside(self, command):
-            self._make(command)
-            return
-        if command.deadline is None or self.simulation is not None:
-            answer: Answer | None = await answer_of_call(self, command)
-        else:
-            answer = await before(command.deadline, answer_of_call(self, command), self.executor.clock)
-        if answer is None:
-            self.feed(event.deadline(node, it, attempt, self.now()))
-        else:
-            self.feed(event.result(node, it, attempt, self.now(), *answer))
-
-    def _make(self, command: Invoke) -> None:
-        executor = self.executor
-        self._tasks.call(Outgoing(self, self.log.run_id, command, executor.performer, executor.clock))
-
-    def _outlived(self, command: Invoke) -> bool:
-        """Whether the call was not given up by a lock: its answer was kept, or it is under way still."""
-        name, underway = (self.log.run_id, command.key, command.attempt), self.executor.underway
-        if underway.is_answered(name):
-            return True  # it comes with the inbox
-        call = underway.take(name)
-        if call is not None:
-            call.run = self
-            self._tasks.call(call)
-        return call is not None
 
     def take_answer(self, value: Any) -> None:
         """Take an answer in that was kept; the same call, made again meanwhile, is given up."""
@@ -582,7 +537,7 @@ class LiveRun:
         if self.machine.unfinished(self.state):
             self._turn(event.resume())  # the crash came in the middle of a turn
         for command in commands:
-            if isinstance(command, Invoke) and self._outlived(command):
+            if isinstance(command, Invoke) and self._calls.outlived(self, command):
                 continue
             interrupted = self.executor.performer.interrupted(command) if isinstance(command, Invoke) else None
             if interrupted is not None and self.simulation is None:
