@@ -110,6 +110,9 @@ def each(
                 raise Pause
             element = state.element = items[number]
             step(element, made, begun)
+        if len(items) > ELEMENTS and first < len(items) and pace is not None and pace():
+            number, draws = len(items), state.draws
+            raise Pause  # before what is made of all of them
     except Suspend:
         state.progress = Progress(items, begun, made, number, draws, number > first)
         raise

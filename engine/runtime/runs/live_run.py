@@ -225,6 +225,7 @@ class LiveRun:
 
     async def _write_heavy(self, records: list[Record], commands: list[Command], cause: Record, room: int) -> None:
         """As `_write`, with large values in commits before it: nobody else waits for them. Then what was held back."""
+        await asyncio.sleep(0)  # the turn that made the values was long
         try:
             light = [tuple(await self.log.set_apart(record)) for record in records]
         except NotStorable as error:

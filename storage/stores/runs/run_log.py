@@ -5,6 +5,7 @@ The form of what it writes is that of `history`, which reads it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from ...errors import StorageError, StoreClosed
@@ -311,6 +312,7 @@ class RunLog:
         commits of bounded size. Raises NotStorable, ValueTooLarge, and the journal's error.
         """
         left, values = taken_out(record)
+        await asyncio.sleep(0)  # packing what is large was long
         names = await put_apart(values, self.value_writer)
         self.will_name(names)
         return [put_back(field, names) for field in left] if names else record

@@ -211,7 +211,7 @@ def _html_row(cells: list[str]) -> str:
 
 def _html(header: list[str], rows: list[str]) -> str:
     head = "<tr>" + "".join(f"<th>{html.escape(name)}</th>" for name in header) + "</tr>" if any(header) else ""
-    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    return "".join([f"<table><thead>{head}</thead><tbody>", *rows, "</tbody></table>"])
 
 
 _FORMS: Final = {"csv": _Form(_csv_row, _csv), "html": _Form(_html_row, _html)}
