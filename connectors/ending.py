@@ -20,19 +20,16 @@ async def ended(process: asyncio.subprocess.Process) -> None:
                 pipe.abort()
         elif pipe is not None:
             pipe.close()
-    over = asyncio.ensure_future(_over(process, transport))
     cancelled: asyncio.CancelledError | None = None
-    while not over.done():  # what is cancelled twice would leave the program to a loop that is closed by then
+    while process.returncode is None:  # awaited here, not in a task, which the end of a loop would cancel by itself
         try:
-            await asyncio.shield(over)
+            await process.wait()
         except asyncio.CancelledError as error:
             cancelled = error
-    over.result()
+    transport.close()  # by itself it would a turn later, when the loop may be over
+    try:
+        await asyncio.sleep(0)  # the turn of its pipes
+    except asyncio.CancelledError as error:
+        cancelled = error
     if cancelled is not None:
         raise cancelled
-
-
-async def _over(process: asyncio.subprocess.Process, transport: asyncio.SubprocessTransport) -> None:
-    await process.wait()
-    transport.close()  # by itself it would a turn later, when the loop may be over
-    await asyncio.sleep(0)  # the turn of its pipes

@@ -52,6 +52,21 @@ async def test_who_waits_for_the_end_and_is_cancelled_goes_when_it_has_come() ->
     assert process.returncode == -signal.SIGKILL
 
 
+async def test_the_end_of_a_loop_that_cancels_every_task_closes_the_transport() -> None:
+    process = await asyncio.create_subprocess_exec("sleep", "600", stdin=PIPE, stdout=PIPE)
+    transport: asyncio.SubprocessTransport = process._transport  # type: ignore[attr-defined]
+    waiting = asyncio.ensure_future(ended(process))
+    await asyncio.sleep(0)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await asyncio.sleep(0)
+    process.kill()
+    await asyncio.wait({waiting}, timeout=60)
+    assert waiting.cancelled()
+    assert process.returncode == -signal.SIGKILL
+    assert transport.is_closing()
+
+
 async def _killed(number: int) -> None:
     killing = await asyncio.create_subprocess_exec("/bin/kill", "-9", str(number))
     await killing.wait()

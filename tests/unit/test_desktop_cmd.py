@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from desktop_world import World
@@ -104,7 +106,21 @@ async def test_the_folder_and_the_code_page(world: World) -> None:
     for page in (1252, "Cmd.Encoding.Windows_1252"):
         other = (await world.do("Cmd.Open.OpenWithCodePage", Encoding=page))["Session"]
         await told(world, other, "printf '\\351\\n'", "é")
+
+
+async def test_no_shell_is_started_for_an_unknown_code_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[object] = []
+    start = asyncio.create_subprocess_exec
+
+    async def recorded(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        started.append(arguments)
+        return await start(*arguments, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", recorded)
     await world.fails("CantStartCommandSessionError", "Cmd.Open.OpenWithCodePage", Encoding="Cmd.Encoding.x_cp20936")
+    assert started == []
+    await opened(world)
+    assert len(started) == 1
 
 
 async def test_a_shell_is_off_until_it_is_allowed(tmp_path: Path) -> None:

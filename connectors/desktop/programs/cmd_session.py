@@ -102,8 +102,10 @@ class Shell:
             pass
         for reader in self._readers:
             reader.cancel()
-        await asyncio.gather(*self._readers, return_exceptions=True)
-        await ended(self.process)
+        try:
+            await asyncio.gather(*self._readers, return_exceptions=True)
+        finally:
+            await ended(self.process)
 
 
 async def open_session(arguments: Arguments, session: Session) -> Outputs:
@@ -115,6 +117,7 @@ async def open_session(arguments: Arguments, session: Session) -> Outputs:
         folder = resolved(arguments.get(name), session)
         if not folder.is_dir():
             raise fault("Working directory doesn't exist", f"There is no folder '{session.folders.shown(folder)}'.")
+    encoding = _encoding(arguments)  # before the shell starts, as nothing would end it after a failure
     try:
         process = await asyncio.create_subprocess_exec(
             "/bin/sh",
@@ -128,7 +131,7 @@ async def open_session(arguments: Arguments, session: Session) -> Outputs:
         )
     except OSError as error:
         raise fault("Can't start command session", f"{error.strerror}.") from error
-    shell = Shell(process, _encoding(arguments))
+    shell = Shell(process, encoding)
     return {"Session": (item := session.keep(KIND, shell, {"IsAlive": True, "ProcessId": process.pid})), KIND: item}
 
 
