@@ -5,6 +5,7 @@ would be lost, and the runs go on at the new place where they stood.
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -144,13 +145,13 @@ async def test_what_does_not_verify_stays(
     async with revocable(tmp_path) as world:
         await world.env.deploy("f", FLOW)
 
-        async def other(*_: object) -> object:
-            other.count += 1  # type: ignore[attr-defined]
-            return other.count  # type: ignore[attr-defined]
+        numbers = count()
 
-        other.count = 0  # type: ignore[attr-defined]
+        async def other(*_: object) -> dict[str, object]:
+            return {"messages": next(numbers)}
+
         monkeypatch.setattr(moving, "_counts", other)
-        with pytest.raises(IntegrityError, match="something else"):
+        with pytest.raises(IntegrityError, match="something else than the environment: messages"):
             await move_environment(world.admin, NAME, postgres.url, pause=world.look)
         info = await world.engine.store.environment(NAME)
         assert (info.database, info.other) == (None, None)

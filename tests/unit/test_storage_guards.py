@@ -107,7 +107,7 @@ async def test_a_trigger_of_a_flow_that_another_process_shredded_is_forgotten(pl
         await one.flush()
         await other.shred_flow(flow)
         assert await one.triggers() == []
-        with pytest.raises(ValueError, match="read before it is set"):
+        with pytest.raises(Conflict, match="was changed since it was read"):
             one.set_trigger(flow, {"n": 2}, due_ms=2, expected=1)
         assert await one.triggers() == []
 

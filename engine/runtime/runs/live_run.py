@@ -1,7 +1,6 @@
 """One run in flight: feeds events to the kernel, queues its records, and acts when they are durable.
 
-The order is always the same - decide, write, act: a command leaves here only from the callback of the commit that
-holds its page. Nothing is decided here; what a flow means is the kernel's.
+The order is always decide, write, act: the callback of a page's commit releases the page's commands.
 """
 
 from __future__ import annotations
